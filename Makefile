@@ -1,0 +1,44 @@
+# Every target does its own set-up in .venv; nothing is installed outside this folder.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip install --disable-pip-version-check -q -c constraints.txt
+
+.PHONY: simulate test dashboard bench docs lint clean
+.DEFAULT_GOAL := simulate
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "andesim needs Python 3.11 or newer; set PYTHON=/path/to/python3.11")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.core: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) -e .
+	@touch $@
+
+# torch first and pinned: an unpinned torch brings gigabytes of CUDA libraries
+$(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) torch==2.13.0
+	$(PIP) -e '.[dev]'
+	@touch $@ $(VENV)/.core
+
+simulate: $(VENV)/.core  ## the default scenario: AndesVL-4B on a Dimensity 9500
+	@$(BIN)/andesim simulate $(ARGS)
+
+test: $(VENV)/.dev  ## lint, types, layers, and the whole test suite
+	@$(MAKE) --no-print-directory lint
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+dashboard: $(VENV)/.core
+	@$(BIN)/andesim dashboard $(ARGS)
+
+bench: $(VENV)/.dev  ## prints figures, judges nothing
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
