@@ -1,0 +1,28 @@
+"""What can go wrong on the demand side, as one exception a program can catch.
+
+Every message says what must be which rule, what was got, and the nearest valid name or the remedy.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class WorkloadError(ValueError):
+    """A model, a trace, a scenario or another workload input breaks a rule."""
+
+
+def did_you_mean(name: object, choices: Iterable[str]) -> str:
+    """Return the sentence that ends an error about an unknown name.
+
+    The nearest of ``choices`` when there is one, else all of them.
+
+    >>> did_you_mean("qwen3-4", ["qwen3-4b", "llama-2-7b"])
+    "Did you mean 'qwen3-4b'?"
+    >>> did_you_mean("zebra", ["qwen3-4b", "llama-2-7b"])
+    'Known: llama-2-7b, qwen3-4b.'
+    """
+    names = sorted(choices)
+    near = difflib.get_close_matches(str(name).lower(), names, n=1)
+    return f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(names)}."

@@ -1,0 +1,149 @@
+"""Strict reading of the YAML and JSON files people write.
+
+Stricter than the parsers' defaults: a key given twice, an alias, a value that is not a number
+(``NaN``), a file above the size limit, or text that is not UTF-8 is refused with the file and the
+line. Numbers such as ``85e9`` are numbers (YAML 1.2), not text. Nothing is ever executed or
+unpickled.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tempfile
+from collections.abc import Hashable
+from pathlib import Path
+from typing import Any, NoReturn
+
+import yaml
+
+from workloads.errors import WorkloadError
+
+SIZE_LIMIT_BYTES = 4 * 2**20
+
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _StrictLoader(_Loader):  # type: ignore[misc]
+    """The safe loader, without duplicate keys and without aliases."""
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        if node in self.constructed_objects:
+            raise yaml.constructor.ConstructorError(
+                None, None, "aliases (*name) must not be used", node.start_mark
+            )
+        return super().construct_object(node, deep)
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        seen = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"key {key.value!r} must be given once", key.start_mark
+                )
+            if isinstance(key.value, str):
+                seen.add(key.value)
+        mapping: dict[Hashable, Any] = super().construct_mapping(node, deep)
+        return mapping
+
+
+_StrictLoader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?(\d[\d_]*\.?[\d_]*|\.\d[\d_]*)[eE][-+]?\d+$"),
+    list("-+.0123456789"),
+)
+
+
+def read_text(path: str | os.PathLike[str], limit_bytes: int = SIZE_LIMIT_BYTES) -> str:
+    """Return the UTF-8 text of a file no larger than ``limit_bytes``."""
+    file = Path(path)
+    try:
+        with file.open("rb") as stream:
+            raw = stream.read(limit_bytes + 1)
+        if len(raw) > limit_bytes:
+            raise WorkloadError(f"{file} must be at most {limit_bytes} bytes.")
+        return raw.decode("utf-8")
+    except OSError as error:
+        raise WorkloadError(f"{file} must be a readable file. Got: {error.strerror}.") from None
+    except UnicodeDecodeError as error:
+        raise WorkloadError(
+            f"{file} must be UTF-8 text. Got byte {error.start}: {error.reason}."
+        ) from None
+
+
+def parse_yaml(text: str, name: str = "text") -> Any:
+    """Return the value of a YAML document; ``name`` stands in error messages.
+
+    >>> parse_yaml("bandwidth: 85e9")
+    {'bandwidth': 85000000000.0}
+    """
+    try:
+        return yaml.load(text, Loader=_StrictLoader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        place = f"{name}, line {mark.line + 1}" if mark else name
+        raise WorkloadError(f"{place}: {error.problem}.") from None
+    except (yaml.YAMLError, ValueError, TypeError) as error:
+        raise WorkloadError(f"{name} must be YAML. Got: {error}.") from None
+    except RecursionError:
+        raise WorkloadError(f"{name} must not be nested this deeply.") from None
+
+
+def parse_json(text: str, name: str = "text") -> Any:
+    """Return the value of a JSON document; ``name`` stands in error messages."""
+    try:
+        return json.loads(text, object_pairs_hook=_unique_keys, parse_constant=_no_constant)
+    except json.JSONDecodeError as error:
+        raise WorkloadError(
+            f"{name}, line {error.lineno}: must be JSON. Got: {error.msg}."
+        ) from None
+    except WorkloadError as error:
+        raise WorkloadError(f"{name}: {error}") from None
+    except RecursionError:
+        raise WorkloadError(f"{name} must not be nested this deeply.") from None
+
+
+def read_yaml(path: str | os.PathLike[str], limit_bytes: int = SIZE_LIMIT_BYTES) -> Any:
+    """Return the value of a YAML file."""
+    return parse_yaml(read_text(path, limit_bytes), str(path))
+
+
+def read_mapping(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """Return the mapping a ``.json`` file, or else a YAML file, consists of."""
+    text = read_text(path)
+    parse = parse_json if Path(path).suffix == ".json" else parse_yaml
+    value = parse(text, str(path))
+    if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
+        raise WorkloadError(f"{path} must be a mapping of names. Got a {type(value).__name__}.")
+    return value
+
+
+def write_text(path: str | os.PathLike[str], text: str) -> None:
+    """Write a file whole or not at all: to a temporary file beside it, then rename."""
+    target = Path(path)
+    try:
+        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    except OSError as error:
+        raise WorkloadError(f"{target} must be writable. Got: {error.strerror}.") from None
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
+            stream.write(text)
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(target)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    mapping: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in mapping:
+            raise WorkloadError(f"key {key!r} must be given once.")
+        mapping[key] = value
+    return mapping
+
+
+def _no_constant(text: str) -> NoReturn:
+    raise WorkloadError(f"numbers must be finite. Got {text}.")

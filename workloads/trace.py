@@ -1,0 +1,189 @@
+"""The operator trace of a model: what a PyTorch module asks of a machine, for any sequence length.
+
+A `Trace` has up to three `Phase`s (vision, prefill, decode). A phase is a list of `Segment`s, a
+segment is a list of `Operator`s that runs ``repeat`` times: identical layers are stored once.
+Tensor sizes are `Extent`s in
+
+========  ==========================================================================
+``T``     new tokens in this call (prefill chunk, or verify width in decode)
+``S``     visible context in tokens, the new ones included (``S >= T``)
+``N``     image patches
+========  ==========================================================================
+
+Views (reshape, transpose, slice) move no data and are not in a trace; real copies are. Not
+modelled: batch sizes other than one sequence, and host work such as tokenising and sampling.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from workloads.extent import Extent
+
+SCHEMA = "andesim.trace/1"
+KINDS = (
+    "attention",
+    "convolution",
+    "copy",
+    "elementwise",
+    "embedding",
+    "linear",
+    "norm",
+    "reduce",
+    "rope",
+    "softmax",
+)
+ROLES = ("activation", "constant", "kv_read", "kv_write", "weight")
+TENSOR_CLASSES = ("adapter", "body", "embedding", "lm_head", "vision")
+PHASES = ("vision", "prefill", "decode")
+
+
+@dataclass(frozen=True)
+class TensorRef:
+    """A tensor that an operator reads or writes.
+
+    Arguments:
+        shape: one `Extent` per dimension.
+        dtype: PyTorch's name, such as ``bfloat16``; a deployment may store it otherwise.
+        role: activation, weight, kv_read, kv_write, or constant (masks and rotary tables, which a
+            static graph keeps on chip and which no cost counts).
+        parameter: the parameter's name for a weight; ``*`` stands for the layer number.
+        tensor_class: body, lm_head, embedding, vision or adapter, for a weight.
+    """
+
+    shape: tuple[Extent, ...]
+    dtype: str
+    role: str = "activation"
+    parameter: str | None = None
+    tensor_class: str | None = None
+
+
+@dataclass(frozen=True)
+class Operator:
+    """One PyTorch operator call.
+
+    Arguments:
+        name: PyTorch's name, such as ``aten.linear``; ``rope`` is one module taken as a whole.
+        module: path of the module that called it; ``*`` stands for the layer number.
+        kind: one of `KINDS`.
+        inputs, outputs: tensors in the order of the call; attention reads query, key, value.
+        causal: attention: a token sees no later token (the last query sees the last key).
+        window_tokens: attention: a token sees at most this many tokens, itself included.
+    """
+
+    name: str
+    module: str
+    kind: str
+    inputs: tuple[TensorRef, ...]
+    outputs: tuple[TensorRef, ...]
+    causal: bool = False
+    window_tokens: int | None = None
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A run of operators that is executed ``repeat`` times, each time with its own weights."""
+
+    name: str
+    repeat: int
+    operators: tuple[Operator, ...]
+
+
+@dataclass(frozen=True)
+class Phase:
+    """What one call of one phase executes, in order.
+
+    Arguments:
+        name: one of `PHASES`.
+        symbols: the size names its extents use.
+        segments: what runs, in order.
+    """
+
+    name: str
+    symbols: tuple[str, ...]
+    segments: tuple[Segment, ...]
+
+    def operators(self) -> Iterator[tuple[int, Operator]]:
+        """Yield (repeat, operator) in order of execution, a segment's operators once."""
+        for segment in self.segments:
+            for operator in segment.operators:
+                yield segment.repeat, operator
+
+
+@dataclass(frozen=True)
+class DecoderShape:
+    """The decoder's dimensions, as far as costs outside the trace need them.
+
+    Arguments:
+        layers, hidden, intermediate, q_heads, kv_heads, head_dim, vocab: the usual dimensions.
+        tied_embedding: the LM head is the embedding table.
+        window_tokens, window_layers: so many of the layers see at most so many tokens.
+    """
+
+    layers: int
+    hidden: int
+    intermediate: int
+    q_heads: int
+    kv_heads: int
+    head_dim: int
+    vocab: int
+    tied_embedding: bool
+    window_tokens: int | None = None
+    window_layers: int = 0
+
+
+@dataclass(frozen=True)
+class VisionShape:
+    """The vision encoder's dimensions, as far as costs outside the trace need them.
+
+    Arguments:
+        layers, hidden: of the encoder.
+        patch_px: side of a patch.
+        merge: a cell of ``merge x merge`` patches becomes one visual token.
+    """
+
+    layers: int
+    hidden: int
+    patch_px: int
+    merge: int
+
+    @property
+    def cell_px(self) -> int:
+        """Side in pixels of the square that becomes one visual token."""
+        return self.patch_px * self.merge
+
+
+@dataclass(frozen=True)
+class Trace:
+    """A model's operators and the facts about it that no operator shows.
+
+    Arguments:
+        model: model id, or the file it was captured from.
+        config_digest: SHA-256 of the model's configuration.
+        torch_version: the PyTorch that was traced.
+        decoder, vision: dimensions; ``vision`` is None for a text model.
+        parameters: parameter count per tensor class; a tied table counts as ``embedding``.
+        phases: by name.
+        adapter_rank: rank of the LoRA adapters in the trace, 0 for none.
+    """
+
+    model: str
+    config_digest: str
+    torch_version: str
+    decoder: DecoderShape
+    vision: VisionShape | None
+    parameters: Mapping[str, int]
+    phases: Mapping[str, Phase] = field(repr=False)
+    adapter_rank: int = 0
+    schema: str = SCHEMA
+
+    @property
+    def kv_elements_per_token(self) -> int:
+        """Keys and values of one token over all layers: ``2 * layers * kv_heads * head_dim``."""
+        return 2 * self.decoder.layers * self.decoder.kv_heads * self.decoder.head_dim
+
+    @property
+    def total_parameters(self) -> int:
+        """All parameters, a tied table counted once."""
+        return sum(self.parameters.values())
