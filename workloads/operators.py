@@ -37,7 +37,7 @@ class OperatorRule:
 RULES: Mapping[str, OperatorRule] = MappingProxyType(
     {
         "aten.linear": OperatorRule("linear"),
-        "aten.convolution": OperatorRule("convolution"),
+        "aten.conv2d": OperatorRule("convolution"),
         "aten.scaled_dot_product_attention": OperatorRule("attention"),
         "aten.embedding": OperatorRule("embedding"),
         "aten.add": OperatorRule("elementwise", 1),
