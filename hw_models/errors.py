@@ -1,0 +1,29 @@
+"""Faults in hardware descriptions, worded as "WHAT must RULE. Got VALUE. REMEDY".
+
+ValueError
+  HardwareError     a device file, an override or a quantity breaks a rule
+"""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class HardwareError(ValueError):
+    """One or more faults of a hardware description; `faults` holds a sentence for each."""
+
+    def __init__(self, *faults: str) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = faults
+
+
+def suggest(name: str, known: Iterable[str]) -> str:
+    """Name the closest known spelling, or list what is known.
+
+    >>> suggest("dimensity_950", ["dimensity_9500", "ideal"])
+    "Did you mean 'dimensity_9500'?"
+    >>> suggest("zzz", ["a", "b"])
+    'Known: a, b.'
+    """
+    names = sorted(known)
+    close = get_close_matches(name, names, n=1, cutoff=0.6)
+    return f"Did you mean {close[0]!r}?" if close else f"Known: {', '.join(names)}."

@@ -1,0 +1,136 @@
+"""Device files: strict YAML, where they are found, and how `extends:` joins them.
+
+Not done here: meaning. A file is a nested mapping until `hw_models.soc` reads it.
+"""
+
+from collections.abc import Hashable, Iterator, Mapping
+from importlib.metadata import entry_points
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from hw_models.errors import HardwareError, suggest
+
+ENTRY_POINT_GROUP: Final = "andesim.devices"
+"""Each entry point names a package whose YAML files are devices."""
+
+_SUFFIX: Final = ".yaml"
+
+
+class _StrictLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """Safe YAML that refuses a key given twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        if twice := [key for key in dict.fromkeys(keys) if keys.count(key) > 1]:
+            line = node.start_mark.line + 1
+            raise HardwareError(
+                f"{twice[0]} must be given once per mapping. Got two near line {line}."
+            )
+        return dict(super().construct_mapping(node, deep=deep))
+
+
+def parse_yaml(text: str) -> dict[str, Any]:
+    """Read one YAML mapping, refusing duplicate keys and anything but plain data.
+
+    >>> parse_yaml("a: {b: 1}")
+    {'a': {'b': 1}}
+    """
+    try:
+        data = yaml.load(text, Loader=_StrictLoader)
+    except yaml.YAMLError as error:
+        raise HardwareError(
+            f"the file must be YAML. Got {' '.join(str(error).split())}."
+        ) from error
+    if not isinstance(data, dict):
+        raise HardwareError(f"the file must be a mapping. Got {type(data).__name__}.")
+    return data
+
+
+def device_ids() -> list[str]:
+    """List the ids of all packaged and plugged-in devices, sorted."""
+    return sorted({_stem(file) for file in _all_files() if not file.name.startswith("_")})
+
+
+def read_device(id_or_path: str | Path) -> dict[str, Any]:
+    """Read a device by id or path as one nested mapping, with `extends:` resolved.
+
+    The child's entries win; a parameter (a mapping with a `value`) is replaced as a whole, so
+    that a new value never keeps an old range.
+    """
+    return _resolve(_find(id_or_path), ())
+
+
+def is_path(id_or_path: str | Path) -> bool:
+    """Tell a path from an id: a path is a `Path`, or text with a suffix or a folder.
+
+    >>> is_path("dimensity_9500"), is_path("my/phone.yaml")
+    (False, True)
+    """
+    text = str(id_or_path)
+    return isinstance(id_or_path, Path) or "/" in text or text.endswith((_SUFFIX, ".yml"))
+
+
+def _resolve(file: Traversable, seen: tuple[str, ...]) -> dict[str, Any]:
+    if str(file) in seen:
+        raise HardwareError(f"extends must not lead back to its own file. Got {file.name!r}.")
+    data = _read(file)
+    parent = data.pop("extends", None)
+    if parent is None:
+        return data
+    folder = file.parent if isinstance(file, Path) else Path()
+    return merge(_resolve(_find(str(parent), folder), (*seen, str(file))), data)
+
+
+def merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay `changes` over `base`, mapping by mapping.
+
+    >>> merge({"a": {"x": 1, "y": 2}}, {"a": {"y": 3}})
+    {'a': {'x': 1, 'y': 3}}
+    """
+    merged = dict(base)
+    for key, new in changes.items():
+        old = merged.get(key)
+        both = isinstance(old, Mapping) and isinstance(new, Mapping)
+        merged[key] = merge(old, new) if both and "value" not in new else new  # type: ignore[arg-type]
+    return merged
+
+
+def _find(id_or_path: str | Path, folder: Path = Path()) -> Traversable:
+    if is_path(id_or_path):
+        path = folder / Path(id_or_path).expanduser()
+        if path.is_file():
+            return path
+        raise HardwareError(f"device file must exist. Got {str(id_or_path)!r}.")
+    for file in _all_files():
+        if _stem(file) == id_or_path:
+            return file
+    rule = "device must be a known id or the path of a YAML file"
+    raise HardwareError(f"{rule}. Got {id_or_path!r}. {suggest(str(id_or_path), device_ids())}")
+
+
+def _all_files() -> Iterator[Traversable]:
+    """Packaged files first: entry points are only searched when an id is not among them."""
+    yield from _yaml_files(files("hw_models") / "devices")
+    for plugin in entry_points(group=ENTRY_POINT_GROUP):
+        yield from _yaml_files(files(plugin.module))
+
+
+def _yaml_files(folder: Traversable) -> Iterator[Traversable]:
+    return (file for file in folder.iterdir() if file.name.endswith(_SUFFIX))
+
+
+def _stem(file: Traversable) -> str:
+    return file.name.removesuffix(_SUFFIX)
+
+
+def _read(file: Traversable) -> dict[str, Any]:
+    try:
+        return parse_yaml(file.read_text(encoding="utf-8"))
+    except HardwareError as error:
+        raise HardwareError(*(f"{file.name}: {fault}" for fault in error.faults)) from error
+    except UnicodeDecodeError as error:
+        raise HardwareError(f"{file.name}: the file must be UTF-8 text. Got {error}.") from error

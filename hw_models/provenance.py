@@ -1,0 +1,182 @@
+"""A number and where it comes from: `Parameter`, `Source`, and the reader of both.
+
+Not modelled: the shape of a number's uncertainty. `low` and `high` bound it; how to draw
+between them is for the analysis to say.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import date
+from typing import Any, Literal, get_args
+
+from pydantic import GetCoreSchemaHandler, ValidationInfo
+from pydantic_core import CoreSchema, core_schema
+
+from hw_models.errors import HardwareError, suggest
+from hw_models.units import format_quantity, parse
+
+Kind = Literal["datasheet", "standard", "measured", "fitted", "derived", "assumed"]
+"""How a number came to be known."""
+
+OVERRIDE = "override"
+"""Key of the source of what-if values; only these may be bare numbers (SI)."""
+
+_EXACT_KINDS = ("datasheet", "standard")
+_BARE_UNITS = ("count", "fraction")
+_KEYS = ("value", "kind", "source", "low", "high", "note")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A document that numbers are taken from, or the stated reasoning behind them."""
+
+    title: str
+    url: str | None = None
+    doi: str | None = None
+    accessed: date | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A number in an SI unit with its kind, the key of its source, and its range.
+
+    >>> Parameter(8.53e10, "B/s", "derived", "jedec", 8.5e10, 8.6e10).value
+    85300000000.0
+    """
+
+    value: float
+    unit: str
+    kind: Kind
+    source: str
+    low: float
+    high: float
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        if self.kind not in get_args(Kind):
+            rule = f"must have a kind among {', '.join(get_args(Kind))}"
+            raise HardwareError(
+                f"{rule}. Got {self.kind!r}. {suggest(str(self.kind), get_args(Kind))}"
+            )
+        if not self.low <= self.value <= self.high:
+            got = f"{self.low:g}, {self.value:g}, {self.high:g}"
+            raise HardwareError(f"must have low <= value <= high. Got {got}.")
+
+    def __float__(self) -> float:
+        return self.value
+
+    def moved_to(self, value: float) -> "Parameter":
+        """Copy with another value (counts rounded), the range widened if need be to hold it."""
+        value = float(round(value)) if self.unit == "count" else value
+        return replace(self, value=value, low=min(self.low, value), high=max(self.high, value))
+
+    def to_plain(self) -> dict[str, Any]:
+        """Write as a device file does: text with units."""
+        plain: dict[str, Any] = {
+            "value": format_quantity(self.value, self.unit),
+            "kind": self.kind,
+            "source": self.source,
+            "low": format_quantity(self.low, self.unit),
+            "high": format_quantity(self.high, self.unit),
+        }
+        return plain | ({"note": self.note} if self.note else {})
+
+    def to_record(self, sources: Mapping[str, Source]) -> dict[str, Any]:
+        """Describe in SI for a catalogue, the source spelled out."""
+        source = sources[self.source]
+        where = source.url or (f"doi:{source.doi}" if source.doi else None)
+        record = asdict(self) | {"source": f"{source.title} ({where})" if where else source.title}
+        return {
+            key: record[key] for key in ("value", "unit", "kind", "source", "low", "high", "note")
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """Annotation of a `Parameter` field: its unit and the physical bounds of its value.
+
+    Reads `{value, kind, source, low, high, note}`; the validation context holds the keys of
+    the listed sources. Datasheet and standard numbers may leave out `low` and `high`.
+    """
+
+    unit: str
+    minimum: float = 0.0
+    maximum: float = math.inf
+    above_minimum: bool = False
+    whole: bool = False
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        """Let pydantic call `read` for fields annotated with this quantity."""
+        return core_schema.with_info_plain_validator_function(self._read_in_context)
+
+    def _read_in_context(self, given: Any, info: ValidationInfo) -> Parameter:
+        return self.read(given, info.context or {})
+
+    def read(self, given: Any, sources: Mapping[str, Any]) -> Parameter:
+        """Make the Parameter that `given` describes, or raise HardwareError with every fault.
+
+        A Parameter passes as it is: it was read before.
+        """
+        if isinstance(given, Parameter):
+            return given
+        if not isinstance(given, Mapping):
+            rule = f"must be a mapping with {', '.join(_KEYS[:3])} and a range"
+            raise HardwareError(f"{rule}. Got {given!r}.")
+        bare = self.unit in _BARE_UNITS or given.get("source") == OVERRIDE
+        faults = [*_key_faults(given), *_source_faults(given, sources)]
+        numbers: dict[str, float] = {}
+        for key in [key for key in ("value", "low", "high") if key in given]:
+            try:
+                numbers[key] = self.number(given[key], bare)
+            except HardwareError as error:
+                faults.extend(
+                    f"{key} {fault}" if key != "value" else fault for fault in error.faults
+                )
+        if faults:
+            raise HardwareError(*faults)
+        value = numbers["value"]
+        note = " ".join(str(given.get("note", "")).split())
+        low, high = numbers.get("low", value), numbers.get("high", value)
+        return Parameter(value, self.unit, given["kind"], given["source"], low, high, note)
+
+    def number(self, given: Any, bare: bool) -> float:
+        """Read one number and hold it to the bounds; `bare` admits numbers without a unit."""
+        if not bare and not isinstance(given, str):
+            raise HardwareError(
+                f"must be text with a unit, a quantity in {self.unit}. Got {given!r}."
+            )
+        value = parse(given, self.unit)
+        too_low = value <= self.minimum if self.above_minimum else value < self.minimum
+        if too_low or value > self.maximum or (self.whole and value != int(value)):
+            raise HardwareError(f"must be {self._bounds()}. Got {given!r}.")
+        return value
+
+    def _bounds(self) -> str:
+        number = "a whole number" if self.whole else "a number"
+        above = "above" if self.above_minimum else "of at least"
+        unit = "" if self.unit in _BARE_UNITS else f" {self.unit}"
+        below = "" if self.maximum == math.inf else f" and at most {self.maximum:g}{unit}"
+        return f"{number} {above} {self.minimum:g}{unit}{below}"
+
+
+def _key_faults(given: Mapping[str, Any]) -> list[str]:
+    needed = ["value", "kind", "source"]
+    if given.get("kind") not in _EXACT_KINDS and given.get("source") != OVERRIDE:
+        needed += ["low", "high"]
+    missing = [key for key in needed if key not in given]
+    unknown = [key for key in given if key not in _KEYS]
+    return [f"must state its {key}. Got {dict(given)!r}." for key in missing] + [
+        f"must have no key but {', '.join(_KEYS)}. Got {key!r}. {suggest(str(key), _KEYS)}"
+        for key in unknown
+    ]
+
+
+def _source_faults(given: Mapping[str, Any], sources: Mapping[str, Any]) -> list[str]:
+    key = given.get("source")
+    if key is None or key in sources:
+        return []
+    return [f"must cite a source listed under sources. Got {key!r}. {suggest(str(key), sources)}"]

@@ -1,0 +1,260 @@
+"""The parts of a SoC as a device file names them; every leaf is a `Parameter` unless it is text.
+
+Peak rates count 1 MAC as 2 FLOP. Not modelled: caches shared between units (SLC), clock and
+voltage tables, separate energies per compute unit (one J/FLOP per precision serves them all).
+"""
+
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
+
+from hw_models.errors import HardwareError
+from hw_models.provenance import Parameter, Quantity
+
+Count = Annotated[Parameter, Quantity("count", 1, 1e9, whole=True)]
+Fraction = Annotated[Parameter, Quantity("fraction", 0, 1, above_minimum=True)]
+Seconds = Annotated[Parameter, Quantity("s", 0, 1e4)]
+Bytes = Annotated[Parameter, Quantity("B", 0, 1e15)]
+Bits = Annotated[Parameter, Quantity("bit", 1, 8192, whole=True)]
+BytesPerSecond = Annotated[Parameter, Quantity("B/s", 0, 1e15, above_minimum=True)]
+TransfersPerSecond = Annotated[Parameter, Quantity("T/s", 0, 1e12, above_minimum=True)]
+FlopPerSecond = Annotated[Parameter, Quantity("FLOP/s", 0, 1e18, above_minimum=True)]
+WeightsPerSecond = Annotated[Parameter, Quantity("weights/s", 0, 1e21, above_minimum=True)]
+JoulePerBit = Annotated[Parameter, Quantity("J/bit", 0, 1e-6)]
+JoulePerByte = Annotated[Parameter, Quantity("J/B", 0, 1e-3)]
+JoulePerFlop = Annotated[Parameter, Quantity("J/FLOP", 0, 1e-6)]
+Watts = Annotated[Parameter, Quantity("W", 0, 1e4)]
+HeatCapacity = Annotated[Parameter, Quantity("J/K", 0, 1e6, above_minimum=True)]
+Resistance = Annotated[Parameter, Quantity("K/W", 0, 1e6, above_minimum=True)]
+Celsius = Annotated[Parameter, Quantity("C", -273.15, 1000)]
+Kelvin = Annotated[Parameter, Quantity("K", 0, 1000)]
+
+Precision = Annotated[str, StringConstraints(pattern=r"^(a\d+w\d+|fp16|bf16|fp32)$")]
+"""A matrix precision: integer activations x weights ("a16w4") or a floating-point format."""
+
+ActivationFormat = Literal["int8", "int16", "fp16", "bf16", "fp32"]
+
+
+def _spread(given: Any) -> Any:
+    """Turn `{value: [a, b], kind: k, ...}` into one mapping per value."""
+    if not isinstance(given, Mapping):
+        return given
+    lists = {key: value for key, value in given.items() if isinstance(value, list)}
+    count = len(lists.get("value", []))
+    if "value" not in lists or any(len(value) != count for value in lists.values()):
+        rule = "must have a list as value, and lists of the same length as low and high"
+        raise HardwareError(f"{rule}. Got {dict(given)!r}.")
+    return [dict(given) | {key: value[i] for key, value in lists.items()} for i in range(count)]
+
+
+def _ascending(parameters: tuple[Parameter, ...]) -> tuple[Parameter, ...]:
+    values = [parameter.value for parameter in parameters]
+    if any(later <= earlier for earlier, later in pairwise(values)):
+        raise HardwareError(f"must have ascending values. Got {values}.")
+    return parameters
+
+
+Counts = Annotated[tuple[Count, ...], BeforeValidator(_spread), AfterValidator(_ascending)]
+Temperatures = Annotated[tuple[Celsius, ...], BeforeValidator(_spread), AfterValidator(_ascending)]
+Fractions = Annotated[tuple[Fraction, ...], BeforeValidator(_spread)]
+
+
+class Part(BaseModel):
+    """A frozen piece of a device file that admits no unknown key."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+
+class MatrixEngine(Part):
+    """Dense matrix multiplication: native tile and peak rate per precision."""
+
+    tile_m: Count
+    tile_n: Count
+    tile_k: Count
+    rates: dict[Precision, FlopPerSecond] = Field(min_length=1)
+
+
+class VectorEngine(Part):
+    """Element-wise work: normalisation, activation functions, softmax."""
+
+    rate: FlopPerSecond
+
+
+class Dequantiser(Part):
+    """Expansion of compressed weights into the multiplier's format."""
+
+    rate: WeightsPerSecond
+
+
+class OnChipBuffer(Part):
+    """Operand buffers filled by DMA while others are consumed, and room for activations."""
+
+    operand_bytes: Bytes
+    operand_count: Count
+    activation_bytes: Bytes
+
+
+class Launch(Part):
+    """Fixed cost of starting one task on the unit."""
+
+    operator_s: Seconds
+
+
+class ComputeUnit(Part):
+    """An NPU, GPU or CPU: all obey the same laws with different numbers."""
+
+    matrix: MatrixEngine
+    vector: VectorEngine
+    dequantise: Dequantiser
+    buffer: OnChipBuffer
+    launch: Launch
+    dram_fraction: Fraction
+    """Fraction of the DRAM peak that this unit can draw alone."""
+
+
+class DramEfficiency(Part):
+    """Fraction of the peak attained by a stream with 100, 80 and 50 % reads."""
+
+    read_only: Fraction
+    read_80: Fraction
+    read_50: Fraction
+
+
+class Dram(Part):
+    """Main memory shared by all units."""
+
+    channels: Count
+    width_bits: Bits
+    rate: TransfersPerSecond
+    efficiency: DramEfficiency
+    row_bytes: Bytes
+    """Request size at which half of the streaming rate is attained."""
+    capacity: Bytes
+    app_fraction: Fraction
+    energy: JoulePerBit
+
+    @property
+    def peak_bytes_per_s(self) -> float:
+        """Peak bandwidth: channels x width x rate / 8."""
+        return self.channels.value * self.width_bits.value * self.rate.value / 8
+
+
+class Flash(Part):
+    """Storage that weights are loaded from."""
+
+    sequential_read: BytesPerSecond
+    random_read_4k: BytesPerSecond
+    latency_s: Seconds
+    energy: JoulePerByte
+
+
+class Host(Part):
+    """The application processor as the runtime's host."""
+
+    memcpy: BytesPerSecond
+
+
+class Power(Part):
+    """Powers outside the DRAM and flash, and energy per operation."""
+
+    idle_w: Watts
+    host_poll_w: Watts
+    """Extra power while the host waits actively for another unit."""
+    display_w: Watts
+    leakage_w: Watts
+    """Leakage of the die at 25 C."""
+    leakage_doubling_k: Annotated[Parameter, Quantity("K", 0, 1000, above_minimum=True)]
+    """Rise of the die temperature that doubles the leakage."""
+    energy_per_flop: dict[Precision | Literal["vector"], JoulePerFlop] = Field(min_length=1)
+
+
+class ThermalNode(Part):
+    """A lump of heat capacity and its resistance to the next lump outwards."""
+
+    heat_capacity: HeatCapacity
+    resistance_to_next: Resistance
+
+
+class BodyNode(Part):
+    """The outermost lump, whose temperature the hand feels."""
+
+    heat_capacity: HeatCapacity
+    resistance_to_ambient: Resistance
+
+
+class Governor(Part):
+    """Stepwise throttling: a clock fraction for each trip of the body temperature."""
+
+    trip_c: Temperatures
+    clock_fraction: Fractions
+    hysteresis_c: Kelvin
+    sensor_period_s: Annotated[Parameter, Quantity("s", 0, 1e4, above_minimum=True)]
+
+    @model_validator(mode="after")
+    def _one_fraction_per_trip(self) -> "Governor":
+        if len(self.trip_c) != len(self.clock_fraction):
+            got = f"{len(self.trip_c)} and {len(self.clock_fraction)}"
+            raise HardwareError(f"must have as many trip_c as clock_fraction. Got {got}.")
+        return self
+
+
+class Thermal(Part):
+    """Die, spreader and body in a chain to the ambient air, and the governor."""
+
+    die: ThermalNode
+    spreader: ThermalNode
+    body: BodyNode
+    governor: Governor
+
+
+class StackEfficiency(Part):
+    """Fraction of the matrix peak attained per phase, beyond tile quantisation."""
+
+    decode: Fraction
+    prefill: Fraction
+    vision: Fraction
+
+
+class StackDefaults(Part):
+    """Formats that the stack uses unless a deployment says otherwise (plain ids)."""
+
+    body: str
+    lm_head: str
+    embedding: str
+    vision: str
+    activations: ActivationFormat
+    kv: ActivationFormat
+
+
+class Stack(Part):
+    """A software stack on this SoC: what reaches the silicon, and what it costs to get there."""
+
+    unit: Literal["npu", "gpu", "cpu"]
+    note: str
+    bandwidth_fraction: Fraction
+    """Fraction of the DRAM peak attained while streaming weights."""
+    efficiency: StackEfficiency
+    step_overhead_s: Seconds
+    graph_call_s: Seconds
+    graphs_per_step: Count
+    graph_switch_s: Seconds
+    prefill_chunk_tokens: Count | None
+    """Tokens per prefill call; None runs the whole prompt at once."""
+    cache_buckets_tokens: Counts
+    """Compiled KV-cache sizes; empty where the kernels follow the live length."""
+    verify_buckets_tokens: Counts
+    causal_skip: bool
+    """True where blocks of attention that the causal mask hides are not computed."""
+    vision_overlap: bool
+    """True where encoding one image overlaps the prefill of another."""
+    defaults: StackDefaults

@@ -1,0 +1,262 @@
+"""A system on chip as frozen data: load, look up, override, write.
+
+    devices/*.yaml --load_soc--> SocSpec --with_overrides--> SocSpec --to_yaml--> a device file
+
+Not modelled here: anything that takes time. Laws are in the sibling modules, the clock in `sim`.
+"""
+
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import yaml
+from pydantic import Field, ValidationError, model_validator
+
+from hw_models.errors import HardwareError, suggest
+from hw_models.files import device_ids, is_path, read_device
+from hw_models.provenance import OVERRIDE, Parameter, Source
+from hw_models.schema import ComputeUnit, Dram, Flash, Host, Part, Power, Stack, Thermal
+
+_OVERRIDE_SOURCE: Final = {"title": "What-if value given for this run"}
+
+
+class SocSpec(Part):
+    """One SoC with its software stacks; every number a `Parameter` with its source."""
+
+    id: str
+    name: str
+    describes: str
+    """The real part that is meant, or "illustrative"."""
+    default_stack: str
+    sources: dict[str, Source]
+    units: dict[Literal["npu", "gpu", "cpu"], ComputeUnit] = Field(min_length=1)
+    dram: Dram
+    flash: Flash
+    host: Host
+    power: Power
+    thermal: Thermal
+    stacks: dict[str, Stack] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _parts_fit_together(self) -> "SocSpec":
+        faults = [
+            f"stacks.{name}.unit must be one of the units. Got {stack.unit!r}. "
+            f"{suggest(stack.unit, self.units)}"
+            for name, stack in self.stacks.items()
+            if stack.unit not in self.units
+        ]
+        if self.default_stack not in self.stacks:
+            hint = suggest(self.default_stack, self.stacks)
+            faults += [
+                f"default_stack must be one of the stacks. Got {self.default_stack!r}. {hint}"
+            ]
+        needed = {"vector"}.union(*(unit.matrix.rates for unit in self.units.values()))
+        if missing := sorted(needed - set(self.power.energy_per_flop)):
+            rule = "power.energy_per_flop must cover every precision of the units"
+            faults += [f"{rule}. Got none for {', '.join(missing)}."]
+        if faults:
+            raise HardwareError(*faults)
+        return self
+
+    def stack(self, name: str | None = None) -> Stack:
+        """Return the stack called `name`, or the default stack."""
+        wanted = name or self.default_stack
+        if wanted not in self.stacks:
+            hint = suggest(wanted, self.stacks)
+            raise HardwareError(f"stack must be one of {self.id}. Got {wanted!r}. {hint}")
+        return self.stacks[wanted]
+
+    def parameters(self) -> dict[str, Parameter]:
+        """Return every parameter by its dotted path, such as `dram.rate`."""
+        return {path: leaf for path, leaf in _leaves(self) if isinstance(leaf, Parameter)}
+
+    def with_values(self, values: Mapping[str, float]) -> "SocSpec":
+        """Copy with other parameter values (SI), kinds and sources kept; for drawing samples.
+
+        Bounds are not checked again: draw between `low` and `high`.
+        """
+        known = self.parameters()
+        if faults := [_unknown(path, known) for path in values if path not in known]:
+            raise HardwareError(*faults)
+        copy: SocSpec = _moved(self, _nested(values))
+        return copy
+
+    def with_overrides(self, overrides: Mapping[str, Any]) -> "SocSpec":
+        """Copy with what-if entries: a number (SI), text with a unit, or a plain entry.
+
+        Overridden parameters become `assumed`, cite the source "override", and lose their range.
+
+        >>> spec = load_soc("ideal_85gbps_50tflops")
+        >>> spec.with_overrides({"flash.sequential_read": "2 GB/s"}).flash.sequential_read.value
+        2000000000.0
+        """
+        tree = _tree(self)
+        known = dict(_leaves(self))
+        if faults := [_unknown(path, known) for path in overrides if path not in known]:
+            raise HardwareError(*faults)
+        for path, value in overrides.items():
+            _set(tree, path.split("."), _overriding(known[path], value))
+        tree["sources"] = self.sources | {OVERRIDE: _OVERRIDE_SOURCE}
+        return _validated(tree)
+
+    def to_yaml(self) -> str:
+        """Write a complete device file, which `load_soc` reads back to an equal spec."""
+        return yaml.safe_dump(_plain(self), sort_keys=False, width=100, allow_unicode=True)
+
+
+def load_soc(id_or_path: str | Path) -> SocSpec:
+    """Load a device by packaged id, plug-in id or path of a YAML file.
+
+    >>> load_soc("ideal_85gbps_50tflops").dram.peak_bytes_per_s
+    85300000000.0
+    """
+    return _load(Path(id_or_path)) if is_path(id_or_path) else _load_known(str(id_or_path))
+
+
+def list_socs() -> list[str]:
+    """List the ids of packaged and plugged-in devices."""
+    return device_ids()
+
+
+def catalogue() -> list[dict[str, Any]]:
+    """Describe all devices with the provenance of each number, ready for JSON."""
+    return [
+        {
+            "id": spec.id,
+            "stacks": list(spec.stacks),
+            "parameters": {
+                path: parameter.to_record(spec.sources)
+                for path, parameter in spec.parameters().items()
+            },
+        }
+        for spec in map(load_soc, list_socs())
+    ]
+
+
+def _load(id_or_path: str | Path) -> SocSpec:
+    data = read_device(id_or_path)
+    try:
+        return _validated(data)
+    except HardwareError as error:
+        name = Path(id_or_path).name
+        raise HardwareError(*(f"{name}: {fault}" for fault in error.faults)) from None
+
+
+_load_known = cache(_load)
+
+
+def _validated(data: Mapping[str, Any]) -> SocSpec:
+    listed = data.get("sources")
+    try:
+        context = listed if isinstance(listed, Mapping) else {}
+        return SocSpec.model_validate(data, context=context)
+    except ValidationError as error:
+        raise HardwareError(*_faults(error)) from None
+
+
+def _faults(error: ValidationError) -> Iterator[str]:
+    """Word pydantic's findings as "WHAT must RULE. Got VALUE. REMEDY"."""
+    found = error.errors(include_url=False)
+    missing = [fault["loc"] for fault in found if fault["type"] == "missing"]
+    for fault in found:
+        *parents, name = fault["loc"] or ("",)
+        what = ".".join(map(str, fault["loc"]))
+        siblings = [str(loc[-1]) for loc in missing if list(loc[:-1]) == parents]
+        match fault["type"]:
+            case "missing":
+                yield f"{what} must be given. Got nothing."
+            case "extra_forbidden":
+                hint = f" {suggest(str(name), siblings)}" if siblings else ""
+                yield f"{what} must be a known key. Got {name!r}.{hint}"
+            case "value_error":
+                cause = fault["ctx"]["error"]
+                yield from (f"{what} {sentence}".strip() for sentence in cause.faults)
+            case _:
+                rule = fault["msg"].replace("Input should", "must").replace("String should", "must")
+                yield f"{what} {rule}. Got {fault['input']!r}."
+
+
+def _children(node: Any) -> dict[str, Any] | None:
+    """Return the named parts of a node of the spec, or None for a leaf."""
+    if isinstance(node, Part):
+        return {name: getattr(node, name) for name in type(node).model_fields}
+    if isinstance(node, tuple):
+        return {str(index): item for index, item in enumerate(node)}
+    return node if isinstance(node, dict) else None
+
+
+def _leaves(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield every leaf but sources by dotted path; a tuple counts both as leaf and as parent."""
+    children = _children(node)
+    if children is None or isinstance(node, tuple):
+        yield prefix, node
+    for name, child in (children or {}).items():
+        if not isinstance(child, Source) and name != "sources":
+            yield from _leaves(child, f"{prefix}.{name}" if prefix else name)
+
+
+def _tree(node: Any) -> Any:
+    """Copy the spec as dicts and lists with the parameters as leaves."""
+    children = _children(node)
+    if children is None:
+        return node
+    copies = {name: _tree(child) for name, child in children.items()}
+    return list(copies.values()) if isinstance(node, tuple) else copies
+
+
+def _plain(node: Any) -> Any:
+    """Copy the spec as a device file holds it: text, numbers, dicts and lists."""
+    if isinstance(node, Parameter):
+        return node.to_plain()
+    if isinstance(node, Source):
+        given = {name: getattr(node, name) for name in Source.__dataclass_fields__}
+        return {name: value for name, value in given.items() if value}
+    children = _children(node)
+    if children is None:
+        return node
+    copies = {name: _plain(child) for name, child in children.items()}
+    return list(copies.values()) if isinstance(node, tuple) else copies
+
+
+def _set(tree: Any, path: list[str], value: Any) -> None:
+    for name in path[:-1]:
+        tree = tree[int(name)] if isinstance(tree, list) else tree[name]
+    tree[int(path[-1]) if isinstance(tree, list) else path[-1]] = value
+
+
+def _overriding(leaf: Any, value: Any) -> Any:
+    if value is None or not isinstance(leaf, Parameter | tuple | None):
+        return value
+    return {"value": value, "kind": "assumed", "source": OVERRIDE}
+
+
+def _unknown(path: str, known: Mapping[str, Any]) -> str:
+    rule = "must be the dotted path of an entry of the device"
+    return f"override {path} {rule}. Got {path!r}. {suggest(path, known)}"
+
+
+def _nested(values: Mapping[str, float]) -> dict[str, Any]:
+    nested: dict[str, Any] = {}
+    for path, value in values.items():
+        *parents, name = path.split(".")
+        node = nested
+        for parent in parents:
+            node = node.setdefault(parent, {})
+        node[name] = value
+    return nested
+
+
+def _moved(node: Any, changes: Any) -> Any:
+    if isinstance(node, Parameter):
+        return node.moved_to(float(changes))
+    if isinstance(node, tuple):
+        return tuple(
+            _moved(item, changes[str(i)]) if str(i) in changes else item
+            for i, item in enumerate(node)
+        )
+    if isinstance(node, Part):
+        return node.model_copy(
+            update={name: _moved(getattr(node, name), change) for name, change in changes.items()}
+        )
+    return node | {name: _moved(node[name], change) for name, change in changes.items()}

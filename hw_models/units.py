@@ -1,0 +1,102 @@
+"""Quantities: text with a unit at file borders, SI floats inside ("85.3 GB/s" <-> 8.53e10).
+
+Decimal prefixes are powers of 1000 and binary prefixes powers of 1024: GB = 1e9 and
+GiB = 2**30 bytes are never mixed. Not modelled: unit algebra; each quantity is read against
+the one unit that its place in a device file asks for.
+"""
+
+import math
+import re
+from decimal import Decimal
+from typing import Final
+
+from hw_models.errors import HardwareError, suggest
+
+_Prefixes = dict[str, Decimal]
+
+_UP: Final[_Prefixes] = {letter: Decimal(1000) ** n for n, letter in enumerate("kMGTP", start=1)}
+_DOWN: Final[_Prefixes] = {letter: Decimal(1000) ** -n for n, letter in enumerate("munp", start=1)}
+_BINARY: Final[_Prefixes] = {f"{letter}i": Decimal(1024) ** n for n, letter in enumerate("KMGT", 1)}
+
+_PREFIXES: Final[dict[str, _Prefixes]] = {
+    "B": {**_UP, **_BINARY},
+    "B/s": {**_UP, **_BINARY},
+    "T/s": _UP,
+    "FLOP/s": _UP,
+    "weights/s": _UP,
+    "bit": {},
+    "s": _DOWN | {"µ": _DOWN["u"]},
+    "W": {"m": _DOWN["m"], "k": _UP["k"]},
+    "J/bit": _DOWN,
+    "J/B": _DOWN,
+    "J/FLOP": _DOWN,
+    "J/K": {},
+    "K/W": {},
+    "C": {},
+    "K": {},
+    "count": {},
+    "fraction": {},
+}
+
+UNITS: Final = {
+    unit: {unit: Decimal(1)} | {prefix + unit: factor for prefix, factor in prefixes.items()}
+    for unit, prefixes in _PREFIXES.items()
+}
+"""Per SI unit: every accepted spelling and its factor."""
+UNITS["count"][""] = Decimal(1)
+UNITS["fraction"].update({"": Decimal(1), "%": Decimal("0.01")})
+
+_QUANTITY: Final = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d{1,3})?)\s*(.*?)\s*")
+
+
+def parse(text: str | float, unit: str) -> float:
+    """Read a quantity as a float in the SI unit `unit`.
+
+    A bare number is read as already being in `unit`; NaN and infinities are refused.
+
+    >>> parse("85.3 GB/s", "B/s")
+    85300000000.0
+    >>> parse("7168 KiB", "B") == 7 * 2**20
+    True
+    >>> parse("70 %", "fraction")
+    0.7
+    >>> parse("76.8 GB", "B/s")
+    Traceback (most recent call last):
+    hw_models.errors.HardwareError: must be a quantity in B/s. Got '76.8 GB'. Did you mean 'GB/s'?
+    """
+    if isinstance(text, int | float) and not isinstance(text, bool):
+        if math.isfinite(text):
+            return float(text)
+    elif isinstance(text, str) and (match := _QUANTITY.fullmatch(text)):
+        number, spelling = match.groups()
+        if spelling in UNITS[unit]:
+            return float(Decimal(number) * UNITS[unit][spelling])
+        raise HardwareError(_must(unit, text) + f" {suggest(spelling, filter(None, UNITS[unit]))}")
+    raise HardwareError(_must(unit, text))
+
+
+def _must(unit: str, text: object) -> str:
+    return f"must be a quantity in {unit}. Got {text!r}."
+
+
+def format_quantity(value: float, unit: str) -> str:
+    """Write `value` (SI) as the shortest text that `parse` reads back to the same float.
+
+    >>> format_quantity(8.53e10, "B/s"), format_quantity(7 * 2**20, "B")
+    ('85.3 GB/s', '7 MiB')
+    >>> format_quantity(6e-12, "J/bit"), format_quantity(0.7, "fraction")
+    ('6 pJ/bit', '0.7')
+    """
+    exact = Decimal(repr(float(value)))
+    if unit in ("count", "fraction"):
+        return f"{exact.normalize():f}"
+    spelling = _best_spelling(exact, unit)
+    return f"{(exact / UNITS[unit][spelling]).normalize():f} {spelling}"
+
+
+def _best_spelling(exact: Decimal, unit: str) -> str:
+    spellings = sorted(UNITS[unit].items(), key=lambda item: item[1], reverse=True)
+    binary = [(name, f) for name, f in spellings if "i" in name.removesuffix(unit)]
+    whole = [name for name, f in binary if unit == "B" and exact and exact % f == 0]
+    decimal = [name for name, f in spellings if f <= abs(exact) and (name, f) not in binary]
+    return next(iter(whole + decimal), unit)
