@@ -54,7 +54,7 @@ class WeightMap(Strict):
         Exceptions of the body by decoder layer, e.g. ``{"0-3": "w8"}``.
     """
 
-    body: FormatName = "w4"
+    body: FormatName | None = None
     lm_head: FormatName | None = None
     embedding: FormatName | None = None
     vision: FormatName | None = None
@@ -93,7 +93,10 @@ class WeightMap(Strict):
             for text, name in self.layers.items():
                 if layer in _layer_range(text):
                     return get_format(name)
-        return get_format(getattr(self, tensor_class) or self.body)
+        name = getattr(self, tensor_class) or self.body
+        if name is None:
+            raise WorkloadError(f"weights.{tensor_class} must be given, or a format of the body.")
+        return get_format(name)
 
     def __str__(self) -> str:
         """Return the text form, e.g. ``body=w4;lm_head=w8``."""

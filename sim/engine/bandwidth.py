@@ -1,0 +1,141 @@
+"""The shared DRAM server: priority classes, and processor sharing inside a class.
+
+The server hands out *bus time*. A transfer of a stream that the memory could serve at ``bus`` bytes/s,
+limited by its unit to ``rate`` bytes/s, asks for the share ``rate / bus`` of the bus. Higher classes are
+served first; inside a class the remaining share is divided max-min fairly. Shares are recomputed
+whenever a transfer arrives or ends or the capacity changes, so rates may change at any instant.
+
+Closed forms it is tested against: n equal transfers each take n times as long (processor sharing);
+a higher class is untouched by lower ones; bytes served equal bytes asked.
+
+Not modelled: bank state; its mean effect is in the efficiency that gives ``bus``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import IntEnum
+
+import simpy
+
+
+class TrafficClass(IntEnum):
+    """Who is served first: a smaller number. NPU traffic outranks GPU and CPU (SERENO, OSDI'26)."""
+
+    REALTIME = 0  # display and camera
+    NPU = 1
+    GPU = 2
+    CPU = 3
+
+
+class Transfer:
+    """One transfer in progress."""
+
+    __slots__ = ("bus", "done", "priority", "rate", "remaining", "share_limit", "speed")
+
+    def __init__(self, done: simpy.Event, nbytes: float, rate: float, bus: float, priority: int):
+        self.done = done
+        self.remaining = nbytes
+        self.rate = rate
+        self.bus = bus
+        self.share_limit = rate / bus
+        self.priority = priority
+        self.speed = 0.0
+
+
+def fair_shares(limits: Sequence[float], capacity: float) -> list[float]:
+    """Divide ``capacity`` max-min fairly among demands no larger than ``limits``.
+
+    >>> fair_shares([0.2, 0.9, 0.9], 1.0)
+    [0.2, 0.4, 0.4]
+    """
+    shares = [0.0] * len(limits)
+    left = len(limits)
+    for index in sorted(range(left), key=limits.__getitem__):
+        shares[index] = min(limits[index], capacity / left)
+        capacity -= shares[index]
+        left -= 1
+    return shares
+
+
+class DramServer:
+    """Serves transfers in bus time; one instance per memory.
+
+    Parameters
+    ----------
+    env
+        The simulation clock.
+    capacity
+        Share of bus time left for modelled transfers, in (0, 1]; the rest is real-time background.
+    """
+
+    def __init__(self, env: simpy.Environment, capacity: float = 1.0):
+        self.env = env
+        self.capacity = capacity
+        self.bytes_served = 0.0
+        self._active: list[Transfer] = []
+        self._settled_s = 0.0
+        self._timer_id = 0
+
+    def transfer(self, nbytes: float, rate: float, bus: float, priority: int) -> simpy.Event:
+        """Start moving ``nbytes`` [B] and return the event of its end.
+
+        ``rate`` and ``bus`` are in B/s with ``0 < rate <= bus``.
+        """
+        done = self.env.event()
+        self._settle()
+        self._active.append(Transfer(done, nbytes, rate, bus, priority))
+        self._reschedule()
+        return done
+
+    def set_capacity(self, capacity: float) -> None:
+        """Change the share of bus time left for transfers, from now on."""
+        self._settle()
+        self.capacity = capacity
+        self._reschedule()
+
+    def _settle(self) -> None:
+        """Account for what was moved since the last change."""
+        elapsed = self.env.now - self._settled_s
+        self._settled_s = self.env.now
+        if elapsed > 0.0:
+            for item in self._active:
+                item.remaining -= item.speed * elapsed
+                self.bytes_served += item.speed * elapsed
+
+    def _allocate(self) -> None:
+        if len(self._active) == 1:
+            only = self._active[0]
+            only.speed = (
+                only.rate if only.share_limit <= self.capacity else self.capacity * only.bus
+            )
+            return
+        left = self.capacity
+        for priority in sorted({item.priority for item in self._active}):
+            peers = [item for item in self._active if item.priority == priority]
+            shares = fair_shares([item.share_limit for item in peers], left)
+            for item, share in zip(peers, shares, strict=True):
+                item.speed = share * item.bus
+            left = max(0.0, left - sum(shares))
+
+    def _reschedule(self) -> None:
+        self._timer_id += 1
+        if not self._active:
+            return
+        self._allocate()
+        served = [item for item in self._active if item.speed > 0.0]
+        if not served:
+            return
+        first = min(served, key=lambda item: item.remaining / item.speed)
+        timer = self.env.timeout(max(0.0, first.remaining / first.speed), self._timer_id)
+        timer.callbacks.append(lambda event: self._finish(event.value, first))
+
+    def _finish(self, timer_id: int, transfer: Transfer) -> None:
+        if timer_id != self._timer_id:  # rates changed since: a newer timer is running
+            return
+        self._settle()
+        self.bytes_served += transfer.remaining
+        transfer.remaining = 0.0
+        self._active.remove(transfer)
+        transfer.done.succeed()
+        self._reschedule()

@@ -1,0 +1,80 @@
+"""The DRAM ledger: which class of bytes is resident when, the peak, and the out-of-memory verdict.
+
+Classes: weights, embedding, vision, kv_cache, activations, draft, adapters, runtime. Weights are
+resident from the start of a warm run; the activations of a phase live while it runs; the vision
+encoder may be freed after the last image.
+
+Not modelled: page granularity and sharing with other processes; the budget stands for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Allocation:
+    """A change of residency: ``delta_bytes`` of one class at one instant [s, B]."""
+
+    at_s: float
+    resident_class: str
+    delta_bytes: float
+
+
+@dataclass(frozen=True, slots=True)
+class Residency:
+    """What is resident from ``at_s`` on, by class [s, B]."""
+
+    at_s: float
+    by_class: Mapping[str, float]
+
+    @property
+    def total_bytes(self) -> float:
+        """Resident bytes of all classes [B]."""
+        return sum(self.by_class.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """The residency of a run over time, against a budget.
+
+    Attributes
+    ----------
+    budget_bytes
+        What the app may occupy before the low-memory killer ends it [B].
+    timeline
+        Residency after each instant at which it changed, in order of time.
+    """
+
+    budget_bytes: float
+    timeline: tuple[Residency, ...]
+
+    @property
+    def peak(self) -> Residency:
+        """The residency at the first instant of the highest total."""
+        return max(self.timeline, key=lambda residency: residency.total_bytes)
+
+    @property
+    def overflow(self) -> Residency | None:
+        """The residency at the first instant over budget, or ``None`` when the run fits."""
+        over = (item for item in self.timeline if item.total_bytes > self.budget_bytes)
+        return next(over, None)
+
+
+def ledger(allocations: Iterable[Allocation], budget_bytes: float) -> Ledger:
+    """Return the ledger of allocations; those of one instant apply together.
+
+    >>> run = ledger([Allocation(0, "weights", 5.0), Allocation(1, "kv_cache", 2.0)], 6.0)
+    >>> run.peak.total_bytes, run.overflow.at_s
+    (7.0, 1)
+    """
+    by_class: dict[str, float] = {}
+    timeline: list[Residency] = []
+    for change in sorted(allocations, key=lambda item: item.at_s):
+        held = by_class.get(change.resident_class, 0.0) + change.delta_bytes
+        by_class = {**by_class, change.resident_class: held}
+        if timeline and timeline[-1].at_s == change.at_s:
+            timeline.pop()
+        timeline.append(Residency(change.at_s, by_class))
+    return Ledger(budget_bytes, tuple(timeline))

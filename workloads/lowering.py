@@ -1,0 +1,224 @@
+"""Trace + Deployment + Session -> Program: operators become tasks in bytes and operations.
+
+What the graph compiler of a stack does to a model is stated as `GraphOptions`: chunked prefill with a
+padded remainder, compiled cache sizes, skipped attention blocks, fusion, room for activations on chip.
+
+Not modelled: layout changes and copies that a vendor compiler may insert.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workloads.compression import WeightFormat, WeightMap
+from workloads.operators import Gemm, OperatorCost, WeightUse, cost
+from workloads.program import Column, ProgramSegment, Task
+from workloads.trace import Operator, Segment
+
+Whole = NDArray[np.int64]
+
+MATRIX_KINDS = ("linear", "attention", "convolution", "embedding")
+VECTOR_BITS = 16  # norm scales, biases and position tables stay at 16 bit
+
+
+@dataclass(frozen=True, slots=True)
+class GraphOptions:
+    """What the stack's graph compiler does; sizes in tokens and bytes.
+
+    Attributes
+    ----------
+    prefill_chunk_tokens
+        Tokens per prefill step; ``None`` runs the whole prompt at once.
+    cache_buckets_tokens
+        Compiled cache sizes, ascending; empty for kernels that follow the live length.
+    causal_skip
+        Masked attention blocks are not computed.
+    activation_bytes
+        A task whose inputs and outputs fit in this much on-chip memory moves no activations [B].
+    fusion
+        ``none``, ``elementwise`` or ``attention``.
+    """
+
+    prefill_chunk_tokens: int | None
+    cache_buckets_tokens: tuple[int, ...]
+    causal_skip: bool
+    activation_bytes: float
+    fusion: str = "attention"
+
+
+@dataclass(frozen=True, slots=True)
+class Formats:
+    """How tensors are stored.
+
+    Attributes
+    ----------
+    kv_bits
+        Bits of one KV element, scales included.
+    unit
+        Unit the graphs run on.
+    shared_table
+        The LM head and the embedding table are one copy in memory.
+    """
+
+    weights: WeightMap
+    activations: str
+    activation_bits: int
+    kv_bits: float
+    unit: str
+    shared_table: bool = False
+
+
+class Lowering:
+    """Turns the operators of one group of steps into tasks.
+
+    Parameters
+    ----------
+    sizes
+        The named sizes of the trace's extents (``T``, ``S`` or ``N``), one entry per step.
+    layer
+        Decoder layer the operators belong to; formats may differ by layer.
+
+    Attributes
+    ----------
+    working_set_bytes
+        Largest inputs plus outputs of a task lowered so far [B]: what the graph allocates.
+    """
+
+    def __init__(
+        self, formats: Formats, options: GraphOptions, sizes: Mapping[str, Whole], layer: int
+    ) -> None:
+        self.formats = formats
+        self.options = options
+        self.sizes = sizes
+        self.layer = layer
+        self.steps = len(next(iter(sizes.values())))
+        self.working_set_bytes = 0.0
+
+    def segment(self, segment: Segment, is_layer: bool, runs: Column) -> ProgramSegment:
+        """Return the segment's tasks, fused, running in the steps where ``runs`` is 1."""
+        tasks = [self.task(operator, runs) for operator in segment.operators]
+        if self.options.fusion != "none":
+            tasks = fuse(tasks)
+        kept = tuple(self._spill(task) for task in tasks)
+        return ProgramSegment(segment.name, segment.repeat, kept, is_layer)
+
+    def task(self, operator: Operator, runs: Column) -> Task:
+        """Return one operator as a task; activations are counted as if none stayed on chip."""
+        demand = cost(operator, self.sizes)
+        activation_bytes = self.formats.activation_bits / 8
+        kv_bytes = self.formats.kv_bits / 8
+        scores = self._score_bytes(operator, demand)
+        return Task(
+            name=operator.module,
+            kind=operator.kind,
+            unit=self.formats.unit,
+            activations=self.formats.activations,
+            operand_bits=self._operand_bits(operator, demand),
+            tensor_class=demand.weights[0].tensor_class if demand.weights else None,
+            **self._gemm(demand.gemm),
+            flops=self._column(
+                demand.causal_flops if self.options.causal_skip else demand.matmul_flops
+            ),
+            vector_ops=self._column(demand.vector_ops),
+            expanded_weights=self._column(self._expanded(demand)),
+            weight_bytes=self._column(self._weight_bytes(operator, demand)),
+            kv_read_bytes=self._column(demand.kv_read_elements) * kv_bytes,
+            kv_write_bytes=self._column(demand.kv_write_elements) * kv_bytes,
+            activation_read_bytes=self._column(demand.activation_read_elements) * activation_bytes
+            + scores,
+            activation_write_bytes=self._column(demand.activation_write_elements)
+            * activation_bytes
+            + scores,
+            runs=runs,
+        )
+
+    def _column(self, value: object) -> Column:
+        return np.broadcast_to(np.asarray(value, dtype=np.float64), (self.steps,))
+
+    def _gemm(self, gemm: Gemm | None) -> dict[str, Column]:
+        sizes = (gemm.batch, gemm.m, gemm.n, gemm.k) if gemm else (0, 0, 0, 0)
+        return dict(zip(("batch", "m", "n", "k"), map(self._column, sizes), strict=True))
+
+    def _score_bytes(self, operator: Operator, demand: OperatorCost) -> Column | float:
+        """Return the attention scores that travel to DRAM once when attention is not fused."""
+        if operator.kind != "attention" or self.options.fusion == "attention" or not demand.gemm:
+            return 0.0
+        scores = self._column(demand.gemm.batch) * demand.gemm.m * demand.gemm.n
+        return scores * (self.formats.activation_bits / 8)
+
+    def _operand_bits(self, operator: Operator, demand: OperatorCost) -> int:
+        if operator.kind == "attention":
+            return 8 if self.formats.kv_bits <= 8.5 else 16  # noqa: PLR2004
+        if not demand.weights or not demand.gemm:
+            return self.formats.activation_bits
+        return self._format(demand.weights[0].tensor_class).compute_bits
+
+    def _format(self, tensor_class: str) -> WeightFormat:
+        return self.formats.weights.format_for(tensor_class, self.layer)
+
+    def _expanded(self, demand: OperatorCost) -> float:
+        matrices = [use for use in demand.weights if demand.gemm is not None and _is_matrix(use)]
+        return sum(
+            float(use.elements)
+            for use in matrices
+            if self._format(use.tensor_class).needs_expansion
+        )
+
+    def _weight_bytes(self, operator: Operator, demand: OperatorCost) -> Column | float:
+        total: Column | float = 0.0
+        for use in demand.weights:
+            if operator.kind == "embedding":
+                total = total + use.rows * self._format("embedding").traffic_bytes(1, int(use.cols))
+            elif _is_matrix(use):
+                matrix = self._format(use.tensor_class)
+                total = total + matrix.traffic_bytes(int(use.rows), int(use.cols))
+            else:
+                total = total + use.elements * (VECTOR_BITS / 8)
+        return total
+
+    def _spill(self, task: Task) -> Task:
+        """Keep activations on chip where inputs and outputs fit there together."""
+        moved = task.activation_read_bytes + task.activation_write_bytes
+        self.working_set_bytes = max(self.working_set_bytes, float(moved.max()))
+        spilled = moved > self.options.activation_bytes
+        return replace(
+            task,
+            activation_read_bytes=np.where(spilled, task.activation_read_bytes, 0.0),
+            activation_write_bytes=np.where(spilled, task.activation_write_bytes, 0.0),
+        )
+
+
+def _is_matrix(use: WeightUse) -> bool:
+    return bool(np.all(np.asarray(use.rows) > 1))
+
+
+def fuse(tasks: Sequence[Task]) -> list[Task]:
+    """Fuse vector operators into the matrix operator before them.
+
+    The fused task reads what its first operator reads, and of each later one what that one does not
+    get from its predecessor (a residual, say); it writes what its last operator writes.
+    """
+    fused: list[Task] = []
+    for task in tasks:
+        if fused and task.kind not in MATRIX_KINDS:
+            fused[-1] = _merge(fused[-1], task)
+        else:
+            fused.append(task)
+    return fused
+
+
+def _merge(leader: Task, follower: Task) -> Task:
+    side_read = np.maximum(0.0, follower.activation_read_bytes - leader.activation_write_bytes)
+    return replace(
+        leader,
+        vector_ops=leader.vector_ops + follower.vector_ops,
+        weight_bytes=leader.weight_bytes + follower.weight_bytes,
+        kv_read_bytes=leader.kv_read_bytes + follower.kv_read_bytes,
+        kv_write_bytes=leader.kv_write_bytes + follower.kv_write_bytes,
+        activation_read_bytes=leader.activation_read_bytes + side_read,
+        activation_write_bytes=follower.activation_write_bytes,
+    )
