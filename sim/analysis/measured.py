@@ -1,0 +1,287 @@
+"""Measured runs: one measurement of one session on one device, and the CSV that holds many.
+
+An empty cell means unknown, never zero. Numbers carry no unit: the column name does. Not
+modelled: distributions beyond the raw samples, and conversions between definitions of a metric.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Annotated, Any, Final, Literal, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from sim.errors import SimError
+from workloads.errors import WorkloadError, did_you_mean
+from workloads.files import read_text, write_text
+
+SIZE_LIMIT_BYTES: Final = 64 * 2**20
+METRICS: Final = (
+    "prefill_tokens_per_s",
+    "tokens_per_s",
+    "time_to_first_token_s",
+    "vision_encode_s",
+    "peak_dram_bytes",
+    "power_w",
+)
+COLUMNS: Final = (
+    *("id", "device", "stack", "backend", "model", "weights", "activations", "kv_dtype"),
+    *("context_tokens", "prompt_tokens", "output_tokens", "image_px"),
+    *METRICS,
+    *("source_url", "role", "notes"),
+)
+
+_IMAGE: Final = re.compile(r"(\d{1,6})\s*[x×]\s*(\d{1,6})")
+
+Count = Annotated[int, Field(ge=0, le=10**9)]
+Quantity = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
+Images = tuple[tuple[int, int], ...]
+Role = Literal["", "calibration", "validation", "context"]
+
+
+class OperatorTime(NamedTuple):
+    """Time one operator took over a whole run, without the operators it called."""
+
+    name: str
+    calls: int
+    duration_s: float
+    unit: str = ""
+
+
+class MeasuredRun(BaseModel):
+    """One measurement; the first fields are the columns of the CSV, in their order.
+
+    Attributes
+    ----------
+    device, stack, backend, model, weights, activations, kv_dtype
+        Ids, or "" where the source does not settle them; ``weights`` is a format id of the body or
+        a mapping such as ``body=w4;lm_head=w8``.
+    context_tokens
+        Cache positions at which decode was measured.
+    image_px
+        Width and height of each image [px].
+    prefill_tokens_per_s, tokens_per_s
+        Prompt tokens per second of prefill; output tokens per second of decode.
+    source_format
+        Name of the importer, or "csv".
+    definitions
+        Per metric: what exactly the source timed, since TTFT and decode rate differ between tools.
+    samples
+        Per metric: the raw repeats in the order they ran; unlike the fields, they may hold garbage.
+    operators
+        Time per operator, for sources that profile them.
+    warnings
+        What the importer had to leave open.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: Annotated[str, Field(min_length=1)]
+    device: str = ""
+    stack: str = ""
+    backend: str = ""
+    model: str = ""
+    weights: str = ""
+    activations: str = ""
+    kv_dtype: str = ""
+    context_tokens: Count | None = None
+    prompt_tokens: Count | None = None
+    output_tokens: Count | None = None
+    image_px: Images = ()
+    prefill_tokens_per_s: Quantity | None = None
+    tokens_per_s: Quantity | None = None
+    time_to_first_token_s: Quantity | None = None
+    vision_encode_s: Quantity | None = None
+    peak_dram_bytes: Quantity | None = None
+    power_w: Quantity | None = None
+    source_url: str = ""
+    role: Role = ""
+    notes: str = ""
+    source_format: str = "csv"
+    definitions: Mapping[str, str] = {}
+    samples: Mapping[str, tuple[float, ...]] = {}
+    operators: tuple[OperatorTime, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """The known metrics by name; zeros, which stand for "not measured", are left out.
+
+        >>> MeasuredRun(id="a", tokens_per_s=20.0, time_to_first_token_s=0.0).metrics
+        {'tokens_per_s': 20.0}
+        """
+        values = {name: getattr(self, name) for name in METRICS}
+        return {name: value for name, value in values.items() if value}
+
+
+def read_measured(path: str | os.PathLike[str]) -> list[MeasuredRun]:
+    """Read a CSV of measured runs; every fault of the file is told at once, with its row."""
+    try:
+        text = read_text(path, SIZE_LIMIT_BYTES)
+    except WorkloadError as error:
+        raise SimError(str(error)) from None
+    return parse_measured(text, str(path))
+
+
+def parse_measured(
+    text: str, name: str = "text", mapping: Mapping[str, str] | None = None
+) -> list[MeasuredRun]:
+    """Return the runs of CSV text; ``mapping`` renames columns, theirs to ours.
+
+    >>> parse_measured("id,tokens_per_s\\nr1,24.5\\n")[0].tokens_per_s
+    24.5
+    """
+    rows = list(_rows(text.removeprefix("\ufeff"), name))
+    if not rows:
+        raise SimError(f"{name} must begin with a header. Got an empty file.")
+    header = _renamed([cell.strip() for cell in rows[0][1]], mapping or {}, name)
+    faults = _header_faults(header)
+    if faults:
+        raise SimError("\n".join(f"{name}: {fault}" for fault in faults))
+    runs: dict[str, MeasuredRun] = {}
+    for line, cells in rows[1:]:
+        run, found = _run_of(header, cells, line)
+        if run and run.id in runs:
+            found = [f"id {run.id!r} must be unique. It stands in an earlier row, too."]
+        if run:
+            runs.setdefault(run.id, run)
+        faults += [f"{name}, line {line}: {fault}" for fault in found]
+    if faults:
+        raise SimError("\n".join(faults))
+    return list(runs.values())
+
+
+def write_measured(runs: Iterable[MeasuredRun], path: str | os.PathLike[str]) -> None:
+    """Write the CSV columns of the runs; `read_measured` reads the same values back."""
+    try:
+        write_text(path, format_measured(runs))
+    except WorkloadError as error:
+        raise SimError(str(error)) from None
+
+
+def format_measured(runs: Iterable[MeasuredRun]) -> str:
+    """Return the runs as CSV text with every column of the format."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for run in runs:
+        writer.writerow([_cell(getattr(run, column)) for column in COLUMNS])
+    return out.getvalue()
+
+
+def _rows(text: str, name: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield line number and cells of the rows that are not blank."""
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        for cells in reader:
+            if any(cell.strip() for cell in cells):
+                yield reader.line_num, cells
+    except csv.Error as error:
+        raise SimError(f"{name}, line {reader.line_num}: must be CSV. Got: {error}.") from None
+
+
+def _renamed(header: list[str], mapping: Mapping[str, str], name: str) -> list[str]:
+    """Return the header in our words; a mapping drops the columns neither side names, as ""."""
+    if not mapping:
+        return header
+    faults = [
+        f"{name}: the mapping names column {theirs!r}, which the file does not have. "
+        + did_you_mean(theirs, header)
+        for theirs in mapping
+        if theirs not in header
+    ]
+    if faults:
+        raise SimError("\n".join(faults))
+    return [mapping.get(column, column if column in COLUMNS else "") for column in header]
+
+
+def _header_faults(header: list[str]) -> list[str]:
+    known = [column for column in header if column]
+    faults = [
+        f"column {column!r} is not known. {did_you_mean(column, COLUMNS)}"
+        for column in known
+        if column not in COLUMNS
+    ]
+    return faults + [
+        f"column {column!r} must be given once."
+        for column in dict.fromkeys(known)
+        if known.count(column) > 1
+    ]
+
+
+def _run_of(header: list[str], cells: list[str], line: int) -> tuple[MeasuredRun | None, list[str]]:
+    """Return the run of one row, or the row's faults; a row without an id is named by its line."""
+    if len(cells) != len(header):
+        return None, [f"a row must have {len(header)} cells. Got {len(cells)}."]
+    if cells == header:
+        return None, ["a row must hold values. Got the header again."]
+    values = {c: cell.strip() for c, cell in zip(header, cells, strict=True) if c and cell.strip()}
+    faults: list[str] = []
+    fields: dict[str, Any] = {"id": f"line{line}"}
+    for column, cell in values.items():
+        try:
+            fields[column] = _value(column, cell)
+        except ValueError as error:
+            faults.append(f"{column} must be {error}. Got {cell!r:.60}.")
+    if faults:
+        return None, faults
+    try:
+        return MeasuredRun(**fields), []
+    except ValidationError as error:
+        return None, [_sentence(fault) for fault in error.errors(include_url=False)]
+
+
+def _sentence(fault: Any) -> str:
+    rule = fault["msg"].removeprefix("Input should be ")
+    return f"{fault['loc'][0]} must be {rule}. Got {fault['input']!r:.60}."
+
+
+def _value(column: str, cell: str) -> object:
+    """Return the value of a cell; the ValueError says what it must be."""
+    if column == "image_px":
+        return parse_images(cell)
+    if column in METRICS:
+        return _number(cell)
+    if column.endswith("_tokens"):
+        number = _number(cell)
+        if not number.is_integer():
+            raise ValueError("a whole number of tokens")
+        return int(number)
+    return cell
+
+
+def _number(cell: str) -> float:
+    try:
+        number = float(cell)
+    except ValueError:
+        raise ValueError("a number without a unit, or empty for unknown") from None
+    if not math.isfinite(number) or number < 0.0:
+        raise ValueError("a finite number, zero or above")
+    return number
+
+
+def parse_images(text: str) -> Images:
+    """Return width and height of each image.
+
+    >>> parse_images("1080x2400;448x448")
+    ((1080, 2400), (448, 448))
+    """
+    found = [_IMAGE.fullmatch(part.strip()) for part in text.split(";")]
+    if not all(found):
+        raise ValueError("WIDTHxHEIGHT, several separated by ';'")
+    return tuple((int(match[1]), int(match[2])) for match in found if match)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, tuple):
+        return ";".join(f"{width}x{height}" for width, height in value)
+    if isinstance(value, float) and value.is_integer() and value < 1e15:
+        return str(int(value))
+    return str(value)
