@@ -4,13 +4,12 @@ Not modelled: the shape of a number's uncertainty. `low` and `high` bound it; ho
 between them is for the analysis to say.
 """
 
-import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import date
-from typing import Any, Literal, get_args
+from typing import Any, ClassVar, Literal, get_args
 
-from pydantic import GetCoreSchemaHandler, ValidationInfo
+from pydantic import ConfigDict, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
 from hw_models.errors import HardwareError, suggest
@@ -30,6 +29,8 @@ _KEYS = ("value", "kind", "source", "low", "high", "note")
 @dataclass(frozen=True, slots=True)
 class Source:
     """A document that numbers are taken from, or the stated reasoning behind them."""
+
+    __pydantic_config__: ClassVar = ConfigDict(extra="forbid")
 
     title: str
     url: str | None = None
@@ -103,7 +104,7 @@ class Quantity:
 
     unit: str
     minimum: float = 0.0
-    maximum: float = math.inf
+    maximum: float = 1e30
     above_minimum: bool = False
     whole: bool = False
 
@@ -111,37 +112,39 @@ class Quantity:
         self, source: Any, handler: GetCoreSchemaHandler
     ) -> CoreSchema:
         """Let pydantic call `read` for fields annotated with this quantity."""
-        return core_schema.with_info_plain_validator_function(self._read_in_context)
+        return core_schema.with_info_plain_validator_function(
+            lambda given, info: self.read(given, info.context or {})
+        )
 
-    def _read_in_context(self, given: Any, info: ValidationInfo) -> Parameter:
-        return self.read(given, info.context or {})
-
-    def read(self, given: Any, sources: Mapping[str, Any]) -> Parameter:
+    def read(self, given: Any, sources: Collection[str]) -> Parameter:
         """Make the Parameter that `given` describes, or raise HardwareError with every fault.
 
-        A Parameter passes as it is: it was read before.
+        A ready Parameter passes if it keeps the rules; its numbers are SI already.
         """
+        bare = isinstance(given, Parameter) or self.unit in _BARE_UNITS
         if isinstance(given, Parameter):
-            return given
+            given = {name: getattr(given, name) for name in _KEYS}
         if not isinstance(given, Mapping):
-            rule = f"must be a mapping with {', '.join(_KEYS[:3])} and a range"
+            rule = f"must be a mapping with {', '.join(_KEYS)}"
             raise HardwareError(f"{rule}. Got {given!r}.")
-        bare = self.unit in _BARE_UNITS or given.get("source") == OVERRIDE
         faults = [*_key_faults(given), *_source_faults(given, sources)]
         numbers: dict[str, float] = {}
         for key in [key for key in ("value", "low", "high") if key in given]:
             try:
-                numbers[key] = self.number(given[key], bare)
+                numbers[key] = self.number(given[key], bare or given.get("source") == OVERRIDE)
             except HardwareError as error:
-                faults.extend(
-                    f"{key} {fault}" if key != "value" else fault for fault in error.faults
-                )
+                faults += [fault if key == "value" else f"{key} {fault}" for fault in error.faults]
         if faults:
             raise HardwareError(*faults)
-        value = numbers["value"]
         note = " ".join(str(given.get("note", "")).split())
-        low, high = numbers.get("low", value), numbers.get("high", value)
-        return Parameter(value, self.unit, given["kind"], given["source"], low, high, note)
+        exact = {"low": numbers["value"], "high": numbers["value"]}
+        return Parameter(
+            **(exact | numbers),
+            unit=self.unit,
+            kind=given["kind"],
+            source=given["source"],
+            note=note,
+        )
 
     def number(self, given: Any, bare: bool) -> float:
         """Read one number and hold it to the bounds; `bare` admits numbers without a unit."""
@@ -159,8 +162,7 @@ class Quantity:
         number = "a whole number" if self.whole else "a number"
         above = "above" if self.above_minimum else "of at least"
         unit = "" if self.unit in _BARE_UNITS else f" {self.unit}"
-        below = "" if self.maximum == math.inf else f" and at most {self.maximum:g}{unit}"
-        return f"{number} {above} {self.minimum:g}{unit}{below}"
+        return f"{number} {above} {self.minimum:g}{unit} and at most {self.maximum:g}{unit}"
 
 
 def _key_faults(given: Mapping[str, Any]) -> list[str]:
@@ -175,8 +177,8 @@ def _key_faults(given: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _source_faults(given: Mapping[str, Any], sources: Mapping[str, Any]) -> list[str]:
+def _source_faults(given: Mapping[str, Any], sources: Collection[str]) -> list[str]:
     key = given.get("source")
-    if key is None or key in sources:
+    if key is None or key in list(sources):
         return []
     return [f"must cite a source listed under sources. Got {key!r}. {suggest(str(key), sources)}"]

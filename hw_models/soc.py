@@ -6,6 +6,7 @@ Not modelled here: anything that takes time. Laws are in the sibling modules, th
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -17,8 +18,9 @@ from hw_models.errors import HardwareError, suggest
 from hw_models.files import device_ids, is_path, read_device
 from hw_models.provenance import OVERRIDE, Parameter, Source
 from hw_models.schema import ComputeUnit, Dram, Flash, Host, Part, Power, Stack, Thermal
+from hw_models.tree import leaves, moved, set_entry, to_tree
 
-_OVERRIDE_SOURCE: Final = {"title": "What-if value given for this run"}
+_OVERRIDE_SOURCE: Final = Source("What-if value given for this run")
 
 
 class SocSpec(Part):
@@ -69,7 +71,7 @@ class SocSpec(Part):
 
     def parameters(self) -> dict[str, Parameter]:
         """Return every parameter by its dotted path, such as `dram.rate`."""
-        return {path: leaf for path, leaf in _leaves(self) if isinstance(leaf, Parameter)}
+        return {path: leaf for path, leaf in leaves(self) if isinstance(leaf, Parameter)}
 
     def with_values(self, values: Mapping[str, float]) -> "SocSpec":
         """Copy with other parameter values (SI), kinds and sources kept; for drawing samples.
@@ -79,7 +81,7 @@ class SocSpec(Part):
         known = self.parameters()
         if faults := [_unknown(path, known) for path in values if path not in known]:
             raise HardwareError(*faults)
-        copy: SocSpec = _moved(self, _nested(values))
+        copy: SocSpec = moved(self, values)
         return copy
 
     def with_overrides(self, overrides: Mapping[str, Any]) -> "SocSpec":
@@ -91,18 +93,31 @@ class SocSpec(Part):
         >>> spec.with_overrides({"flash.sequential_read": "2 GB/s"}).flash.sequential_read.value
         2000000000.0
         """
-        tree = _tree(self)
-        known = dict(_leaves(self))
-        if faults := [_unknown(path, known) for path in overrides if path not in known]:
+        known = dict(leaves(self))
+        entries = {path: _overriding(known.get(path), value) for path, value in overrides.items()}
+        return self._with_entries(entries, {OVERRIDE: _OVERRIDE_SOURCE})
+
+    def with_parameters(
+        self, parameters: Mapping[str, Parameter], sources: Mapping[str, Source]
+    ) -> "SocSpec":
+        """Copy with parameters replaced by dotted path and sources added; for fitted numbers."""
+        return self._with_entries(parameters, sources)
+
+    def _with_entries(self, entries: Mapping[str, Any], sources: Mapping[str, Source]) -> "SocSpec":
+        known = dict(leaves(self))
+        if faults := [_unknown(path, known) for path in entries if path not in known]:
             raise HardwareError(*faults)
-        for path, value in overrides.items():
-            _set(tree, path.split("."), _overriding(known[path], value))
-        tree["sources"] = self.sources | {OVERRIDE: _OVERRIDE_SOURCE}
+        tree = to_tree(self)
+        for path, entry in entries.items():
+            set_entry(tree, path, entry)
+        tree["sources"] |= sources
         return _validated(tree)
 
     def to_yaml(self) -> str:
         """Write a complete device file, which `load_soc` reads back to an equal spec."""
-        return yaml.safe_dump(_plain(self), sort_keys=False, width=100, allow_unicode=True)
+        return yaml.safe_dump(
+            to_tree(self, _written), sort_keys=False, width=100, allow_unicode=True
+        )
 
 
 def load_soc(id_or_path: str | Path) -> SocSpec:
@@ -177,52 +192,12 @@ def _faults(error: ValidationError) -> Iterator[str]:
                 yield f"{what} {rule}. Got {fault['input']!r}."
 
 
-def _children(node: Any) -> dict[str, Any] | None:
-    """Return the named parts of a node of the spec, or None for a leaf."""
-    if isinstance(node, Part):
-        return {name: getattr(node, name) for name in type(node).model_fields}
-    if isinstance(node, tuple):
-        return {str(index): item for index, item in enumerate(node)}
-    return node if isinstance(node, dict) else None
-
-
-def _leaves(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield every leaf but sources by dotted path; a tuple counts both as leaf and as parent."""
-    children = _children(node)
-    if children is None or isinstance(node, tuple):
-        yield prefix, node
-    for name, child in (children or {}).items():
-        if not isinstance(child, Source) and name != "sources":
-            yield from _leaves(child, f"{prefix}.{name}" if prefix else name)
-
-
-def _tree(node: Any) -> Any:
-    """Copy the spec as dicts and lists with the parameters as leaves."""
-    children = _children(node)
-    if children is None:
-        return node
-    copies = {name: _tree(child) for name, child in children.items()}
-    return list(copies.values()) if isinstance(node, tuple) else copies
-
-
-def _plain(node: Any) -> Any:
-    """Copy the spec as a device file holds it: text, numbers, dicts and lists."""
-    if isinstance(node, Parameter):
-        return node.to_plain()
-    if isinstance(node, Source):
-        given = {name: getattr(node, name) for name in Source.__dataclass_fields__}
-        return {name: value for name, value in given.items() if value}
-    children = _children(node)
-    if children is None:
-        return node
-    copies = {name: _plain(child) for name, child in children.items()}
-    return list(copies.values()) if isinstance(node, tuple) else copies
-
-
-def _set(tree: Any, path: list[str], value: Any) -> None:
-    for name in path[:-1]:
-        tree = tree[int(name)] if isinstance(tree, list) else tree[name]
-    tree[int(path[-1]) if isinstance(tree, list) else path[-1]] = value
+def _written(leaf: Any) -> Any:
+    if isinstance(leaf, Parameter):
+        return leaf.to_plain()
+    if isinstance(leaf, Source):
+        return {name: value for name, value in asdict(leaf).items() if value}
+    return leaf
 
 
 def _overriding(leaf: Any, value: Any) -> Any:
@@ -234,29 +209,3 @@ def _overriding(leaf: Any, value: Any) -> Any:
 def _unknown(path: str, known: Mapping[str, Any]) -> str:
     rule = "must be the dotted path of an entry of the device"
     return f"override {path} {rule}. Got {path!r}. {suggest(path, known)}"
-
-
-def _nested(values: Mapping[str, float]) -> dict[str, Any]:
-    nested: dict[str, Any] = {}
-    for path, value in values.items():
-        *parents, name = path.split(".")
-        node = nested
-        for parent in parents:
-            node = node.setdefault(parent, {})
-        node[name] = value
-    return nested
-
-
-def _moved(node: Any, changes: Any) -> Any:
-    if isinstance(node, Parameter):
-        return node.moved_to(float(changes))
-    if isinstance(node, tuple):
-        return tuple(
-            _moved(item, changes[str(i)]) if str(i) in changes else item
-            for i, item in enumerate(node)
-        )
-    if isinstance(node, Part):
-        return node.model_copy(
-            update={name: _moved(getattr(node, name), change) for name, change in changes.items()}
-        )
-    return node | {name: _moved(node[name], change) for name, change in changes.items()}

@@ -1,0 +1,143 @@
+"""Time that a compute unit needs: matrix, vector and dequantisation work, and rooflines.
+
+Not modelled: operand order, layout changes, bank conflicts and clocks below the peak; a stack's
+efficiency stands for all of them.
+"""
+
+from collections.abc import Collection
+from typing import Final
+
+import numpy as np
+
+from hw_models.errors import HardwareError
+from hw_models.laws import Numbers
+
+_FLOAT_BITS: Final = {"fp16": 16, "bf16": 16, "fp32": 32}
+
+
+def padded(size: Numbers, tile: Numbers) -> Numbers:
+    """Round a matrix dimension up to whole tiles: ceil(size / tile) tile.
+
+    >>> float(padded(1, 32)), float(padded(33, 32))
+    (32.0, 64.0)
+    """
+    return np.ceil(np.divide(size, tile)) * tile
+
+
+def matrix_seconds(
+    m: Numbers,
+    n: Numbers,
+    k: Numbers,
+    *,
+    rate_flops_per_s: Numbers,
+    tile: tuple[float, float, float] = (1.0, 1.0, 1.0),
+    efficiency: Numbers = 1.0,
+) -> Numbers:
+    """Time of an (m x k) by (k x n) product on an engine that computes whole tiles.
+
+        t = 2 ceil(m/Tm)Tm ceil(n/Tn)Tn ceil(k/Tk)Tk / (efficiency rate)
+
+    Arguments: dimensions in elements, peak rate in FLOP/s (1 MAC = 2 FLOP), tile (Tm, Tn, Tk).
+    Source: tiled matrix engines such as Hexagon HMX, 32 x 32 (https://arxiv.org/abs/2509.23324).
+    Valid for operands on the chip; bringing them there is the DMA stage's time.
+
+    >>> round(float(matrix_seconds(1, 4096, 4096, rate_flops_per_s=1e12)) * 1e6, 3)
+    33.554
+    >>> tiled = matrix_seconds(1, 4096, 4096, rate_flops_per_s=1e12, tile=(32, 32, 32))
+    >>> round(float(tiled) * 1e6, 3)
+    1073.742
+    """
+    tile_m, tile_n, tile_k = tile
+    work_flops = 2 * padded(m, tile_m) * padded(n, tile_n) * padded(k, tile_k)
+    return work_flops / (np.asarray(efficiency) * rate_flops_per_s)
+
+
+def tile_utilisation(
+    m: Numbers, n: Numbers, k: Numbers, tile: tuple[float, float, float]
+) -> Numbers:
+    """Useful fraction of the padded work of a matrix product.
+
+    >>> float(tile_utilisation(1, 4096, 4096, (32, 32, 32)))
+    0.03125
+    """
+    tile_m, tile_n, tile_k = tile
+    useful = np.multiply(m, n) * k
+    return useful / (padded(m, tile_m) * padded(n, tile_n) * padded(k, tile_k))
+
+
+def vector_seconds(flops: Numbers, rate_flops_per_s: Numbers) -> Numbers:
+    """Time of element-wise work: flops / rate.
+
+    >>> float(vector_seconds(2e6, 1e9))
+    0.002
+    """
+    return np.divide(flops, rate_flops_per_s)
+
+
+def dequantise_seconds(weights: Numbers, rate_weights_per_s: Numbers) -> Numbers:
+    """Time to expand compressed weights (elements) into the multiplier's format.
+
+    Low-bit products are bound by this on CPUs and vector units: two big cores of a Snapdragon 8
+    Elite attain 61.4 GB/s with 8-bit but 42.2 GB/s with 4-bit weights
+    (MNN, docs/perf/gemv_bw_benchmark.md).
+
+    >>> float(dequantise_seconds(4e9, 1e12))
+    0.004
+    """
+    return np.divide(weights, rate_weights_per_s)
+
+
+def ridge_flops_per_byte(rate_flops_per_s: Numbers, bandwidth_bytes_per_s: Numbers) -> Numbers:
+    """Arithmetic intensity at which compute and bandwidth bind equally: rate / bandwidth.
+
+    >>> float(ridge_flops_per_byte(12e12, 60e9))
+    200.0
+    """
+    return np.divide(rate_flops_per_s, bandwidth_bytes_per_s)
+
+
+def roofline_flops_per_s(
+    intensity_flops_per_byte: Numbers, rate_flops_per_s: Numbers, bandwidth_bytes_per_s: Numbers
+) -> Numbers:
+    """Attainable rate: min(rate, intensity x bandwidth).
+
+    Source: Williams, Waterman, Patterson 2009 (https://doi.org/10.1145/1498765.1498785).
+    Valid where transfer and compute overlap perfectly.
+
+    >>> float(roofline_flops_per_s(2.0, 12e12, 60e9))
+    120000000000.0
+    """
+    return np.minimum(
+        rate_flops_per_s, np.multiply(intensity_flops_per_byte, bandwidth_bytes_per_s)
+    )
+
+
+def precision_key(activation: str, weight_bits: float, available: Collection[str]) -> str:
+    """Name the narrowest available precision that holds both operands.
+
+    Arguments: activation format ("int8", "int16", "fp16", "bf16", "fp32"), bits per weight as
+    multiplied, precisions the unit offers ("a16w4", "fp16", ...). Integers may run on a
+    floating-point format of at least their width; floating point never on integers.
+
+    >>> precision_key("int16", 1.8, ["a16w4", "a16w8", "a8w8"])
+    'a16w4'
+    >>> precision_key("int8", 4, ["a16w8", "a8w8", "fp16"])
+    'a8w8'
+    """
+    floating = activation in _FLOAT_BITS
+    bits = _FLOAT_BITS[activation] if floating else int(activation.removeprefix("int"))
+    widths = {key: _widths(key) for key in available if not floating or key in _FLOAT_BITS}
+    fitting = {
+        key: (a, w) for key, (a, w) in widths.items() if a >= bits and w >= min(weight_bits, 16)
+    }
+    if not fitting:
+        rule = f"precision must hold {activation} activations and {weight_bits:g}-bit weights"
+        raise HardwareError(f"{rule}. Got only {', '.join(sorted(available))}.")
+    return min(fitting, key=lambda key: (*fitting[key], key in _FLOAT_BITS, key != activation, key))
+
+
+def _widths(key: str) -> tuple[int, int]:
+    if key in _FLOAT_BITS:
+        return _FLOAT_BITS[key], _FLOAT_BITS[key]
+    activation, weight = key.removeprefix("a").split("w")
+    return int(activation), int(weight)
