@@ -1,0 +1,185 @@
+"""The KV cache: bits per element, bytes per token, and the static cache sizes graphs are built for.
+
+Not modelled: fragmentation of a paged cache, alignment of rows, and the accuracy a format costs.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import cache
+from typing import Annotated
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from pydantic import AfterValidator, Field
+
+from workloads.errors import WorkloadError, did_you_mean
+from workloads.eviction_policies import EvictionPolicy, NoEviction
+from workloads.session import MAX_TOKENS, Strict
+from workloads.weight_formats import engine_bits
+
+FLOAT_BITS = 16
+KIVI_RESIDUAL_TOKENS = 128
+
+
+class KvFormat(Strict):
+    """How one element of K or V is stored.
+
+    Attributes
+    ----------
+    value_bits
+        Bits of one element.
+    group_elements
+        Elements that share a scale and a zero point.
+    scale_bits, zero_bits
+        Bits of the scale and of the zero point of a group.
+    residual_tokens
+        Newest tokens kept in 16 bits until they are quantised.
+    """
+
+    id: str
+    source: str
+    value_bits: int
+    group_elements: int = 1
+    scale_bits: int = 0
+    zero_bits: int = 0
+    residual_tokens: int = 0
+
+    @property
+    def bits(self) -> float:
+        """Bits per quantised element, b + (scale + zero) / group."""
+        return self.value_bits + (self.scale_bits + self.zero_bits) / self.group_elements
+
+    @property
+    def compute_bits(self) -> int:
+        """Matrix-engine precision that holds an element once expanded."""
+        return engine_bits(self.value_bits)
+
+    def bytes_per_token(self, elements_per_token: int) -> float:
+        """Return the bytes of one token once it is quantised [B]."""
+        return elements_per_token * self.bits / 8
+
+    def size_bytes(self, tokens: ArrayLike, elements_per_token: int) -> NDArray[np.float64]:
+        """Return the bytes of ``tokens`` tokens of cache [B]; vectorised over ``tokens``.
+
+        B = elements / 8 * (16 * min(S, R) + bits * max(0, S - R)), R the residual tokens.
+
+        >>> float(get_kv_format("int16").size_bytes(4096, 73_728)) / 2**20  # Qwen3-4B
+        576.0
+        """
+        stored = np.asarray(tokens, dtype=np.float64)
+        recent = np.minimum(stored, self.residual_tokens)
+        bits = recent * FLOAT_BITS + (stored - recent) * self.bits
+        return np.asarray(bits * elements_per_token / 8)
+
+
+_PLAIN = {
+    "int16": (16, "16-bit fixed point, one scale per tensor"),
+    "fp16": (16, "IEEE 754 half precision"),
+    "bf16": (16, "bfloat16"),
+    "int8": (8, "8-bit fixed point, one scale per tensor"),
+}
+_GROUPED = re.compile(r"int(?P<bits>4|8)_g(?P<group>32|64|128)")
+_KIVI = re.compile(r"kivi(?P<bits>2|4)_g(?P<group>32|64|128)")
+_SHORT = {"int4": "int4_g128", "kivi2": "kivi2_g32", "kivi4": "kivi4_g32"}
+_LLAMA_CPP = {"q4_0": 4, "q8_0": 8}
+KV_FORMAT_IDS = (*_PLAIN, *_SHORT, "int4_g32", "kivi2_g128", *_LLAMA_CPP)
+
+
+@cache
+def get_kv_format(name: str) -> KvFormat:
+    """Return a KV-cache format by id.
+
+    >>> get_kv_format("kivi2_g32").bits, get_kv_format("kivi2_g128").bits
+    (3.0, 2.25)
+    """
+    if name in _PLAIN:
+        bits, source = _PLAIN[name]
+        return KvFormat(id=name, source=source, value_bits=bits)
+    if name in _LLAMA_CPP:
+        return _grouped(name, _LLAMA_CPP[name], 32, source="llama.cpp, --cache-type-k and -v")
+    rule = _SHORT.get(name, name)
+    if match := _KIVI.fullmatch(rule):
+        kivi = _grouped(
+            name, int(match["bits"]), int(match["group"]), source="KIVI, arXiv 2402.02750"
+        )
+        return kivi.model_copy(update={"zero_bits": 16, "residual_tokens": KIVI_RESIDUAL_TOKENS})
+    if match := _GROUPED.fullmatch(rule):
+        source = "symmetric, one 16-bit scale per group (assumed)"
+        return _grouped(name, int(match["bits"]), int(match["group"]), source=source)
+    hint = did_you_mean(name, KV_FORMAT_IDS)
+    raise WorkloadError(f"A KV-cache format must be a known id. Got {name!r}. {hint}")
+
+
+def _grouped(name: str, bits: int, group: int, source: str) -> KvFormat:
+    return KvFormat(id=name, source=source, value_bits=bits, group_elements=group, scale_bits=16)
+
+
+def elements_per_token(layers: int, kv_heads: int, head_dim: int) -> int:
+    """Return the K and V elements one token adds, 2 * layers * kv_heads * head_dim.
+
+    >>> elements_per_token(layers=36, kv_heads=8, head_dim=128)  # Qwen3-4B
+    73728
+    """
+    return 2 * layers * kv_heads * head_dim
+
+
+def bucket_for(tokens: ArrayLike, buckets: Sequence[int]) -> NDArray[np.int64]:
+    """Return the smallest static size that holds ``tokens``; vectorised over ``tokens``.
+
+    A graph compiled for a cache of c tokens reads c tokens, however few are live; so eviction saves
+    bandwidth only where it lets a smaller graph run. The same law pads a verification step.
+
+    >>> bucket_for([1, 512, 513], [512, 1024]).tolist()
+    [512, 512, 1024]
+    """
+    sizes = np.unique(np.asarray(buckets, dtype=np.int64))
+    wanted = np.asarray(tokens)
+    if wanted.size and wanted.max() > sizes[-1]:
+        raise WorkloadError(
+            f"A graph must hold {int(wanted.max())} tokens. The largest is {sizes[-1]}."
+        )
+    return np.asarray(sizes[np.searchsorted(sizes, wanted)])
+
+
+def visible_tokens(live_tokens: ArrayLike, buckets: Sequence[int]) -> NDArray[np.float64]:
+    """Return the tokens of cache a step reads: a static graph its bucket, else the live ones.
+
+    >>> visible_tokens([700.0], buckets=[]).item(), visible_tokens([700.0], [512, 1024]).item()
+    (700.0, 1024.0)
+    """
+    live = np.asarray(live_tokens, dtype=np.float64)
+    return bucket_for(live, buckets).astype(np.float64) if buckets else live
+
+
+def _known(name: str) -> str:
+    try:
+        get_kv_format(name)
+    except WorkloadError as error:
+        raise ValueError(f"a KV-cache format ({error})") from None
+    return name
+
+
+TokenCount = Annotated[int, Field(ge=1, le=MAX_TOKENS)]
+
+
+class KvCache(Strict):
+    """The KV cache of a deployment.
+
+    Attributes
+    ----------
+    dtype
+        Format id; none given: the stack's default.
+    capacity_tokens
+        Tokens the cache can hold; none given: what the session needs.
+    buckets
+        Cache sizes graphs are compiled for; none given: the stack's own.
+    eviction
+        What is dropped, and when.
+    """
+
+    dtype: Annotated[str, AfterValidator(_known)] | None = None
+    capacity_tokens: TokenCount | None = None
+    buckets: tuple[TokenCount, ...] = ()
+    eviction: Annotated[EvictionPolicy, Field(discriminator="policy")] = NoEviction()

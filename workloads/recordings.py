@@ -1,0 +1,56 @@
+"""Recorded behaviour: counts per step that a real run produced, replayed instead of a law.
+
+A recording is a YAML or JSON file::
+
+    schema: andesim.behaviour/1
+    kind: accepted_tokens          # or retained_tokens
+    source: where and how it was recorded
+    counts: [3, 0, 5, 1]           # one entry per decode step
+
+``accepted_tokens`` are the drafted tokens the target accepted in each step, without the token the
+target adds itself. ``retained_tokens`` are the tokens in the KV cache after prefill (first entry)
+and after each generated token.
+"""
+
+from __future__ import annotations
+
+from os import PathLike
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationError
+
+from workloads.errors import WorkloadError
+from workloads.explain import sentences
+from workloads.files import read_mapping
+from workloads.session import MAX_TOKENS, Strict
+
+Kind = Literal["accepted_tokens", "retained_tokens"]
+
+
+class Recording(Strict):
+    """Counts per step with where they come from.
+
+    Attributes
+    ----------
+    source
+        What was run, on what, by whom.
+    counts
+        Tokens per step.
+    """
+
+    schema_: Annotated[Literal["andesim.behaviour/1"], Field(alias="schema")]
+    kind: Kind
+    source: Annotated[str, Field(min_length=1)]
+    counts: Annotated[tuple[Annotated[int, Field(ge=0, le=MAX_TOKENS)], ...], Field(min_length=1)]
+
+
+def read_recording(path: str | PathLike[str], kind: Kind) -> Recording:
+    """Return the recording in a file, which must be of the given kind."""
+    try:
+        recording = Recording.model_validate(read_mapping(path))
+    except ValidationError as error:
+        faults = sentences(error, Recording)
+        raise WorkloadError("\n".join([f"{path} must be a recording.", *faults])) from None
+    if recording.kind != kind:
+        raise WorkloadError(f"{path} must record {kind}. Got {recording.kind}.")
+    return recording
