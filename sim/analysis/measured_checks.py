@@ -58,9 +58,7 @@ def checks(run: MeasuredRun, ceiling_tokens_per_s: float | None = None) -> list[
 
 def _zero_metrics(run: MeasuredRun) -> Iterator[Finding]:
     if run.time_to_first_token_s == 0.0:
-        yield Finding(
-            "warning", "time_to_first_token_s is 0: no turn was recorded; read as unknown."
-        )
+        yield Finding("warning", "time_to_first_token_s is 0: no turn was recorded.")
     for metric in ("prefill_tokens_per_s", "tokens_per_s", "vision_encode_s"):
         if getattr(run, metric) == 0.0:
             yield Finding("error", f"{metric} must be above 0. Got 0: nothing was timed.")
@@ -82,9 +80,7 @@ def _turns(run: MeasuredRun) -> Iterator[Finding]:
 def _ceiling(run: MeasuredRun, ceiling_tokens_per_s: float | None) -> Iterator[Finding]:
     rate = run.tokens_per_s or 0.0
     if rate > FASTEST_TOKENS_PER_S:
-        yield Finding(
-            "error", f"tokens_per_s must be below {FASTEST_TOKENS_PER_S:g}. Got {rate:g}."
-        )
+        yield Finding("error", f"tokens_per_s must be below {FASTEST_TOKENS_PER_S:g}. Got {rate}.")
     elif ceiling_tokens_per_s is not None and rate > ceiling_tokens_per_s:
         yield Finding(
             "error",

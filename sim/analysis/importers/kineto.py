@@ -1,0 +1,42 @@
+"""PyTorch profiler (Kineto) traces: operators, kernels, and the annotations of phases.
+
+A Chrome trace with ``schemaVersion`` and categories (torch 2.13): ``cpu_op`` and ``kernel`` slices
+are operators, ``user_annotation`` slices named prefill, decode or vision are phases. The profiler
+itself slows a run down, so its rates are lower bounds. Not read: memory events, shapes.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sim.analysis.importers.base import Importer
+from sim.analysis.importers.chrome_trace import (
+    phase_of,
+    run_of,
+    self_times,
+    slices,
+    trace_events,
+    track_names,
+)
+from sim.analysis.measured import MeasuredRun
+
+_OPERATORS: Final = ("cpu_op", "kernel", "gpu_memcpy", "gpu_memset")
+
+
+def sniff(text: str) -> bool:
+    """Whether text is a Kineto trace."""
+    return '"schemaVersion"' in text and '"traceEvents"' in text
+
+
+def read(text: str) -> list[MeasuredRun]:
+    """Return the profile as one run."""
+    events = trace_events(text)
+    found = list(slices(events))
+    annotations = [s for s in found if s.category == "user_annotation" and phase_of(s.name)]
+    operators = [s for s in found if s.category in _OPERATORS]
+    run = run_of(annotations, self_times(operators, track_names(events)), "kineto")
+    doubt = "recorded under the profiler: times are upper bounds."
+    return [run.model_copy(update={"warnings": (*run.warnings, doubt)})]
+
+
+KINETO: Final = Importer("kineto", "PyTorch profiler, prof.export_chrome_trace()", sniff, read)

@@ -1,0 +1,104 @@
+"""LiteRT-LM benchmark output: the printed block, the log lines, the command line, the text proto.
+
+Fields as printed by runtime/engine/litert_lm_lib.cc and io_types.cc (github.com/google-ai-edge/
+LiteRT-LM). Where a value is printed several times the last counts: a median block comes last. Its
+time to first token is prefill plus the mean decode time of a token, not an observed instant, and
+0.0 stands for "no turn recorded". Not read: the binary proto, whose field numbers are unverified.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+from sim.analysis.importers.base import Importer, build_run, count, number, positive
+from sim.analysis.measured import MeasuredRun
+from sim.errors import SimError
+
+_VALUE: Final = r"\s*([-+\w.]+)"
+_PATTERNS: Final = {
+    "prefill_tokens_per_s": (
+        rf"Prefill [Ss]peed(?: turn \d+)?:{_VALUE}\s*(?:tokens/s|tk/s)",
+        rf"prefill_turns\s*\{{[^}}]*?tokens_per_second:{_VALUE}",
+    ),
+    "tokens_per_s": (
+        rf"Decode [Ss]peed(?: turn \d+)?:{_VALUE}\s*(?:tokens/s|tk/s)",
+        rf"decode_turns\s*\{{[^}}]*?tokens_per_second:{_VALUE}",
+    ),
+    "time_to_first_token_s": (
+        rf"Time to first token:{_VALUE}\s*s\b",
+        rf"time_to_first_token_seconds:{_VALUE}",
+    ),
+    "prompt_tokens": (
+        rf"Prefill Turn \d+: Processed{_VALUE} tokens",
+        rf"benchmark_prefill_tokens={_VALUE}",
+        rf"num_prefill_tokens:{_VALUE}",
+    ),
+    "output_tokens": (
+        rf"Decode Turn \d+: Processed{_VALUE} tokens",
+        rf"benchmark_decode_tokens={_VALUE}",
+        rf"num_decode_tokens:{_VALUE}",
+    ),
+    "peak_mb": (rf"Peak system ram usage:{_VALUE}\s*MB", rf"peak_mem_mb:{_VALUE}"),
+}
+_BACKEND: Final = re.compile(r"\bbackend=(\w+)")
+_STACKS: Final = {"cpu": "litert_cpu", "gpu": "litert_gpu", "npu": "litert_npu"}
+_MARKS: Final = ("BenchmarkInfo:", "Prefill Turns", "refill speed", "prefill_turns", "decode_turns")
+_DEFINITIONS: Final = {
+    "prefill_tokens_per_s": "LiteRT-LM prefill turn; no initialisation, no tokenisation",
+    "tokens_per_s": "LiteRT-LM decode turn: tokens / duration of the turn",
+    "time_to_first_token_s": "LiteRT-LM: prefill duration + mean decode time per token (synthetic)",
+}
+
+
+def sniff(text: str) -> bool:
+    """Whether text is LiteRT-LM benchmark output."""
+    return any(mark in text for mark in _MARKS)
+
+
+def read(text: str) -> list[MeasuredRun]:
+    """Return the last benchmark block of the log as one run."""
+    seen = {name: _last(text, patterns) for name, patterns in _PATTERNS.items()}
+    warnings = ["the model is not in the log."]
+    fields: dict[str, Any] = {}
+    for rate in ("prefill_tokens_per_s", "tokens_per_s"):
+        if seen[rate] is None:
+            warnings.append(f"{rate} is missing: no such turn was recorded.")
+        else:
+            fields[rate] = positive(seen[rate], rate)
+    if not fields:
+        raise SimError("a LiteRT-LM log must record a turn. Got no prefill and no decode turn.")
+    first_token_s = number(seen["time_to_first_token_s"] or 0, "time to first token")
+    if first_token_s > 0.0:
+        fields["time_to_first_token_s"] = first_token_s
+    else:
+        warnings.append("time to first token is missing or 0.0, which stands for missing.")
+    definitions = {name: _DEFINITIONS[name] for name in fields}
+    for tokens in ("prompt_tokens", "output_tokens"):
+        if seen[tokens] is not None:
+            fields[tokens] = count(seen[tokens], tokens)
+    if seen["peak_mb"] is not None:
+        fields["peak_dram_bytes"] = number(seen["peak_mb"], "peak memory") * 1e6
+    backend = _BACKEND.search(text)
+    return [
+        build_run(
+            id="run1",
+            backend=backend[1] if backend else "",
+            stack=_STACKS.get(backend[1].lower(), "") if backend else "",
+            source_format="litert-lm",
+            definitions=definitions,
+            warnings=tuple(warnings),
+            **fields,
+        )
+    ]
+
+
+def _last(text: str, patterns: tuple[str, ...]) -> str | None:
+    """Return the value that stands last in the text under any of its spellings."""
+    found = [match for pattern in patterns for match in re.finditer(pattern, text)]
+    return max(found, key=lambda match: match.start())[1] if found else None
+
+
+LITERT_LM: Final = Importer(
+    "litert-lm", "LiteRT-LM benchmark: BenchmarkInfo block, log lines, or text proto", sniff, read
+)
