@@ -96,4 +96,5 @@ def bound_of(
 ) -> NDArray[np.str_]:
     """Return, element by element, which of the three times is longest."""
     order = np.argmax(np.stack([compute_s, dram_s, launch_s]), axis=0)
-    return np.array(BOUNDS)[order]
+    names: NDArray[np.str_] = np.array(BOUNDS)[order]
+    return names

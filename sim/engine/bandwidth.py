@@ -1,9 +1,10 @@
 """The shared DRAM server: priority classes, and processor sharing inside a class.
 
-The server hands out *bus time*. A transfer of a stream that the memory could serve at ``bus`` bytes/s,
-limited by its unit to ``rate`` bytes/s, asks for the share ``rate / bus`` of the bus. Higher classes are
-served first; inside a class the remaining share is divided max-min fairly. Shares are recomputed
-whenever a transfer arrives or ends or the capacity changes, so rates may change at any instant.
+The server hands out *bus time*. A transfer of a stream that the memory could serve at ``bus``
+bytes/s, limited by its unit to ``rate`` bytes/s, asks for the share ``rate / bus`` of the bus.
+Higher classes are served first; inside a class the remaining share is divided max-min fairly.
+Shares are recomputed whenever a transfer arrives or ends or the capacity changes, so rates may
+change at any instant.
 
 Closed forms it is tested against: n equal transfers each take n times as long (processor sharing);
 a higher class is untouched by lower ones; bytes served equal bytes asked.
@@ -33,7 +34,9 @@ class Transfer:
 
     __slots__ = ("bus", "done", "priority", "rate", "remaining", "share_limit", "speed")
 
-    def __init__(self, done: simpy.Event, nbytes: float, rate: float, bus: float, priority: int):
+    def __init__(
+        self, done: simpy.Event, nbytes: float, rate: float, bus: float, priority: int
+    ) -> None:
         self.done = done
         self.remaining = nbytes
         self.rate = rate
@@ -69,7 +72,7 @@ class DramServer:
         Share of bus time left for modelled transfers, in (0, 1]; the rest is real-time background.
     """
 
-    def __init__(self, env: simpy.Environment, capacity: float = 1.0):
+    def __init__(self, env: simpy.Environment, capacity: float = 1.0) -> None:
         self.env = env
         self.capacity = capacity
         self.bytes_served = 0.0

@@ -1,15 +1,16 @@
 """The exact fast engine: steps as products of (max, +) matrices.
 
-At constant rates the recurrences of `sim.engine.timed` are linear in the (max, +) semiring. With the
-state ``x = (fetch_end, compute_end[i], compute_end[i-1], ..., compute_end[i-d+1])`` one tile is a
-(d+1) x (d+1) matrix; equal tiles and identical layers are powers of it; and every entry is a column
-over the steps of a group, so all decode steps are evaluated at once.
+At constant rates the recurrences of `sim.engine.timed` are linear in the (max, +) semiring. With
+the state ``x = (fetch_end, compute_end[i], compute_end[i-1], ..., compute_end[i-d+1])`` one tile is
+a (d+1) x (d+1) matrix; equal tiles and identical layers are powers of it; and every entry is a
+column over the steps of a group, so all decode steps are evaluated at once.
 
-A step begins with both stages idle, hence its duration is the largest entry of ``M (x) 0``: steps do
-not depend on each other and a group is a cumulative sum.
+A step begins with both stages idle, hence its duration is the largest entry of ``M (x) 0``: steps
+do not depend on each other and a group is a cumulative sum.
 
-Reference: F. Baccelli, G. Cohen, G. J. Olsder, J.-P. Quadrat, *Synchronization and Linearity*, Wiley
-1992, chapter 2. Not modelled here: rates that change inside a step (`sim.engine.replay` does that).
+Reference: F. Baccelli, G. Cohen, G. J. Olsder, J.-P. Quadrat, *Synchronization and Linearity*,
+Wiley 1992, chapter 2. Not modelled here: rates that change inside a step (`sim.engine.replay` does
+that).
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ State = NDArray[np.float64]  # (size, steps)
 
 
 def identity(size: int, steps: int) -> Matrix:
-    """Return the (max, +) identity: 0 on the diagonal, -inf elsewhere; shape (size, size, steps)."""
+    """Return the (max, +) identity, 0 on the diagonal, -inf elsewhere: (size, size, steps)."""
     matrix = np.full((size, size, steps), -np.inf)
     matrix[np.arange(size), np.arange(size)] = 0.0
     return matrix

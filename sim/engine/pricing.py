@@ -1,12 +1,12 @@
 """Program + SocSpec -> TimedProgram: tasks get seconds, transfers get rates.
 
-A task's compute time is that of its slowest on-chip stage, since expansion, matrix and vector work of a
-tile are pipelined inside the unit::
+A task's compute time is that of its slowest on-chip stage, since expansion, matrix and vector work
+of a tile are pipelined inside the unit::
 
     compute_s = max(matrix_s, vector_s, dequantise_s)
 
-Its transfers run at the slowest of what the memory serves for their mix of reads and writes, what the
-stack attains of the peak, and what one unit can draw alone.
+Its transfers run at the slowest of what the memory serves for their mix of reads and writes, what
+the stack attains of the peak, and what one unit can draw alone.
 
 Not modelled: a stage that stalls another inside one tile.
 """
@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hw_models import compute, dram
-from hw_models.schema import ComputeUnit, Dram, Stack
+from hw_models.schema import ComputeUnit, Stack
 from hw_models.soc import SocSpec
 from sim.engine.timed import FloatColumn, TimedGroup, TimedProgram, TimedSegment, TimedTask
 from workloads.program import Program, ProgramSegment, StepGroup, Task
@@ -63,14 +63,15 @@ class Pricing:
         unit = self.soc.units[self.stack.unit]
         tiles = task.tiles(unit.buffer.operand_bytes.value)
         per_task = 1.0 / np.maximum(tiles, 1)
-        bus, rate = self.rates(task, unit)
+        tile_bytes = task.dram_bytes * per_task
+        bus, rate = self.rates(task, unit, tile_bytes)
         launch_s = np.full(tiles.shape, unit.launch.operator_s.value)
         return TimedTask(
             name=task.name,
             kind=task.kind,
             unit=self.stack.unit,
             tiles=tiles,
-            tile_bytes=task.dram_bytes * per_task,
+            tile_bytes=tile_bytes,
             rate_bytes_per_s=rate,
             bus_bytes_per_s=bus,
             compute_s=self.compute_s(task, unit, phase) * per_task,
@@ -82,7 +83,7 @@ class Pricing:
         """Return the seconds of the slowest on-chip stage, per step [s]."""
         vector_s = compute.vector_seconds(task.vector_ops, unit.vector.rate.value)
         expand_s = compute.dequantise_seconds(task.expanded_weights, unit.dequantise.rate.value)
-        slowest = np.maximum(vector_s, expand_s)
+        slowest: FloatColumn = np.maximum(vector_s, expand_s)
         if task.flops.any():
             slowest = np.maximum(slowest, self._matrix_s(task, unit, phase))
         return slowest
@@ -91,29 +92,35 @@ class Pricing:
         """Return matrix seconds; skipped attention blocks shrink the dense time in proportion."""
         rates = unit.matrix.rates
         key = compute.precision_key(task.activations, task.operand_bits, rates)
-        dense = compute.matrix_seconds(
-            task.batch,
+        matrix = unit.matrix
+        dense = task.batch * compute.matrix_seconds(
             task.m,
             task.n,
             task.k,
             rate_flops_per_s=rates[key].value,
-            tile_m=unit.matrix.tile_m.value,
-            tile_n=unit.matrix.tile_n.value,
-            tile_k=unit.matrix.tile_k.value,
+            tile=(matrix.tile_m.value, matrix.tile_n.value, matrix.tile_k.value),
+            efficiency=getattr(self.stack.efficiency, phase).value,
         )
-        done = task.flops / np.maximum(1.0, 2.0 * task.batch * task.m * task.n * task.k)
-        efficiency = getattr(self.stack.efficiency, phase).value
-        seconds: FloatColumn = dense * done / efficiency
+        executed = task.flops / np.maximum(1.0, 2.0 * task.batch * task.m * task.n * task.k)
+        seconds: FloatColumn = dense * executed
         return seconds
 
-    def rates(self, task: Task, unit: ComputeUnit) -> tuple[FloatColumn, FloatColumn]:
+    def rates(
+        self, task: Task, unit: ComputeUnit, tile_bytes: FloatColumn
+    ) -> tuple[FloatColumn, FloatColumn]:
         """Return what the memory would serve and what a lone transfer gets, per step [B/s]."""
-        moved = np.maximum(task.dram_bytes, 1.0)
-        memory = self.soc.dram
-        peak = memory.peak_bytes_per_s
-        bus = peak * _mix_efficiency(memory, task.read_bytes / moved)
-        limit = peak * min(self.stack.bandwidth_fraction.value, unit.dram_fraction.value)
-        return bus, np.minimum(bus, limit)
+        memory, moved = self.soc.dram, np.maximum(task.dram_bytes, 1.0)
+        points = memory.efficiency
+        mix = dram.mix_efficiency(
+            task.read_bytes / moved,
+            read_only=points.read_only.value,
+            read_80=points.read_80.value,
+            read_50=points.read_50.value,
+        )
+        whole = dram.granularity_efficiency(np.maximum(tile_bytes, 1.0), memory.row_bytes.value)
+        bus = memory.peak_bytes_per_s * np.asarray(mix * whole)
+        limit = min(self.stack.bandwidth_fraction.value, unit.dram_fraction.value)
+        return bus, np.minimum(bus, memory.peak_bytes_per_s * limit)
 
     def _host(self, group: StepGroup) -> TimedTask:
         """Return the host's work of a step: embedding look-up, sampling, image preparation."""
@@ -121,13 +128,6 @@ class Pricing:
 
     def _graph_call(self, group: StepGroup) -> TimedTask:
         return _barrier("graph_call", HOST_UNIT, group.steps, self.stack.graph_call_s.value)
-
-
-def _mix_efficiency(memory: Dram, read_share: FloatColumn) -> FloatColumn:
-    points = memory.efficiency
-    return dram.efficiency(
-        read_share, points.read_only.value, points.read_80.value, points.read_50.value
-    )
 
 
 def _barrier(name: str, unit: str, steps: int, seconds: float) -> TimedTask:

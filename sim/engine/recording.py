@@ -1,7 +1,7 @@
 """Records from both engines: what happened to each operator in each step.
 
-The event engine saw every operator; the max-plus engine re-runs its recurrences operator by operator,
-all steps at once, and only when somebody asks for records.
+The event engine saw every operator; the max-plus engine re-runs its recurrences operator by
+operator, all steps at once, and only when somebody asks for records.
 """
 
 from __future__ import annotations
@@ -34,16 +34,12 @@ def replayed_records(groups: Sequence[TimedGroup], seen: Sequence[ReplayedGroup]
             steps = np.array([operator.step for operator in chosen])
             layers = np.array([operator.layer for operator in chosen])
             times = {name: np.array([getattr(o, name) for o in chosen]) for name in TIMES}
-            blocks.append(
-                (np.array(rows), _rows(group, chosen[0].task, steps, layers, times))
-            )
+            blocks.append((np.array(rows), _rows(group, chosen[0].task, steps, layers, times)))
         parts.append(_in_order(blocks))
     return _table(parts)
 
 
-def maxplus_records(
-    groups: Sequence[TimedGroup], starts_s: Sequence[FloatColumn]
-) -> RecordTable:
+def maxplus_records(groups: Sequence[TimedGroup], starts_s: Sequence[FloatColumn]) -> RecordTable:
     """Return the records of a max-plus run whose steps started at ``starts_s`` [s]."""
     parts = []
     for group, starts in zip(groups, starts_s, strict=True):
@@ -131,9 +127,7 @@ def _rows(
 def _in_order(blocks: list[tuple[NDArray[np.int64], Rows]]) -> Rows:
     """Join blocks of rows and sort them by their place in the run."""
     order = np.argsort(np.concatenate([places for places, _ in blocks]), kind="stable")
-    return {
-        name: np.concatenate([rows[name] for _, rows in blocks])[order] for name in COLUMNS
-    }
+    return {name: np.concatenate([rows[name] for _, rows in blocks])[order] for name in COLUMNS}
 
 
 def _table(parts: list[Rows]) -> RecordTable:

@@ -1,8 +1,9 @@
 """The event engine: SimPy processes that replay a timed program, the reference of `sim`.
 
-Between two barriers a step runs as two processes, one for the DMA stage and one for the compute stage
-of the unit, coupled by its operand buffers. Transfers go through the shared `DramServer`, so other
-traffic may slow them at any instant. It explains itself: every operator leaves a row of times.
+Between two barriers a step runs as two processes, one for the DMA stage and one for the compute
+stage of the unit, coupled by its operand buffers. Transfers go through the shared `DramServer`, so
+other traffic may slow them at any instant. It explains itself: every operator leaves a row of
+times.
 
 Not modelled: two target steps in flight at once (a step waits for the token of the one before).
 """
@@ -47,7 +48,9 @@ class ReplayedGroup:
 class Stages:
     """The DMA and compute stages of one unit, coupled by ``buffers`` operand buffers."""
 
-    def __init__(self, env: simpy.Environment, dram: DramServer, buffers: int, priority: int):
+    def __init__(
+        self, env: simpy.Environment, dram: DramServer, buffers: int, priority: int
+    ) -> None:
         self.env = env
         self.dram = dram
         self.buffers = buffers

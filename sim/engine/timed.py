@@ -1,8 +1,8 @@
 """A program with seconds: what both engines run.
 
-A *timed task* is one operator on one unit. Its operands are split into equal tiles no larger than an
-operand buffer; every tile is fetched by the DMA stage and then computed. All quantities are columns:
-one entry per step of the group, so that 128 decode steps are one array operation.
+A *timed task* is one operator on one unit. Its operands are split into equal tiles no larger than
+an operand buffer; every tile is fetched by the DMA stage and then computed. All quantities are
+columns: one entry per step of the group, so that 128 decode steps are one array operation.
 
 With b bytes, r bytes/s, c compute seconds, o launch seconds and d operand buffers, tile i obeys::
 

@@ -15,9 +15,9 @@ from sim.errors import SimError
 
 _MARK: Final = "PyTorchObserver"
 _DEFINITIONS: Final = {
-    "prefill_tokens_per_s": "prompt_tokens / (prompt_eval_end - inference_start); tokeniser included",
+    "prefill_tokens_per_s": "prompt_tokens / (prompt_eval_end - inference_start), with tokeniser",
     "tokens_per_s": "generated_tokens / (inference_end - prompt_eval_end)",
-    "time_to_first_token_s": "first_token - inference_start; tokeniser included, loading excluded",
+    "time_to_first_token_s": "first_token - inference_start, with tokeniser, without loading",
 }
 
 

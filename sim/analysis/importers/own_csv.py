@@ -13,10 +13,10 @@ from sim.analysis.measured import COLUMNS, METRICS, MeasuredRun, parse_measured
 
 
 def sniff(text: str) -> bool:
-    """Whether the first line names a metric column and nothing but columns of ours."""
+    """Whether the first line names a metric of ours, or at least two columns of ours."""
     first = text.partition("\n")[0]
     columns = {cell.strip().strip('"') for cell in first.split(",")}
-    return bool(columns & set(METRICS)) and columns <= set(COLUMNS)
+    return bool(columns & set(METRICS)) or len(columns & set(COLUMNS)) > 1
 
 
 def read(text: str) -> list[MeasuredRun]:

@@ -1,0 +1,83 @@
+"""The catalogue commands: devices, models and weight formats with their provenance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sim.errors import SimError
+from workloads.errors import did_you_mean
+
+Row = dict[str, Any]
+
+
+def device_rows(name: str | None) -> list[Row]:
+    """Return the devices as plain data; only ``name`` if given."""
+    from hw_models.soc import catalogue
+
+    return _chosen(catalogue(), name, "device")
+
+
+def model_rows(name: str | None) -> list[Row]:
+    """Return the models as plain data; only ``name`` if given."""
+    from workloads.catalogue import list_models
+
+    return _chosen([card.row() for card in list_models()], name, "model")
+
+
+def format_rows(name: str | None) -> list[Row]:
+    """Return the weight formats as plain data; only ``name``, which a rule may spell, if given."""
+    from workloads.weight_formats import catalogue, get_format
+
+    if name is not None:
+        return [get_format(name).row()]
+    return [found.row() for found in catalogue().values()]
+
+
+def _chosen(rows: list[Row], name: str | None, what: str) -> list[Row]:
+    if name is None:
+        return rows
+    found = [row for row in rows if row["id"] == name]
+    if not found:
+        hint = did_you_mean(name, [row["id"] for row in rows])
+        raise SimError(f"{what} must be in the catalogue. Got '{name}'. {hint}")
+    return found
+
+
+def show_rows(title: str, rows: Sequence[Row]) -> None:
+    """Print rows as a table with a column per key."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for name in rows[0]:
+        numeric = isinstance(rows[0][name], int | float)
+        table.add_column(name, justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(_cell(value) for value in row.values()))
+    Console(highlight=False).print(table)
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return str(value)
+    return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
+
+
+def show_devices(rows: Sequence[Row], detailed: bool) -> None:
+    """Print the devices, or every parameter of one of them."""
+    if not detailed:
+        show_rows(
+            "Devices",
+            [{"id": row["id"], "stacks": ", ".join(row["stacks"])} for row in rows],
+        )
+        return
+    for row in rows:
+        parameters = [
+            {
+                "parameter": path,
+                **{key: item[key] for key in ("value", "low", "high", "unit", "kind", "source")},
+            }
+            for path, item in row["parameters"].items()
+        ]
+        show_rows(row["id"], parameters)

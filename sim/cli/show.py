@@ -1,0 +1,144 @@
+"""What `simulate` prints for people: the answer first, then why, then how sure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from sim.breakdown import phase_terms
+from sim.metrics import Summary
+from sim.results import Result
+
+BAR_WIDTH = 32
+GIB = 2**30
+DECODE_TERMS = 5
+
+
+def show_result(result: Result, out: Path | None = None) -> None:
+    """Print a run for people."""
+    console = Console(highlight=False)
+    summary = result.summary()
+    _headline(console, result, summary)
+    if summary.fits:
+        _first_token(console, summary)
+        _decode(console, result)
+    _dram(console, result)
+    _energy(console, result, summary)
+    _notes(console, result)
+    if out is not None:
+        console.print(f"\nWritten to {out}: summary.json, scenario.yaml, tasks.parquet, trace.json")
+
+
+def _headline(console: Console, result: Result, summary: Summary) -> None:
+    turns = result.scenario.session.turns
+    images = [size for turn in turns for size in turn.images_px]
+    asked = f"{len(images)} image{'s' * (len(images) != 1)}" if images else "no image"
+    console.print(
+        f"\n[bold]{result.program.model}[/bold] on [bold]{result.soc.name}[/bold], "
+        f"stack {result.stack}: {asked} ({summary.visual_tokens} visual tokens), "
+        f"{sum(turn.prompt_tokens for turn in turns)} prompt tokens, "
+        f"{sum(turn.output_tokens for turn in turns)} output tokens."
+    )
+    console.print(f"[bold]{verdict(result, summary)}[/bold]\n")
+
+
+def verdict(result: Result, summary: Summary) -> str:
+    """Return one sentence that answers the scenario."""
+    peak = f"{summary.peak_dram_bytes / GIB:.2f} of {result.ledger.budget_bytes / GIB:.2f} GiB"
+    overflow = result.ledger.overflow
+    if overflow is not None:
+        largest = max(overflow.by_class, key=lambda name: overflow.by_class[name])
+        return (
+            f"Out of memory at {overflow.at_s:.3f} s: needs {peak}; "
+            f"the largest part is {largest}, {overflow.by_class[largest] / GIB:.2f} GiB."
+        )
+    rate = f"{summary.tokens_per_s:.1f} tokens/s" if summary.tokens_per_s else "one token"
+    return (
+        f"First token after {summary.time_to_first_token_s:.2f} s, then {rate}; "
+        f"peak DRAM {peak}; {summary.energy_j:.1f} J per reply."
+    )
+
+
+def _first_token(console: Console, summary: Summary) -> None:
+    table = Table(title="Time to first token", title_justify="left", box=None, pad_edge=False)
+    table.add_column("phase")
+    table.add_column("seconds", justify="right")
+    table.add_column("")
+    total_s, before_s = summary.time_to_first_token_s or 0.0, 0.0
+    for name, seconds in (
+        ("vision encode", summary.vision_encode_s),
+        ("prefill", summary.prefill_s),
+    ):
+        table.add_row(name, f"{seconds or 0.0:.3f}", _bar(before_s, seconds or 0.0, total_s))
+        before_s += seconds or 0.0
+    table.add_row("first token", f"{total_s:.3f}", "")
+    console.print(table)
+
+
+def _bar(before: float, part: float, whole: float) -> str:
+    start = round(BAR_WIDTH * before / whole)
+    return " " * start + "█" * max(1, round(BAR_WIDTH * part / whole))
+
+
+def _decode(console: Console, result: Result) -> None:
+    terms = phase_terms(result, "decode")
+    if not terms:
+        return
+    steps = sum(times.group.steps for times in result.groups if times.group.phase == "decode")
+    table = Table(
+        title="\nWhat bounds decode, per step", title_justify="left", box=None, pad_edge=False
+    )
+    for name in ("term", "ms", "share", "MB"):
+        table.add_column(name, justify="left" if name == "term" else "right")
+    for term in terms[:DECODE_TERMS]:
+        table.add_row(
+            term.name,
+            f"{term.seconds / steps * 1e3:.2f}",
+            f"{term.share:.0%}",
+            f"{term.moved_bytes / steps / 1e6:.0f}" if term.moved_bytes else "",
+        )
+    console.print(table)
+
+
+def _dram(console: Console, result: Result) -> None:
+    peak = result.ledger.peak
+    table = Table(
+        title=f"\nDRAM at the peak ({peak.at_s:.3f} s)",
+        title_justify="left",
+        box=None,
+        pad_edge=False,
+    )
+    table.add_column("class")
+    table.add_column("GiB", justify="right")
+    for name, held in sorted(peak.by_class.items(), key=lambda item: -item[1]):
+        if held:
+            table.add_row(name, f"{held / GIB:.3f}")
+    table.add_row("[bold]total[/bold]", f"[bold]{peak.total_bytes / GIB:.3f}[/bold]")
+    table.add_row("app budget", f"{result.ledger.budget_bytes / GIB:.3f}")
+    console.print(table)
+
+
+def _energy(console: Console, result: Result, summary: Summary) -> None:
+    parts = ", ".join(
+        f"{name.removesuffix('_j')} {joules:.1f}"
+        for name, joules in sorted(result.energy.parts().items(), key=lambda item: -item[1])
+        if joules
+    )
+    power = f", mean {summary.mean_power_w:.1f} W" if summary.mean_power_w else ""
+    console.print(
+        f"\nEnergy {summary.energy_j:.1f} J{power} ({parts} J). Body reaches "
+        f"{summary.max_skin_c:.1f} °C. Cold start: {summary.load_s:.2f} s from flash, not included."
+    )
+
+
+def _notes(console: Console, result: Result) -> None:
+    from sim.assumptions import least_certain
+
+    for warning in result.warnings:
+        console.print(f"[yellow]Warning:[/yellow] {warning}")
+    found = least_certain(result)
+    if found is not None:
+        console.print(f"Least certain assumption: {found.sentence()}")
+    console.print(f"Engine {result.engine}, seed {result.seed}, fingerprint {result.fingerprint}.")

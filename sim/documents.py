@@ -1,0 +1,33 @@
+"""The JSON document of a run: what `simulate --json` prints and reports are checked against."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sim.results import Result
+
+SCHEMA = "andesim.summary/1"
+
+
+def summary_document(
+    result: Result, intervals: Mapping[str, Mapping[str, float]] | None = None
+) -> dict[str, Any]:
+    """Return the summary of a run as plain data, ready for JSON."""
+    document: dict[str, Any] = {
+        "schema": SCHEMA,
+        "model": result.program.model,
+        "device": result.soc.id,
+        "stack": result.stack,
+        "seed": result.seed,
+        "engine": result.engine,
+        "fingerprint": result.fingerprint,
+        "versions": dict(result.versions),
+        "metrics": result.summary().as_dict(),
+        "dram_bytes": dict(result.ledger.peak.by_class),
+        "energy_j": result.energy.parts(),
+        "warnings": list(result.warnings),
+    }
+    if intervals is not None:
+        document["intervals"] = {name: dict(interval) for name, interval in intervals.items()}
+    return document

@@ -1,0 +1,97 @@
+"""Energy of a run by part; the parts add up to the total.
+
+DRAM and arithmetic are paid per byte and per operation, the rest per second of the run. Leakage is
+taken at the die temperature of the start.
+
+Not modelled: voltage steps inside a phase, and the radio.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Literal
+
+import numpy as np
+
+from hw_models import compute, power
+from hw_models.soc import SocSpec
+from sim.engine.timed import FloatColumn
+from workloads.program import StepGroup, Task
+
+REFERENCE_DIE_C = 25.0
+
+
+@dataclass(frozen=True, slots=True)
+class Energy:
+    """Joules by part [J]."""
+
+    dram_j: float = 0.0
+    compute_j: float = 0.0
+    host_j: float = 0.0
+    display_j: float = 0.0
+    idle_j: float = 0.0
+    leakage_j: float = 0.0
+    flash_j: float = 0.0
+
+    @property
+    def total_j(self) -> float:
+        """All parts together [J]."""
+        return sum(self.parts().values())
+
+    def parts(self) -> dict[str, float]:
+        """Return the parts by name [J]."""
+        return {item.name: getattr(self, item.name) for item in fields(self)}
+
+
+@dataclass(frozen=True, slots=True)
+class EnergyModel:
+    """Prices operations, bytes and seconds of one compute unit of a SoC in joules."""
+
+    soc: SocSpec
+    unit: Literal["npu", "gpu", "cpu"]
+
+    def task_j(self, task: Task) -> tuple[FloatColumn, FloatColumn]:
+        """Return the DRAM and the compute energy of one task, per step [J]."""
+        per_flop = self.soc.power.energy_per_flop
+        key = compute.precision_key(
+            task.activations, task.operand_bits, self.soc.units[self.unit].matrix.rates
+        )
+        dram_j = power.dram_energy_j(task.dram_bytes, self.soc.dram.energy.value)
+        matrix_j = power.compute_energy_j(task.flops, per_flop[key].value)
+        vector_j = power.compute_energy_j(task.vector_ops, per_flop["vector"].value)
+        return task.runs * dram_j, task.runs * (matrix_j + vector_j)
+
+    def dynamic_j(self, group: StepGroup) -> tuple[FloatColumn, FloatColumn]:
+        """Return the DRAM and the compute energy of each step of a group [J]."""
+        dram_j, compute_j = np.zeros(group.steps), np.zeros(group.steps)
+        for task, repeat in group.tasks():
+            task_dram_j, task_compute_j = self.task_j(task)
+            dram_j += repeat * task_dram_j
+            compute_j += repeat * task_compute_j
+        return dram_j, compute_j
+
+    def idle_w(self) -> float:
+        """Return the power while nothing runs: idle parts, display and leakage [W]."""
+        parts = self.soc.power
+        return parts.idle_w.value + parts.display_w.value + parts.leakage_w.value
+
+    def static_w(self) -> float:
+        """Return the power while something runs that does not depend on what [W]."""
+        return self.idle_w() + self.soc.power.host_poll_w.value
+
+    def energy(
+        self, groups: Sequence[StepGroup], busy_s: float, makespan_s: float, flash_bytes: float
+    ) -> Energy:
+        """Return the energy of groups that kept the unit busy ``busy_s`` of ``makespan_s`` [s]."""
+        dynamic = [self.dynamic_j(group) for group in groups]
+        parts = self.soc.power
+        return Energy(
+            dram_j=float(sum(dram_j.sum() for dram_j, _ in dynamic)),
+            compute_j=float(sum(compute_j.sum() for _, compute_j in dynamic)),
+            host_j=parts.host_poll_w.value * busy_s,
+            display_j=parts.display_w.value * makespan_s,
+            idle_j=parts.idle_w.value * makespan_s,
+            leakage_j=parts.leakage_w.value * makespan_s,
+            flash_j=float(power.flash_energy_j(flash_bytes, self.soc.flash.energy.value)),
+        )

@@ -1,0 +1,182 @@
+"""The metrics of a run, each defined once.
+
+With several turns, times to first token and their parts are means over the turns; token counts,
+bytes and joules are totals. A metric that the run never reached (no memory, a single output token)
+is ``None``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hw_models import compute
+from sim.heat import skin_after, sustained_fraction
+from sim.loading import cold_start_s
+
+if TYPE_CHECKING:
+    from sim.results import GroupTimes, Result
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """Every metric of a run; the unit is in the name.
+
+    Attributes
+    ----------
+    vision_encode_s
+        Images to visual tokens, mean per turn.
+    prefill_s
+        Filling the KV cache with the prompt, to the first token's logits, mean per turn.
+    time_to_first_token_s
+        TTFT = vision encode + prefill + first token, on loaded weights, mean per turn.
+    decode_s
+        All steps after the first token.
+    tokens_per_s
+        Output tokens after the first / decode_s.
+    time_per_output_token_s
+        TPOT = decode_s / output tokens after the first.
+    output_tokens, decode_steps, tokens_per_step
+        Tokens delivered, target-model calls in decode, tokens a decode step commits (block
+        efficiency).
+    peak_dram_bytes
+        Largest resident total.
+    dram_read_bytes, dram_write_bytes, flash_read_bytes
+        Bytes moved.
+    load_s
+        Cold start: reading the deployed file from flash; separate from TTFT.
+    energy_j, energy_per_token_j, mean_power_w
+        Energy of the whole device, per output token, and over the makespan.
+    max_skin_c
+        Hottest body temperature, from ambient at the start.
+    sustained_tokens_per_s
+        tokens_per_s once the body sits at the governor's first trip.
+    visual_tokens, kv_tokens_final
+        Image tokens of the session; tokens in the KV cache at its end.
+    weight_bytes_per_step
+        Decoder and LM-head weights one decode step streams, scales included.
+    flops
+        Matrix FLOPs executed.
+    mfu
+        Share of (vision encode + prefill) in which the matrix engine at peak rate would be busy.
+    mbu
+        DRAM bytes of decode / (decode_s x peak bandwidth).
+    fits
+        Whether the run stayed inside the DRAM budget.
+    """
+
+    vision_encode_s: float | None
+    prefill_s: float | None
+    time_to_first_token_s: float | None
+    decode_s: float | None
+    tokens_per_s: float | None
+    time_per_output_token_s: float | None
+    output_tokens: int
+    decode_steps: int
+    tokens_per_step: float | None
+    peak_dram_bytes: float
+    dram_read_bytes: float
+    dram_write_bytes: float
+    flash_read_bytes: float
+    load_s: float
+    energy_j: float
+    energy_per_token_j: float | None
+    mean_power_w: float | None
+    max_skin_c: float
+    sustained_tokens_per_s: float | None
+    visual_tokens: int
+    kv_tokens_final: int
+    weight_bytes_per_step: float
+    flops: float
+    mfu: float | None
+    mbu: float | None
+    fits: bool
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the metrics by name."""
+        return asdict(self)
+
+
+def summarise(result: Result) -> Summary:
+    """Return the metrics of a run."""
+    groups, program, soc = result.groups, result.program, result.soc
+    phases = {
+        name: [times for times in groups if times.group.phase == name]
+        for name in ("vision", "prefill", "decode")
+    }
+    turns = len(result.scenario.session.turns)
+    whole = result.fits
+    decode_s = _span_s(phases["decode"])
+    output_tokens = int(sum(times.group.committed_tokens.sum() for times in groups))
+    decoded = int(sum(times.group.committed_tokens.sum() for times in phases["decode"]))
+    rate = _ratio(decoded, decode_s)
+    energy_j = result.energy.total_j
+    cold = result.scenario.environment.start == "cold"
+    return Summary(
+        vision_encode_s=_span_s(phases["vision"]) / turns if whole else None,
+        prefill_s=_span_s(phases["prefill"]) / turns if whole else None,
+        time_to_first_token_s=_first_token_s(groups) if whole else None,
+        decode_s=decode_s if whole else None,
+        tokens_per_s=rate,
+        time_per_output_token_s=_ratio(decode_s, decoded),
+        output_tokens=output_tokens,
+        decode_steps=sum(times.group.steps for times in phases["decode"]),
+        tokens_per_step=_ratio(decoded, sum(times.group.steps for times in phases["decode"])),
+        peak_dram_bytes=result.ledger.peak.total_bytes,
+        dram_read_bytes=_total(groups, "read_bytes"),
+        dram_write_bytes=_total(groups, "write_bytes"),
+        flash_read_bytes=program.file_bytes if cold else 0.0,
+        load_s=cold_start_s(soc, program.file_bytes),
+        energy_j=energy_j,
+        energy_per_token_j=_ratio(energy_j, output_tokens),
+        mean_power_w=_ratio(energy_j, result.makespan_s),
+        max_skin_c=skin_after(result),
+        sustained_tokens_per_s=rate * sustained_fraction(result) if rate else None,
+        visual_tokens=program.visual_tokens,
+        kv_tokens_final=program.kv_tokens_final,
+        weight_bytes_per_step=program.weight_bytes_per_step,
+        flops=_total(groups, "flops"),
+        mfu=_ratio(
+            _peak_matrix_s(result, phases["vision"] + phases["prefill"]),
+            _span_s(phases["vision"] + phases["prefill"]),
+        ),
+        mbu=_ratio(_total(phases["decode"], "dram_bytes"), decode_s * soc.dram.peak_bytes_per_s),
+        fits=whole,
+    )
+
+
+def _span_s(groups: Iterable[GroupTimes]) -> float:
+    return sum(float((times.ends_s - times.starts_s).sum()) for times in groups)
+
+
+def _first_token_s(groups: Iterable[GroupTimes]) -> float:
+    """Return the mean over turns from the start of a turn to the end of its last prefill step."""
+    starts: dict[int, float] = {}
+    firsts: dict[int, float] = {}
+    for times in groups:
+        starts.setdefault(times.group.turn, times.start_s)
+        if times.group.phase == "prefill":
+            firsts[times.group.turn] = times.end_s
+    return float(np.mean([end_s - starts[turn] for turn, end_s in firsts.items()]))
+
+
+def _total(groups: Iterable[GroupTimes], quantity: str) -> float:
+    return sum(times.group.total(quantity) for times in groups)
+
+
+def _peak_matrix_s(result: Result, groups: Iterable[GroupTimes]) -> float:
+    """Return the seconds the matrix FLOPs of groups would take at peak rate [s]."""
+    rates = result.soc.units[result.soc.stack(result.stack).unit].matrix.rates
+    seconds = 0.0
+    for times in groups:
+        for task, repeat in times.group.tasks():
+            key = compute.precision_key(task.activations, task.operand_bits, rates)
+            seconds += repeat * float((task.flops * task.runs).sum()) / rates[key].value
+    return seconds
+
+
+def _ratio(part: float, whole: float) -> float | None:
+    return part / whole if whole else None

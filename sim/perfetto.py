@@ -1,0 +1,146 @@
+"""Chrome trace JSON of a run, for ui.perfetto.dev.
+
+One track per unit (its DMA stage, its compute stage, the host), one for steps, and counters for
+DRAM bandwidth, resident bytes and power. Slices of one track never overlap; times are in
+microseconds.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sim.output import write_whole
+
+if TYPE_CHECKING:
+    from sim.results import Result
+
+PROCESS_ID = 1
+STEP_TRACK, HOST_TRACK, COMPUTE_TRACK, DMA_TRACK = 1, 2, 3, 4
+MICROSECONDS = 1e6
+
+Event = dict[str, Any]
+
+
+def trace_events(result: Result) -> Iterator[Event]:
+    """Yield the events of a run, slices of each track in order of time."""
+    unit = result.soc.stack(result.stack).unit
+    yield from _names(f"{result.soc.name} / {result.program.model}", unit)
+    yield from _steps(result)
+    yield from _tasks(result)
+    yield from _bandwidth(result)
+    yield from _resident(result)
+    yield from _power(result)
+
+
+def write_trace(result: Result, path: Path) -> None:
+    """Write the trace, whole or not at all."""
+    write_whole(path, lambda temporary: _put_events(result, temporary))
+
+
+def _put_events(result: Result, path: Path) -> None:
+    with path.open("w", encoding="utf-8") as stream:
+        stream.write('{"displayTimeUnit":"ms","traceEvents":[\n')
+        for index, event in enumerate(trace_events(result)):
+            stream.write(("," if index else "") + json.dumps(event, separators=(",", ":")) + "\n")
+        stream.write("]}\n")
+
+
+def _names(process: str, unit: str) -> Iterator[Event]:
+    yield {"ph": "M", "pid": PROCESS_ID, "name": "process_name", "args": {"name": process}}
+    tracks = (
+        (STEP_TRACK, "steps"),
+        (HOST_TRACK, "host"),
+        (COMPUTE_TRACK, unit),
+        (DMA_TRACK, "dma"),
+    )
+    for track, name in tracks:
+        yield {
+            "ph": "M",
+            "pid": PROCESS_ID,
+            "tid": track,
+            "name": "thread_name",
+            "args": {"name": name},
+        }
+
+
+def _slice(track: int, name: str, start_s: float, end_s: float, **arguments: Any) -> Event:
+    return {
+        "ph": "X",
+        "pid": PROCESS_ID,
+        "tid": track,
+        "name": name,
+        "ts": start_s * MICROSECONDS,
+        "dur": max(0.0, end_s - start_s) * MICROSECONDS,
+        **({"args": arguments} if arguments else {}),
+    }
+
+
+def _counter(name: str, at_s: float, **values: float) -> Event:
+    return {"ph": "C", "pid": PROCESS_ID, "name": name, "ts": at_s * MICROSECONDS, "args": values}
+
+
+def _steps(result: Result) -> Iterator[Event]:
+    for times in result.groups:
+        for step, (start_s, end_s) in enumerate(zip(times.starts_s, times.ends_s, strict=True)):
+            name = f"{times.group.phase} {step}"
+            yield _slice(STEP_TRACK, name, float(start_s), float(end_s), turn=times.group.turn)
+
+
+def _tasks(result: Result) -> Iterator[Event]:
+    unit = result.soc.stack(result.stack).unit
+    for record in result.records:
+        track = COMPUTE_TRACK if record.unit == unit and record.kind != "host" else HOST_TRACK
+        yield _slice(
+            track,
+            record.name,
+            record.start_s,
+            record.end_s,
+            phase=record.phase,
+            layer=record.layer,
+            bound=record.bound,
+            wait_us=record.wait_s * MICROSECONDS,
+        )
+        moved = record.dram_read_bytes + record.dram_write_bytes
+        if moved:
+            yield _slice(
+                DMA_TRACK, record.name, record.fetch_start_s, record.fetch_end_s, bytes=moved
+            )
+
+
+def _bandwidth(result: Result) -> Iterator[Event]:
+    """Yield the mean DRAM bandwidth of each transfer, falling to zero between transfers."""
+    records = result.records
+    moved = records["dram_read_bytes"] + records["dram_write_bytes"]
+    starts, ends = records["fetch_start_s"], records["fetch_end_s"]
+    last_s = -1.0
+    for row in np.flatnonzero(moved):
+        start_s, end_s = float(starts[row]), float(ends[row])
+        if last_s >= 0.0 and start_s > last_s:
+            yield _counter("DRAM bandwidth", last_s, gb_per_s=0.0)
+        if end_s > start_s:
+            rate = float(moved[row]) / (end_s - start_s) / 1e9
+            yield _counter("DRAM bandwidth", start_s, gb_per_s=rate)
+        last_s = end_s
+    if last_s >= 0.0:
+        yield _counter("DRAM bandwidth", last_s, gb_per_s=0.0)
+
+
+def _resident(result: Result) -> Iterator[Event]:
+    for residency in result.ledger.timeline:
+        yield _counter("resident bytes", residency.at_s, **dict(residency.by_class))
+
+
+def _power(result: Result) -> Iterator[Event]:
+    """Yield the mean power of each step."""
+    model = result.energy_model
+    for times in result.groups:
+        dram_j, compute_j = model.dynamic_j(times.group)
+        watts = model.static_w() + (dram_j + compute_j) / (times.ends_s - times.starts_s)
+        for start_s, power_w in zip(times.starts_s, watts, strict=True):
+            yield _counter("power", float(start_s), w=float(power_w))
+    yield _counter("power", result.makespan_s, w=0.0)
