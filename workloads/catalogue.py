@@ -1,0 +1,138 @@
+"""The models that ship, and the trace of any model: by catalogue id, or by a configuration file.
+
+A catalogue entry is a Hugging Face configuration with its sources and published parameter total;
+its trace ships with it, so simulating needs no PyTorch. A configuration file of the user's own is
+captured when first asked for.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from workloads.errors import WorkloadError, did_you_mean
+from workloads.files import parse_json, read_mapping, read_text, read_yaml
+from workloads.models.config import ModelConfig, read_model
+from workloads.trace import Trace
+from workloads.trace_file import FOLDER as TRACES
+from workloads.trace_file import load_trace, parse_trace
+
+FOLDER = Path(__file__).parent / "models" / "catalogue"
+MODEL_SUFFIXES = (".json", ".yaml", ".yml")
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What the catalogue says of one model.
+
+    Arguments:
+        id: the name scenarios use.
+        parameters: published total.
+        kv_bytes_per_token_16bit: KV cache of one token over all layers, at 16 bit.
+        layers: of the decoder.
+        vision: it takes images.
+        source: where the configuration was read, first one.
+    """
+
+    id: str
+    parameters: int
+    kv_bytes_per_token_16bit: int
+    layers: int
+    vision: bool
+    source: str
+
+
+def model_ids() -> list[str]:
+    """Return the catalogue's ids, sorted."""
+    return sorted(file.stem for file in FOLDER.glob("*.yaml"))
+
+
+def list_models() -> list[ModelCard]:
+    """Return a card for every model of the catalogue."""
+    return [_card(get_model(model)) for model in model_ids()]
+
+
+def get_model(model: str) -> ModelConfig:
+    """Return a model's configuration, by catalogue id or by path of a configuration file.
+
+    >>> get_model("andesvl-4b").decoder.layers
+    36
+    """
+    if model.endswith(MODEL_SUFFIXES):
+        return _read_entry(read_mapping(model), Path(model).name)
+    if model not in model_ids():
+        hint = did_you_mean(model, model_ids())
+        raise WorkloadError(
+            f"a model must be a catalogue id or a configuration file. Got {model!r}. {hint}"
+        )
+    entry = read_yaml(FOLDER / f"{model}.yaml")
+    config = replace(_read_entry(entry, model), id=model)
+    return replace(config, parameters=entry["parameters"], sources=tuple(entry["sources"]))
+
+
+def trace_for(model: str | os.PathLike[str]) -> Trace:
+    """Return the trace of a model.
+
+    Arguments:
+        model: catalogue id (the shipped trace), path of a trace file, or path of a ``config.json``
+            or ``config.yaml`` (captured now, which needs PyTorch).
+    """
+    name = os.fspath(model)
+    if not name.endswith(MODEL_SUFFIXES):
+        return load_trace(get_model(name).id)
+    text = read_text(name)
+    if name.endswith(".json") and "schema" in _mapping(parse_json(text, name)):
+        return parse_trace(text, name)
+    return _capture(get_model(name))
+
+
+def regenerate(directory: str | os.PathLike[str] = TRACES, models: list[str] | None = None) -> None:
+    """Capture the catalogue's traces into ``directory``, with a manifest of what made them."""
+    from workloads.capture import capture_to_file
+    from workloads.trace_manifest import write_manifest
+
+    for model in models or model_ids():
+        capture_to_file(get_model(model), Path(directory) / f"{model}.json")
+    write_manifest(directory)
+
+
+def _capture(config: ModelConfig) -> Trace:
+    try:
+        from workloads.capture import capture
+
+        return capture(config)
+    except ModuleNotFoundError as error:
+        raise WorkloadError(
+            f"{config.id} must be captured from PyTorch, which is not installed "
+            f"({error.name}). Remedy: pip install 'andesim[trace]'."
+        ) from None
+
+
+def _read_entry(entry: Mapping[str, Any], name: str) -> ModelConfig:
+    """Resolve ``text_config: <catalogue id>``, which AndesVL's entries use."""
+    decoder = entry.get("text_config")
+    if isinstance(decoder, str):
+        if decoder not in model_ids():
+            hint = did_you_mean(decoder, model_ids())
+            raise WorkloadError(f"{name}: text_config must be known. Got {decoder!r}. {hint}")
+        entry = {**entry, "text_config": read_yaml(FOLDER / f"{decoder}.yaml")["text_config"]}
+    return read_model(entry, name)
+
+
+def _card(config: ModelConfig) -> ModelCard:
+    decoder = config.decoder
+    return ModelCard(
+        id=config.id,
+        parameters=config.parameters or 0,
+        kv_bytes_per_token_16bit=2 * 2 * decoder.layers * decoder.kv_heads * decoder.head_dim,
+        layers=decoder.layers,
+        vision=config.vision is not None,
+        source=config.sources[0],
+    )
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,1 @@
+"""The models: configurations (no PyTorch needed) and the PyTorch modules they describe."""

@@ -1,0 +1,336 @@
+"""Model configurations, read from Hugging Face ``config.json`` files and the catalogue's YAML.
+
+Both have the same form, so a catalogue entry is the public configuration itself plus its source.
+Not modelled: mixture of experts, linear attention, cross attention, and rotary scaling for long
+contexts (it changes angles, not costs). The vision tower of Gemma 3 is left out: text only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from types import MappingProxyType
+from typing import Any
+
+from workloads.errors import WorkloadError, did_you_mean
+from workloads.trace import DecoderShape, VisionShape
+
+_ACTIVATIONS = {"silu": "silu", "gelu_pytorch_tanh": "gelu_tanh"}
+
+
+@dataclass(frozen=True)
+class DecoderConfig:
+    """A decoder-only transformer.
+
+    Arguments:
+        layers, hidden, intermediate, q_heads, kv_heads, head_dim, vocab: the usual dimensions.
+        tied_embedding: the LM head is the embedding table.
+        rope_theta: base of the rotary angles.
+        norm_eps: added to the mean square in RMSNorm.
+        activation: of the gated MLP, ``silu`` or ``gelu_tanh``.
+        qk_norm: RMSNorm on each query and key head.
+        qkv_bias: the query, key and value projections have biases.
+        fused_projections: one matrix for query, key and value, one for gate and up (Phi-3).
+        sandwich_norm: norms after attention and MLP too, scaled embeddings (Gemma 3).
+        window_tokens: sliding window of the windowed layers; None: every layer sees all.
+        window_period: every so many-th layer is a full one; 0: no layer is.
+        local_rope_theta: rotary base of the windowed layers.
+    """
+
+    layers: int
+    hidden: int
+    intermediate: int
+    q_heads: int
+    kv_heads: int
+    head_dim: int
+    vocab: int
+    tied_embedding: bool
+    rope_theta: float
+    norm_eps: float
+    activation: str = "silu"
+    qk_norm: bool = False
+    qkv_bias: bool = False
+    fused_projections: bool = False
+    sandwich_norm: bool = False
+    window_tokens: int | None = None
+    window_period: int = 0
+    local_rope_theta: float | None = None
+
+    def window_of(self, layer: int) -> int | None:
+        """Return the window in tokens of a layer, None when it sees the whole context."""
+        full = self.window_period and (layer + 1) % self.window_period == 0
+        return None if full else self.window_tokens
+
+    @property
+    def shape(self) -> DecoderShape:
+        """The dimensions a trace carries."""
+        windows = sum(self.window_of(layer) is not None for layer in range(self.layers))
+        return DecoderShape(
+            layers=self.layers,
+            hidden=self.hidden,
+            intermediate=self.intermediate,
+            q_heads=self.q_heads,
+            kv_heads=self.kv_heads,
+            head_dim=self.head_dim,
+            vocab=self.vocab,
+            tied_embedding=self.tied_embedding,
+            window_tokens=self.window_tokens,
+            window_layers=windows,
+        )
+
+
+@dataclass(frozen=True)
+class VisionConfig:
+    """A native-resolution vision transformer with 2D rotary positions and full attention.
+
+    Arguments:
+        family: ``aimv2`` (RMSNorm, SwiGLU, no biases) or ``siglip2`` (LayerNorm, GELU, biases).
+        layers, hidden, intermediate, heads: the usual dimensions.
+        patch_px: side of a patch.
+        positions: entries of the learned position table, a square grid.
+        norm_eps: of the norms.
+        merge: a cell of ``merge x merge`` patches becomes one visual token.
+    """
+
+    family: str
+    layers: int
+    hidden: int
+    intermediate: int
+    heads: int
+    patch_px: int
+    positions: int
+    norm_eps: float
+    merge: int = 2
+
+    @property
+    def shape(self) -> VisionShape:
+        """The dimensions a trace carries."""
+        return VisionShape(self.layers, self.hidden, self.patch_px, self.merge)
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """A model: its decoder, perhaps a vision encoder, and where the numbers come from.
+
+    Arguments:
+        id: catalogue id, or the name of the file.
+        decoder, vision: configurations; ``vision`` is None for a text model.
+        parameters: the published total, which the module must reproduce; None when not known.
+        sources: where each number was read.
+    """
+
+    id: str
+    decoder: DecoderConfig
+    vision: VisionConfig | None = None
+    parameters: int | None = None
+    sources: tuple[str, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of everything that shapes the operators."""
+        vision = asdict(self.vision) if self.vision else None
+        content = {"decoder": asdict(self.decoder), "vision": vision}
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+class _Keys:
+    """A config.json; collects every fault so that all are told at once."""
+
+    def __init__(self, config: Mapping[str, Any], place: str) -> None:
+        self.config = config
+        self.place = place
+        self.faults: list[str] = []
+
+    def count(self, key: str, default: int | None = None) -> int:
+        value = self.config.get(key, default)
+        if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= 10**9:
+            return value
+        self.faults.append(f"{key} must be a whole number above 0. Got {value!r}.")
+        return 1
+
+    def number(self, key: str, default: float) -> float:
+        value = self.config.get(key, default)
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0:
+            return float(value)
+        self.faults.append(f"{key} must be a number above 0. Got {value!r}.")
+        return 1.0
+
+    def flag(self, key: str, default: bool) -> bool:
+        value = self.config.get(key, default)
+        if not isinstance(value, bool):
+            self.faults.append(f"{key} must be true or false. Got {value!r}.")
+        return value is True
+
+    def choice(self, key: str, choices: Mapping[str, str], default: str) -> str:
+        value = self.config.get(key, default)
+        if value not in choices:
+            self.faults.append(
+                f"{key} must be known. Got {value!r}. {did_you_mean(value, choices)}"
+            )
+        return choices.get(value, default)
+
+    def check(self) -> None:
+        if self.faults:
+            raise WorkloadError(f"{self.place}: " + " ".join(self.faults))
+
+
+def read_model(config: Mapping[str, Any], name: str) -> ModelConfig:
+    """Return the model that a Hugging Face ``config.json`` describes.
+
+    Arguments:
+        config: the file's mapping; ``text_config`` and ``vision_config`` where it has them.
+        name: stands in error messages and becomes the id.
+    """
+    text = config.get("text_config", config)
+    vision = config.get("vision_config")
+    if not isinstance(text, Mapping):
+        raise WorkloadError(f"{name}: text_config must be a mapping. Got {text!r}.")
+    decoder = read_decoder(text, name)
+    if vision is None or config.get("model_type") == "gemma3":
+        return ModelConfig(name, decoder)
+    return ModelConfig(name, decoder, read_vision(vision, f"{name}: vision_config"))
+
+
+def read_decoder(config: Mapping[str, Any], place: str) -> DecoderConfig:
+    """Return the decoder that a text configuration describes; `ARCHITECTURES` are known."""
+    model_type = config.get("model_type")
+    if model_type not in ARCHITECTURES:
+        hint = did_you_mean(model_type, ARCHITECTURES)
+        known = ", ".join(ARCHITECTURES)
+        raise WorkloadError(
+            f"{place}: model_type must be one of {known}. Got {model_type!r}. {hint}"
+        )
+    keys = _Keys(config, place)
+    decoder = ARCHITECTURES[str(model_type)](keys)
+    if decoder.q_heads % decoder.kv_heads:
+        keys.faults.append("num_attention_heads must be a multiple of num_key_value_heads.")
+    keys.check()
+    return decoder
+
+
+def read_vision(config: Any, place: str) -> VisionConfig:
+    """Return the vision encoder that a vision configuration describes (aimv2 or siglip2)."""
+    families = {"aimv2": "aimv2", "siglip2": "siglip2"}
+    if not isinstance(config, Mapping):
+        raise WorkloadError(f"{place} must be a mapping. Got {config!r}.")
+    if config.get("model_type") not in families:
+        value = config.get("model_type")
+        raise WorkloadError(f"{place}: model_type must be aimv2 or siglip2. Got {value!r}.")
+    keys = _Keys(config, place)
+    patch_px = keys.count("patch_size")
+    side = keys.count("image_size") // patch_px
+    vision = VisionConfig(
+        family=str(config["model_type"]),
+        layers=keys.count("num_hidden_layers"),
+        hidden=keys.count("hidden_size"),
+        intermediate=keys.count("intermediate_size"),
+        heads=keys.count("num_attention_heads"),
+        patch_px=patch_px,
+        positions=side * side,
+        norm_eps=keys.number("norm_eps", 1e-6),
+        merge=keys.count("hidden_stride", 2),
+    )
+    keys.check()
+    return vision
+
+
+def _decoder(keys: _Keys) -> DecoderConfig:
+    """What the architectures share: the names and defaults of ``LlamaConfig``."""
+    hidden, heads = keys.count("hidden_size"), keys.count("num_attention_heads")
+    head_dim = keys.config.get("head_dim") or hidden // heads
+    for bias in ("attention_bias", "mlp_bias"):
+        if keys.flag(bias, False):
+            keys.faults.append(f"{bias} must be false: biases there are not modelled.")
+    rope = keys.config.get("rope_parameters")
+    rope_theta = keys.number("rope_theta", 10_000.0)
+    if isinstance(rope, Mapping) and "rope_theta" not in keys.config:
+        rope_theta = _Keys(rope, keys.place).number("rope_theta", 10_000.0)
+    return DecoderConfig(
+        layers=keys.count("num_hidden_layers"),
+        hidden=hidden,
+        intermediate=keys.count("intermediate_size"),
+        q_heads=heads,
+        kv_heads=keys.count("num_key_value_heads", heads),
+        head_dim=head_dim if isinstance(head_dim, int) else keys.count("head_dim"),
+        vocab=keys.count("vocab_size"),
+        tied_embedding=keys.flag("tie_word_embeddings", False),
+        rope_theta=rope_theta,
+        norm_eps=keys.number("rms_norm_eps", 1e-6),
+        activation=keys.choice("hidden_act", _ACTIVATIONS, "silu"),
+        window_tokens=_window(keys),
+    )
+
+
+def _window(keys: _Keys) -> int | None:
+    """A window that holds the longest context is no window."""
+    window = keys.config.get("sliding_window")
+    longest = keys.config.get("max_position_embeddings", 0)
+    if window is None or not keys.config.get("use_sliding_window", True):
+        return None
+    window = keys.count("sliding_window")
+    return None if isinstance(longest, int) and 0 < longest <= window else window
+
+
+def _llama(keys: _Keys) -> DecoderConfig:
+    return replace(_decoder(keys), window_tokens=None)
+
+
+def _qwen2(keys: _Keys) -> DecoderConfig:
+    return replace(_decoder(keys), qkv_bias=True)
+
+
+def _qwen3(keys: _Keys) -> DecoderConfig:
+    return replace(_decoder(keys), qk_norm=True)
+
+
+def _phi3(keys: _Keys) -> DecoderConfig:
+    return replace(_decoder(keys), fused_projections=True)
+
+
+def _gemma3(keys: _Keys) -> DecoderConfig:
+    defaults = {
+        "num_attention_heads": 8,
+        "num_key_value_heads": 4,
+        "head_dim": 256,
+        "vocab_size": 262_208,
+        "sliding_window": 4096,
+        "rope_theta": 1_000_000.0,
+        "tie_word_embeddings": True,
+    }
+    keys.config = {**defaults, **keys.config}
+    return replace(
+        _decoder(keys),
+        activation=keys.choice("hidden_activation", _ACTIVATIONS, "gelu_pytorch_tanh"),
+        qk_norm=True,
+        sandwich_norm=True,
+        window_tokens=keys.count("sliding_window"),
+        window_period=_window_period(keys),
+        local_rope_theta=keys.number("rope_local_base_freq", 10_000.0),
+    )
+
+
+def _window_period(keys: _Keys) -> int:
+    """Every how many-th layer is a full one, from a period or from a list of layer types."""
+    types = keys.config.get("layer_types")
+    if not isinstance(types, list) or "full_attention" not in types:
+        return keys.count("sliding_window_pattern", 6)
+    period = types.index("full_attention") + 1
+    for layer, kind in enumerate(types, start=1):
+        if (kind == "full_attention") != (layer % period == 0):
+            keys.faults.append(f"layer_types must repeat with one period. Got {kind!r} at {layer}.")
+    return period
+
+
+ARCHITECTURES: Mapping[str, Callable[[_Keys], DecoderConfig]] = MappingProxyType(
+    {
+        "gemma3": _gemma3,
+        "gemma3_text": _gemma3,
+        "llama": _llama,
+        "mistral": _decoder,
+        "phi3": _phi3,
+        "qwen2": _qwen2,
+        "qwen3": _qwen3,
+    }
+)
