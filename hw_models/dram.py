@@ -66,5 +66,5 @@ def loaded_latency_s(service_s: Numbers, load: Numbers) -> Numbers:
     """
     rho = np.clip(load, 0.0, 1.0)
     with np.errstate(divide="ignore"):
-        wait = np.divide(rho, 2 * (1 - rho))
+        wait: Numbers = np.divide(rho, 2 * (1 - rho))
     return np.multiply(service_s, 1 + wait)

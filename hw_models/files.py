@@ -58,8 +58,9 @@ def device_ids() -> list[str]:
 def read_device(id_or_path: str | Path) -> dict[str, Any]:
     """Read a device by id or path as one nested mapping, with `extends:` resolved.
 
-    The child's entries win; a parameter (a mapping with a `value`) is replaced as a whole, so
-    that a new value never keeps an old range.
+    `extends` is an id, a path or a list of them; later ones win over earlier ones and the file
+    itself wins over all. A parameter (a mapping with a `value`) is replaced as a
+    whole, so that a new value never keeps an old range.
     """
     return _resolve(_find(id_or_path), ())
 
@@ -78,11 +79,15 @@ def _resolve(file: Traversable, seen: tuple[str, ...]) -> dict[str, Any]:
     if str(file) in seen:
         raise HardwareError(f"extends must not lead back to its own file. Got {file.name!r}.")
     data = _read(file)
-    parent = data.pop("extends", None)
-    if parent is None:
-        return data
+    parents = data.pop("extends", [])
+    parents = [parents] if isinstance(parents, str) else parents
+    if not isinstance(parents, list) or not all(isinstance(name, str) for name in parents):
+        raise HardwareError(f"extends must be an id, a path or a list of them. Got {parents!r}.")
     folder = file.parent if isinstance(file, Path) else Path()
-    return merge(_resolve(_find(str(parent), folder), (*seen, str(file))), data)
+    base: dict[str, Any] = {}
+    for parent in parents:
+        base = merge(base, _resolve(_find(parent, folder), (*seen, str(file))))
+    return merge(base, data)
 
 
 def merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

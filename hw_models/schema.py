@@ -64,7 +64,17 @@ def _ascending(parameters: tuple[Parameter, ...]) -> tuple[Parameter, ...]:
     return parameters
 
 
-Counts = Annotated[tuple[Count, ...], BeforeValidator(_spread), AfterValidator(_ascending)]
+def _exact(given: Any) -> Any:
+    """Give compiled sizes, which are choices rather than estimates, a range of one point."""
+    if not isinstance(given, Mapping) or "value" not in given:
+        return given
+    return {"low": given["value"], "high": given["value"], **given}
+
+
+# The last validator of a kind runs first: `_exact` sees the file's mapping before `_spread` does.
+Sizes = Annotated[
+    tuple[Count, ...], BeforeValidator(_spread), BeforeValidator(_exact), AfterValidator(_ascending)
+]
 Temperatures = Annotated[tuple[Celsius, ...], BeforeValidator(_spread), AfterValidator(_ascending)]
 Fractions = Annotated[tuple[Fraction, ...], BeforeValidator(_spread)]
 
@@ -250,9 +260,9 @@ class Stack(Part):
     graph_switch_s: Seconds
     prefill_chunk_tokens: Count | None
     """Tokens per prefill call; None runs the whole prompt at once."""
-    cache_buckets_tokens: Counts
+    cache_buckets_tokens: Sizes
     """Compiled KV-cache sizes; empty where the kernels follow the live length."""
-    verify_buckets_tokens: Counts
+    verify_buckets_tokens: Sizes
     causal_skip: bool
     """True where blocks of attention that the causal mask hides are not computed."""
     vision_overlap: bool
