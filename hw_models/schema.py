@@ -4,79 +4,38 @@ Peak rates count 1 MAC as 2 FLOP. Not modelled: caches shared between units (SLC
 voltage tables, separate energies per compute unit (one J/FLOP per precision serves them all).
 """
 
-from collections.abc import Mapping
-from itertools import pairwise
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    StringConstraints,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from hw_models.errors import HardwareError
-from hw_models.provenance import Parameter, Quantity
-
-Count = Annotated[Parameter, Quantity("count", 1, 1e9, whole=True)]
-Fraction = Annotated[Parameter, Quantity("fraction", 0, 1, above_minimum=True)]
-Seconds = Annotated[Parameter, Quantity("s", 0, 1e4)]
-Bytes = Annotated[Parameter, Quantity("B", 0, 1e15)]
-Bits = Annotated[Parameter, Quantity("bit", 1, 8192, whole=True)]
-BytesPerSecond = Annotated[Parameter, Quantity("B/s", 0, 1e15, above_minimum=True)]
-TransfersPerSecond = Annotated[Parameter, Quantity("T/s", 0, 1e12, above_minimum=True)]
-FlopPerSecond = Annotated[Parameter, Quantity("FLOP/s", 0, 1e18, above_minimum=True)]
-WeightsPerSecond = Annotated[Parameter, Quantity("weights/s", 0, 1e21, above_minimum=True)]
-JoulePerBit = Annotated[Parameter, Quantity("J/bit", 0, 1e-6)]
-JoulePerByte = Annotated[Parameter, Quantity("J/B", 0, 1e-3)]
-JoulePerFlop = Annotated[Parameter, Quantity("J/FLOP", 0, 1e-6)]
-Watts = Annotated[Parameter, Quantity("W", 0, 1e4)]
-HeatCapacity = Annotated[Parameter, Quantity("J/K", 0, 1e6, above_minimum=True)]
-Resistance = Annotated[Parameter, Quantity("K/W", 0, 1e6, above_minimum=True)]
-Celsius = Annotated[Parameter, Quantity("C", -273.15, 1000)]
-Kelvin = Annotated[Parameter, Quantity("K", 0, 1000)]
+from hw_models.quantities import (
+    Bits,
+    Bytes,
+    BytesPerSecond,
+    Count,
+    FlopPerSecond,
+    Fraction,
+    Fractions,
+    HeatCapacity,
+    JoulePerBit,
+    JoulePerByte,
+    JoulePerFlop,
+    Kelvin,
+    Period,
+    Resistance,
+    Seconds,
+    Sizes,
+    Temperatures,
+    TransfersPerSecond,
+    Watts,
+    WeightsPerSecond,
+)
 
 Precision = Annotated[str, StringConstraints(pattern=r"^(a\d+w\d+|fp16|bf16|fp32)$")]
 """A matrix precision: integer activations x weights ("a16w4") or a floating-point format."""
 
 ActivationFormat = Literal["int8", "int16", "fp16", "bf16", "fp32"]
-
-
-def _spread(given: Any) -> Any:
-    """Turn `{value: [a, b], kind: k, ...}` into one mapping per value."""
-    if not isinstance(given, Mapping):
-        return given
-    lists = {key: value for key, value in given.items() if isinstance(value, list)}
-    count = len(lists.get("value", []))
-    if "value" not in lists or any(len(value) != count for value in lists.values()):
-        rule = "must have a list as value, and lists of the same length as low and high"
-        raise HardwareError(f"{rule}. Got {dict(given)!r}.")
-    return [dict(given) | {key: value[i] for key, value in lists.items()} for i in range(count)]
-
-
-def _ascending(parameters: tuple[Parameter, ...]) -> tuple[Parameter, ...]:
-    values = [parameter.value for parameter in parameters]
-    if any(later <= earlier for earlier, later in pairwise(values)):
-        raise HardwareError(f"must have ascending values. Got {values}.")
-    return parameters
-
-
-def _exact(given: Any) -> Any:
-    """Give compiled sizes, which are choices rather than estimates, a range of one point."""
-    if not isinstance(given, Mapping) or "value" not in given:
-        return given
-    return {"low": given["value"], "high": given["value"], **given}
-
-
-# The last validator of a kind runs first: `_exact` sees the file's mapping before `_spread` does.
-Sizes = Annotated[
-    tuple[Count, ...], BeforeValidator(_spread), BeforeValidator(_exact), AfterValidator(_ascending)
-]
-Temperatures = Annotated[tuple[Celsius, ...], BeforeValidator(_spread), AfterValidator(_ascending)]
-Fractions = Annotated[tuple[Fraction, ...], BeforeValidator(_spread)]
 
 
 class Part(BaseModel):
@@ -183,7 +142,7 @@ class Power(Part):
     display_w: Watts
     leakage_w: Watts
     """Leakage of the die at 25 C."""
-    leakage_doubling_k: Annotated[Parameter, Quantity("K", 0, 1000, above_minimum=True)]
+    leakage_doubling_k: Kelvin
     """Rise of the die temperature that doubles the leakage."""
     energy_per_flop: dict[Precision | Literal["vector"], JoulePerFlop] = Field(min_length=1)
 
@@ -208,7 +167,7 @@ class Governor(Part):
     trip_c: Temperatures
     clock_fraction: Fractions
     hysteresis_c: Kelvin
-    sensor_period_s: Annotated[Parameter, Quantity("s", 0, 1e4, above_minimum=True)]
+    sensor_period_s: Period
 
     @model_validator(mode="after")
     def _one_fraction_per_trip(self) -> "Governor":

@@ -1,0 +1,66 @@
+"""Types of the numbers in a device file: a unit and physical bounds for each.
+
+Bounds refuse slips of unit or prefix, not unusual hardware.
+"""
+
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator
+
+from hw_models.errors import HardwareError
+from hw_models.provenance import Parameter, Quantity
+
+Count = Annotated[Parameter, Quantity("count", 1, 1e9, whole=True)]
+Fraction = Annotated[Parameter, Quantity("fraction", 0, 1, above_minimum=True)]
+Seconds = Annotated[Parameter, Quantity("s", 0, 1e4)]
+Period = Annotated[Parameter, Quantity("s", 0, 1e4, above_minimum=True)]
+Bytes = Annotated[Parameter, Quantity("B", 0, 1e15)]
+Bits = Annotated[Parameter, Quantity("bit", 1, 8192, whole=True)]
+BytesPerSecond = Annotated[Parameter, Quantity("B/s", 0, 1e15, above_minimum=True)]
+TransfersPerSecond = Annotated[Parameter, Quantity("T/s", 0, 1e12, above_minimum=True)]
+FlopPerSecond = Annotated[Parameter, Quantity("FLOP/s", 0, 1e18, above_minimum=True)]
+WeightsPerSecond = Annotated[Parameter, Quantity("weights/s", 0, 1e21, above_minimum=True)]
+JoulePerBit = Annotated[Parameter, Quantity("J/bit", 0, 1e-6)]
+JoulePerByte = Annotated[Parameter, Quantity("J/B", 0, 1e-3)]
+JoulePerFlop = Annotated[Parameter, Quantity("J/FLOP", 0, 1e-6)]
+Watts = Annotated[Parameter, Quantity("W", 0, 1e4)]
+HeatCapacity = Annotated[Parameter, Quantity("J/K", 0, 1e6, above_minimum=True)]
+Resistance = Annotated[Parameter, Quantity("K/W", 0, 1e6, above_minimum=True)]
+Celsius = Annotated[Parameter, Quantity("C", -273.15, 1000)]
+Kelvin = Annotated[Parameter, Quantity("K", 0, 1000, above_minimum=True)]
+
+
+def _spread(given: Any) -> Any:
+    """Turn `{value: [a, b], kind: k, ...}` into one mapping per value."""
+    if not isinstance(given, Mapping):
+        return given
+    lists = {key: value for key, value in given.items() if isinstance(value, list)}
+    count = len(lists.get("value", []))
+    if "value" not in lists or any(len(value) != count for value in lists.values()):
+        rule = "must have a list as value, and lists of the same length as low and high"
+        raise HardwareError(f"{rule}. Got {dict(given)!r}.")
+    return [dict(given) | {key: value[i] for key, value in lists.items()} for i in range(count)]
+
+
+def _ascending(parameters: tuple[Parameter, ...]) -> tuple[Parameter, ...]:
+    values = [parameter.value for parameter in parameters]
+    if any(later <= earlier for earlier, later in pairwise(values)):
+        raise HardwareError(f"must have ascending values. Got {values}.")
+    return parameters
+
+
+def _exact(given: Any) -> Any:
+    """Give compiled sizes, which are choices rather than estimates, a range of one point."""
+    if not isinstance(given, Mapping) or "value" not in given:
+        return given
+    return {"low": given["value"], "high": given["value"], **given}
+
+
+# The last validator of a kind runs first: `_exact` sees the file's mapping before `_spread` does.
+Sizes = Annotated[
+    tuple[Count, ...], BeforeValidator(_spread), BeforeValidator(_exact), AfterValidator(_ascending)
+]
+Temperatures = Annotated[tuple[Celsius, ...], BeforeValidator(_spread), AfterValidator(_ascending)]
+Fractions = Annotated[tuple[Fraction, ...], BeforeValidator(_spread)]
