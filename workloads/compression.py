@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -18,7 +18,7 @@ from pydantic import AfterValidator, model_validator
 
 from workloads.errors import WorkloadError, did_you_mean
 from workloads.session import Strict
-from workloads.weight_formats import WeightFormat, catalogue, get_format
+from workloads.weight_formats import WeightFormat, catalogue, get_format, is_path
 
 __all__ = ["Mix", "WeightFormat", "WeightMap", "catalogue", "get_format", "which_mix"]
 
@@ -29,7 +29,8 @@ def _known(name: str) -> str:
     try:
         get_format(name)
     except WorkloadError as error:
-        raise ValueError(f"a weight format ({error})") from None
+        why = error if is_path(name) else did_you_mean(name, catalogue()).rstrip(".")
+        raise ValueError(f"a known weight format ({why})") from None
     return name
 
 
@@ -89,14 +90,14 @@ class WeightMap(Strict):
         if tensor_class not in _CLASSES:
             hint = did_you_mean(tensor_class, _CLASSES)
             raise WorkloadError(f"A tensor class must be known. Got {tensor_class!r}. {hint}")
-        if tensor_class == "body" and layer is not None:
-            for text, name in self.layers.items():
-                if layer in _layer_range(text):
-                    return get_format(name)
-        name = getattr(self, tensor_class) or self.body
-        if name is None:
+        exceptions = self.layers.items() if tensor_class == "body" and layer is not None else ()
+        for text, name in exceptions:
+            if layer in _layer_range(text):
+                return get_format(name)
+        chosen = getattr(self, tensor_class) or self.body
+        if chosen is None:
             raise WorkloadError(f"weights.{tensor_class} must be given, or a format of the body.")
-        return get_format(name)
+        return get_format(chosen)
 
     def __str__(self) -> str:
         """Return the text form, e.g. ``body=w4;lm_head=w8``."""
@@ -154,16 +155,18 @@ def which_mix(
     """
     fixed = dict(fixed or {})
     choices = [[fixed[name]] if name in fixed else list(formats) for name in shares]
-    weight = math.fsum(shares.values())
-    if weight <= 0 or min(shares.values()) < 0:
+    if math.fsum(shares.values()) <= 0 or min(shares.values()) < 0:
         raise WorkloadError(f"Shares must be positive counts. Got {dict(shares)}.")
     if math.prod(map(len, choices)) > MAX_MIXES:
         raise WorkloadError(f"Mixes to try must be at most {MAX_MIXES}. Give fewer formats.")
-    mixes = []
-    for names in itertools.product(*choices):
-        bits = [
-            share * get_format(name).traffic_bits
-            for share, name in zip(shares.values(), names, strict=True)
-        ]
-        mixes.append(Mix(dict(zip(shares, names, strict=True)), math.fsum(bits) / weight))
+    mixes = (
+        Mix(dict(zip(shares, names, strict=True)), _mean_bits(names, shares.values()))
+        for names in itertools.product(*choices)
+    )
     return tuple(sorted(mixes, key=lambda mix: abs(mix.bits - target_bits))[:count])
+
+
+def _mean_bits(names: Iterable[str], shares: Collection[float]) -> float:
+    pairs = zip(names, shares, strict=True)
+    total = math.fsum(share * get_format(name).traffic_bits for name, share in pairs)
+    return total / math.fsum(shares)

@@ -156,8 +156,9 @@ def visible_tokens(live_tokens: ArrayLike, buckets: Sequence[int]) -> NDArray[np
 def _known(name: str) -> str:
     try:
         get_kv_format(name)
-    except WorkloadError as error:
-        raise ValueError(f"a KV-cache format ({error})") from None
+    except WorkloadError:
+        hint = did_you_mean(name, KV_FORMAT_IDS).rstrip(".")
+        raise ValueError(f"a known KV-cache format ({hint})") from None
     return name
 
 

@@ -298,6 +298,11 @@ def catalogue() -> dict[str, WeightFormat]:
     return formats
 
 
+def is_path(name: str) -> bool:
+    """Return whether a name is the path of a format file."""
+    return name.endswith((".yaml", ".yml"))
+
+
 def get_format(name: str) -> WeightFormat:
     """Return a weight format by id, or the one format of a YAML file by path.
 
@@ -306,7 +311,7 @@ def get_format(name: str) -> WeightFormat:
     >>> round(get_format("sparse75_int4_entropy").traffic_bits, 3)
     1.811
     """
-    if name.endswith((".yaml", ".yml")):
+    if is_path(name):
         return _only_format(Path(name))
     return _by_id(name)
 

@@ -38,6 +38,11 @@ def test_layers_override_the_body_only_where_named():
     assert weights.format_for("lm_head").id == "w4"
 
 
+def test_a_class_without_format_or_body_is_an_error():
+    with pytest.raises(WorkloadError, match="must be given"):
+        WeightMap(lm_head="w8").format_for("vision")
+
+
 def test_faulty_maps_are_refused():
     assert "w4_g128" in faults("w4_g12")
     assert "do not overlap" in faults({"layers": {"0-3": "w8", "2": "w4"}})
@@ -51,7 +56,7 @@ def test_unknown_names_get_the_nearest():
     with pytest.raises(WorkloadError, match="Did you mean 'q4_k'"):
         get_format("Q4_K")
     with pytest.raises(WorkloadError, match="Did you mean 'lm_head'"):
-        WeightMap().format_for("lmhead")
+        WeightMap(body="w4").format_for("lmhead")
     for name in ("bpw0", "bpw99", "sparse00_int4_bitmap", "w4_g100", "w5"):
         with pytest.raises(WorkloadError):
             get_format(name)
