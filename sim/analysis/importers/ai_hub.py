@@ -42,7 +42,7 @@ def read(text: str) -> list[MeasuredRun]:
     return [
         build_run(
             id="profile",
-            peak_dram_bytes=number(summary[peak], peak) if peak in summary else None,
+            peak_dram_bytes=number(summary[peak], peak) if summary.get(peak) else None,
             source_format="ai-hub",
             definitions={"inference_s": "AI Hub all_inference_times: one call of the graph"},
             samples={"inference_s": tuple(positive(t, "an inference time") * 1e-6 for t in times)},

@@ -28,7 +28,7 @@ from sim.analysis.measured import MeasuredRun
 from sim.analysis.measured_checks import LARGEST_RELATIVE_SPREAD
 from sim.errors import SimError
 
-_TABLE_HEADER: Final = re.compile(r"^\s*\|.*\|\s*test\s*\|.*\bt/s\b.*\|\s*$", re.MULTILINE)
+_TABLE_HEADER: Final = re.compile(r"^[ \t]*\|.*\|\s*test\s*\|.*\bt/s\b.*\|\s*$", re.MULTILINE)
 _TEST: Final = re.compile(r"(?:pp(\d+))?\+?(?:tg(\d+))?(?:\s*@\s*d(\d+))?")
 _RATE: Final = re.compile(r"(\S+)\s*(?:±|\+/-|\+-)\s*(\S+)")
 _GPU: Final = ("cuda", "metal", "vulkan", "opencl", "rocm", "hip", "sycl", "mtl")
