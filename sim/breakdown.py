@@ -1,7 +1,8 @@
-"""Where the time of a phase goes: the terms that people ask about, from the records' definitions.
+"""Where the time of a phase goes: the terms that people ask about.
 
-A step's seconds are busy seconds of the compute stage (arithmetic, launch and host overhead) plus
-waits for DRAM; the waits are shared out by the bytes that caused them.
+The seconds from the end of one operator to the end of the next belong to what bounds the later one:
+arithmetic, launch, or DRAM, whose seconds are shared out by the bytes of the operators it bounds.
+What is hidden behind the bound does not show.
 """
 
 from __future__ import annotations
@@ -37,16 +38,18 @@ def phase_terms(result: Result, phase: str) -> list[Term]:
     """Return the terms of a phase, largest first; their seconds add up to the phase."""
     records = result.records
     chosen = records["phase"] == phase
-    if not chosen.any():
-        return []
+    elapsed_s = records["end_s"] - records["ready_s"]
+    host = chosen & np.isin(records["kind"], ("host", "graph_call"))
+    bound = records["bound"]
+    seconds = {
+        "arithmetic": float(elapsed_s[chosen & ~host & (bound == "compute")].sum()),
+        "operator launch": float(elapsed_s[chosen & ~host & (bound == "launch")].sum()),
+        "host and graph calls": float(elapsed_s[host].sum()),
+    }
+    dram_s = float(elapsed_s[chosen & (bound == "dram")].sum())
     moved = {name: result.program.total(column, phase) for name, column in BYTE_CLASSES}
     total_bytes = sum(moved.values()) or 1.0
-    wait_s = float(records["wait_s"][chosen].sum())
-    seconds = {f"DRAM: {name}": wait_s * nbytes / total_bytes for name, nbytes in moved.items()}
-    host = chosen & np.isin(records["kind"], ("host", "graph_call"))
-    seconds["compute"] = float(records["compute_s"][chosen].sum())
-    seconds["operator launch"] = float(records["launch_s"][chosen & ~host].sum())
-    seconds["host and graph calls"] = float(records["launch_s"][host].sum())
+    seconds |= {f"DRAM: {name}": dram_s * part / total_bytes for name, part in moved.items()}
     whole = sum(seconds.values())
     terms = [
         Term(name, value, value / whole, moved.get(name.removeprefix("DRAM: "), 0.0))

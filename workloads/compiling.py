@@ -1,7 +1,7 @@
 """Scenario parts -> Program: which steps a session runs, on how many tokens, and what is resident.
 
-A turn runs one vision step per image, prefill steps of at most a chunk, and decode steps that commit one
-token each. The first output token comes from the last prefill step.
+A turn runs one vision step per image, prefill steps of at most a chunk, and decode steps that
+commit one token each. The first output token comes from the last prefill step.
 
 Not modelled: tokenising and detokenising; their host time is part of the stack's step overhead.
 """
@@ -16,10 +16,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from workloads.errors import WorkloadError
-from workloads.images import visual_grid
+from workloads.images import VisualGrid, visual_tokens
+from workloads.kv_cache import visible_tokens
 from workloads.lowering import VECTOR_BITS, Formats, GraphOptions, Lowering
 from workloads.program import Column, Program, ProgramSegment, StepGroup
-from workloads.scenario import Deployment
+from workloads.scenario import Deployment, ImageRule
 from workloads.session import Session, Turn
 from workloads.trace import Operator, Phase, Segment, Trace
 
@@ -56,26 +57,36 @@ def turn_sizes(trace: Trace, deployment: Deployment, session: Session) -> list[T
     """Return the sizes of each turn of a session, KV kept from turn to turn."""
     sizes: list[TurnSizes] = []
     for turn in session.turns:
-        if turn.images_px and trace.vision is None:
-            raise WorkloadError(f"session.turns: {trace.model} has no vision encoder; drop images_px.")
-        cell = trace.vision.cell_px if trace.vision else 0
-        rule = deployment.images
-        grids = [
-            visual_grid(width, height, cell, rule.preprocessor, rule.max_size_px)
-            for width, height in turn.images_px
-        ]
+        grids = [_grid(trace, deployment.images, side_px) for side_px in turn.images_px]
         visual = sum(grid.tokens for grid in grids)
         prefill = visual + IMAGE_TAG_TOKENS * len(grids) + turn.prompt_tokens
         if prefill == 0:
-            raise WorkloadError("session.turns: a turn must have a prompt token or an image. Got none.")
+            raise WorkloadError(
+                "session.turns: a turn must have a prompt token or an image. Got none."
+            )
         cached = sizes[-1].live_tokens if sizes else 0
         patches = tuple(grid.patches for grid in grids)
         sizes.append(TurnSizes(turn, patches, visual, prefill, cached))
     return sizes
 
 
+def _grid(trace: Trace, rule: ImageRule, sides_px: tuple[int, int]) -> VisualGrid:
+    if trace.vision is None:
+        raise WorkloadError(
+            f"session.turns: images_px must be empty for {trace.model}, a text model. "
+            f"Got {list(sides_px)}."
+        )
+    return visual_tokens(
+        *sides_px,
+        cell_px=trace.vision.cell_px,
+        preprocessor=rule.preprocessor,
+        max_size_px=rule.max_size_px,
+        merge=trace.vision.merge,
+    )
+
+
 def cache_capacity(needed: int, wanted: int | None, buckets: Sequence[int]) -> int:
-    """Return the KV positions to allocate: what is wanted, else the smallest bucket that holds ``needed``.
+    """Return the KV positions to allocate: as wanted, else the bucket that holds ``needed``.
 
     >>> cache_capacity(900, None, (512, 1024, 4096))
     1024
@@ -88,14 +99,6 @@ def cache_capacity(needed: int, wanted: int | None, buckets: Sequence[int]) -> i
             )
         return wanted
     return next((bucket for bucket in sorted(buckets) if bucket >= needed), needed)
-
-
-def visible(live: Column, capacity: int, buckets: Sequence[int]) -> Column:
-    """Return the context a graph attends to: the live tokens, or the compiled cache that holds them."""
-    if not buckets:
-        return live
-    sizes = np.array(sorted({*(b for b in buckets if b < capacity), capacity}), dtype=np.float64)
-    return sizes[np.searchsorted(sizes, live)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +155,14 @@ class Compiler:
         return StepGroup("decode", index, new, context, live, new, segments, held, turn.turn.at_s)
 
     def _context(self, new: Column, live: Column) -> Column:
-        return np.maximum(new, visible(live, self.capacity_tokens, self.options.cache_buckets_tokens))
+        return np.maximum(new, visible_tokens(live, self.buckets))
+
+    @property
+    def buckets(self) -> tuple[int, ...]:
+        """Cache sizes graphs are compiled for: the stack's below the capacity, and the capacity."""
+        compiled = self.options.cache_buckets_tokens
+        below = tuple(bucket for bucket in compiled if bucket < self.capacity_tokens)
+        return (*below, self.capacity_tokens) if compiled else ()
 
     def _segments(
         self, phase: Phase, sizes: Mapping[str, Column], tail_runs: Column
@@ -204,12 +214,13 @@ def compile_session(
     capacity = cache_capacity(needed, wanted, options.cache_buckets_tokens)
     compiler = Compiler(trace, formats, options, capacity)
     groups = compiler.groups(sizes)
-    per_token = trace.kv_elements_per_token * formats.kv_bits / 8
+    per_token = formats.kv.bytes_per_token(trace.kv_elements_per_token)
+    kv_bytes = formats.kv.size_bytes(capacity, trace.kv_elements_per_token)
     resident = stored_bytes(trace, formats, "resident")
     return Program(
         model=trace.model,
         groups=tuple(groups),
-        resident_bytes={**resident, "kv_cache": per_token * capacity},
+        resident_bytes={**resident, "kv_cache": float(kv_bytes)},
         file_bytes=sum(stored_bytes(trace, formats, "file").values()),
         kv_bytes_per_token=per_token,
         kv_capacity_tokens=capacity,
@@ -228,7 +239,8 @@ def _weight_bytes_per_step(compiler: Compiler, sizes: Sequence[TurnSizes]) -> fl
 def stored_bytes(trace: Trace, formats: Formats, where: str) -> dict[str, float]:
     """Return the bytes of each class of weights, ``where`` they lie: ``resident`` or ``file`` [B].
 
-    The LM head of a tied model is stored apart from the embedding table unless the stack shares them.
+    The LM head of a tied model is stored apart from the embedding table unless the stack shares
+    them.
     """
     stored = {"weights": 0.0, "embedding": 0.0, "vision": 0.0}
     for phase in ("vision", "decode"):
@@ -248,7 +260,11 @@ def stored_bytes(trace: Trace, formats: Formats, where: str) -> dict[str, float]
 
 
 def _stored_class(operator: Operator) -> str:
-    return "vision" if operator.inputs and any(t.tensor_class == "vision" for t in operator.inputs) else "weights"
+    return (
+        "vision"
+        if operator.inputs and any(t.tensor_class == "vision" for t in operator.inputs)
+        else "weights"
+    )
 
 
 def _operator_bytes(operator: Operator, formats: Formats, where: str, layer: int) -> float:

@@ -79,13 +79,9 @@ def trace(
     ] = None,
 ) -> None:
     """Capture the operator trace of a model from its PyTorch module."""
-    from workloads.capture import capture_to_file
+    from sim.cli.capturing import capture_to
 
-    written = capture_to_file(model, tuple(phase) if phase else None, out)
-    typer.echo(
-        f"{out}: {sum(1 for p in written.phases.values() for _ in p.operators())} operators",
-        err=True,
-    )
+    typer.echo(capture_to(model, phase, out), err=True)
 
 
 @app.command()

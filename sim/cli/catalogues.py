@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from sim.errors import SimError
@@ -22,7 +23,7 @@ def model_rows(name: str | None) -> list[Row]:
     """Return the models as plain data; only ``name`` if given."""
     from workloads.catalogue import list_models
 
-    return _chosen([card.row() for card in list_models()], name, "model")
+    return _chosen([asdict(card) for card in list_models()], name, "model")
 
 
 def format_rows(name: str | None) -> list[Row]:

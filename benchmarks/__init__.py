@@ -1,0 +1,1 @@
+"""Benchmarks: figures for people, judged by nobody. Run with ``make bench``."""

@@ -1,0 +1,107 @@
+"""Print the speed figures of the simulator: medians of several runs, ratios within one run.
+
+Machines are noisy: compare ratios, not seconds.
+"""
+
+from __future__ import annotations
+
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+from rich.console import Console
+from rich.table import Table
+
+from sim import load_scenario, simulate
+from sim.engine.maxplus import step_seconds
+from sim.engine.pricing import Pricing
+from sim.engine.replay import replay
+from sim.planning import plan
+from sim.results import Result
+
+RUNS = 5
+
+
+def median_s(action: Callable[[], object], runs: int = RUNS) -> float:
+    """Return the median CPU seconds of an action after one warm-up [s]."""
+    action()
+    times = []
+    for _ in range(runs):
+        started = time.process_time()
+        action()
+        times.append(time.process_time() - started)
+    return statistics.median(times)
+
+
+def process(*arguments: str) -> tuple[float, float]:
+    """Return the median CPU seconds and the peak memory of a command [s, MB]."""
+    command = [sys.executable, "-c", _CHILD, *arguments]
+    seconds, megabytes = [], []
+    for _ in range(RUNS + 1):
+        printed = subprocess.run(command, capture_output=True, text=True, check=True).stderr
+        cpu_s, peak_mb = printed.split()[-2:]
+        seconds.append(float(cpu_s))
+        megabytes.append(float(peak_mb))
+    return statistics.median(seconds[1:]), statistics.median(megabytes[1:])
+
+
+_CHILD = """
+import resource, subprocess, sys
+subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, file=sys.stderr)
+"""
+
+
+def rows() -> list[tuple[str, str, str]]:
+    """Return the benchmark table: what, figure, target."""
+    scenario = load_scenario()
+    result: Result = simulate(scenario)
+    timed = result.timed
+    tiles = sum(
+        segment.repeat * int(task.tiles.sum())
+        for group in timed.groups
+        for segment in group.segments
+        for task in segment.tasks
+    )
+    whole_s = median_s(lambda: simulate(scenario).summary())
+    fast_s = median_s(lambda: [step_seconds(group) for group in timed.groups])
+    slow_s = median_s(lambda: replay(timed), runs=3)
+    pricing = Pricing(result.soc, result.soc.stack(result.stack))
+    price_s = median_s(lambda: pricing.program(result.program))
+    plan_s = median_s(lambda: plan(scenario, result.soc))
+    import_s, import_mb = process(sys.executable, "-c", "import sim")
+    cold_s, cold_mb = process(sys.executable, "-m", "sim", "simulate")
+    return [
+        ("andesim simulate, whole process", f"{cold_s:.2f} s CPU, {cold_mb:.0f} MB", "< 1.2 s, 200 MB"),
+        ("import sim", f"{import_s:.2f} s CPU, {import_mb:.0f} MB", "< 0.5 s"),
+        ("simulate() + summary(), default scenario", f"{whole_s * 1e3:.1f} ms", "< 20 ms"),
+        ("  of which compiling the program", f"{plan_s * 1e3:.1f} ms", ""),
+        ("  of which pricing", f"{price_s * 1e3:.1f} ms", ""),
+        ("  of which max-plus engine", f"{fast_s * 1e3:.2f} ms", ""),
+        ("event engine, same program", f"{slow_s:.2f} s for {tiles:,} tile tasks", ""),
+        ("event engine, tile tasks per second", f"{tiles / slow_s:,.0f}", "> 100,000"),
+        ("max-plus / event engine speed", f"{slow_s / fast_s:,.0f} x", "> 500 x"),
+        ("this process, peak memory", f"{_peak_mb():.0f} MB", ""),
+    ]
+
+
+def _peak_mb() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def main() -> None:
+    """Print the table."""
+    table = Table(title="andesim benchmarks (medians)", title_justify="left", box=None)
+    for name in ("what", "figure", "target"):
+        table.add_column(name)
+    for row in rows():
+        table.add_row(*row)
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,116 @@
+"""The shared DRAM server against closed forms."""
+
+from __future__ import annotations
+
+import pytest
+import simpy
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sim.engine.bandwidth import DramServer, TrafficClass, fair_shares
+
+PEAK = 80e9
+
+
+def finish_times(arrivals, capacity=1.0):
+    """Run transfers (at_s, bytes, rate, priority) and return when each ended."""
+    env = simpy.Environment()
+    server = DramServer(env, capacity)
+    ends = [0.0] * len(arrivals)
+
+    def client(index, at_s, nbytes, rate, priority):
+        yield env.timeout(at_s)
+        yield server.transfer(nbytes, rate, PEAK, priority)
+        ends[index] = env.now
+
+    for index, arrival in enumerate(arrivals):
+        env.process(client(index, *arrival))
+    env.run()
+    return ends, server
+
+
+def test_alone_a_transfer_runs_at_its_own_rate():
+    ends, _ = finish_times([(0.0, 8e9, 40e9, TrafficClass.NPU)])
+    assert ends[0] == pytest.approx(0.2, rel=1e-12)
+
+
+@pytest.mark.parametrize("count", [2, 3, 7])
+def test_equal_transfers_share_equally(count):
+    """Processor sharing: n equal transfers that could each take all of it end together, n times later."""
+    ends, _ = finish_times([(0.0, 8e9, PEAK, TrafficClass.CPU)] * count)
+    assert ends == pytest.approx([0.1 * count] * count, rel=1e-9)
+
+
+def test_two_staggered_transfers_follow_processor_sharing():
+    """The first runs alone for 50 ms, then both at half speed until it ends, then the second alone."""
+    ends, _ = finish_times(
+        [(0.0, 8e9, PEAK, TrafficClass.CPU), (0.05, 8e9, PEAK, TrafficClass.CPU)]
+    )
+    assert ends == pytest.approx([0.15, 0.2], rel=1e-9)
+
+
+def test_a_higher_class_is_untouched_by_a_lower_one():
+    ends, _ = finish_times(
+        [(0.0, 8e9, PEAK, TrafficClass.NPU), (0.0, 8e9, PEAK, TrafficClass.CPU)]
+    )
+    assert ends == pytest.approx([0.1, 0.2], rel=1e-9)
+
+
+def test_a_lower_class_gets_what_a_limited_higher_one_leaves():
+    """The NPU takes 60 of 80 GB/s, so 20 GB/s remain for the CPU until the NPU is done."""
+    ends, _ = finish_times(
+        [(0.0, 6e9, 60e9, TrafficClass.NPU), (0.0, 6e9, PEAK, TrafficClass.CPU)]
+    )
+    assert ends == pytest.approx([0.1, 0.1 + 4e9 / PEAK], rel=1e-9)
+
+
+def test_capacity_may_change_at_any_instant():
+    env = simpy.Environment()
+    server = DramServer(env)
+    ends = []
+
+    def client():
+        yield server.transfer(8e9, PEAK, PEAK, TrafficClass.NPU)
+        ends.append(env.now)
+
+    def throttle():
+        yield env.timeout(0.05)
+        server.set_capacity(0.25)
+
+    env.process(client())
+    env.process(throttle())
+    env.run()
+    assert ends == pytest.approx([0.05 + 4e9 / 20e9], rel=1e-12)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.floats(0.0, 1.0),
+            st.floats(1.0, 1e9),
+            st.floats(1e6, PEAK),
+            st.sampled_from(list(TrafficClass)),
+        ),
+        min_size=1,
+        max_size=8,
+    ),
+    st.floats(0.05, 1.0),
+)
+def test_bytes_served_are_bytes_asked_and_nothing_beats_the_bus(arrivals, capacity):
+    ends, server = finish_times(arrivals, capacity)
+    assert server.bytes_served == pytest.approx(sum(a[1] for a in arrivals), rel=1e-6)
+    first = min(a[0] for a in arrivals)
+    assert max(ends) - first >= sum(a[1] for a in arrivals) / (capacity * PEAK) * (1 - 1e-9)
+    for end_s, (at_s, nbytes, rate, _) in zip(ends, arrivals, strict=True):
+        assert end_s - at_s >= nbytes / rate * (1 - 1e-6) - 1e-9
+
+
+@given(st.lists(st.floats(0.0, 1.0), min_size=1, max_size=8), st.floats(0.0, 1.0))
+def test_fair_shares_are_max_min_fair(limits, capacity):
+    shares = fair_shares(limits, capacity)
+    assert sum(shares) <= capacity + 1e-12
+    assert sum(shares) == pytest.approx(min(capacity, sum(limits)), abs=1e-9)
+    cut = [share for share, limit in zip(shares, limits, strict=True) if share < limit - 1e-12]
+    for share in cut:
+        assert share >= max(shares) - 1e-9
