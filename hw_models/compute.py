@@ -127,9 +127,7 @@ def precision_key(activation: str, weight_bits: float, available: Collection[str
     floating = activation in _FLOAT_BITS
     bits = _FLOAT_BITS[activation] if floating else int(activation.removeprefix("int"))
     widths = {key: _widths(key) for key in available if not floating or key in _FLOAT_BITS}
-    fitting = {
-        key: (a, w) for key, (a, w) in widths.items() if a >= bits and w >= min(weight_bits, 16)
-    }
+    fitting = {key: (a, w) for key, (a, w) in widths.items() if a >= bits and w >= weight_bits}
     if not fitting:
         rule = f"precision must hold {activation} activations and {weight_bits:g}-bit weights"
         raise HardwareError(f"{rule}. Got only {', '.join(sorted(available))}.")

@@ -181,7 +181,7 @@ def _faults(error: ValidationError) -> Iterator[str]:
         match fault["type"]:
             case "missing":
                 yield f"{what} must be given. Got nothing."
-            case "extra_forbidden":
+            case "extra_forbidden" | "unexpected_keyword_argument":
                 hint = f" {suggest(str(name), siblings)}" if siblings else ""
                 yield f"{what} must be a known key. Got {name!r}.{hint}"
             case "value_error":

@@ -64,19 +64,18 @@ def parse(text: str | float, unit: str) -> float:
     Traceback (most recent call last):
     hw_models.errors.HardwareError: must be a quantity in B/s. Got '76.8 GB'. Did you mean 'GB/s'?
     """
+    value = math.nan
     if isinstance(text, int | float) and not isinstance(text, bool):
-        if math.isfinite(text):
-            return float(text)
+        value = float(text)
     elif isinstance(text, str) and (match := _QUANTITY.fullmatch(text)):
         number, spelling = match.groups()
-        if spelling in UNITS[unit]:
-            return float(Decimal(number) * UNITS[unit][spelling])
-        raise HardwareError(_must(unit, text) + f" {suggest(spelling, filter(None, UNITS[unit]))}")
-    raise HardwareError(_must(unit, text))
-
-
-def _must(unit: str, text: object) -> str:
-    return f"must be a quantity in {unit}. Got {text!r}."
+        if spelling not in UNITS[unit]:
+            hint = suggest(spelling, filter(None, UNITS[unit]))
+            raise HardwareError(f"must be a quantity in {unit}. Got {text!r}. {hint}")
+        value = float(Decimal(number) * UNITS[unit][spelling])
+    if not math.isfinite(value):
+        raise HardwareError(f"must be a quantity in {unit}. Got {text!r}.")
+    return value
 
 
 def format_quantity(value: float, unit: str) -> str:
@@ -90,13 +89,16 @@ def format_quantity(value: float, unit: str) -> str:
     exact = Decimal(repr(float(value)))
     if unit in ("count", "fraction"):
         return f"{exact.normalize():f}"
-    spelling = _best_spelling(exact, unit)
+    spelling = _handiest_spelling(value, unit)
     return f"{(exact / UNITS[unit][spelling]).normalize():f} {spelling}"
 
 
-def _best_spelling(exact: Decimal, unit: str) -> str:
+def _handiest_spelling(value: float, unit: str) -> str:
+    """Prefer the largest binary multiple that divides bytes evenly, else the largest decimal."""
     spellings = sorted(UNITS[unit].items(), key=lambda item: item[1], reverse=True)
-    binary = [(name, f) for name, f in spellings if "i" in name.removesuffix(unit)]
-    whole = [name for name, f in binary if unit == "B" and exact and exact % f == 0]
-    decimal = [name for name, f in spellings if f <= abs(exact) and (name, f) not in binary]
+    binary = [(name, factor) for name, factor in spellings if name.removesuffix(unit) in _BINARY]
+    whole = [name for name, factor in binary if unit == "B" and value and not value % float(factor)]
+    decimal = [
+        name for name, factor in spellings if factor <= abs(value) and (name, factor) not in binary
+    ]
     return next(iter(whole + decimal), unit)

@@ -1,0 +1,82 @@
+"""Every packaged device: loads, is sourced, and says how each number is known."""
+
+import pytest
+
+from hw_models.compute import precision_key
+from hw_models.soc import list_socs, load_soc
+
+DEVICES = list_socs()
+
+PEAKS_GB_PER_S = {
+    "ideal_85gbps_50tflops": 85.3,
+    "dimensity_9500": 85.336,
+    "dimensity_9400": 85.336,
+    "dimensity_9300": 76.8,
+    "snapdragon_8_gen_3": 76.8,
+    "snapdragon_8_elite": 84.8,
+    "snapdragon_8_elite_gen_5": 84.8,
+    "snapdragon_x_elite": 135.168,
+    "snapdragon_x2_elite": 228.552,
+}
+
+
+def test_the_promised_devices_are_there_and_no_base_file_is_listed():
+    assert set(PEAKS_GB_PER_S) == set(DEVICES)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_the_peak_bandwidth_is_that_of_the_memory(device):
+    peak = load_soc(device).dram.peak_bytes_per_s
+    assert peak == pytest.approx(PEAKS_GB_PER_S[device] * 1e9, rel=1e-12)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_the_id_is_the_name_of_the_file_and_every_number_has_a_titled_source(device):
+    spec = load_soc(device)
+    assert spec.id == device
+    assert spec.describes
+    for path, parameter in spec.parameters().items():
+        assert spec.sources[parameter.source].title, path
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_an_assumed_number_admits_that_it_may_be_wrong(device):
+    """Compiled sizes are choices, and the single graph of CPUs and GPUs is what it is."""
+    exact = {
+        path
+        for path, parameter in load_soc(device).parameters().items()
+        if parameter.kind == "assumed" and parameter.low == parameter.high
+    }
+    assert {path for path in exact if "_buckets_" not in path and "graphs_per" not in path} == set()
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_every_stack_can_run_its_own_defaults(device):
+    spec = load_soc(device)
+    for stack in spec.stacks.values():
+        rates = spec.units[stack.unit].matrix.rates
+        for bits in (1.8, 4, 8, 16):
+            assert precision_key(stack.defaults.activations, bits, rates) in rates
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_reads_alone_are_the_most_efficient_mix(device):
+    efficiency = load_soc(device).dram.efficiency
+    assert efficiency.read_only.value >= efficiency.read_80.value >= efficiency.read_50.value
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_a_device_written_and_read_again_is_the_same(device, tmp_path):
+    path = tmp_path / "copy.yaml"
+    path.write_text(load_soc(device).to_yaml(), encoding="utf-8")
+    assert load_soc(path) == load_soc(device)
+
+
+def test_the_default_device_does_not_assume_what_it_is_to_predict():
+    """The vendor's stack is centred on rows measured on other phones, with a wide range."""
+    spec = load_soc("dimensity_9500")
+    fraction = spec.stacks["neuropilot"].bandwidth_fraction
+    assert (fraction.low, fraction.value, fraction.high) == (0.45, 0.60, 0.80)
+    assert {parameter.kind for parameter in spec.units["npu"].matrix.rates.values()} == {"assumed"}
+    prefill = spec.units["npu"].matrix.rates["a16w4"].value
+    assert prefill * spec.stacks["neuropilot"].efficiency.prefill.value == pytest.approx(6e12)

@@ -1,0 +1,115 @@
+"""Device files: strict YAML, and `extends:`."""
+
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hw_models import files
+from hw_models.errors import HardwareError
+from hw_models.files import is_path, merge, parse_yaml, read_device
+
+leaves = st.dictionaries(st.sampled_from("xyz"), st.integers())
+trees = st.dictionaries(st.sampled_from("ab"), leaves)
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write_file(name, text):
+        path = tmp_path / name
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write_file
+
+
+@given(trees, trees, trees)
+def test_merging_is_associative_and_empty_changes_nothing(a, b, c):
+    assert merge(merge(a, b), c) == merge(a, merge(b, c))
+    assert merge(a, {}) == merge({}, a) == a
+
+
+def test_a_parameter_is_replaced_whole_so_that_no_old_range_survives():
+    base = {"rate": {"value": "1 GB/s", "low": "0.5 GB/s", "high": "2 GB/s"}}
+    assert merge(base, {"rate": {"value": "3 GB/s"}}) == {"rate": {"value": "3 GB/s"}}
+
+
+def test_a_key_given_twice_is_refused_with_its_line():
+    with pytest.raises(
+        HardwareError, match=r"b must be given once per mapping. Got two near line 2"
+    ):
+        parse_yaml("a:\n  b: 1\n  b: 2\n")
+
+
+@pytest.mark.parametrize(
+    "text", ["a: [", "- 1", "", "just text", "!!python/object/apply:os.system ['true']", "a: !x 1"]
+)
+def test_only_a_plain_mapping_is_a_device_file(text):
+    with pytest.raises(HardwareError, match="the file must be "):
+        parse_yaml(text)
+
+
+def test_extends_joins_files_in_order_and_the_file_itself_wins(write):
+    write("one.yaml", "a: 1\nb: 1\nc: 1")
+    write("two.yaml", "b: 2\nc: 2")
+    child = write("child.yaml", "extends: [one.yaml, two.yaml]\nc: 3")
+    assert read_device(child) == {"a": 1, "b": 2, "c": 3}
+
+
+def test_a_packaged_device_may_be_extended(write):
+    child = write("mine.yaml", "extends: dimensity_9500\nid: mine")
+    assert read_device(child) == read_device("dimensity_9500") | {"id": "mine"}
+
+
+def test_a_circle_of_extends_is_refused(write):
+    write("a.yaml", "extends: b.yaml")
+    b = write("b.yaml", "extends: a.yaml")
+    with pytest.raises(HardwareError, match="extends must not lead back to its own file"):
+        read_device(b)
+
+
+@pytest.mark.parametrize("extends", ["3", "{a: b}", "[1]"])
+def test_extends_must_be_names(write, extends):
+    with pytest.raises(HardwareError, match="extends must be an id, a path or a list of them"):
+        read_device(write("bad.yaml", f"extends: {extends}"))
+
+
+def test_a_fault_in_a_file_names_the_file(write):
+    with pytest.raises(HardwareError, match=r"^broken\.yaml: the file must be YAML"):
+        read_device(write("broken.yaml", "a: ["))
+
+
+def test_a_file_that_is_not_text_is_refused(tmp_path):
+    path = tmp_path / "binary.yaml"
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(HardwareError, match="the file must be UTF-8 text"):
+        read_device(path)
+
+
+def test_unknown_devices_are_answered_with_the_nearest():
+    with pytest.raises(
+        HardwareError, match=r"Got 'dimensity_950'. Did you mean 'dimensity_9500'\?"
+    ):
+        read_device("dimensity_950")
+    with pytest.raises(HardwareError, match=r"device file must exist. Got 'nowhere/x.yaml'"):
+        read_device("nowhere/x.yaml")
+
+
+@pytest.mark.parametrize(("name", "path"), [("a.yaml", True), ("d/a", True), ("a_1", False)])
+def test_paths_are_told_from_ids(name, path):
+    assert is_path(name) is path
+
+
+def test_a_plug_in_package_adds_its_devices(tmp_path, monkeypatch):
+    package = tmp_path / "someones_phones"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "foldable.yaml").write_text("extends: dimensity_9500\nid: foldable")
+    monkeypatch.syspath_prepend(tmp_path)
+    plugin = SimpleNamespace(module="someones_phones")
+    monkeypatch.setattr(
+        files, "entry_points", lambda group: [plugin] * (group == "andesim.devices")
+    )
+    assert "foldable" in files.device_ids()
+    assert read_device("foldable")["id"] == "foldable"
