@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -82,11 +83,16 @@ def trace_for(model: str | os.PathLike[str]) -> Trace:
     """
     name = os.fspath(model)
     if not name.endswith(MODEL_SUFFIXES):
-        return load_trace(get_model(name).id)
+        return _shipped_trace(name)
     text = read_text(name)
     if name.endswith(".json") and "schema" in _mapping(parse_json(text, name)):
         return parse_trace(text, name)
     return _capture(get_model(name))
+
+
+@cache
+def _shipped_trace(model: str) -> Trace:
+    return load_trace(get_model(model).id)
 
 
 def regenerate(directory: str | os.PathLike[str] = TRACES, models: list[str] | None = None) -> None:

@@ -21,19 +21,13 @@ import yaml
 from workloads.errors import WorkloadError
 
 SIZE_LIMIT_BYTES = 4 * 2**20
+DEPTH_LIMIT = 64
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class _StrictLoader(_Loader):  # type: ignore[misc]
-    """The safe loader, without duplicate keys and without aliases."""
-
-    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
-        if node in self.constructed_objects:
-            raise yaml.constructor.ConstructorError(
-                None, None, "aliases (*name) must not be used", node.start_mark
-            )
-        return super().construct_object(node, deep)
+    """The safe loader, without duplicate keys."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen = set()
@@ -79,6 +73,7 @@ def parse_yaml(text: str, name: str = "text") -> Any:
     {'bandwidth': 85000000000.0}
     """
     try:
+        _check_events(text)
         return yaml.load(text, Loader=_StrictLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
@@ -86,8 +81,6 @@ def parse_yaml(text: str, name: str = "text") -> Any:
         raise WorkloadError(f"{place}: {error.problem}.") from None
     except (yaml.YAMLError, ValueError, TypeError) as error:
         raise WorkloadError(f"{name} must be YAML. Got: {error}.") from None
-    except RecursionError:
-        raise WorkloadError(f"{name} must not be nested this deeply.") from None
 
 
 def parse_json(text: str, name: str = "text") -> Any:
@@ -134,6 +127,21 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def _check_events(text: str) -> None:
+    """Refuse aliases and deep nesting before libyaml's recursive composer sees the text."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        if isinstance(event, yaml.AliasEvent):
+            raise yaml.MarkedYAMLError(
+                None, None, "aliases (*name) must not be used", event.start_mark
+            )
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEPTH_LIMIT:
+            problem = f"values must be nested at most {DEPTH_LIMIT} deep"
+            raise yaml.MarkedYAMLError(None, None, problem, event.start_mark)
 
 
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

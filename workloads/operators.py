@@ -37,13 +37,12 @@ class OperatorRule:
 RULES: Mapping[str, OperatorRule] = MappingProxyType(
     {
         "aten.linear": OperatorRule("linear"),
-        "aten.conv2d": OperatorRule("convolution"),
         "aten.scaled_dot_product_attention": OperatorRule("attention"),
         "aten.embedding": OperatorRule("embedding"),
         "aten.add": OperatorRule("elementwise", 1),
         "aten.mul": OperatorRule("elementwise", 1),
         "aten.silu": OperatorRule("elementwise", 4),  # x / (1 + exp(-x)): negate, exp, add, divide
-        "aten.gelu": OperatorRule("elementwise", 9),  # tanh form: 5 multiply, 2 add, tanh, halve
+        "aten.gelu": OperatorRule("elementwise", 9),  # tanh form: six products, two sums, tanh
         "aten.rms_norm": OperatorRule("norm", 4),  # square, accumulate, scale, weight
         "aten.layer_norm": OperatorRule("norm", 7),  # sum, centre, square, sum, scale, weight, bias
         "aten.softmax": OperatorRule("softmax", SOFTMAX_OPERATIONS),
@@ -133,8 +132,9 @@ def cost(operator: Operator, sizes: Mapping[str, Size]) -> OperatorCost:
     vector = rule.vector_operations * _elements(outputs)
     if operator.kind == "attention":
         gemm, flops, causal, vector = _attention(operator, sizes)
-    elif operator.kind in ("linear", "convolution"):
-        gemm = _gemm(outputs[0], weights[0], operator.kind)
+    elif operator.kind == "linear":
+        rows, depth = weights[0].rows, weights[0].cols
+        gemm = Gemm(batch=1, m=_elements(outputs) // rows, n=rows, k=depth)
         flops = causal = 2 * gemm.m * gemm.n * gemm.k
         vector = _elements(outputs) * (len(weights) - 1)
     return OperatorCost(
@@ -212,19 +212,13 @@ def _attention(operator: Operator, sizes: Mapping[str, Size]) -> tuple[Gemm, Siz
     )
 
 
-def _gemm(output: tuple[Size, ...], weight: WeightUse, kind: str) -> Gemm:
-    """Rows of the product are tokens, or output positions of a convolution (N, C, H, W)."""
-    channels = output[-1] if kind == "linear" else output[1]
-    return Gemm(batch=1, m=math.prod(output) // channels, n=weight.rows, k=weight.cols)
-
-
 def _weights(operator: Operator, sizes: Mapping[str, Size]) -> tuple[WeightUse, ...]:
     uses = []
     for tensor in operator.inputs:
         if tensor.role != "weight":
             continue
         shape = _shape(tensor, sizes)
-        rows, cols = (1, shape[0]) if len(shape) == 1 else (shape[0], math.prod(shape[1:]))
+        rows, cols = (1, shape[0]) if len(shape) == 1 else (shape[0], shape[1])
         if operator.kind == "embedding":
             rows = _role_elements(operator.inputs, "activation", sizes)
         uses.append(WeightUse(tensor.tensor_class or "", tensor.parameter or "", rows, cols))

@@ -24,7 +24,6 @@ from workloads.extent import Extent
 SCHEMA = "andesim.trace/1"
 KINDS = (
     "attention",
-    "convolution",
     "copy",
     "elementwise",
     "embedding",

@@ -37,6 +37,20 @@ class Grid:
     sin: Tensor
 
 
+class PatchEmbed(nn.Conv2d):
+    """A convolution whose stride is its kernel: on cut-out patches, one matrix product.
+
+    Its result is contiguous; a convolution's own layout would slow every later linear layer.
+    """
+
+    def __init__(self, config: VisionConfig) -> None:
+        super().__init__(3, config.hidden, config.patch_px, stride=config.patch_px)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Map (patches, 3, patch_px, patch_px) to (patches, hidden)."""
+        return functional.linear(input.flatten(1), self.weight.flatten(1), self.bias)
+
+
 class VisionAttention(nn.Module):
     """Full attention among all patches."""
 
@@ -105,7 +119,7 @@ class VisionEncoder(nn.Module):
     def __init__(self, config: VisionConfig) -> None:
         super().__init__()
         self.config = config
-        self.patch_embed = nn.Conv2d(3, config.hidden, config.patch_px, stride=config.patch_px)
+        self.patch_embed = PatchEmbed(config)
         self.patch_norm = _norm(config) if config.family == "aimv2" else nn.Identity()
         self.position = nn.Parameter(0.02 * torch.randn(config.positions, config.hidden))
         self.layers = nn.ModuleList(VisionLayer(config) for _ in range(config.layers))
@@ -113,9 +127,7 @@ class VisionEncoder(nn.Module):
 
     def forward(self, patches: Tensor, grid: Grid) -> Tensor:
         """Encode (patches, 3, patch_px, patch_px), cell by cell: (patches, hidden)."""
-        # Contiguous: the convolution's layout would slow every later linear layer.
-        x = self.patch_embed(patches).flatten(1).contiguous()
-        x = self.patch_norm(x) + grid.position
+        x = self.patch_norm(self.patch_embed(patches)) + grid.position
         for layer in self.layers:
             x = layer(x, grid)
         return self.post_norm(x)
