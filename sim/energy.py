@@ -81,10 +81,16 @@ class EnergyModel:
         return self.idle_w() + self.soc.power.host_poll_w.value
 
     def energy(
-        self, groups: Sequence[StepGroup], busy_s: float, makespan_s: float, flash_bytes: float
+        self,
+        dynamic: Sequence[tuple[FloatColumn, FloatColumn]],
+        busy_s: float,
+        makespan_s: float,
+        flash_bytes: float,
     ) -> Energy:
-        """Return the energy of groups that kept the unit busy ``busy_s`` of ``makespan_s`` [s]."""
-        dynamic = [self.dynamic_j(group) for group in groups]
+        """Return the energy of a run, given the DRAM and compute joules of each group's steps.
+
+        The unit was busy for ``busy_s`` of ``makespan_s`` [s].
+        """
         parts = self.soc.power
         return Energy(
             dram_j=float(sum(dram_j.sum() for dram_j, _ in dynamic)),

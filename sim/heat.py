@@ -13,14 +13,15 @@ import numpy as np
 from hw_models.thermal import RcChain
 
 if TYPE_CHECKING:
-    from sim.results import GroupTimes, Result
+    from sim.results import Result
 
 BODY = -1
 
 
-def group_power_w(result: Result, times: GroupTimes) -> float:
-    """Return the mean power of the device while a group runs [W]."""
-    dram_j, compute_j = result.energy_model.dynamic_j(times.group)
+def group_power_w(result: Result, index: int) -> float:
+    """Return the mean power of the device while group ``index`` runs [W]."""
+    times = result.groups[index]
+    dram_j, compute_j = result.dynamic_j[index]
     span_s = float((times.ends_s - times.starts_s).sum())
     return result.energy_model.static_w() + float((dram_j + compute_j).sum()) / span_s
 
@@ -31,12 +32,12 @@ def skin_after(result: Result) -> float:
     ambient_c = result.scenario.environment.ambient_c
     temperatures_c = np.full(len(chain.heat_capacity_j_per_k), ambient_c)
     hottest_c, now_s = ambient_c, 0.0
-    for times in result.groups:
+    for index, times in enumerate(result.groups):
         idle_w = result.energy_model.idle_w()
         temperatures_c = chain.advance(
             temperatures_c, (idle_w, 0.0, 0.0), times.start_s - now_s, ambient_c
         )
-        power_w = group_power_w(result, times)
+        power_w = group_power_w(result, index)
         temperatures_c = chain.advance(
             temperatures_c, (power_w, 0.0, 0.0), times.end_s - times.start_s, ambient_c
         )
@@ -52,7 +53,7 @@ def sustained_fraction(result: Result) -> float:
     above the static part falls with the rate, so ``f = (P_allowed - P_static) / (P_decode -
     P_static)``.
     """
-    decode = [times for times in result.groups if times.group.phase == "decode"]
+    decode = [i for i, times in enumerate(result.groups) if times.group.phase == "decode"]
     if not decode:
         return 1.0
     thermal = result.soc.thermal

@@ -138,8 +138,7 @@ def _resident(result: Result) -> Iterator[Event]:
 def _power(result: Result) -> Iterator[Event]:
     """Yield the mean power of each step."""
     model = result.energy_model
-    for times in result.groups:
-        dram_j, compute_j = model.dynamic_j(times.group)
+    for times, (dram_j, compute_j) in zip(result.groups, result.dynamic_j, strict=True):
         watts = model.static_w() + (dram_j + compute_j) / (times.ends_s - times.starts_s)
         for start_s, power_w in zip(times.starts_s, watts, strict=True):
             yield _counter("power", float(start_s), w=float(power_w))

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from workloads.catalogue import trace_for
-
 from hw_models.provenance import Parameter
 from hw_models.schema import Stack
 from hw_models.soc import SocSpec
+from workloads.catalogue import trace_for
 from workloads.compiling import compile_session
 from workloads.compression import WeightMap
 from workloads.kv_cache import get_kv_format

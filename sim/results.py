@@ -7,7 +7,6 @@ ui.perfetto.dev. Every figure derives from the step times and the records; nothi
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,16 +15,18 @@ from typing import TYPE_CHECKING
 from hw_models.soc import SocSpec
 from sim.energy import Energy, EnergyModel
 from sim.engine.recording import maxplus_records, replayed_records
-from sim.engine.replay import ReplayedGroup
 from sim.engine.residency import Ledger
 from sim.engine.timed import FloatColumn, TimedProgram
 from sim.metrics import Summary, summarise
 from sim.records import RecordTable
+from sim.versions import versions
 from workloads.program import Program, StepGroup
 from workloads.scenario import Scenario
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from sim.engine.replay import ReplayedGroup
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,6 @@ class Result:
     ledger: Ledger
     engine: str
     seed: int
-    versions: Mapping[str, str]
     warnings: tuple[str, ...] = ()
     replayed: tuple[ReplayedGroup, ...] | None = None
 
@@ -105,12 +105,21 @@ class Result:
         return EnergyModel(self.soc, self.soc.stack(self.stack).unit)
 
     @cached_property
+    def dynamic_j(self) -> tuple[tuple[FloatColumn, FloatColumn], ...]:
+        """DRAM and compute energy of each step, per group [J]."""
+        return tuple(self.energy_model.dynamic_j(times.group) for times in self.groups)
+
+    @cached_property
     def energy(self) -> Energy:
         """Energy by part [J]."""
         busy_s = float(sum((times.ends_s - times.starts_s).sum() for times in self.groups))
         flash_bytes = self.program.file_bytes if self.scenario.environment.start == "cold" else 0.0
-        groups = [times.group for times in self.groups]
-        return self.energy_model.energy(groups, busy_s, self.makespan_s, flash_bytes)
+        return self.energy_model.energy(self.dynamic_j, busy_s, self.makespan_s, flash_bytes)
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """Versions the numbers depend on."""
+        return versions()
 
     def summary(self) -> Summary:
         """Return the metrics, each defined once in `sim.metrics`."""

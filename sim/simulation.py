@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Sequence
-from functools import cache
-from importlib.metadata import version
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from hw_models.soc import SocSpec, load_soc
 from sim.engine.maxplus import step_seconds, step_starts
 from sim.engine.pricing import Pricing
-from sim.engine.replay import ReplayedGroup, replay
 from sim.engine.residency import Allocation, Ledger, ledger
 from sim.engine.timed import TimedProgram
 from sim.planning import plan
 from sim.results import GroupTimes, Result
 from workloads.program import Program
 from workloads.scenario import Scenario
+
+if TYPE_CHECKING:
+    from sim.engine.replay import ReplayedGroup
 
 Engine = Literal["auto", "event", "maxplus"]
 
@@ -44,7 +43,7 @@ def simulate(
     program = planned.program
     timed = Pricing(soc, soc.stack(planned.stack)).program(program)
     chosen = "event" if engine == "event" else "maxplus"
-    seen = replay(timed) if chosen == "event" else None
+    seen = _replay(timed) if chosen == "event" else None
     groups = _replayed_times(program, seen) if seen is not None else _maxplus_times(program, timed)
     held = _ledger(scenario, program, groups, planned.budget_bytes)
     return Result(
@@ -57,20 +56,15 @@ def simulate(
         ledger=held,
         engine=chosen,
         seed=seed,
-        versions=versions(),
         warnings=planned.warnings,
         replayed=None if seen is None else tuple(seen),
     )
 
 
-@cache
-def versions() -> dict[str, str]:
-    """Return the versions a result depends on."""
-    return {
-        "andesim": version("andesim"),
-        "numpy": np.__version__,
-        "python": platform.python_version(),
-    }
+def _replay(timed: TimedProgram) -> list[ReplayedGroup]:
+    from sim.engine.replay import replay  # SimPy is loaded only where events are asked for
+
+    return replay(timed)
 
 
 def _maxplus_times(program: Program, timed: TimedProgram) -> list[GroupTimes]:

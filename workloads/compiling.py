@@ -136,7 +136,7 @@ class Compiler:
         steps = 1 if chunk is None else -(-total // chunk)
         new = np.full(steps, float(total if chunk is None else chunk))
         padded = turn.cached_tokens + np.cumsum(new)
-        live = np.minimum(padded, turn.cached_tokens + total)
+        live = np.minimum(padded, float(turn.cached_tokens + total)).astype(np.float64)
         context = self._context(new, np.maximum(live, new))
         last = np.zeros(steps)
         last[-1] = 1.0
@@ -178,21 +178,20 @@ class Compiler:
         working_set = 0.0
         for index, part in enumerate(phase.segments):
             runs = always if index <= last_layer else tail_runs
-            for run in self._layer_runs(part, layer, phase.name):
+            for run in layer_runs(part, layer, self.formats, phase.name):
                 lowering = Lowering(self.formats, self.options, whole, layer)
                 segments.append(lowering.segment(run, is_layer(part), runs))
                 working_set = max(working_set, lowering.working_set_bytes)
                 layer += run.repeat if is_layer(part) else 0
         return tuple(segments), working_set
 
-    def _layer_runs(self, segment: Segment, layer: int, phase: str) -> list[Segment]:
-        """Split identical layers into runs that share their weight format."""
-        if phase == "vision" or not is_layer(segment):
-            return [segment]
-        formats = [
-            self.formats.weights.format_for("body", layer + i).id for i in range(segment.repeat)
-        ]
-        return [replace(segment, repeat=len(list(run))) for _, run in itertools.groupby(formats)]
+
+def layer_runs(segment: Segment, layer: int, formats: Formats, phase: str) -> list[Segment]:
+    """Split identical layers from ``layer`` on into runs that share their weight format."""
+    if phase == "vision" or not is_layer(segment) or not formats.weights.layers:
+        return [segment]
+    ids = [formats.weights.format_for("body", layer + i).id for i in range(segment.repeat)]
+    return [replace(segment, repeat=len(list(run))) for _, run in itertools.groupby(ids)]
 
 
 def is_layer(segment: Segment) -> bool:
@@ -226,14 +225,17 @@ def compile_session(
         kv_capacity_tokens=capacity,
         visual_tokens=sum(turn.visual_tokens for turn in sizes),
         kv_tokens_final=sizes[-1].live_tokens,
-        weight_bytes_per_step=_weight_bytes_per_step(compiler, sizes),
+        weight_bytes_per_step=_weight_bytes_per_step(compiler, groups),
     )
 
 
-def _weight_bytes_per_step(compiler: Compiler, sizes: Sequence[TurnSizes]) -> float:
-    one_step = TurnSizes(Turn(prompt_tokens=1, output_tokens=2), (), 0, 1, 0)
-    group = compiler.decode(0, one_step)
-    return group.total("weight_bytes")
+def _weight_bytes_per_step(compiler: Compiler, groups: Sequence[StepGroup]) -> float:
+    """Return what a decode step streams; taken from a run's own steps where it has any [B]."""
+    decode = [group for group in groups if group.phase == "decode"]
+    if not decode:
+        one_token = Turn(prompt_tokens=1, output_tokens=2)
+        decode = [compiler.decode(0, TurnSizes(one_token, (), 0, 1, 0))]
+    return decode[0].total("weight_bytes") / decode[0].steps
 
 
 def stored_bytes(trace: Trace, formats: Formats, where: str) -> dict[str, float]:
@@ -243,28 +245,18 @@ def stored_bytes(trace: Trace, formats: Formats, where: str) -> dict[str, float]
     them.
     """
     stored = {"weights": 0.0, "embedding": 0.0, "vision": 0.0}
-    for phase in ("vision", "decode"):
+    for phase, name in (("vision", "vision"), ("decode", "weights")):
         layer = 0
-        for segment in trace.phases[phase].segments if phase in trace.phases else ():
-            for index in range(segment.repeat):
-                for operator in segment.operators:
-                    stored[_stored_class(operator)] += _operator_bytes(
-                        operator, formats, where, layer + index
-                    )
-            layer += segment.repeat if is_layer(segment) else 0
+        for part in trace.phases[phase].segments if phase in trace.phases else ():
+            for run in layer_runs(part, layer, formats, phase):
+                held = (_operator_bytes(item, formats, where, layer) for item in run.operators)
+                stored[name] += run.repeat * sum(held)
+                layer += run.repeat if is_layer(part) else 0
     if not formats.shared_table:
         table = formats.weights.format_for("embedding")
         size = table.resident_bytes if where == "resident" else table.file_bytes
         stored["embedding"] = float(size(trace.decoder.vocab, trace.decoder.hidden))
     return stored
-
-
-def _stored_class(operator: Operator) -> str:
-    return (
-        "vision"
-        if operator.inputs and any(t.tensor_class == "vision" for t in operator.inputs)
-        else "weights"
-    )
 
 
 def _operator_bytes(operator: Operator, formats: Formats, where: str, layer: int) -> float:

@@ -1,4 +1,4 @@
-"""Turns pydantic's findings into sentences: what must be which rule, what was got, the nearest name."""
+"""Pydantic's findings as sentences: what must be which rule, what was got, the nearest name."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Trace + Deployment + Session -> Program: operators become tasks in bytes and operations.
 
-What the graph compiler of a stack does to a model is stated as `GraphOptions`: chunked prefill with a
-padded remainder, compiled cache sizes, skipped attention blocks, fusion, room for activations on chip.
+What the graph compiler of a stack does to a model is stated as `GraphOptions`: chunked prefill with
+a padded remainder, compiled cache sizes, skipped attention blocks, fusion, room for activations on
+chip.
 
 Not modelled: layout changes and copies that a vendor compiler may insert.
 """
@@ -15,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workloads.compression import WeightFormat, WeightMap
+from workloads.extent import Size
+from workloads.kv_cache import KvFormat
 from workloads.operators import Gemm, OperatorCost, WeightUse, cost
 from workloads.program import Column, ProgramSegment, Task
 from workloads.trace import Operator, Segment
@@ -56,8 +59,8 @@ class Formats:
 
     Attributes
     ----------
-    kv_bits
-        Bits of one KV element, scales included.
+    kv
+        Format of the KV cache.
     unit
         Unit the graphs run on.
     shared_table
@@ -67,7 +70,7 @@ class Formats:
     weights: WeightMap
     activations: str
     activation_bits: int
-    kv_bits: float
+    kv: KvFormat
     unit: str
     shared_table: bool = False
 
@@ -110,7 +113,7 @@ class Lowering:
         """Return one operator as a task; activations are counted as if none stayed on chip."""
         demand = cost(operator, self.sizes)
         activation_bytes = self.formats.activation_bits / 8
-        kv_bytes = self.formats.kv_bits / 8
+        kv_bytes = self.formats.kv.bits / 8
         scores = self._score_bytes(operator, demand)
         return Task(
             name=operator.module,
@@ -130,14 +133,15 @@ class Lowering:
             kv_write_bytes=self._column(demand.kv_write_elements) * kv_bytes,
             activation_read_bytes=self._column(demand.activation_read_elements) * activation_bytes
             + scores,
-            activation_write_bytes=self._column(demand.activation_write_elements)
-            * activation_bytes
+            activation_write_bytes=self._column(demand.activation_write_elements) * activation_bytes
             + scores,
             runs=runs,
         )
 
-    def _column(self, value: object) -> Column:
-        return np.broadcast_to(np.asarray(value, dtype=np.float64), (self.steps,))
+    def _column(self, value: Size | float | Column) -> Column:
+        if isinstance(value, np.ndarray):
+            return value.astype(np.float64)
+        return np.full(self.steps, float(value))
 
     def _gemm(self, gemm: Gemm | None) -> dict[str, Column]:
         sizes = (gemm.batch, gemm.m, gemm.n, gemm.k) if gemm else (0, 0, 0, 0)
@@ -152,7 +156,7 @@ class Lowering:
 
     def _operand_bits(self, operator: Operator, demand: OperatorCost) -> int:
         if operator.kind == "attention":
-            return 8 if self.formats.kv_bits <= 8.5 else 16  # noqa: PLR2004
+            return self.formats.kv.compute_bits
         if not demand.weights or not demand.gemm:
             return self.formats.activation_bits
         return self._format(demand.weights[0].tensor_class).compute_bits

@@ -1,8 +1,8 @@
 """Task, Program: what must be computed, per step, in order, in operations and bytes. No seconds.
 
-A `Program` is a list of step groups; a group is consecutive steps of one phase that share a task list.
-Every quantity of a `Task` is a column with one entry per step, so 128 decode steps are one object whose
-sizes grow along the column.
+A `Program` is a list of step groups; a group is consecutive steps of one phase that share a task
+list. Every quantity of a `Task` is a column with one entry per step, so 128 decode steps are one
+object whose sizes grow along the column.
 
 Not modelled: operators of one step that run on two units at once.
 """
@@ -23,7 +23,7 @@ WEIGHT_CLASSES = ("body", "lm_head", "embedding", "vision", "draft", "adapter")
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One schedulable operator (with the elementwise operators fused into it), for all steps of a group.
+    """One schedulable operator, with what is fused into it, for all steps of a group.
 
     Attributes
     ----------
@@ -34,13 +34,15 @@ class Task:
     activations
         Activation format, e.g. ``int16``.
     operand_bits
-        Bits of the second matrix operand as the matrix engine sees it (weights after expansion, or KV).
+        Bits of the second matrix operand as the matrix engine sees it (weights after expansion, or
+        KV).
     tensor_class
         Class of its weights, or ``None``.
     batch, m, n, k
         Matrix sizes per step; zero where the task has no matrix work.
     flops
-        Matrix FLOPs that are executed (masked attention blocks left out only if the stack skips them).
+        Matrix FLOPs that are executed (masked attention blocks left out only if the stack skips
+        them).
     vector_ops
         Elementwise operations.
     expanded_weights
@@ -85,7 +87,7 @@ class Task:
         return self.read_bytes + self.write_bytes
 
     def tiles(self, operand_bytes: float) -> NDArray[np.int64]:
-        """Return the number of equal tiles no larger than an operand buffer, per step; 0 where it rests."""
+        """Return how many equal tiles fill operand buffers, per step; 0 where it rests."""
         needed = np.maximum(1.0, np.ceil(self.dram_bytes / operand_bytes))
         return (needed * self.runs).astype(np.int64)
 
@@ -144,7 +146,10 @@ class StepGroup:
     def total(self, quantity: str) -> float:
         """Return the sum of a task column over steps and layers, e.g. ``total("flops")``."""
         return float(
-            sum(repeat * (getattr(task, quantity) * task.runs).sum() for task, repeat in self.tasks())
+            sum(
+                repeat * (getattr(task, quantity) * task.runs).sum()
+                for task, repeat in self.tasks()
+            )
         )
 
 

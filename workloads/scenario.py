@@ -1,7 +1,8 @@
 """Scenario: device, model, deployment, environment, session, as one YAML file.
 
-Every key but ``device``, ``model`` and ``session`` is optional; ``None`` means "what the device's stack
-uses by default". Unknown keys are errors that name the nearest key, and all faults are told at once.
+Every key but ``device``, ``model`` and ``session`` is optional; ``None`` means "what the device's
+stack uses by default". Unknown keys are errors that name the nearest key, and all faults are told
+at once.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from workloads.compression import WeightMap
 from workloads.errors import WorkloadError
 from workloads.explain import sentences
 from workloads.files import parse_yaml, read_yaml
+from workloads.kv_cache import KvCache
 from workloads.session import Session, Strict, Turn
 
 Activations = Literal["int16", "int8", "fp16", "bf16", "fp32"]
@@ -36,32 +38,17 @@ class ImageRule(Strict):
     max_size_px: Annotated[int, Field(ge=28, le=100_000)] = 733
 
 
-class KvCache(Strict):
-    """Format and capacity of the KV cache.
-
-    Attributes
-    ----------
-    dtype
-        Storage format; the stack's default if none.
-    capacity_tokens
-        Positions allocated; a default that fits the session if none.
-    """
-
-    dtype: str | None = None
-    capacity_tokens: Annotated[int, Field(ge=1, le=4_000_000)] | None = None
-
-
 class Deployment(Strict):
     """How the model is shipped.
 
     Attributes
     ----------
     weights
-        Weight format id per tensor class, or text such as ``body=w4;lm_head=w8``; classes left out take
-        the stack's default.
+        Weight format id per tensor class, or text such as ``body=w4;lm_head=w8``; classes left out
+        take the stack's default.
     fusion
-        What the graph compiler fuses: nothing, elementwise into the matrix operator before it, or that
-        and attention scores kept on chip.
+        What the graph compiler fuses: nothing, elementwise into the matrix operator before it, or
+        that and attention scores kept on chip.
     """
 
     weights: WeightMap = WeightMap()
@@ -117,7 +104,9 @@ class Scenario(Strict):
 DEFAULT: dict[str, Any] = {
     "device": "dimensity_9500",
     "model": "andesvl-4b",
-    "session": {"turns": [{"images_px": [[1080, 2400]], "prompt_tokens": 64, "output_tokens": 128}]},
+    "session": {
+        "turns": [{"images_px": [[1080, 2400]], "prompt_tokens": 64, "output_tokens": 128}]
+    },
 }
 
 
@@ -126,8 +115,8 @@ def with_override(mapping: Mapping[str, Any], path: str, value: Any) -> dict[str
 
     Parts of the path that are whole numbers index lists; missing mappings are made.
 
-    >>> with_override({"session": {"turns": [{"prompt_tokens": 8}]}}, "session.turns.0.prompt_tokens", 9)
-    {'session': {'turns': [{'prompt_tokens': 9}]}}
+    >>> with_override({"turns": [{"prompt_tokens": 8}]}, "turns.0.prompt_tokens", 9)
+    {'turns': [{'prompt_tokens': 9}]}
     """
     changed = copy.deepcopy(dict(mapping))
     *parents, last = path.split(".")
@@ -159,10 +148,8 @@ def _index(node: list[Any], part: str, path: str) -> int:
     return int(part)
 
 
-def load_scenario(
-    path: str | Path | None = None, overrides: Iterable[str] = ()
-) -> Scenario:
-    """Return the scenario of a YAML file, or the default one, with ``path=value`` overrides applied.
+def load_scenario(path: str | Path | None = None, overrides: Iterable[str] = ()) -> Scenario:
+    """Return the scenario of a YAML file, or the default one, with ``path=value`` overrides.
 
     Values of overrides are YAML, so ``deployment.weights={body: w4, lm_head: w8}`` works.
     """

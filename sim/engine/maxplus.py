@@ -108,9 +108,9 @@ def segment_matrix(segment: TimedSegment, buffers: int) -> Matrix:
 def step_seconds(group: TimedGroup) -> FloatColumn:
     """Return the duration of each step of a group [s], shape (steps,)."""
     state: State = np.zeros((group.buffers + 1, group.steps))
-    matrices: dict[int, Matrix] = {}
+    matrices: dict[tuple[int, int], Matrix] = {}
     for segment in group.segments:
-        key = id(segment)
+        key = (id(segment.tasks), segment.repeat)  # graphs of equal layers share their tasks
         if key not in matrices:
             matrices[key] = segment_matrix(segment, group.buffers)
         state = apply(matrices[key], state)

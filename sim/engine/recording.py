@@ -7,15 +7,17 @@ operator, all steps at once, and only when somebody asks for records.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sim.engine.maxplus import State, apply, task_matrix
-from sim.engine.replay import ReplayedGroup
 from sim.engine.timed import FloatColumn, TimedGroup, TimedTask
 from sim.records import COLUMNS, RecordTable, bound_of
+
+if TYPE_CHECKING:
+    from sim.engine.replay import ReplayedGroup
 
 TIMES = ("ready_s", "fetch_start_s", "fetch_end_s", "start_s", "end_s", "dram_s")
 Rows = dict[str, NDArray[Any]]
