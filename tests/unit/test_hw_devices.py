@@ -12,6 +12,8 @@ PEAKS_GB_PER_S = {
     "dimensity_9500": 85.336,
     "dimensity_9400": 85.336,
     "dimensity_9300": 76.8,
+    "dimensity_9000_plus": 60.0,
+    "snapdragon_8_gen_2": 67.2,
     "snapdragon_8_gen_3": 76.8,
     "snapdragon_8_elite": 84.8,
     "snapdragon_8_elite_gen_5": 84.8,
