@@ -1,8 +1,9 @@
 """Exhibits: published measurements kept with their manifest, checksum and role.
 
-A folder ``<source>/<role>/`` holds ``run.yaml`` and ``samples.csv``. Loading fails when a file is not
-the one its manifest describes, when a row is in two exhibits, or when one network both calibrates
-and validates the same stack of the same device. Not checked: whether the published numbers are true.
+A folder ``<source>/<role>/`` holds ``run.yaml`` and ``samples.csv``. Loading fails when a file is
+not the one its manifest describes, when a row is in two exhibits, or when one network both
+calibrates and validates the same stack of the same device. Not checked: whether the published
+numbers are true.
 """
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ class Manifest(_Strict):
 
 @dataclass(frozen=True)
 class Exhibit:
-    """A manifest and the runs it vouches for; ``name`` is the folder, e.g. ``ai_hub/validation``."""
+    """A manifest and the runs it vouches for; ``name`` is a folder such as ``mnn/context``."""
 
     name: str
     folder: Path

@@ -20,6 +20,7 @@ MODEL_IDS: Final = (
     *("gemma3-1b", "phi-3.5-mini", "mistral-7b-v0.3", "falcon3-7b", "falcon3-10b"),
 )
 _FLOATS: Final = {"f16": "w16", "fp16": "w16", "bf16": "w16", "f32": "f32", "all f32": "f32"}
+_SUFFIX: Final = re.compile(r"\.(?:gguf|bin|pte|task|tflite|litertlm)$", re.IGNORECASE)
 _GGML: Final = re.compile(
     r"\b(?:(iq\d_\w+|tq\d_0|q\d_[01])|(q\d_k)(?:_([sml])|\s*-\s*(small|medium|large))?"
     r"|(bf16|fp?16|(?:all )?f32))\b"
@@ -59,7 +60,7 @@ def model_id(name: str) -> str:
     >>> model_id("/data/local/Llama-3.2-1B-Instruct-Q4_0.gguf"), model_id("gemma-3-1b-it")
     ('llama-3.2-1b', 'gemma3-1b')
     """
-    key = _key(name.replace("\\", "/").rsplit("/", 1)[-1])
+    key = _key(_SUFFIX.sub("", name.replace("\\", "/").rsplit("/", 1)[-1]))
     found = [known for known in MODEL_IDS if f"-{_key(known)}-" in f"-{key}-"]
     return found[0] if len(found) == 1 else ""
 

@@ -1,0 +1,63 @@
+import pytest
+
+from sim.analysis.importers.names import MODEL_IDS, identify, model_id, weights_id
+
+
+@pytest.mark.parametrize(
+    ("name", "model"),
+    [
+        ("qwen3 4B Q4_0", "qwen3-4b"),
+        ("qwen3 0.6B Q8_0", "qwen3-0.6b"),
+        ("C:\\models\\Qwen2.5-1.5B-Instruct-Q4_K_M.gguf", "qwen2.5-1.5b"),
+        ("Meta-Llama-3.1-8B-Instruct", "llama-3.1-8b"),
+        ("llama3.2 1B", "llama-3.2-1b"),
+        ("gemma-3-1b-it", "gemma3-1b"),
+        ("Mistral-7B-v0.3", "mistral-7b-v0.3"),
+        ("AndesVL-4B-Instruct", "andesvl-4b"),
+    ],
+)
+def test_a_name_that_settles_a_model(name, model):
+    assert model_id(name) == model
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "llama 1B Q4_0",
+        "qwen2 1.5B Q4_0",
+        "Qwen2.5-VL-3B",
+        "qwen3-0.6b and qwen3-4b",
+        "qwen3 40B",
+    ],
+)
+def test_a_name_that_settles_none(name):
+    assert model_id(name) == ""
+
+
+@pytest.mark.parametrize("known", MODEL_IDS)
+def test_an_id_stands_for_itself(known):
+    assert model_id(known) == known
+
+
+@pytest.mark.parametrize(
+    ("name", "weights"),
+    [
+        ("qwen3 4B Q4_0", "q4_0"),
+        ("llama 8B Q4_K - Medium", "q4_k_m"),
+        ("m-Q4_K_M.gguf", "q4_k_m"),
+        ("qwen3 4B Q4_K - Small", "q4_k_s"),
+        ("x Q6_K", "q6_k"),
+        ("BitNet TQ2_0", "tq2_0"),
+        ("llama 1B F16", "w16"),
+        ("no format at all", ""),
+    ],
+)
+def test_weight_formats(name, weights):
+    assert weights_id(name) == weights
+
+
+def test_the_first_name_that_settles_wins_and_open_ones_warn():
+    names = identify("Qwen2.5-3B.gguf", "qwen2 3B Q4_0")
+    assert (names.model, names.weights, names.warnings) == ("qwen2.5-3b", "q4_0", ())
+    assert len(identify("mystery").warnings) == 2

@@ -1,0 +1,137 @@
+import csv
+import hashlib
+import re
+import shutil
+
+import pytest
+import yaml
+
+from sim.analysis.exhibits import ROOT, load_exhibits, runs_in_role
+from sim.errors import SimError
+from workloads.compression import WeightMap
+
+GAPS = {148, 149, 152, 155, 156, 317, 318, 349, 350, 353, 356, 358, 360, 371, 372}
+NOT_MEASURED = re.compile(r"kind: (ci_threshold|vendor_claim|derived)")
+
+
+@pytest.fixture(scope="module")
+def exhibits():
+    return load_exhibits()
+
+
+@pytest.fixture
+def copy(tmp_path):
+    for part in ("ai_hub/calibration", "ai_hub/validation"):
+        shutil.copytree(ROOT / part, tmp_path / part)
+    return tmp_path
+
+
+def rewrite(folder, text):
+    """Replace samples.csv and bring the manifest's checksum along."""
+    (folder / "samples.csv").write_text(text)
+    manifest = yaml.safe_load((folder / "run.yaml").read_text())
+    manifest["samples"]["sha256"] = hashlib.sha256(text.encode()).hexdigest()
+    manifest["samples"]["rows"] = text.count("\n") - 1
+    (folder / "run.yaml").write_text(yaml.safe_dump(manifest))
+
+
+def excluded():
+    with (ROOT / "excluded.csv").open(newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def test_all_368_published_rows_are_accounted_for_once(exhibits):
+    shown = {run.id.removesuffix("-decode") for exhibit in exhibits for run in exhibit.runs}
+    left_out = {row["id"] for row in excluded()}
+    assert shown | left_out == {f"R{n:03d}" for n in range(1, 384) if n not in GAPS}
+    assert not shown & left_out
+    assert all(row["reason"] for row in excluded())
+
+
+def test_what_is_not_a_measurement_judges_nothing(exhibits):
+    for exhibit in exhibits:
+        if exhibit.manifest.role != "context":
+            assert not [run.id for run in exhibit.runs if NOT_MEASURED.search(run.notes)]
+
+
+def test_every_context_row_says_why(exhibits):
+    assert all("context because:" in run.notes for run in runs_in_role(exhibits, "context"))
+
+
+def test_rows_that_fit_or_judge_say_what_ran(exhibits):
+    for role in ("calibration", "validation"):
+        for run in runs_in_role(exhibits, role):
+            assert all((run.device, run.stack, run.model, run.weights, run.source_url)), run.id
+            assert run.metrics, run.id
+            WeightMap.model_validate(run.weights)
+
+
+def test_each_stack_that_is_judged_is_fitted_somewhere(exhibits):
+    fitted = {run.stack for run in runs_in_role(exhibits, "calibration")}
+    assert {run.stack for run in runs_in_role(exhibits, "validation")} <= fitted
+
+
+def test_a_network_is_on_one_side_of_a_stack_on_every_device(exhibits):
+    fitted = {(run.stack, run.model) for run in runs_in_role(exhibits, "calibration")}
+    assert not fitted & {(run.stack, run.model) for run in runs_in_role(exhibits, "validation")}
+
+
+def test_manifests_cover_their_rows(exhibits):
+    for exhibit in exhibits:
+        manifest = exhibit.manifest
+        metrics = {metric for run in exhibit.runs for metric in run.metrics}
+        assert metrics == set(manifest.definitions), exhibit.name
+        assert metrics == set(manifest.tolerances) or manifest.role == "context", exhibit.name
+        assert {run.source_url for run in exhibit.runs} == set(manifest.sources)
+        assert {run.device for run in exhibit.runs} - {""} == set(manifest.devices)
+        assert {run.stack for run in exhibit.runs} - {""} == set(manifest.stacks)
+        assert exhibit.name.endswith(manifest.role)
+
+
+def test_full_context_first_token_times_are_left_out(exhibits):
+    runs = [run for e in exhibits if e.name.startswith("ai_hub") for run in e.runs]
+    timed = [run for run in runs if run.time_to_first_token_s]
+    assert timed
+    assert {run.prompt_tokens for run in timed} == {128}
+
+
+def test_a_changed_file_is_refused(copy):
+    path = copy / "ai_hub" / "validation" / "samples.csv"
+    path.write_text(path.read_text().replace("28.03", "82.03"))
+    with pytest.raises(SimError, match="SHA-256"):
+        load_exhibits(copy)
+
+
+def test_a_row_of_another_role_is_refused(copy):
+    folder = copy / "ai_hub" / "validation"
+    text = (folder / "samples.csv").read_text()
+    rewrite(folder, text.replace(",validation,", ",calibration,", 1))
+    with pytest.raises(SimError, match="role validation"):
+        load_exhibits(copy)
+
+
+def test_a_row_in_two_exhibits_and_a_network_on_both_sides_are_told_together(copy):
+    text = (copy / "ai_hub" / "calibration" / "samples.csv").read_text()
+    rewrite(copy / "ai_hub" / "validation", text.replace(",calibration,", ",validation,"))
+    with pytest.raises(SimError) as caught:
+        load_exhibits(copy)
+    assert "must be in one exhibit" in str(caught.value)
+    assert "must not validate" in str(caught.value)
+
+
+def test_an_unknown_key_in_a_manifest_is_refused(copy):
+    path = copy / "ai_hub" / "validation" / "run.yaml"
+    path.write_text(path.read_text() + "surprise: 1\n")
+    with pytest.raises(SimError, match="surprise"):
+        load_exhibits(copy)
+
+
+def test_thermal_series_names_rows_that_exist(exhibits):
+    known = {run.id for e in exhibits for run in e.runs} | {row["id"] for row in excluded()}
+    with (ROOT / "thermal" / "context" / "series.csv").open(newline="") as stream:
+        points = list(csv.DictReader(stream))
+    assert {row for point in points for row in point["rows"].split()} <= known
+    for run in {point["run"] for point in points}:
+        times = [float(point["time_s"]) for point in points if point["run"] == run]
+        assert times == sorted(times)
+        assert times[0] == 0.0
