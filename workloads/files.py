@@ -73,12 +73,12 @@ def parse_yaml(text: str, name: str = "text") -> Any:
     {'bandwidth': 85000000000.0}
     """
     try:
-        _check_events(text)
+        _check_events(text, name)
         return yaml.load(text, Loader=_StrictLoader)
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        place = f"{name}, line {mark.line + 1}" if mark else name
-        raise WorkloadError(f"{place}: {error.problem}.") from None
+        raise WorkloadError(f"{_place(name, error.problem_mark)}: {error.problem}.") from None
+    except WorkloadError:
+        raise
     except (yaml.YAMLError, ValueError, TypeError) as error:
         raise WorkloadError(f"{name} must be YAML. Got: {error}.") from None
 
@@ -129,19 +129,22 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
         raise
 
 
-def _check_events(text: str) -> None:
+def _check_events(text: str, name: str) -> None:
     """Refuse aliases and deep nesting before libyaml's recursive composer sees the text."""
     depth = 0
     for event in yaml.parse(text, Loader=_Loader):
-        if isinstance(event, yaml.AliasEvent):
-            raise yaml.MarkedYAMLError(
-                None, None, "aliases (*name) must not be used", event.start_mark
-            )
         depth += isinstance(event, yaml.CollectionStartEvent)
         depth -= isinstance(event, yaml.CollectionEndEvent)
+        if isinstance(event, yaml.AliasEvent):
+            place = _place(name, event.start_mark)
+            raise WorkloadError(f"{place}: aliases (*name) must not be used.")
         if depth > DEPTH_LIMIT:
-            problem = f"values must be nested at most {DEPTH_LIMIT} deep"
-            raise yaml.MarkedYAMLError(None, None, problem, event.start_mark)
+            place = _place(name, event.start_mark)
+            raise WorkloadError(f"{place}: values must be nested at most {DEPTH_LIMIT} deep.")
+
+
+def _place(name: str, mark: Any) -> str:
+    return f"{name}, line {mark.line + 1}" if mark else name
 
 
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -59,7 +59,7 @@ def test_screenshot_grid():
 @given(SIDES, SIDES)
 def test_the_sdk_stays_in_its_budget_and_computes_all_of_it(width, height):
     grid = visual_tokens(width, height, preprocessor="mtk_sdk")
-    assert 1 <= grid.tokens
+    assert grid.tokens >= 1
     if max(width, height) < 30 * min(width, height):
         assert grid.tokens <= MTK_MAX_TOKENS
     assert grid.patches == 4 * MTK_MAX_TOKENS
