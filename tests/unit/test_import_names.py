@@ -1,6 +1,7 @@
 import pytest
 
-from sim.analysis.importers.names import MODEL_IDS, identify, model_id, weights_id
+from sim.analysis.importers.names import identify, model_id, weights_id
+from workloads.catalogue import model_ids
 
 
 @pytest.mark.parametrize(
@@ -35,7 +36,7 @@ def test_a_name_that_settles_none(name):
     assert model_id(name) == ""
 
 
-@pytest.mark.parametrize("known", MODEL_IDS)
+@pytest.mark.parametrize("known", model_ids())
 def test_an_id_stands_for_itself(known):
     assert model_id(known) == known
 

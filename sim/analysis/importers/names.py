@@ -9,17 +9,13 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple
 
+from workloads.catalogue import model_ids
 from workloads.errors import WorkloadError
 from workloads.weight_formats import get_format
 
-MODEL_IDS: Final = (
-    *("andesvl-0.6b", "andesvl-1b", "andesvl-2b", "andesvl-4b"),
-    *("qwen3-0.6b", "qwen3-1.7b", "qwen3-4b", "qwen3-8b"),
-    *("qwen2.5-0.5b", "qwen2.5-1.5b", "qwen2.5-3b", "qwen2.5-7b"),
-    *("llama-3.2-1b", "llama-3.2-3b", "llama-3.1-8b", "llama-3-8b", "llama-2-7b"),
-    *("gemma3-1b", "phi-3.5-mini", "mistral-7b-v0.3", "falcon3-7b", "falcon3-10b"),
-)
 _FLOATS: Final = {"f16": "w16", "fp16": "w16", "bf16": "w16", "f32": "f32", "all f32": "f32"}
+_SHARED_ARCHITECTURE: Final = re.compile(r"qwen2 \d")
+"""How llama.cpp writes the type of Qwen2 and Qwen2.5 models alike."""
 _SUFFIX: Final = re.compile(r"\.(?:gguf|bin|pte|task|tflite|litertlm)$", re.IGNORECASE)
 _GGML: Final = re.compile(
     r"\b(?:(iq\d_\w+|tq\d_0|q\d_[01])|(q\d_k)(?:_([sml])|\s*-\s*(small|medium|large))?"
@@ -60,8 +56,10 @@ def model_id(name: str) -> str:
     >>> model_id("/data/local/Llama-3.2-1B-Instruct-Q4_0.gguf"), model_id("gemma-3-1b-it")
     ('llama-3.2-1b', 'gemma3-1b')
     """
+    if _SHARED_ARCHITECTURE.match(name):
+        return ""
     key = _key(_SUFFIX.sub("", name.replace("\\", "/").rsplit("/", 1)[-1]))
-    found = [known for known in MODEL_IDS if f"-{_key(known)}-" in f"-{key}-"]
+    found = [known for known in model_ids() if f"-{_key(known)}-" in f"-{key}-"]
     return found[0] if len(found) == 1 else ""
 
 
