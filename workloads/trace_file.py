@@ -34,6 +34,8 @@ from workloads.trace import (
 )
 
 FOLDER = Path(__file__).parent / "traces"
+MANIFEST = "manifest.json"
+_LEAST_RANKS = {"attention": (3, 3, 3), "embedding": (2,), "linear": (1, 2)}
 
 T = TypeVar("T")
 
@@ -42,13 +44,19 @@ def load_trace(source: str | os.PathLike[str]) -> Trace:
     """Return a shipped trace by model id, or the trace in a ``.json`` file."""
     path = Path(source)
     if path.suffix != ".json":
-        path = FOLDER / f"{source}.json"
-        if not path.is_file() or path.parent != FOLDER:
-            hint = did_you_mean(source, (file.stem for file in FOLDER.glob("*-*.json")))
+        files = {file.stem: file for file in trace_files(FOLDER)}
+        if source not in files:
+            hint = did_you_mean(source, files)
             raise WorkloadError(
                 f"a trace must be a model id or a .json file. Got {source!r}. {hint}"
             )
+        path = files[str(source)]
     return parse_trace(read_text(path), str(path))
+
+
+def trace_files(directory: str | os.PathLike[str]) -> list[Path]:
+    """Return the trace files in ``directory``, sorted."""
+    return sorted(file for file in Path(directory).glob("*.json") if file.name != MANIFEST)
 
 
 def save_trace(trace: Trace, path: str | os.PathLike[str]) -> None:
@@ -189,7 +197,21 @@ def _operator(node: _Node) -> Operator:
     )
     if operator.kind != RULES[name].kind:
         raise node.child("kind").fault(f"{RULES[name].kind!r}, the kind of {name}")
+    _check_operands(operator, node)
     return operator
+
+
+def _check_operands(operator: Operator, node: _Node) -> None:
+    """Refuse an operator that lacks what its cost is computed from."""
+    ranks = _LEAST_RANKS.get(operator.kind, ())
+    fits = len(operator.inputs) >= len(ranks) and all(
+        len(tensor.shape) >= rank for tensor, rank in zip(operator.inputs, ranks, strict=False)
+    )
+    weights = [len(tensor.shape) for tensor in operator.inputs if tensor.role == "weight"]
+    if operator.kind in ("linear", "embedding"):
+        fits = fits and weights[:1] == [2]
+    if not fits or not operator.outputs or not set(weights) <= {1, 2}:
+        raise WorkloadError(f"{node.place} must read what {operator.name} reads.")
 
 
 def _tensor(node: _Node) -> TensorRef:
@@ -205,7 +227,10 @@ def _tensor(node: _Node) -> TensorRef:
 
 
 def _extent(node: _Node) -> Extent:
-    extent = Extent.parse(str(node.value))
+    try:
+        extent = Extent.parse(node.of(str))
+    except WorkloadError as error:
+        raise WorkloadError(f"{node.place}: {error}") from None
     if extent.constant < 0 and not extent.terms:
         raise node.fault("a size of at least 0")
     return extent

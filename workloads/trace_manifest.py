@@ -11,18 +11,15 @@ import os
 from pathlib import Path
 
 from workloads.files import parse_json, read_text, write_text
-from workloads.trace_file import FOLDER, parse_trace
+from workloads.trace_file import FOLDER, MANIFEST, parse_trace, trace_files
 
-NAME = "manifest.json"
 SCHEMA = "andesim.trace-manifest/1"
 
 
 def write_manifest(directory: str | os.PathLike[str] = FOLDER) -> None:
     """Write the manifest of every trace in ``directory``."""
     traces = {}
-    for file in sorted(Path(directory).glob("*.json")):
-        if file.name == NAME:
-            continue
+    for file in trace_files(directory):
         text = read_text(file)
         trace = parse_trace(text, str(file))
         traces[file.stem] = {
@@ -31,12 +28,12 @@ def write_manifest(directory: str | os.PathLike[str] = FOLDER) -> None:
             "torch_version": trace.torch_version,
         }
     content = {"schema": SCHEMA, "traces": traces}
-    write_text(Path(directory) / NAME, json.dumps(content, indent=1, sort_keys=True) + "\n")
+    write_text(Path(directory) / MANIFEST, json.dumps(content, indent=1, sort_keys=True) + "\n")
 
 
 def changed_traces(directory: str | os.PathLike[str] = FOLDER) -> list[str]:
     """Return the traces that are missing or differ from the manifest."""
-    manifest = parse_json(read_text(Path(directory) / NAME), NAME)["traces"]
+    manifest = parse_json(read_text(Path(directory) / MANIFEST), MANIFEST)["traces"]
     changed = []
     for model, entry in manifest.items():
         file = Path(directory) / f"{model}.json"

@@ -17,6 +17,7 @@ from typing import Any
 from workloads.errors import WorkloadError, did_you_mean
 from workloads.trace import DecoderShape, VisionShape
 
+MAX_LAYERS = 1000
 _ACTIVATIONS = {"silu": "silu", "gelu_pytorch_tanh": "gelu_tanh"}
 
 
@@ -143,11 +144,11 @@ class _Keys:
         self.place = place
         self.faults: list[str] = []
 
-    def count(self, key: str, default: int | None = None) -> int:
+    def count(self, key: str, default: int | None = None, most: int = 10**8) -> int:
         value = self.config.get(key, default)
-        if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= 10**9:
+        if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= most:
             return value
-        self.faults.append(f"{key} must be a whole number above 0. Got {value!r}.")
+        self.faults.append(f"{key} must be a whole number from 1 to {most}. Got {value!r}.")
         return 1
 
     def number(self, key: str, default: float) -> float:
@@ -204,6 +205,10 @@ def read_decoder(config: Mapping[str, Any], place: str) -> DecoderConfig:
         )
     keys = _Keys(config, place)
     decoder = ARCHITECTURES[str(model_type)](keys)
+    if decoder.head_dim % 2:
+        keys.faults.append(f"head_dim must be even. Got {decoder.head_dim}.")
+    if keys.number("partial_rotary_factor", 1.0) != 1.0:
+        keys.faults.append("partial_rotary_factor must be 1: partial rotation is not modelled.")
     if decoder.q_heads % decoder.kv_heads:
         keys.faults.append("num_attention_heads must be a multiple of num_key_value_heads.")
     keys.check()
@@ -223,7 +228,7 @@ def read_vision(config: Any, place: str) -> VisionConfig:
     side = keys.count("image_size") // patch_px
     vision = VisionConfig(
         family=str(config["model_type"]),
-        layers=keys.count("num_hidden_layers"),
+        layers=keys.count("num_hidden_layers", most=MAX_LAYERS),
         hidden=keys.count("hidden_size"),
         intermediate=keys.count("intermediate_size"),
         heads=keys.count("num_attention_heads"),
@@ -248,7 +253,7 @@ def _decoder(keys: _Keys) -> DecoderConfig:
     if isinstance(rope, Mapping) and "rope_theta" not in keys.config:
         rope_theta = _Keys(rope, keys.place).number("rope_theta", 10_000.0)
     return DecoderConfig(
-        layers=keys.count("num_hidden_layers"),
+        layers=keys.count("num_hidden_layers", most=MAX_LAYERS),
         hidden=hidden,
         intermediate=keys.count("intermediate_size"),
         q_heads=heads,

@@ -1,0 +1,137 @@
+"""The catalogue: published totals are reproduced, names are found, PyTorch is not needed."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from workloads.catalogue import get_model, list_models, model_ids, trace_for
+from workloads.errors import WorkloadError
+from workloads.trace_file import load_trace, save_trace
+
+# Totals that the formulas of a decoder do not know: read off the published checkpoints' metadata.
+PUBLISHED = {
+    "falcon3-7b": 7_455_550_464,
+    "gemma3-1b": 999_885_952,
+    "llama-3.1-8b": 8_030_261_248,
+    "llama-3.2-1b": 1_235_814_400,
+    "mistral-7b-v0.3": 7_248_023_552,
+    "phi-3.5-mini": 3_821_079_552,
+    "qwen2-7b": 7_615_616_512,
+    "qwen2.5-1.5b": 1_543_714_304,
+    "qwen3-4b": 4_022_468_096,
+    "smollm2-135m": 134_515_008,
+    "andesvl-0.6b": 695_069_952,
+    "andesvl-1b": 927_010_816,
+    "andesvl-2b": 2_055_731_200,
+    "andesvl-4b": 4_359_721_984,
+}
+
+
+@pytest.mark.parametrize(("model", "total"), PUBLISHED.items())
+def test_published_totals(model, total):
+    assert load_trace(model).total_parameters == total
+
+
+@pytest.mark.parametrize("model", model_ids())
+def test_every_entry_has_a_trace_that_reproduces_its_total(model):
+    config, trace = get_model(model), load_trace(model)
+    assert trace.total_parameters == config.parameters
+    assert trace.config_digest == config.digest
+    assert trace.decoder == config.decoder.shape
+    assert config.sources[0].startswith("https://")
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("model", ["andesvl-0.6b", "gemma3-1b", "phi-3.5-mini", "qwen2.5-0.5b"])
+def test_the_module_has_the_published_total(model):
+    pytest.importorskip("torch")
+    from workloads.models.andesvl import build
+
+    config = get_model(model)
+    assert sum(p.numel() for p in build(config).parameters()) == config.parameters
+
+
+def test_parts_of_the_largest_model():
+    parameters = load_trace("andesvl-4b").parameters
+    assert parameters["embedding"] == 388_956_160
+    assert parameters["body"] == 3_633_511_936
+    assert parameters["vision"] == 309_984_256 + 27_269_632
+
+
+def test_key_value_elements_per_token():
+    assert load_trace("andesvl-4b").kv_elements_per_token == 73_728
+    assert load_trace("andesvl-0.6b").kv_elements_per_token == 57_344
+    cards = {card.id: card for card in list_models()}
+    assert cards["qwen3-4b"].kv_bytes_per_token_16bit == 147_456
+    assert [card.id for card in list_models()] == model_ids()
+
+
+def test_unknown_names_get_the_nearest():
+    with pytest.raises(WorkloadError, match="Did you mean 'andesvl-4b'"):
+        trace_for("andesvl4b")
+    with pytest.raises(WorkloadError, match="readable file"):
+        trace_for("missing/config.json")
+
+
+def test_a_text_config_may_name_a_catalogue_entry(tmp_path):
+    entry = tmp_path / "mine.yaml"
+    entry.write_text("text_config: qwen3-0.6b\n")
+    assert get_model(str(entry)).decoder == get_model("qwen3-0.6b").decoder
+    entry.write_text("text_config: qwen3-06b\n")
+    with pytest.raises(WorkloadError, match=r"Did you mean 'qwen3-0\.6b'"):
+        get_model(str(entry))
+
+
+def test_a_trace_file_stands_for_a_model(tmp_path):
+    trace = load_trace("smollm2-135m")
+    save_trace(trace, tmp_path / "mine.json")
+    assert trace_for(str(tmp_path / "mine.json")) == trace
+
+
+TINY = {
+    "model_type": "llama",
+    "hidden_size": 64,
+    "intermediate_size": 96,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "vocab_size": 50,
+}
+
+
+@pytest.mark.torch
+def test_a_configuration_file_is_captured(tmp_path):
+    pytest.importorskip("torch")
+    file = tmp_path / "config.json"
+    file.write_text(json.dumps(TINY))
+    trace = trace_for(file)
+    assert trace.total_parameters == 2 * 50 * 64 + 2 * (4 * 64 * 64 + 3 * 64 * 96 + 2 * 64) + 64
+    assert [segment.repeat for segment in trace.phases["decode"].segments] == [1, 2, 1]
+
+
+def run_python(code, *arguments):
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_without_pytorch_the_remedy_is_told(tmp_path):
+    (tmp_path / "config.json").write_text(json.dumps(TINY))
+    code = (
+        "import sys; sys.modules['torch'] = None\n"
+        "from workloads.catalogue import trace_for\n"
+        "trace_for('andesvl-4b')\n"
+        "trace_for(sys.argv[1])"
+    )
+    done = run_python(code, tmp_path / "config.json")
+    assert "WorkloadError" in done.stderr
+    assert "pip install 'andesim[trace]'" in done.stderr
+
+
+def test_listing_and_loading_import_no_pytorch():
+    code = (
+        "import sys; from workloads.catalogue import list_models, trace_for\n"
+        "list_models(); trace_for('andesvl-4b')\n"
+        "print(sorted({'torch', 'fvcore', 'pandas', 'scipy'} & set(sys.modules)))"
+    )
+    assert run_python(code).stdout.strip() == "[]"
