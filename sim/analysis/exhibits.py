@@ -8,7 +8,9 @@ numbers are true.
 
 from __future__ import annotations
 
+import csv
 import hashlib
+import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +18,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from sim.analysis.measured import MeasuredRun, parse_measured
+from sim.analysis.measured import MeasuredRun, Quantity, parse_measured
 from sim.errors import SimError
 from workloads.errors import WorkloadError
 from workloads.files import read_text, read_yaml
@@ -69,14 +71,25 @@ class Manifest(_Strict):
     series: DataFile | None = None
 
 
+class SeriesPoint(_Strict):
+    """One instant of a run that slows down; ``rows`` are the ids of the rows it belongs to."""
+
+    run: str
+    rows: str
+    time_s: Quantity
+    tokens_per_s: Quantity | None = None
+    skin_c: float | None = None
+    note: str = ""
+
+
 @dataclass(frozen=True)
 class Exhibit:
-    """A manifest and the runs it vouches for; ``name`` is a folder such as ``mnn/context``."""
+    """A manifest and what it vouches for; ``name`` is a folder such as ``mnn/context``."""
 
     name: str
-    folder: Path
     manifest: Manifest
     runs: tuple[MeasuredRun, ...]
+    series: tuple[SeriesPoint, ...] = ()
 
 
 def load_exhibits(root: Path = ROOT) -> list[Exhibit]:
@@ -98,8 +111,7 @@ def _load(folder: Path, root: Path) -> Exhibit:
     try:
         manifest = Manifest.model_validate(read_yaml(folder / MANIFEST))
         samples = _verified(folder, manifest.samples, name)
-        if manifest.series:
-            _verified(folder, manifest.series, name)
+        series = _series(_verified(folder, manifest.series, name)) if manifest.series else ()
     except WorkloadError as error:
         raise SimError(str(error)) from None
     except ValidationError as error:
@@ -114,7 +126,7 @@ def _load(folder: Path, root: Path) -> Exhibit:
             f"Got {len(runs)}, with another role in {', '.join(wrong) or 'none'}."
         )
     described = {"definitions": dict(manifest.definitions), "source_format": "exhibit"}
-    return Exhibit(name, folder, manifest, tuple(r.model_copy(update=described) for r in runs))
+    return Exhibit(name, manifest, tuple(r.model_copy(update=described) for r in runs), series)
 
 
 def _verified(folder: Path, file: DataFile, name: str) -> str:
@@ -124,6 +136,13 @@ def _verified(folder: Path, file: DataFile, name: str) -> str:
     if digest != file.sha256:
         raise SimError(f"{name}/{file.file} must have SHA-256 {file.sha256}. Got {digest}.")
     return text
+
+
+def _series(text: str) -> tuple[SeriesPoint, ...]:
+    rows = csv.DictReader(io.StringIO(text))
+    return tuple(
+        SeriesPoint.model_validate({key: cell for key, cell in row.items() if cell}) for row in rows
+    )
 
 
 def _duplicates(exhibits: Sequence[Exhibit]) -> Iterator[str]:

@@ -1,4 +1,5 @@
 import csv
+import json
 import math
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -165,6 +166,51 @@ def test_kineto_operators_nest_and_annotations_are_phases():
     assert run.output_tokens == 4
     assert len(run.samples["tokens_per_s"]) == 3
     assert all(operator.duration_s >= 0.0 for operator in run.operators)
+
+
+def traced(tmp_path, *slices, **top):
+    """Import a trace of (name, category, start us, duration us) slices of one thread."""
+    keys = ("name", "cat", "ts", "dur")
+    events = [{"ph": "X", "pid": 1, "tid": 1, **dict(zip(keys, s, strict=True))} for s in slices]
+    path = tmp_path / "trace.json"
+    path.write_text(json.dumps({**top, "traceEvents": events}))
+    return import_measured(path)[0]
+
+
+def test_of_nested_slices_of_one_phase_the_outermost_counts(tmp_path):
+    run = traced(
+        tmp_path,
+        ("vision encoder", "", 0, 100),
+        ("vision_block.0", "", 10, 40),
+        ("prefill", "", 100, 300),
+        ("decoder.layers.0", "", 110, 50),
+    )
+    assert run.vision_encode_s == pytest.approx(100e-6)
+    assert run.time_to_first_token_s == pytest.approx(400e-6)
+    assert run.tokens_per_s is None
+    assert [operator.name for operator in run.operators] == ["decoder.layers.0"]
+
+
+def test_one_decode_slice_does_not_say_how_many_tokens_it_holds(tmp_path):
+    run = traced(tmp_path, ("prefill", "", 0, 10), ("decode", "", 10, 1000))
+    assert run.tokens_per_s is None
+    assert any("single decode slice" in warning for warning in run.warnings)
+
+
+def test_kineto_annotations_of_a_gpu_count_before_those_of_its_host(tmp_path):
+    run = traced(
+        tmp_path,
+        *(("decode", "user_annotation", 1000 * step, 10) for step in range(4)),
+        *(("decode", "gpu_user_annotation", 1000 * step, 500) for step in range(4)),
+        schemaVersion=1,
+    )
+    assert run.source_format == "kineto"
+    assert run.tokens_per_s == pytest.approx(2000.0)
+
+
+def test_a_mapping_does_not_go_with_another_format():
+    with pytest.raises(SimError, match="must go with format 'csv'"):
+        load("vendor.csv", format="kineto", mapping={"net": "model"})
 
 
 def test_a_column_mapping_reads_any_csv():

@@ -2,6 +2,7 @@ import csv
 import hashlib
 import re
 import shutil
+from itertools import pairwise
 
 import pytest
 import yaml
@@ -126,12 +127,35 @@ def test_an_unknown_key_in_a_manifest_is_refused(copy):
         load_exhibits(copy)
 
 
-def test_thermal_series_names_rows_that_exist(exhibits):
+def test_thermal_series_names_rows_that_exist_and_runs_forward(exhibits):
     known = {run.id for e in exhibits for run in e.runs} | {row["id"] for row in excluded()}
-    with (ROOT / "thermal" / "context" / "series.csv").open(newline="") as stream:
-        points = list(csv.DictReader(stream))
-    assert {row for point in points for row in point["rows"].split()} <= known
-    for run in {point["run"] for point in points}:
-        times = [float(point["time_s"]) for point in points if point["run"] == run]
-        assert times == sorted(times)
-        assert times[0] == 0.0
+    points = [point for exhibit in exhibits for point in exhibit.series]
+    assert {row for point in points for row in point.rows.split()} <= known
+    for run in {point.run for point in points}:
+        instants = [point for point in points if point.run == run]
+        assert instants[0].time_s == 0.0
+        for before, after in pairwise(instants):
+            assert before.time_s < after.time_s
+            assert (before.tokens_per_s or 0.0) >= (after.tokens_per_s or 0.0)
+
+
+def test_the_table_of_the_readme_counts_the_rows(exhibits):
+    cells = re.findall(r"^\| `(\w+)` \|.*\| (\d*) \| (\d*) \| (\d*) \|$", readme(), re.MULTILINE)
+    told = {
+        f"{source}/{role}": int(count)
+        for source, *counts in cells
+        for role, count in zip(("calibration", "validation", "context"), counts, strict=True)
+        if count
+    }
+    assert told == {e.name: len({r.id.split("-")[0] for r in e.runs}) for e in exhibits}
+
+
+def test_the_readme_states_the_calibration_networks(exhibits):
+    rows = re.findall(r"^ +\| ([\w, ]+) \| (.*) \|$", readme(), re.MULTILINE)
+    told = {stack: text for stacks, text in rows for stack in stacks.split(", ")}
+    for run in runs_in_role(exhibits, "calibration"):
+        assert run.model in told[run.stack]
+
+
+def readme():
+    return (ROOT / "README.md").read_text()

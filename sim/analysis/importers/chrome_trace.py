@@ -3,7 +3,8 @@
 Fields as in the trace event format: an array or ``{"traceEvents": [...]}``; ``ph`` X has ``ts`` and
 ``dur`` in microseconds, B and E open and close; M names processes and threads. An operator's time
 excludes the slices nested in it. Slices named prefill, decode and vision become metrics; a count
-of tokens is never guessed. Not read: counters, flows, async events.
+of tokens is never guessed. Of nested slices of one phase only the outermost counts. Not read:
+counters, flows, async events.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ _US: Final = 1e-6
 _PHASES: Final = {
     "vision": re.compile(r"\bvision|\bimage[ _]?encod", re.IGNORECASE),
     "prefill": re.compile(r"\bprefill|\bprompt[ _]?eval", re.IGNORECASE),
-    "decode": re.compile(r"\bdecode", re.IGNORECASE),
+    "decode": re.compile(r"\bdecode(?!r)", re.IGNORECASE),
 }
 DEFINITIONS: Final = {
     "time_to_first_token_s": "start of the first vision or prefill slice to end of the last prefill"
@@ -139,8 +140,10 @@ def run_of(
 ) -> MeasuredRun:
     """Return the run that phase slices and operator times make up."""
     by_phase: dict[str, list[Slice]] = {phase: [] for phase in _PHASES}
-    for found in sorted(phases, key=lambda s: s.start_s):
-        by_phase[phase_of(found.name)].append(found)
+    for found in sorted(phases, key=lambda s: (s.start_s, -s.duration_s)):
+        same = by_phase[phase_of(found.name)]
+        if not any(_inside(found, outer) for outer in same[-1:]):
+            same.append(found)
     fields: dict[str, Any] = {}
     warnings = ["device, stack and model are not in the trace."]
     if by_phase["vision"]:
@@ -176,7 +179,7 @@ def _time_to_first_token_s(by_phase: Mapping[str, list[Slice]]) -> float | None:
 
 
 def _inside(inner: Slice, outer: Slice) -> bool:
-    """Whether a slice lies in another of its track; half a nanosecond of rounding is forgiven."""
+    """Whether a later slice lies in an earlier one of its track; 0.5 ns of rounding is forgiven."""
     return inner.track == outer.track and inner.end_s <= outer.end_s + 5e-10
 
 

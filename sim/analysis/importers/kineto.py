@@ -1,8 +1,9 @@
 """PyTorch profiler (Kineto) traces: operators, kernels, and the annotations of phases.
 
 A Chrome trace with ``schemaVersion`` and categories (torch 2.13): ``cpu_op`` and ``kernel`` slices
-are operators, ``user_annotation`` slices named prefill, decode or vision are phases. The profiler
-itself slows a run down, so its rates are lower bounds. Not read: memory events, shapes.
+are operators, ``user_annotation`` slices named prefill, decode or vision are phases; where a GPU
+has its own, those count, because the host's end before the work does. The profiler itself slows a
+run down, so its rates are lower bounds. Not read: memory events, shapes.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from sim.analysis.importers.chrome_trace import (
 )
 from sim.analysis.measured import MeasuredRun
 
+_ANNOTATIONS: Final = ("user_annotation", "gpu_user_annotation")
 _OPERATORS: Final = ("cpu_op", "kernel", "gpu_memcpy", "gpu_memset")
 
 
@@ -32,9 +34,10 @@ def read(text: str) -> list[MeasuredRun]:
     """Return the profile as one run."""
     events = trace_events(text)
     found = list(slices(events))
-    annotations = [s for s in found if s.category == "user_annotation" and phase_of(s.name)]
+    phases = [s for s in found if s.category in _ANNOTATIONS and phase_of(s.name)]
+    on_gpu = [s for s in phases if s.category == "gpu_user_annotation"]
     operators = [s for s in found if s.category in _OPERATORS]
-    run = run_of(annotations, self_times(operators, track_names(events)), "kineto")
+    run = run_of(on_gpu or phases, self_times(operators, track_names(events)), "kineto")
     doubt = "recorded under the profiler: times are upper bounds."
     return [run.model_copy(update={"warnings": (*run.warnings, doubt)})]
 

@@ -68,6 +68,8 @@ def import_measured(
 
     A file with a run that `checks` finds an error in is refused with the reasons.
     """
+    if mapping and format not in (None, OWN_CSV.name):
+        raise SimError(f"a column mapping must go with format 'csv'. Got format {format!r}.")
     text = _read_text(Path(path))
     try:
         if mapping:
