@@ -33,7 +33,7 @@ TEXT_PROBES: Sequence[Sizes] = (
     {"T": 8, "S": 24},
     {"T": 16, "S": 24},
     {"T": 8, "S": 40},
-    {"T": 5, "S": 33},
+    {"T": 37, "S": 75},
 )
 VISION_PROBES: Sequence[Sizes] = (
     {"N": 16, "rows": 4},
