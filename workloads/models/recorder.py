@@ -73,12 +73,16 @@ class Recorder(TorchDispatchMode):
         self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         """Run the operator, and note it unless a module stands for it or it is a view."""
-        out = func(*args, **(kwargs or {}))
+        out = self.call(func, args, kwargs or {})
         if func is torch.ops.aten.scaled_dot_product_attention.default:
             out = _token_major(out)
         if not any(hasattr(module, "fused_operator") for _, module in self._calls):
             self._note("aten." + func.__name__.partition(".")[0], (args, kwargs), out)
         return out
+
+    def call(self, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+        """Run one operator; a subclass may watch it."""
+        return func(*args, **kwargs)
 
     def _note(self, name: str, arguments: Any, out: Any) -> None:
         inputs = [leaf for leaf in tree_leaves(arguments) if isinstance(leaf, Tensor)]
