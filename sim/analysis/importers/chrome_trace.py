@@ -139,11 +139,7 @@ def run_of(
     phases: Iterable[Slice], operators: tuple[OperatorTime, ...], source_format: str
 ) -> MeasuredRun:
     """Return the run that phase slices and operator times make up."""
-    by_phase: dict[str, list[Slice]] = {phase: [] for phase in _PHASES}
-    for found in sorted(phases, key=lambda s: (s.start_s, -s.duration_s)):
-        same = by_phase[phase_of(found.name)]
-        if not any(_inside(found, outer) for outer in same[-1:]):
-            same.append(found)
+    by_phase = _outermost(phases)
     fields: dict[str, Any] = {}
     warnings = ["device, stack and model are not in the trace."]
     if by_phase["vision"]:
@@ -167,6 +163,16 @@ def run_of(
         warnings=tuple(warnings),
         **fields,
     )
+
+
+def _outermost(phases: Iterable[Slice]) -> dict[str, list[Slice]]:
+    """Return the slices of each phase in the order they began, without those nested in another."""
+    by_phase: dict[str, list[Slice]] = {phase: [] for phase in _PHASES}
+    for found in sorted(phases, key=lambda s: (s.start_s, -s.duration_s)):
+        same = by_phase[phase_of(found.name)]
+        if not (same and _inside(found, same[-1])):
+            same.append(found)
+    return by_phase
 
 
 def _time_to_first_token_s(by_phase: Mapping[str, list[Slice]]) -> float | None:

@@ -9,7 +9,7 @@ time to first token is prefill plus the mean decode time of a token, not an obse
 from __future__ import annotations
 
 import re
-from typing import Any, Final
+from typing import Final
 
 from sim.analysis.importers.base import Importer, build_run, count, number, positive
 from sim.analysis.measured import MeasuredRun
@@ -41,6 +41,8 @@ _PATTERNS: Final = {
     ),
     "peak_mb": (rf"Peak system ram usage:{_VALUE}\s*MB", rf"peak_mem_mb:{_VALUE}"),
 }
+_RATES: Final = ("prefill_tokens_per_s", "tokens_per_s")
+_COUNTS: Final = ("prompt_tokens", "output_tokens")
 _BACKEND: Final = re.compile(r"\bbackend=(\w+)")
 _STACKS: Final = {"cpu": "litert_cpu", "gpu": "litert_gpu", "npu": "litert_npu"}
 _MARKS: Final = ("BenchmarkInfo:", "Prefill Turns", "refill speed", "prefill_turns", "decode_turns")
@@ -59,36 +61,31 @@ def sniff(text: str) -> bool:
 def read(text: str) -> list[MeasuredRun]:
     """Return the last benchmark block of the log as one run."""
     seen = {name: _last(text, patterns) for name, patterns in _PATTERNS.items()}
-    warnings = ["the model is not in the log."]
-    fields: dict[str, Any] = {}
-    for rate in ("prefill_tokens_per_s", "tokens_per_s"):
-        if seen[rate] is None:
-            warnings.append(f"{rate} is missing: no such turn was recorded.")
-        else:
-            fields[rate] = positive(seen[rate], rate)
-    if not fields:
+    metrics = {name: positive(seen[name], name) for name in _RATES if seen[name] is not None}
+    if not metrics:
         raise SimError("a LiteRT-LM log must record a turn. Got no prefill and no decode turn.")
     first_token_s = number(seen["time_to_first_token_s"] or 0, "time to first token")
     if first_token_s > 0.0:
-        fields["time_to_first_token_s"] = first_token_s
-    else:
-        warnings.append("time to first token is missing or 0.0, which stands for missing.")
-    definitions = {name: _DEFINITIONS[name] for name in fields}
-    for tokens in ("prompt_tokens", "output_tokens"):
-        if seen[tokens] is not None:
-            fields[tokens] = count(seen[tokens], tokens)
-    if seen["peak_mb"] is not None:
-        fields["peak_dram_bytes"] = number(seen["peak_mb"], "peak memory") * 1e6
+        metrics["time_to_first_token_s"] = first_token_s
+    missing = [name for name in _DEFINITIONS if name not in metrics]
     backend = _BACKEND.search(text)
+    counts = {name: count(seen[name], name) for name in _COUNTS if seen[name] is not None}
     return [
         build_run(
             id="run1",
             backend=backend[1] if backend else "",
             stack=_STACKS.get(backend[1].lower(), "") if backend else "",
+            peak_dram_bytes=number(seen["peak_mb"], "peak memory") * 1e6
+            if seen["peak_mb"]
+            else None,
             source_format="litert-lm",
-            definitions=definitions,
-            warnings=tuple(warnings),
-            **fields,
+            definitions={name: _DEFINITIONS[name] for name in metrics},
+            warnings=(
+                "the model is not in the log.",
+                *(f"{name} is missing: absent or 0.0, no such turn recorded." for name in missing),
+            ),
+            **counts,
+            **metrics,
         )
     ]
 
