@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Literal
 
 import numpy as np
 
@@ -46,16 +45,15 @@ class Energy:
 
 @dataclass(frozen=True, slots=True)
 class EnergyModel:
-    """Prices operations, bytes and seconds of one compute unit of a SoC in joules."""
+    """Prices operations, bytes and seconds of a SoC in joules."""
 
     soc: SocSpec
-    unit: Literal["npu", "gpu", "cpu"]
 
     def task_j(self, task: Task) -> tuple[FloatColumn, FloatColumn]:
         """Return the DRAM and the compute energy of one task, per step [J]."""
         per_flop = self.soc.power.energy_per_flop
         key = compute.precision_key(
-            task.activations, task.operand_bits, self.soc.units[self.unit].matrix.rates
+            task.activations, task.operand_bits, self.soc.units[task.unit].matrix.rates
         )
         dram_j = power.dram_energy_j(task.dram_bytes, self.soc.dram.energy.value)
         matrix_j = power.compute_energy_j(task.flops, per_flop[key].value)

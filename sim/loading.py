@@ -15,7 +15,7 @@ REQUEST_BYTES = 2**20
 QUEUE_DEPTH = 8
 
 
-def cold_start_s(soc: SocSpec, file_bytes: float) -> float:
+def read_s(soc: SocSpec, file_bytes: float) -> float:
     """Return the seconds to read ``file_bytes`` [B] from flash [s]."""
     seconds = flash.read_seconds(
         file_bytes,

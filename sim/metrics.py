@@ -15,7 +15,7 @@ import numpy as np
 
 from hw_models import compute
 from sim.heat import skin_after, sustained_fraction
-from sim.loading import cold_start_s
+from sim.loading import read_s
 
 if TYPE_CHECKING:
     from sim.results import GroupTimes, Result
@@ -129,7 +129,7 @@ def summarise(result: Result) -> Summary:
         dram_read_bytes=_total(groups, "read_bytes"),
         dram_write_bytes=_total(groups, "write_bytes"),
         flash_read_bytes=program.file_bytes if cold else 0.0,
-        load_s=cold_start_s(soc, program.file_bytes),
+        load_s=read_s(soc, program.file_bytes),
         energy_j=energy_j,
         energy_per_token_j=_ratio(energy_j, output_tokens),
         mean_power_w=_ratio(energy_j, result.makespan_s),
@@ -169,10 +169,10 @@ def _total(groups: Iterable[GroupTimes], quantity: str) -> float:
 
 def _peak_matrix_s(result: Result, groups: Iterable[GroupTimes]) -> float:
     """Return the seconds the matrix FLOPs of groups would take at peak rate [s]."""
-    rates = result.soc.units[result.soc.stack(result.stack).unit].matrix.rates
     seconds = 0.0
     for times in groups:
         for task, repeat in times.group.tasks():
+            rates = result.soc.units[task.unit].matrix.rates
             key = compute.precision_key(task.activations, task.operand_bits, rates)
             seconds += repeat * float((task.flops * task.runs).sum()) / rates[key].value
     return seconds

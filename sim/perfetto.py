@@ -8,7 +8,7 @@ microseconds.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from sim.results import Result
 
 PROCESS_ID = 1
-STEP_TRACK, HOST_TRACK, COMPUTE_TRACK, DMA_TRACK = 1, 2, 3, 4
+STEP_TRACK, HOST_TRACK, DMA_TRACK = 1, 2, 6
+UNIT_TRACKS = {"npu": 3, "gpu": 4, "cpu": 5}
 MICROSECONDS = 1e6
 
 Event = dict[str, Any]
@@ -28,8 +29,8 @@ Event = dict[str, Any]
 
 def trace_events(result: Result) -> Iterator[Event]:
     """Yield the events of a run, slices of each track in order of time."""
-    unit = result.soc.stack(result.stack).unit
-    yield from _names(f"{result.soc.name} / {result.program.model}", unit)
+    units = [str(unit) for unit in np.unique(result.records["unit"])]
+    yield from _names(f"{result.soc.name} / {result.program.model}", units)
     yield from _steps(result)
     yield from _tasks(result)
     yield from _bandwidth(result)
@@ -50,22 +51,13 @@ def _put_events(result: Result, path: Path) -> None:
         stream.write("]}\n")
 
 
-def _names(process: str, unit: str) -> Iterator[Event]:
+def _names(process: str, units: Sequence[str]) -> Iterator[Event]:
     yield {"ph": "M", "pid": PROCESS_ID, "name": "process_name", "args": {"name": process}}
-    tracks = (
-        (STEP_TRACK, "steps"),
-        (HOST_TRACK, "host"),
-        (COMPUTE_TRACK, unit),
-        (DMA_TRACK, "dma"),
-    )
-    for track, name in tracks:
-        yield {
-            "ph": "M",
-            "pid": PROCESS_ID,
-            "tid": track,
-            "name": "thread_name",
-            "args": {"name": name},
-        }
+    tracks = {STEP_TRACK: "steps", HOST_TRACK: "host", DMA_TRACK: "dma"}
+    tracks |= {UNIT_TRACKS[unit]: unit for unit in units}
+    for track, name in tracks.items():
+        arguments = {"name": name}
+        yield {"ph": "M", "pid": PROCESS_ID, "tid": track, "name": "thread_name", "args": arguments}
 
 
 def _slice(track: int, name: str, start_s: float, end_s: float, **arguments: Any) -> Event:
@@ -92,9 +84,8 @@ def _steps(result: Result) -> Iterator[Event]:
 
 
 def _tasks(result: Result) -> Iterator[Event]:
-    unit = result.soc.stack(result.stack).unit
     for record in result.records:
-        track = COMPUTE_TRACK if record.unit == unit and record.kind != "host" else HOST_TRACK
+        track = HOST_TRACK if record.name == record.kind else UNIT_TRACKS[record.unit]
         yield _slice(
             track,
             record.name,

@@ -5,18 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from hw_models.provenance import Parameter
 from hw_models.schema import Stack
 from hw_models.soc import SocSpec
+from sim.errors import SimError
 from workloads.catalogue import trace_for
 from workloads.compiling import compile_session
-from workloads.compression import WeightMap
+from workloads.compression import WeightMap, get_format
+from workloads.graph import Formats, GraphOptions
 from workloads.kv_cache import get_kv_format
-from workloads.lowering import Formats, GraphOptions
-from workloads.program import Program
+from workloads.mechanisms import Draft, decoder_size
+from workloads.program import Program, Unit
 from workloads.scenario import Scenario
+from workloads.speculation import Drafting, ModelDraft
+from workloads.trace import Trace
 
 ACTIVATION_BITS = {"int8": 8, "int16": 16, "fp16": 16, "bf16": 16, "fp32": 32}
+STREAMS = ("acceptance", "arrivals", "lengths", "background")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,28 +36,30 @@ class Plan:
     warnings: tuple[str, ...]
 
 
-def plan(scenario: Scenario, soc: SocSpec) -> Plan:
+def random_stream(seed: int, purpose: str) -> np.random.Generator:
+    """Return the random stream of one purpose, so that variants of a scenario share the others."""
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(STREAMS.index(purpose),)))
+
+
+def plan(scenario: Scenario, soc: SocSpec, seed: int = 0) -> Plan:
     """Return the plan of a scenario on a device."""
     name = scenario.stack or soc.default_stack
     stack = soc.stack(name)
+    trace = trace_for(scenario.model)
+    stored = formats(scenario, soc, stack)
     program = compile_session(
-        trace_for(scenario.model),
+        trace,
         scenario.deployment,
         scenario.session,
-        formats(scenario, stack),
+        stored,
         graph_options(scenario, soc, stack),
+        draft(scenario, trace, stored),
+        random_stream(seed, "acceptance"),
     )
     return Plan(program, name, _budget_bytes(scenario, soc), ())
 
 
-def _budget_bytes(scenario: Scenario, soc: SocSpec) -> float:
-    given = scenario.environment.app_budget_bytes
-    if given is not None:
-        return float(given)
-    return soc.dram.capacity.value * soc.dram.app_fraction.value
-
-
-def formats(scenario: Scenario, stack: Stack) -> Formats:
+def formats(scenario: Scenario, soc: SocSpec, stack: Stack) -> Formats:
     """Return the storage formats: the deployment's where given, the stack's elsewhere."""
     deployment, defaults = scenario.deployment, stack.defaults
     activations = deployment.activations or defaults.activations
@@ -68,9 +77,23 @@ def formats(scenario: Scenario, stack: Stack) -> Formats:
         activations=activations,
         activation_bits=ACTIVATION_BITS[activations],
         kv=get_kv_format(deployment.kv_cache.dtype or defaults.kv),
-        unit=stack.unit,
+        units=placement(scenario, soc, stack),
         shared_table=stack.unit != "npu" and head.id == table.id,
     )
+
+
+def placement(scenario: Scenario, soc: SocSpec, stack: Stack) -> dict[str, Unit]:
+    """Return the unit of each tensor class: the deployment's where given, else the stack's."""
+    wanted = scenario.deployment.placement.model_dump(exclude_none=True)
+    for tensor_class, unit in wanted.items():
+        if unit not in soc.units:
+            raise SimError(
+                f"deployment.placement.{tensor_class} must be a unit of {soc.id}. "
+                f"Got '{unit}'. Known: {', '.join(sorted(soc.units))}."
+            )
+    classes = ("vision", "body", "lm_head", "draft")
+    units: dict[str, Unit] = {name: wanted.get(name, stack.unit) for name in classes}
+    return {**units, "embedding": units["body"]}
 
 
 def graph_options(scenario: Scenario, soc: SocSpec, stack: Stack) -> GraphOptions:
@@ -82,10 +105,37 @@ def graph_options(scenario: Scenario, soc: SocSpec, stack: Stack) -> GraphOption
         prefill_chunk_tokens=chunk,
         cache_buckets_tokens=scenario.deployment.kv_cache.buckets
         or _counts(stack.cache_buckets_tokens),
+        verify_buckets_tokens=_counts(stack.verify_buckets_tokens),
         causal_skip=stack.causal_skip,
         activation_bytes=soc.units[stack.unit].buffer.activation_bytes.value,
         fusion=scenario.deployment.fusion,
     )
+
+
+def draft(scenario: Scenario, target: Trace, stored: Formats) -> Draft:
+    """Return what the deployment's speculation drafts with, priced in bytes and passes."""
+    method = scenario.deployment.speculation
+    size = decoder_size(target)
+    drafter = trace_for(method.draft_model) if isinstance(method, ModelDraft) else None
+    own = decoder_size(drafter) if drafter else None
+    body = stored.weights.format_for("body")
+    wanted = getattr(method, "weights", None)
+    held = get_format(wanted) if wanted else body
+    shares_head = not isinstance(method, ModelDraft) and not getattr(method, "draft_vocabulary", 0)
+    return Draft(
+        cost=method.draft_cost(size, own),
+        body=held,
+        head=stored.weights.format_for("lm_head") if shares_head else held,
+        hidden=(own or size).hidden,
+        is_tree=isinstance(method, Drafting) and (method.tree_nodes or 0) > method.depth,
+    )
+
+
+def _budget_bytes(scenario: Scenario, soc: SocSpec) -> float:
+    given = scenario.environment.app_budget_bytes
+    if given is not None:
+        return float(given)
+    return soc.dram.capacity.value * soc.dram.app_fraction.value
 
 
 def _counts(parameters: Sequence[Parameter]) -> tuple[int, ...]:

@@ -101,8 +101,8 @@ class Result:
 
     @cached_property
     def energy_model(self) -> EnergyModel:
-        """Joules per byte, operation and second on this run's unit."""
-        return EnergyModel(self.soc, self.soc.stack(self.stack).unit)
+        """Joules per byte, operation and second on this device."""
+        return EnergyModel(self.soc)
 
     @cached_property
     def dynamic_j(self) -> tuple[tuple[FloatColumn, FloatColumn], ...]:

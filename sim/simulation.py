@@ -39,7 +39,7 @@ def simulate(
         Device to run on instead of the scenario's, e.g. one with what-if values.
     """
     soc = soc or load_soc(scenario.device)
-    planned = plan(scenario, soc)
+    planned = plan(scenario, soc, seed)
     program = planned.program
     timed = Pricing(soc, soc.stack(planned.stack)).program(program)
     chosen = "event" if engine == "event" else "maxplus"

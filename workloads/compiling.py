@@ -1,88 +1,37 @@
 """Scenario parts -> Program: which steps a session runs, on how many tokens, and what is resident.
 
-A turn runs one vision step per image, prefill steps of at most a chunk, and decode steps that
-commit one token each. The first output token comes from the last prefill step.
+A turn runs one vision step per image, prefill steps of at most a chunk, and decode steps that each
+commit the tokens its speculation yields. The first output token comes from the last prefill step.
 
 Not modelled: tokenising and detokenising; their host time is part of the stack's step overhead.
 """
 
 from __future__ import annotations
 
-import itertools
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from workloads.errors import WorkloadError
-from workloads.images import VisualGrid, visual_tokens
+from workloads.eviction import EvictionWork
+from workloads.graph import Formats, GraphOptions
 from workloads.kv_cache import visible_tokens
-from workloads.lowering import VECTOR_BITS, Formats, GraphOptions, Lowering
-from workloads.program import Column, Program, ProgramSegment, StepGroup
-from workloads.scenario import Deployment, ImageRule
-from workloads.session import Session, Turn
-from workloads.trace import Operator, Phase, Segment, Trace
-
-IMAGE_TAG_TOKENS = 2  # <img> and </img> around the visual tokens of each image
-
-
-@dataclass(frozen=True, slots=True)
-class TurnSizes:
-    """One turn in tokens and patches.
-
-    Attributes
-    ----------
-    patches
-        Patches of each image.
-    prefill_tokens
-        Visual, tag and text tokens together.
-    cached_tokens
-        Tokens of earlier turns in the KV cache.
-    """
-
-    turn: Turn
-    patches: tuple[int, ...]
-    visual_tokens: int
-    prefill_tokens: int
-    cached_tokens: int
-
-    @property
-    def live_tokens(self) -> int:
-        """Tokens in the cache once the turn is done; the last output token is never fed back."""
-        return self.cached_tokens + self.prefill_tokens + self.turn.output_tokens - 1
-
-
-def turn_sizes(trace: Trace, deployment: Deployment, session: Session) -> list[TurnSizes]:
-    """Return the sizes of each turn of a session, KV kept from turn to turn."""
-    sizes: list[TurnSizes] = []
-    for turn in session.turns:
-        grids = [_grid(trace, deployment.images, side_px) for side_px in turn.images_px]
-        visual = sum(grid.tokens for grid in grids)
-        prefill = visual + IMAGE_TAG_TOKENS * len(grids) + turn.prompt_tokens
-        if prefill == 0:
-            raise WorkloadError(
-                "session.turns: a turn must have a prompt token or an image. Got none."
-            )
-        cached = sizes[-1].live_tokens if sizes else 0
-        patches = tuple(grid.patches for grid in grids)
-        sizes.append(TurnSizes(turn, patches, visual, prefill, cached))
-    return sizes
-
-
-def _grid(trace: Trace, rule: ImageRule, sides_px: tuple[int, int]) -> VisualGrid:
-    if trace.vision is None:
-        raise WorkloadError(
-            f"session.turns: images_px must be empty for {trace.model}, a text model. "
-            f"Got {list(sides_px)}."
-        )
-    return visual_tokens(
-        *sides_px,
-        cell_px=trace.vision.cell_px,
-        preprocessor=rule.preprocessor,
-        max_size_px=rule.max_size_px,
-        merge=trace.vision.merge,
-    )
+from workloads.lora import Lora
+from workloads.lowering import Lowering
+from workloads.mechanisms import (
+    Draft,
+    attention_shape,
+    eviction_segment,
+    tree_commit_segment,
+)
+from workloads.program import Column, Program, ProgramSegment, Setup, StepGroup
+from workloads.scenario import Deployment
+from workloads.session import Session
+from workloads.speculation import padded_width
+from workloads.storage import is_layer, layer_runs, stored_bytes
+from workloads.trace import Phase, Trace
+from workloads.turns import TurnPlan, linear_sizes, plan_turns, visual_total
 
 
 def cache_capacity(needed: int, wanted: int | None, buckets: Sequence[int]) -> int:
@@ -109,53 +58,93 @@ class Compiler:
     formats: Formats
     options: GraphOptions
     capacity_tokens: int
+    draft: Draft
+    lora: Lora | None
 
-    def groups(self, sizes: Sequence[TurnSizes]) -> list[StepGroup]:
+    def groups(self, plans: Sequence[TurnPlan]) -> list[StepGroup]:
         """Return all step groups in order."""
         found: list[StepGroup] = []
-        for index, turn in enumerate(sizes):
-            if turn.patches:
-                found.append(self.vision(index, turn))
-            found.append(self.prefill(index, turn))
-            if turn.turn.output_tokens > 1:
-                found.append(self.decode(index, turn))
+        for index, plan in enumerate(plans):
+            if plan.patches:
+                found.append(self.vision(index, plan))
+            found.append(self.prefill(index, plan))
+            if plan.committed.size:
+                found.append(self.decode(index, plan))
         return found
 
-    def vision(self, index: int, turn: TurnSizes) -> StepGroup:
+    def vision(self, index: int, plan: TurnPlan) -> StepGroup:
         """Return the group that encodes the images of a turn, one step each."""
-        patches = np.array(turn.patches, dtype=np.float64)
+        patches = np.array(plan.patches, dtype=np.float64)
         nothing = np.zeros_like(patches)
         phase = self.trace.phases["vision"]
-        segments, held = self._segments(phase, {"N": patches}, np.ones_like(patches))
-        at_s = turn.turn.at_s
-        return StepGroup("vision", index, patches, patches, nothing, nothing, segments, held, at_s)
+        segments, held = self._segments(phase, {"N": patches}, np.ones_like(patches), None)
+        return StepGroup(
+            phase="vision",
+            turn=index,
+            new_tokens=patches,
+            visible_tokens=patches,
+            live_tokens=nothing,
+            committed_tokens=nothing,
+            segments=segments,
+            activation_bytes=held,
+            at_s=plan.turn.at_s,
+        )
 
-    def prefill(self, index: int, turn: TurnSizes) -> StepGroup:
+    def prefill(self, index: int, plan: TurnPlan) -> StepGroup:
         """Return the group that fills the cache, in chunks; the LM head runs on the last one."""
-        total, chunk = turn.prefill_tokens, self.options.prefill_chunk_tokens
-        steps = 1 if chunk is None else -(-total // chunk)
-        new = np.full(steps, float(total if chunk is None else chunk))
-        padded = turn.cached_tokens + np.cumsum(new)
-        live = np.minimum(padded, float(turn.cached_tokens + total)).astype(np.float64)
-        context = self._context(new, np.maximum(live, new))
+        chunk = self.options.prefill_chunk_tokens or plan.prefill_tokens
+        steps = -(-plan.prefill_tokens // chunk)
+        new = np.full(steps, float(chunk), dtype=np.float64)
+        offered = np.minimum(plan.cached_tokens + np.cumsum(new), float(plan.prompt_tokens))
+        bound = float(plan.eviction.peak_prefill_tokens(plan.prompt_tokens, chunk))
+        live = np.minimum(offered, bound)
+        context = self._context(new, live)
         last = np.zeros(steps)
         last[-1] = 1.0
         phase = self.trace.phases["prefill"]
-        segments, held = self._segments(phase, {"T": new, "S": context}, last)
-        return StepGroup("prefill", index, new, context, live, last, segments, held, turn.turn.at_s)
+        segments, held = self._segments(phase, {"T": new, "S": context}, last, self._lora(plan))
+        return StepGroup(
+            phase="prefill",
+            turn=index,
+            new_tokens=new,
+            visible_tokens=context,
+            live_tokens=live,
+            committed_tokens=last,
+            segments=(*segments, *self._prefill_eviction(plan, chunk, last)),
+            activation_bytes=held,
+            at_s=plan.turn.at_s,
+            switches=_switches(context),
+            setup=self._setup(plan),
+        )
 
-    def decode(self, index: int, turn: TurnSizes) -> StepGroup:
-        """Return the group that yields the output tokens after the first, one per step."""
-        steps = turn.turn.output_tokens - 1
-        new = np.ones(steps)
-        live = turn.cached_tokens + turn.prefill_tokens + 1.0 + np.arange(steps)
-        context = self._context(new, live)
+    def decode(self, index: int, plan: TurnPlan) -> StepGroup:
+        """Return the group that yields the output tokens after the first."""
+        produced = plan.produced
+        steps = produced.shape[0]
+        width = padded_width(plan.width, self.options.verify_buckets_tokens)
+        new = np.full(steps, float(width), dtype=np.float64)
+        loaded = plan.eviction.loaded_tokens(plan.prompt_tokens, produced)
+        context = self._context(new, loaded + plan.width)
         phase = self.trace.phases["decode"]
-        segments, held = self._segments(phase, {"T": new, "S": context}, new)
-        return StepGroup("decode", index, new, context, live, new, segments, held, turn.turn.at_s)
-
-    def _context(self, new: Column, live: Column) -> Column:
-        return np.maximum(new, visible_tokens(live, self.buckets))
+        sizes = {"T": new, "S": context}
+        segments, held = self._segments(phase, sizes, np.ones(steps), self._lora(plan))
+        stored = plan.eviction.retained_tokens(plan.prompt_tokens, produced + plan.committed)
+        return StepGroup(
+            phase="decode",
+            turn=index,
+            new_tokens=new,
+            visible_tokens=context,
+            live_tokens=stored,
+            committed_tokens=plan.committed,
+            segments=(
+                *self._drafting(stored),
+                *segments,
+                *self._decode_extras(plan, produced),
+            ),
+            activation_bytes=held,
+            at_s=plan.turn.at_s,
+            switches=_switches(context),
+        )
 
     @property
     def buckets(self) -> tuple[int, ...]:
@@ -164,8 +153,57 @@ class Compiler:
         below = tuple(bucket for bucket in compiled if bucket < self.capacity_tokens)
         return (*below, self.capacity_tokens) if compiled else ()
 
+    @property
+    def kv_bytes_per_token(self) -> float:
+        """KV-cache bytes of one token over all layers [B]."""
+        return self.formats.kv.bytes_per_token(self.trace.kv_elements_per_token)
+
+    @property
+    def kv_row_bytes(self) -> float:
+        """Bytes of K or V of one token in one head: the piece a gather moves [B]."""
+        return self.trace.decoder.head_dim * self.formats.kv.bits / 8
+
+    def _context(self, new: Column, live: Column) -> Column:
+        return np.maximum(new, visible_tokens(np.ceil(live), self.buckets))
+
+    def _lora(self, plan: TurnPlan) -> Lora | None:
+        return self.lora if plan.turn.adapter is not None else None
+
+    def _setup(self, plan: TurnPlan) -> Setup:
+        if plan.switch is None:
+            return Setup()
+        return Setup(plan.switch.flash_bytes, plan.switch.bound_bytes)
+
+    def _drafting(self, live: Column) -> tuple[ProgramSegment, ...]:
+        segment = self.draft.segment(self.formats, live)
+        return () if segment is None else (segment,)
+
+    def _prefill_eviction(
+        self, plan: TurnPlan, chunk: int, last: Column
+    ) -> tuple[ProgramSegment, ...]:
+        shape = attention_shape(self.trace.decoder, self.kv_bytes_per_token)
+        work = plan.eviction.prefill_work(plan.prompt_tokens, chunk, shape)
+        if work == EvictionWork():
+            return ()
+        return (eviction_segment(self.formats, work, self.kv_row_bytes, last),)
+
+    def _decode_extras(self, plan: TurnPlan, produced: Column) -> tuple[ProgramSegment, ...]:
+        shape = attention_shape(self.trace.decoder, self.kv_bytes_per_token)
+        work = plan.eviction.decode_work(plan.prompt_tokens, produced, shape)
+        found = []
+        if np.any(work.scoring_flops) or np.any(work.compaction_bytes):
+            always = np.ones(produced.shape)
+            found.append(eviction_segment(self.formats, work, self.kv_row_bytes, always))
+        if self.draft.is_tree:
+            found.append(
+                tree_commit_segment(
+                    self.formats, plan.committed, self.kv_bytes_per_token, self.kv_row_bytes
+                )
+            )
+        return tuple(found)
+
     def _segments(
-        self, phase: Phase, sizes: Mapping[str, Column], tail_runs: Column
+        self, phase: Phase, sizes: Mapping[str, Column], tail_runs: Column, lora: Lora | None
     ) -> tuple[tuple[ProgramSegment, ...], float]:
         """Lower a phase to segments and its activation bytes.
 
@@ -179,24 +217,11 @@ class Compiler:
         for index, part in enumerate(phase.segments):
             runs = always if index <= last_layer else tail_runs
             for run in layer_runs(part, layer, self.formats, phase.name):
-                lowering = Lowering(self.formats, self.options, whole, layer)
+                lowering = Lowering(self.formats, self.options, whole, layer, lora)
                 segments.append(lowering.segment(run, is_layer(part), runs))
                 working_set = max(working_set, lowering.working_set_bytes)
                 layer += run.repeat if is_layer(part) else 0
         return tuple(segments), working_set
-
-
-def layer_runs(segment: Segment, layer: int, formats: Formats, phase: str) -> list[Segment]:
-    """Split identical layers from ``layer`` on into runs that share their weight format."""
-    if phase == "vision" or not is_layer(segment) or not formats.weights.layers:
-        return [segment]
-    ids = [formats.weights.format_for("body", layer + i).id for i in range(segment.repeat)]
-    return [replace(segment, repeat=len(list(run))) for _, run in itertools.groupby(ids)]
-
-
-def is_layer(segment: Segment) -> bool:
-    """Return whether a segment is decoder or encoder layers rather than what surrounds them."""
-    return ".layers." in f".{segment.operators[0].module}."
 
 
 def compile_session(
@@ -205,73 +230,45 @@ def compile_session(
     session: Session,
     formats: Formats,
     options: GraphOptions,
+    draft: Draft,
+    random: np.random.Generator,
 ) -> Program:
-    """Return the program of a session: step groups, residency, and the facts a summary reports."""
-    sizes = turn_sizes(trace, deployment, session)
-    needed = max(turn.live_tokens for turn in sizes)
+    """Return the program of a session: step groups, residency, and the facts a summary reports.
+
+    ``random`` draws how many drafted tokens each decode step commits.
+    """
+    plans = plan_turns(trace, deployment, session, random)
+    needed = max(plan.peak_tokens(options.prefill_chunk_tokens) for plan in plans)
     wanted = deployment.kv_cache.capacity_tokens
     capacity = cache_capacity(needed, wanted, options.cache_buckets_tokens)
-    compiler = Compiler(trace, formats, options, capacity)
-    groups = compiler.groups(sizes)
-    per_token = formats.kv.bytes_per_token(trace.kv_elements_per_token)
-    kv_bytes = formats.kv.size_bytes(capacity, trace.kv_elements_per_token)
-    resident = stored_bytes(trace, formats, "resident")
+    compiler = Compiler(trace, formats, options, capacity, draft, deployment.lora)
+    groups = compiler.groups(plans)
     return Program(
         model=trace.model,
         groups=tuple(groups),
-        resident_bytes={**resident, "kv_cache": float(kv_bytes)},
-        file_bytes=sum(stored_bytes(trace, formats, "file").values()),
-        kv_bytes_per_token=per_token,
+        resident_bytes=_resident_bytes(compiler, deployment),
+        file_bytes=sum(stored_bytes(trace, formats, "file").values()) + draft.file_bytes,
+        kv_bytes_per_token=compiler.kv_bytes_per_token,
         kv_capacity_tokens=capacity,
-        visual_tokens=sum(turn.visual_tokens for turn in sizes),
-        kv_tokens_final=sizes[-1].live_tokens,
-        weight_bytes_per_step=_weight_bytes_per_step(compiler, groups),
+        visual_tokens=visual_total(plans),
+        kv_tokens_final=plans[-1].live_tokens,
+        weight_bytes_per_step=stored_bytes(trace, formats, "traffic")["weights"],
     )
 
 
-def _weight_bytes_per_step(compiler: Compiler, groups: Sequence[StepGroup]) -> float:
-    """Return what a decode step streams; taken from a run's own steps where it has any [B]."""
-    decode = [group for group in groups if group.phase == "decode"]
-    if not decode:
-        one_token = Turn(prompt_tokens=1, output_tokens=2)
-        decode = [compiler.decode(0, TurnSizes(one_token, (), 0, 1, 0))]
-    return decode[0].total("weight_bytes") / decode[0].steps
+def _resident_bytes(compiler: Compiler, deployment: Deployment) -> dict[str, float]:
+    trace, formats, draft = compiler.trace, compiler.formats, compiler.draft
+    capacity, elements = compiler.capacity_tokens, trace.kv_elements_per_token
+    draft_kv = formats.kv.size_bytes(capacity, draft.cost.kv_elements_per_token)
+    lora = deployment.lora
+    return {
+        **stored_bytes(trace, formats, "resident"),
+        "kv_cache": float(formats.kv.size_bytes(capacity, elements)),
+        "draft": draft.resident_bytes + float(draft_kv),
+        "adapters": lora.resident_bytes(linear_sizes(trace)) if lora else 0.0,
+    }
 
 
-def stored_bytes(trace: Trace, formats: Formats, where: str) -> dict[str, float]:
-    """Return the bytes of each class of weights, ``where`` they lie: ``resident`` or ``file`` [B].
-
-    The LM head of a tied model is stored apart from the embedding table unless the stack shares
-    them.
-    """
-    stored = {"weights": 0.0, "embedding": 0.0, "vision": 0.0}
-    for phase, name in (("vision", "vision"), ("decode", "weights")):
-        layer = 0
-        for part in trace.phases[phase].segments if phase in trace.phases else ():
-            for run in layer_runs(part, layer, formats, phase):
-                held = (_operator_bytes(item, formats, where, layer) for item in run.operators)
-                stored[name] += run.repeat * sum(held)
-                layer += run.repeat if is_layer(part) else 0
-    if not formats.shared_table:
-        table = formats.weights.format_for("embedding")
-        size = table.resident_bytes if where == "resident" else table.file_bytes
-        stored["embedding"] = float(size(trace.decoder.vocab, trace.decoder.hidden))
-    return stored
-
-
-def _operator_bytes(operator: Operator, formats: Formats, where: str, layer: int) -> float:
-    """Return the stored bytes of an operator's weights; the embedding table is counted apart."""
-    if operator.kind == "embedding":
-        return 0.0
-    total = 0.0
-    for tensor in operator.inputs:
-        if tensor.role != "weight":
-            continue
-        shape = [int(extent.at({})) for extent in tensor.shape]
-        if len(shape) == 1:
-            total += shape[0] * VECTOR_BITS / 8
-            continue
-        held = formats.weights.format_for(tensor.tensor_class or "body", layer)
-        size = held.resident_bytes if where == "resident" else held.file_bytes
-        total += size(shape[0], math.prod(shape[1:]))
-    return total
+def _switches(context: Column) -> Column:
+    """Return 1 in steps whose graph differs from that of the step before; the first is loaded."""
+    return np.concatenate(([0.0], np.diff(context) != 0.0)).astype(np.float64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import get_args
 
@@ -55,6 +56,13 @@ def sentences(error: ValidationError, model: type[BaseModel]) -> list[str]:
         if fault["type"] == "extra_forbidden":
             hint = did_you_mean(place[-1], _fields_at(model, place[:-1]))
             found.append(f"{dotted(place)} is not a known key. {hint}")
+        elif fault["type"] == "union_tag_invalid":
+            tag = fault["ctx"]["discriminator"].strip("'")
+            tags = re.findall(r"'([^']+)'", fault["ctx"]["expected_tags"])
+            found.append(
+                f"{dotted((*place, tag))} must be one of its known values. "
+                f"Got {fault['ctx']['tag']!r}. {did_you_mean(fault['ctx']['tag'], tags)}"
+            )
         elif fault["type"] == "missing":
             found.append(f"{dotted(place)} must be given.")
         else:

@@ -1,20 +1,20 @@
 """Strict reading of the YAML and JSON files people write.
 
-Stricter than the parsers' defaults: a key given twice, an alias, a value that is not a number
-(``NaN``), a file above the size limit, or text that is not UTF-8 is refused with the file and the
-line. Numbers such as ``85e9`` are numbers (YAML 1.2), not text. Nothing is ever executed or
-unpickled.
+Stricter than the parsers' defaults: a key given twice, an alias, a number that is not finite, deep
+nesting, a file above the size limit, or text that is not UTF-8 is refused with the file and, where
+there is one, the line. ``85e9`` is a number (YAML 1.2), not text. Nothing is ever executed.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import tempfile
 from collections.abc import Hashable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import yaml
 
@@ -41,9 +41,19 @@ class _StrictLoader(_Loader):  # type: ignore[misc]
         mapping: dict[Hashable, Any] = super().construct_mapping(node, deep)
         return mapping
 
+    def construct_yaml_float(self, node: yaml.ScalarNode) -> float:
+        number: float = super().construct_yaml_float(node)
+        if not math.isfinite(number):
+            raise yaml.constructor.ConstructorError(
+                None, None, f"numbers must be finite. Got {node.value}", node.start_mark
+            )
+        return number
 
+
+_FLOAT = "tag:yaml.org,2002:float"
+_StrictLoader.add_constructor(_FLOAT, _StrictLoader.construct_yaml_float)
 _StrictLoader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
+    _FLOAT,
     re.compile(r"^[-+]?(\d[\d_]*\.?[\d_]*|\.\d[\d_]*)[eE][-+]?\d+$"),
     list("-+.0123456789"),
 )
@@ -86,7 +96,9 @@ def parse_yaml(text: str, name: str = "text") -> Any:
 def parse_json(text: str, name: str = "text") -> Any:
     """Return the value of a JSON document; ``name`` stands in error messages."""
     try:
-        return json.loads(text, object_pairs_hook=_unique_keys, parse_constant=_no_constant)
+        return json.loads(
+            text, object_pairs_hook=_unique_keys, parse_constant=_finite, parse_float=_finite
+        )
     except json.JSONDecodeError as error:
         raise WorkloadError(
             f"{name}, line {error.lineno}: must be JSON. Got: {error.msg}."
@@ -156,5 +168,8 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return mapping
 
 
-def _no_constant(text: str) -> NoReturn:
-    raise WorkloadError(f"numbers must be finite. Got {text}.")
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise WorkloadError(f"numbers must be finite. Got {text}.")
+    return number

@@ -10,69 +10,24 @@ Not modelled: layout changes and copies that a vendor compiler may insert.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from workloads.compression import WeightFormat, WeightMap
 from workloads.extent import Size
-from workloads.kv_cache import KvFormat
+from workloads.graph import VECTOR_BITS, Formats, GraphOptions
+from workloads.lora import Lora
+from workloads.mechanisms import adapter_tasks
 from workloads.operators import Gemm, OperatorCost, WeightUse, cost
-from workloads.program import Column, ProgramSegment, Task
+from workloads.program import Column, ProgramSegment, Task, as_column
 from workloads.trace import Operator, Segment
+from workloads.weight_formats import WeightFormat
 
 Whole = NDArray[np.int64]
 
 MATRIX_KINDS = ("linear", "attention", "convolution", "embedding")
-VECTOR_BITS = 16  # norm scales, biases and position tables stay at 16 bit
-
-
-@dataclass(frozen=True, slots=True)
-class GraphOptions:
-    """What the stack's graph compiler does; sizes in tokens and bytes.
-
-    Attributes
-    ----------
-    prefill_chunk_tokens
-        Tokens per prefill step; ``None`` runs the whole prompt at once.
-    cache_buckets_tokens
-        Compiled cache sizes, ascending; empty for kernels that follow the live length.
-    causal_skip
-        Masked attention blocks are not computed.
-    activation_bytes
-        A task whose inputs and outputs fit in this much on-chip memory moves no activations [B].
-    fusion
-        ``none``, ``elementwise`` or ``attention``.
-    """
-
-    prefill_chunk_tokens: int | None
-    cache_buckets_tokens: tuple[int, ...]
-    causal_skip: bool
-    activation_bytes: float
-    fusion: str = "attention"
-
-
-@dataclass(frozen=True, slots=True)
-class Formats:
-    """How tensors are stored.
-
-    Attributes
-    ----------
-    kv
-        Format of the KV cache.
-    unit
-        Unit the graphs run on.
-    shared_table
-        The LM head and the embedding table are one copy in memory.
-    """
-
-    weights: WeightMap
-    activations: str
-    activation_bits: int
-    kv: KvFormat
-    unit: str
-    shared_table: bool = False
 
 
 class Lowering:
@@ -84,6 +39,8 @@ class Lowering:
         The named sizes of the trace's extents (``T``, ``S`` or ``N``), one entry per step.
     layer
         Decoder layer the operators belong to; formats may differ by layer.
+    lora
+        Adapters whose products run beside the linear operators.
 
     Attributes
     ----------
@@ -92,13 +49,20 @@ class Lowering:
     """
 
     def __init__(
-        self, formats: Formats, options: GraphOptions, sizes: Mapping[str, Whole], layer: int
+        self,
+        formats: Formats,
+        options: GraphOptions,
+        sizes: Mapping[str, Whole],
+        layer: int = 0,
+        lora: Lora | None = None,
     ) -> None:
         self.formats = formats
         self.options = options
         self.sizes = sizes
         self.layer = layer
+        self.lora = lora
         self.steps = len(next(iter(sizes.values())))
+        self.default_class = "vision" if "N" in sizes else "body"
         self.working_set_bytes = 0.0
 
     def segment(self, segment: Segment, is_layer: bool, runs: Column) -> ProgramSegment:
@@ -106,7 +70,7 @@ class Lowering:
         tasks = [self.task(operator, runs) for operator in segment.operators]
         if self.options.fusion != "none":
             tasks = fuse(tasks)
-        kept = tuple(self._spill(task) for task in tasks)
+        kept = tuple(part for task in tasks for part in self._with_adapter(self._spill(task)))
         return ProgramSegment(segment.name, segment.repeat, kept, is_layer)
 
     def task(self, operator: Operator, runs: Column) -> Task:
@@ -115,13 +79,14 @@ class Lowering:
         activation_bytes = self.formats.activation_bits / 8
         kv_bytes = self.formats.kv.bits / 8
         scores = self._score_bytes(operator, demand)
+        tensor_class = demand.weights[0].tensor_class if demand.weights else None
         return Task(
             name=operator.module,
             kind=operator.kind,
-            unit=self.formats.unit,
+            unit=self.formats.unit_for(tensor_class or self.default_class),
             activations=self.formats.activations,
             operand_bits=self._operand_bits(operator, demand),
-            tensor_class=demand.weights[0].tensor_class if demand.weights else None,
+            tensor_class=tensor_class,
             **self._gemm(demand.gemm),
             flops=self._column(
                 demand.causal_flops if self.options.causal_skip else demand.matmul_flops
@@ -138,12 +103,13 @@ class Lowering:
             runs=runs,
         )
 
-    def _column(self, value: Size | float | Column) -> Column:
-        if isinstance(value, np.ndarray):
-            return value.astype(np.float64)
-        return np.full(self.steps, float(value))
+    def _with_adapter(self, task: Task) -> list[Task]:
+        return [task, *(adapter_tasks(task, self.lora, self.formats) if self.lora else ())]
 
-    def _gemm(self, gemm: Gemm | None) -> dict[str, Column]:
+    def _column(self, value: Size | float | Column) -> Column:
+        return as_column(value, self.steps)
+
+    def _gemm(self, gemm: Gemm | None) -> dict[str, Any]:
         sizes = (gemm.batch, gemm.m, gemm.n, gemm.k) if gemm else (0, 0, 0, 0)
         return dict(zip(("batch", "m", "n", "k"), map(self._column, sizes), strict=True))
 

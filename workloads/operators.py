@@ -45,11 +45,9 @@ RULES: Mapping[str, OperatorRule] = MappingProxyType(
         "aten.gelu": OperatorRule("elementwise", 9),  # tanh form: six products, two sums, tanh
         "aten.rms_norm": OperatorRule("norm", 4),  # square, accumulate, scale, weight
         "aten.layer_norm": OperatorRule("norm", 7),  # sum, centre, square, sum, scale, weight, bias
-        "aten.softmax": OperatorRule("softmax", SOFTMAX_OPERATIONS),
         "rope": OperatorRule("rope", 3),  # two multiplications and an addition
         "aten.copy": OperatorRule("copy"),
         "aten.clone": OperatorRule("copy"),
-        "aten.cat": OperatorRule("copy"),
     }
 )
 

@@ -11,14 +11,37 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 Column = NDArray[np.float64]
+Unit = Literal["npu", "gpu", "cpu"]
 
-WEIGHT_CLASSES = ("body", "lm_head", "embedding", "vision", "draft", "adapter")
+COLUMN_NAMES = (
+    "batch",
+    "m",
+    "n",
+    "k",
+    "flops",
+    "vector_ops",
+    "expanded_weights",
+    "weight_bytes",
+    "kv_read_bytes",
+    "kv_write_bytes",
+    "activation_read_bytes",
+    "activation_write_bytes",
+    "runs",
+)
+
+
+def as_column(value: ArrayLike, steps: int) -> Column:
+    """Return a number or an array as a column of ``steps`` entries."""
+    if isinstance(value, np.ndarray) and value.shape == (steps,):
+        return value.astype(np.float64)
+    return np.full(steps, value, dtype=np.float64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +72,13 @@ class Task:
         Weights that pass the dequantise stage.
     runs
         1 in steps where the task runs, else 0.
+    request_bytes
+        Bytes of each contiguous piece it moves; ``None``: a whole tile at a time [B].
     """
 
     name: str
     kind: str
-    unit: str
+    unit: Unit
     activations: str
     operand_bits: int
     tensor_class: str | None
@@ -70,6 +95,47 @@ class Task:
     activation_read_bytes: Column
     activation_write_bytes: Column
     runs: Column
+    request_bytes: float | None = None
+
+    @classmethod
+    def of(
+        cls,
+        name: str,
+        kind: str,
+        unit: Unit,
+        *,
+        steps: int,
+        activations: str = "int16",
+        operand_bits: int = 16,
+        tensor_class: str | None = None,
+        request_bytes: float | None = None,
+        **columns: ArrayLike,
+    ) -> Task:
+        """Return a task of which only some columns are not zero; it runs in every step.
+
+        >>> Task.of("copy", "eviction", "npu", steps=2, kv_read_bytes=8.0).dram_bytes.tolist()
+        [8.0, 8.0]
+        """
+        given = {"runs": 1.0, **columns}
+        filled: dict[str, Any] = {
+            name: as_column(given.get(name, 0.0), steps) for name in COLUMN_NAMES
+        }
+        return cls(
+            name=name,
+            kind=kind,
+            unit=unit,
+            activations=activations,
+            operand_bits=operand_bits,
+            tensor_class=tensor_class,
+            request_bytes=request_bytes,
+            **filled,
+        )
+
+    def with_columns(self, **columns: ArrayLike) -> Task:
+        """Return the task with some columns replaced."""
+        steps = self.runs.shape[0]
+        filled: dict[str, Any] = {name: as_column(item, steps) for name, item in columns.items()}
+        return replace(self, **filled)
 
     @property
     def read_bytes(self) -> Column:
@@ -94,12 +160,27 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class ProgramSegment:
-    """Tasks that run ``repeat`` times in a row: identical layers."""
+    """Tasks that run ``repeat`` times in a row: identical layers, or draft passes.
+
+    Attributes
+    ----------
+    graph_call
+        Each run is a graph call of its own.
+    """
 
     name: str
     repeat: int
     tasks: tuple[Task, ...]
     is_layer: bool = False
+    graph_call: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What must happen before a group's first step: an adapter's load and rebind [B]."""
+
+    flash_bytes: float = 0.0
+    copied_bytes: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +201,10 @@ class StepGroup:
         What the graph allocates for activations while the group runs [B].
     at_s
         Arrival of the turn [s].
+    switches
+        1 in steps that run another graph than the step before; ``None``: none does.
+    setup
+        What must happen before the first step.
     """
 
     phase: str
@@ -131,6 +216,8 @@ class StepGroup:
     segments: tuple[ProgramSegment, ...]
     activation_bytes: float
     at_s: float = 0.0
+    switches: Column | None = None
+    setup: Setup = Setup()
 
     @property
     def steps(self) -> int:

@@ -19,7 +19,10 @@ from workloads.errors import WorkloadError
 from workloads.explain import sentences
 from workloads.files import parse_yaml, read_yaml
 from workloads.kv_cache import KvCache
+from workloads.lora import Lora
+from workloads.program import Unit
 from workloads.session import Session, Strict, Turn
+from workloads.speculation import NoSpeculation, SpeculationPart
 
 Activations = Literal["int16", "int8", "fp16", "bf16", "fp32"]
 Fusion = Literal["none", "elementwise", "attention"]
@@ -38,6 +41,15 @@ class ImageRule(Strict):
     max_size_px: Annotated[int, Field(ge=28, le=100_000)] = 733
 
 
+class Placement(Strict):
+    """Which unit runs what; the stack's unit where none is given."""
+
+    vision: Unit | None = None
+    body: Unit | None = None
+    lm_head: Unit | None = None
+    draft: Unit | None = None
+
+
 class Deployment(Strict):
     """How the model is shipped.
 
@@ -54,8 +66,11 @@ class Deployment(Strict):
     weights: WeightMap = WeightMap()
     activations: Activations | None = None
     images: ImageRule = ImageRule()
+    placement: Placement = Placement()
     kv_cache: KvCache = KvCache()
     prefill_chunk_tokens: Annotated[int, Field(ge=1, le=65_536)] | None = None
+    speculation: SpeculationPart = NoSpeculation()
+    lora: Lora | None = None
     fusion: Fusion = "attention"
     free_vision_after_encode: bool = True
 

@@ -29,9 +29,7 @@ KINDS = (
     "embedding",
     "linear",
     "norm",
-    "reduce",
     "rope",
-    "softmax",
 )
 ROLES = ("activation", "constant", "kv_read", "kv_write", "weight")
 TENSOR_CLASSES = ("adapter", "body", "embedding", "lm_head", "vision")

@@ -14,7 +14,8 @@ Not modelled: a stage that stalls another inside one tile.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -22,9 +23,11 @@ from hw_models import compute, dram
 from hw_models.schema import ComputeUnit, Stack
 from hw_models.soc import SocSpec
 from sim.engine.timed import FloatColumn, TimedGroup, TimedProgram, TimedSegment, TimedTask
-from workloads.program import Program, ProgramSegment, StepGroup, Task
+from sim.errors import SimError
+from sim.loading import read_s
+from workloads.program import Program, ProgramSegment, StepGroup, Task, Unit
 
-HOST_UNIT = "cpu"
+HOST_UNIT: Unit = "cpu"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,37 +42,60 @@ class Pricing:
         return TimedProgram(tuple(self.group(group) for group in program.groups))
 
     def group(self, group: StepGroup) -> TimedGroup:
-        """Return one step group with seconds, host work and graph calls put in as barriers."""
-        layers = [self.segment(part, group.phase) for part in group.segments]
+        """Return one step group with seconds; host work and graph calls are barriers."""
+        steps = group.steps
+        call = _barrier("graph_call", steps, self.stack.graph_call_s.value)
         shards = 1 if group.phase == "vision" else int(self.stack.graphs_per_step.value)
-        segments = _with_barriers(layers, self._host(group), self._graph_call(group), shards)
+        segments = [self.segment(part, group.phase, call) for part in group.segments]
+        segments = _in_graphs(_with_hand_overs(segments, call), call, shards)
         unit = self.soc.units[self.stack.unit]
         return TimedGroup(
             phase=group.phase,
             turn=group.turn,
-            steps=group.steps,
+            steps=steps,
             buffers=int(unit.buffer.operand_count.value),
-            segments=segments,
+            segments=(TimedSegment("host", 1, self._opening(group, call)), *segments),
             release_s=group.at_s,
         )
 
-    def segment(self, segment: ProgramSegment, phase: str) -> TimedSegment:
-        """Return one run of layers with seconds."""
+    def _opening(self, group: StepGroup, call: TimedTask) -> tuple[TimedTask, ...]:
+        """Return what happens before a step's first layer.
+
+        An adapter's load and rebind before the first step, the switch to a graph of another cache
+        size, host work (embedding look-up, sampling, image preparation), and the graph call.
+        """
+        steps, stack = group.steps, self.stack
+        first = np.zeros(steps)
+        first[0] = 1.0
+        setup_s = read_s(self.soc, group.setup.flash_bytes)
+        setup_s += group.setup.copied_bytes / self.soc.host.memcpy.value
+        switches = group.switches if group.switches is not None else np.zeros(steps)
+        return (
+            _barrier("adapter_switch", steps, setup_s, first),
+            _barrier("graph_switch", steps, stack.graph_switch_s.value, switches),
+            _barrier("host", steps, stack.step_overhead_s.value),
+            call,
+        )
+
+    def segment(self, segment: ProgramSegment, phase: str, call: TimedTask) -> TimedSegment:
+        """Return one run of layers with seconds; a graph of its own starts with its call."""
         tasks = tuple(self.task(task, phase) for task in segment.tasks)
+        if segment.graph_call:
+            tasks = (call, *tasks)
         return TimedSegment(segment.name, segment.repeat, tasks, segment.is_layer)
 
     def task(self, task: Task, phase: str) -> TimedTask:
         """Return one operator with seconds per tile."""
-        unit = self.soc.units[self.stack.unit]
+        unit = self.soc.units[task.unit]
         tiles = task.tiles(unit.buffer.operand_bytes.value)
         per_task = 1.0 / np.maximum(tiles, 1)
         tile_bytes = task.dram_bytes * per_task
-        bus, rate = self.rates(task, unit, tile_bytes)
+        bus, rate = self.rates(task, tile_bytes)
         launch_s = np.full(tiles.shape, unit.launch.operator_s.value)
         return TimedTask(
             name=task.name,
             kind=task.kind,
-            unit=self.stack.unit,
+            unit=task.unit,
             tiles=tiles,
             tile_bytes=tile_bytes,
             rate_bytes_per_s=rate,
@@ -99,15 +125,13 @@ class Pricing:
             task.k,
             rate_flops_per_s=rates[key].value,
             tile=(matrix.tile_m.value, matrix.tile_n.value, matrix.tile_k.value),
-            efficiency=getattr(self.stack.efficiency, phase).value,
+            efficiency=getattr(self._stack_of(task.unit).efficiency, phase).value,
         )
         executed = task.flops / np.maximum(1.0, 2.0 * task.batch * task.m * task.n * task.k)
         seconds: FloatColumn = dense * executed
         return seconds
 
-    def rates(
-        self, task: Task, unit: ComputeUnit, tile_bytes: FloatColumn
-    ) -> tuple[FloatColumn, FloatColumn]:
+    def rates(self, task: Task, tile_bytes: FloatColumn) -> tuple[FloatColumn, FloatColumn]:
         """Return what the memory would serve and what a lone transfer gets, per step [B/s]."""
         memory, moved = self.soc.dram, np.maximum(task.dram_bytes, 1.0)
         points = memory.efficiency
@@ -117,49 +141,70 @@ class Pricing:
             read_80=points.read_80.value,
             read_50=points.read_50.value,
         )
-        whole = dram.granularity_efficiency(np.maximum(tile_bytes, 1.0), memory.row_bytes.value)
+        request = np.maximum(tile_bytes, 1.0) if task.request_bytes is None else task.request_bytes
+        whole = dram.granularity_efficiency(request, memory.row_bytes.value)
         bus = memory.peak_bytes_per_s * np.asarray(mix * whole)
-        limit = min(self.stack.bandwidth_fraction.value, unit.dram_fraction.value)
+        stack, unit = self._stack_of(task.unit), self.soc.units[task.unit]
+        limit = min(stack.bandwidth_fraction.value, unit.dram_fraction.value)
         return bus, np.minimum(bus, memory.peak_bytes_per_s * limit)
 
-    def _host(self, group: StepGroup) -> TimedTask:
-        """Return the host's work of a step: embedding look-up, sampling, image preparation."""
-        return _barrier("host", HOST_UNIT, group.steps, self.stack.step_overhead_s.value)
-
-    def _graph_call(self, group: StepGroup) -> TimedTask:
-        return _barrier("graph_call", HOST_UNIT, group.steps, self.stack.graph_call_s.value)
-
-
-def _barrier(name: str, unit: str, steps: int, seconds: float) -> TimedTask:
-    zeros = np.zeros(steps)
-    tiles = np.full(steps, 1 if seconds > 0.0 else 0, dtype=np.int64)
-    launch_s = np.full(steps, seconds)
-    ones = np.ones(steps)
-    return TimedTask(name, name, unit, tiles, zeros, ones, ones, zeros, launch_s)
+    def _stack_of(self, unit: Unit) -> Stack:
+        """Return the stack that drives a unit: this run's own, else the device's first for it."""
+        if unit == self.stack.unit:
+            return self.stack
+        drivers = [stack for stack in self.soc.stacks.values() if stack.unit == unit]
+        if not drivers:
+            known = ", ".join(sorted({stack.unit for stack in self.soc.stacks.values()}))
+            raise SimError(
+                f"deployment.placement must name units that a stack of {self.soc.id} drives. "
+                f"Got '{unit}'. Known: {known}."
+            )
+        return drivers[0]
 
 
-def _with_barriers(
-    segments: Sequence[TimedSegment], host: TimedTask, call: TimedTask, shards: int
-) -> tuple[TimedSegment, ...]:
-    """Put host work first and a graph call before each of ``shards`` equal runs of layers."""
-    opening = TimedSegment("host", 1, (host, call))
-    calling = TimedSegment("graph_call", 1, (call,))
+def _with_hand_overs(segments: Sequence[TimedSegment], call: TimedTask) -> list[TimedSegment]:
+    """Start a graph wherever the next operator runs on another unit than the one before."""
+    found, unit = [], None
+    for segment in segments:
+        tasks: list[TimedTask] = []
+        for task in segment.tasks:
+            if unit not in (None, task.unit) and not task.is_barrier:
+                tasks.append(call)
+            tasks.append(task)
+            unit = unit if task.is_barrier else task.unit
+        changed = len(tasks) > len(segment.tasks)
+        found.append(replace(segment, tasks=tuple(tasks)) if changed else segment)
+    return found
+
+
+def _in_graphs(
+    segments: Sequence[TimedSegment], call: TimedTask, graphs: int
+) -> list[TimedSegment]:
+    """Split the layers into ``graphs`` equal runs, with a graph call before all but the first."""
     layers = sum(segment.repeat for segment in segments if segment.is_layer)
-    boundaries = {round(index * layers / shards) for index in range(1, min(shards, layers))}
-    found, layer = [opening], 0
+    boundaries = {round(index * layers / graphs) for index in range(1, min(graphs, layers))}
+    calling = TimedSegment("graph_call", 1, (call,))
+    found: list[TimedSegment] = []
+    layer = 0
     for segment in segments:
         if not segment.is_layer:
             found.append(segment)
             continue
         cuts = sorted(cut - layer for cut in boundaries if layer <= cut < layer + segment.repeat)
-        for first, last in zip([0, *cuts], [*cuts, segment.repeat], strict=True):
+        for first, last in pairwise([0, *cuts, segment.repeat]):
             if first in cuts:
                 found.append(calling)
             if last > first:
-                found.append(_repeated(segment, last - first))
+                found.append(replace(segment, repeat=last - first))
         layer += segment.repeat
-    return tuple(found)
+    return found
 
 
-def _repeated(segment: TimedSegment, repeat: int) -> TimedSegment:
-    return TimedSegment(segment.name, repeat, segment.tasks, is_layer=True)
+def _barrier(name: str, steps: int, seconds: float, runs: FloatColumn | None = None) -> TimedTask:
+    """Return a barrier on the host of ``seconds`` in the steps where ``runs`` is 1, if any time."""
+    zeros, ones = np.zeros(steps), np.ones(steps)
+    active = ones if runs is None else runs
+    tiles = (active * (seconds > 0.0)).astype(np.int64)
+    return TimedTask(
+        name, name, HOST_UNIT, tiles, zeros, ones, ones, zeros, np.full(steps, seconds)
+    )

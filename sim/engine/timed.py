@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from workloads.program import Task
+from workloads.program import Task, Unit
 
 FloatColumn = NDArray[np.float64]
 IntColumn = NDArray[np.int64]
@@ -50,7 +50,7 @@ class TimedTask:
 
     name: str
     kind: str
-    unit: str
+    unit: Unit
     tiles: IntColumn
     tile_bytes: FloatColumn
     rate_bytes_per_s: FloatColumn

@@ -45,8 +45,8 @@ class Recorder(TorchDispatchMode):
         self._operators: list[Operator] = []
         self._model = model
         self._parameters = {_storage(p): name for name, p in model.named_parameters()}
-        self._cache = {_storage(tensor) for tensor in cache}
-        self._constants = {_storage(tensor) for tensor in constants}
+        self._cache = _storages(cache)
+        self._constants = _storages(constants)
         self._calls: list[tuple[str, nn.Module]] = []
         self._hooks: list[Any] = []
 
@@ -89,7 +89,7 @@ class Recorder(TorchDispatchMode):
         outputs = [leaf for leaf in tree_leaves(out) if isinstance(leaf, Tensor)]
         if name == "aten.copy_":
             self._record("aten.copy", inputs[1:], inputs[:1])
-        elif not {_storage(t) for t in outputs} & {_storage(t) for t in inputs}:
+        elif name.endswith("_") or not _storages(outputs) & _storages(inputs):
             self._record("aten.clone" if name in _LAYOUT else name, inputs, outputs)
 
     def _returned(self, module: nn.Module, inputs: Any, output: Any) -> None:
@@ -186,6 +186,10 @@ def record_vision(model: LanguageModel, patches: int, rows: int) -> dict[str, li
     with Recorder(model, (), (grid.position, grid.cos, grid.sin)) as recorder:
         model.encode(pixels, grid)
     return {"vision": recorder.take()}
+
+
+def _storages(tensors: Iterable[Tensor]) -> set[int]:
+    return {_storage(tensor) for tensor in tensors}
 
 
 def _storage(tensor: Tensor) -> int:

@@ -1,0 +1,1 @@
+"""What is done with runs: measured data, calibration, validation, sweeps, sizing, reports."""

@@ -1,0 +1,66 @@
+"""The `measure` command: run the real module here and write down times and memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from sim.analysis.measured import parse_images
+from sim.analysis.measuring.cases import cases_for
+from sim.analysis.measuring.document import CaseTimes, Measurement, write_measurement
+from sim.analysis.measuring.protocol import Device, Dtype, measure
+from sim.errors import SimError
+from workloads.catalogue import trace_for
+
+
+def measure_to(
+    model: str,
+    path: Path,
+    *,
+    device: Device = "cpu",
+    dtype: Dtype = "bf16",
+    quick: bool = False,
+    phases: Sequence[str] = (),
+    prompt_tokens: Sequence[int] = (),
+    context_tokens: Sequence[int] = (),
+    images: str = "",
+) -> str:
+    """Measure a model to a file and return the sentences that say what was found.
+
+    Parameters
+    ----------
+    images
+        Sizes such as ``448x448;672x448`` [px].
+    """
+    if not path.parent.is_dir():
+        raise SimError(f"{path} must lie in a folder that exists. Got {str(path.parent)!r}.")
+    try:
+        images_px = parse_images(images) if images else ()
+    except ValueError as error:
+        raise SimError(f"images must be {error}. Got {images!r}.") from None
+    cases = cases_for(
+        trace_for(model),
+        quick=quick,
+        prompt_tokens=prompt_tokens,
+        context_tokens=context_tokens,
+        images_px=images_px,
+        phases=phases,
+    )
+    found = measure(model, cases, device=device, dtype=dtype)
+    write_measurement(found, path)
+    return "\n".join([*(line(found, times) for times in found.cases), closing(found, path)])
+
+
+def line(measurement: Measurement, times: CaseTimes) -> str:
+    """Return one line about one case."""
+    device = measurement.device
+    return (
+        f"{times.case.id:20} median {1e3 * times.median_s(device):9.2f} ms  "
+        f"minimum {1e3 * times.minimum_s(device):9.2f} ms  noise {times.noise(device):5.1%}"
+    )
+
+
+def closing(measurement: Measurement, path: Path) -> str:
+    """Return the line about the whole run."""
+    judged = "process CPU time" if measurement.device == "cpu" else "wall time"
+    return f"{path}: {judged}, noise floor {measurement.noise_floor:.1%}."

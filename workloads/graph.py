@@ -1,0 +1,67 @@
+"""How a stack runs a deployment: what its graph compiler does, and how tensors are stored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from workloads.compression import WeightMap
+from workloads.kv_cache import KvFormat
+from workloads.program import Unit
+
+VECTOR_BITS = 16
+"""Norm scales and biases stay at 16 bit whatever the weights' format."""
+
+
+@dataclass(frozen=True, slots=True)
+class GraphOptions:
+    """What the stack's graph compiler does; sizes in tokens and bytes.
+
+    Attributes
+    ----------
+    prefill_chunk_tokens
+        Tokens per prefill step; ``None`` runs the whole prompt at once.
+    cache_buckets_tokens
+        Compiled cache sizes, ascending; empty for kernels that follow the live length.
+    causal_skip
+        Masked attention blocks are not computed.
+    activation_bytes
+        A task whose inputs and outputs fit in this much on-chip memory moves no activations [B].
+    verify_buckets_tokens
+        Compiled decode widths, ascending; empty for kernels that take any width.
+    fusion
+        ``none``, ``elementwise`` or ``attention``.
+    """
+
+    prefill_chunk_tokens: int | None
+    cache_buckets_tokens: tuple[int, ...]
+    verify_buckets_tokens: tuple[int, ...]
+    causal_skip: bool
+    activation_bytes: float
+    fusion: str = "attention"
+
+
+@dataclass(frozen=True, slots=True)
+class Formats:
+    """How tensors are stored.
+
+    Attributes
+    ----------
+    kv
+        Format of the KV cache.
+    units
+        Unit per tensor class (``vision``, ``body``, ``lm_head``, ``embedding``, ``draft``).
+    shared_table
+        The LM head and the embedding table are one copy in memory.
+    """
+
+    weights: WeightMap
+    activations: str
+    activation_bits: int
+    kv: KvFormat
+    units: Mapping[str, Unit]
+    shared_table: bool = False
+
+    def unit_for(self, tensor_class: str) -> Unit:
+        """Return the unit that runs operators on weights of a class."""
+        return self.units[tensor_class]

@@ -1,0 +1,73 @@
+"""What a deployment keeps in DRAM and in flash, by class of bytes.
+
+Not modelled: allocator rounding and headers of files.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import replace
+from typing import Literal
+
+from workloads.graph import VECTOR_BITS, Formats
+from workloads.trace import Operator, Segment, TensorRef, Trace
+from workloads.weight_formats import WeightFormat
+
+Where = Literal["resident", "file", "traffic"]
+
+
+def is_layer(segment: Segment) -> bool:
+    """Return whether a segment is decoder or encoder layers rather than what surrounds them."""
+    return ".layers." in f".{segment.operators[0].module}."
+
+
+def layer_runs(segment: Segment, layer: int, formats: Formats, phase: str) -> list[Segment]:
+    """Split identical layers from ``layer`` on into runs that share their weight format."""
+    if phase == "vision" or not is_layer(segment) or not formats.weights.layers:
+        return [segment]
+    ids = [formats.weights.format_for("body", layer + i).id for i in range(segment.repeat)]
+    return [replace(segment, repeat=len(list(run))) for _, run in itertools.groupby(ids)]
+
+
+def stored_bytes(trace: Trace, formats: Formats, where: Where) -> dict[str, float]:
+    """Return the bytes of each class of weights: resident in DRAM, in the file, or per pass [B].
+
+    The LM head of a tied model is stored apart from the embedding table unless the stack shares
+    them.
+    """
+    stored = {"weights": 0.0, "embedding": 0.0, "vision": 0.0}
+    for phase, name in (("vision", "vision"), ("decode", "weights")):
+        layer = 0
+        for part in trace.phases[phase].segments if phase in trace.phases else ():
+            for run in layer_runs(part, layer, formats, phase):
+                held = (_operator_bytes(item, formats, where, layer) for item in run.operators)
+                stored[name] += run.repeat * sum(held)
+                layer += run.repeat if is_layer(part) else 0
+    if not formats.shared_table:
+        table = formats.weights.format_for("embedding")
+        rows, cols = trace.decoder.vocab, trace.decoder.hidden
+        stored["embedding"] = float(_size(table, where, rows, cols))
+    return stored
+
+
+def _operator_bytes(operator: Operator, formats: Formats, where: Where, layer: int) -> float:
+    """Return the stored bytes of an operator's weights; the embedding table is counted apart."""
+    if operator.kind == "embedding":
+        return 0.0
+    weights = (tensor for tensor in operator.inputs if tensor.role == "weight")
+    return sum(_tensor_bytes(tensor, formats, where, layer) for tensor in weights)
+
+
+def _tensor_bytes(tensor: TensorRef, formats: Formats, where: Where, layer: int) -> float:
+    shape = [int(extent.at({})) for extent in tensor.shape]
+    if len(shape) == 1:
+        return shape[0] * VECTOR_BITS / 8
+    held = formats.weights.format_for(tensor.tensor_class or "body", layer)
+    return float(_size(held, where, shape[0], math.prod(shape[1:])))
+
+
+def _size(held: WeightFormat, where: Where, rows: int, cols: int) -> int:
+    if where == "traffic":
+        return held.traffic_bytes(rows, cols)
+    return held.file_bytes(rows, cols) if where == "file" else held.resident_bytes(rows, cols)

@@ -1,0 +1,175 @@
+"""A session in tokens: what each turn encodes, prefills, caches, commits and switches.
+
+Turns share one KV cache: a turn prefills its own prompt behind what earlier turns left, unless an
+adapter switch invalidates the cache, and then the whole conversation is prefilled again.
+
+Not modelled: what eviction or quantisation does to the length of a reply.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from workloads.errors import WorkloadError
+from workloads.eviction import Eviction
+from workloads.images import VisualGrid, visual_tokens
+from workloads.lora import AdapterCache, AdapterSwitch, LinearSizes
+from workloads.program import Column
+from workloads.scenario import Deployment, ImageRule
+from workloads.session import Session, Turn
+from workloads.speculation import Drafting
+from workloads.trace import Trace
+
+IMAGE_TAG_TOKENS = 2  # <img> and </img> around the visual tokens of each image
+
+
+@dataclass(frozen=True, slots=True)
+class TurnPlan:
+    """One turn in tokens and patches.
+
+    Attributes
+    ----------
+    patches
+        Patches of each image.
+    prefill_tokens
+        Tokens prefilled: visual, tag and text tokens, and what must be computed again.
+    cached_tokens
+        Tokens of earlier turns that are used from the KV cache.
+    committed
+        Output tokens each decode step commits.
+    width
+        Tokens the target computes per decode step, before padding to a compiled width.
+    switch
+        What activating the turn's adapter takes, if it was not active.
+    """
+
+    turn: Turn
+    patches: tuple[int, ...]
+    visual_tokens: int
+    prefill_tokens: int
+    cached_tokens: int
+    committed: Column
+    width: int
+    eviction: Eviction
+    switch: AdapterSwitch | None
+
+    @property
+    def prompt_tokens(self) -> int:
+        """Tokens the cache has been offered when prefill ends."""
+        return self.cached_tokens + self.prefill_tokens
+
+    @property
+    def produced(self) -> Column:
+        """Tokens fed back before each decode step."""
+        return np.cumsum(self.committed) - self.committed
+
+    @property
+    def live_tokens(self) -> int:
+        """Tokens in the cache once the turn is done; the last output token is never fed back."""
+        fed_back = self.turn.output_tokens - 1
+        return int(self.eviction.retained_tokens(self.prompt_tokens, fed_back))
+
+    def peak_tokens(self, chunk: int | None) -> int:
+        """Return the most positions the cache needs during the turn."""
+        chunk = chunk or self.prefill_tokens
+        peak = self.eviction.peak_prefill_tokens(self.prompt_tokens, chunk)
+        if self.committed.size:
+            stored = self.eviction.retained_tokens(self.prompt_tokens, self.produced)
+            peak = max(peak, int(np.ceil(stored.max())) + self.width)
+        return peak
+
+
+def plan_turns(
+    trace: Trace, deployment: Deployment, session: Session, random: np.random.Generator
+) -> list[TurnPlan]:
+    """Return the plan of each turn; ``random`` draws how many drafted tokens are accepted."""
+    adapters = _adapter_cache(trace, deployment)
+    plans: list[TurnPlan] = []
+    for index, turn in enumerate(session.turns):
+        switch = _switch(adapters, turn, index)
+        history = plans[-1].live_tokens if plans else 0
+        recomputed = history if switch is not None and switch.invalidates_kv else 0
+        grids = [_grid(trace, deployment.images, sides_px) for sides_px in turn.images_px]
+        visual = sum(grid.tokens for grid in grids)
+        own = visual + IMAGE_TAG_TOKENS * len(grids) + turn.prompt_tokens
+        if own == 0:
+            raise WorkloadError(f"session.turns[{index}] must have a prompt token or an image.")
+        plans.append(
+            TurnPlan(
+                turn=turn,
+                patches=tuple(grid.patches for grid in grids),
+                visual_tokens=visual,
+                prefill_tokens=own + recomputed,
+                cached_tokens=history - recomputed,
+                committed=committed_tokens(deployment, turn, random),
+                width=deployment.speculation.verify_width,
+                eviction=deployment.kv_cache.eviction,
+                switch=switch,
+            )
+        )
+    return plans
+
+
+def committed_tokens(deployment: Deployment, turn: Turn, random: np.random.Generator) -> Column:
+    """Return the output tokens each decode step of a turn commits; the first token is prefill's."""
+    tokens = turn.output_tokens - 1
+    method = deployment.speculation
+    if not isinstance(method, Drafting) or tokens == 0:
+        return np.ones(tokens)
+    factor = method.image_factor if turn.images_px else 1.0
+    if deployment.lora is not None and turn.adapter is not None:
+        factor *= deployment.lora.acceptance_factor
+    committed = method.acceptance.committed_tokens(method.depth, tokens, random, factor)
+    return committed.astype(np.float64)
+
+
+def linear_sizes(trace: Trace) -> LinearSizes:
+    """Return the sizes of the decoder's linear modules."""
+    shape = trace.decoder
+    return LinearSizes(
+        shape.layers,
+        shape.hidden,
+        shape.q_heads,
+        shape.kv_heads,
+        shape.head_dim,
+        shape.intermediate,
+    )
+
+
+def visual_total(plans: Sequence[TurnPlan]) -> int:
+    """Return the visual tokens of all turns."""
+    return sum(plan.visual_tokens for plan in plans)
+
+
+def _adapter_cache(trace: Trace, deployment: Deployment) -> AdapterCache | None:
+    lora = deployment.lora
+    return None if lora is None else AdapterCache(lora, lora.adapter_bytes(linear_sizes(trace)))
+
+
+def _switch(adapters: AdapterCache | None, turn: Turn, index: int) -> AdapterSwitch | None:
+    if adapters is not None:
+        return adapters.use(turn.adapter)
+    if turn.adapter is not None:
+        raise WorkloadError(
+            f"session.turns[{index}].adapter must be one of deployment.lora.adapters. "
+            f"Got '{turn.adapter}', but the deployment has no lora."
+        )
+    return None
+
+
+def _grid(trace: Trace, rule: ImageRule, sides_px: tuple[int, int]) -> VisualGrid:
+    if trace.vision is None:
+        raise WorkloadError(
+            f"session.turns: images_px must be empty for {trace.model}, a text model. "
+            f"Got {list(sides_px)}."
+        )
+    return visual_tokens(
+        *sides_px,
+        cell_px=trace.vision.cell_px,
+        preprocessor=rule.preprocessor,
+        max_size_px=rule.max_size_px,
+        merge=trace.vision.merge,
+    )
