@@ -1,0 +1,208 @@
+"""The file of a measurement, ``andesim.measurement/1``: raw repeats, never only their mean.
+
+On a CPU the judged time is process CPU time of one thread, which other work on the machine hardly
+touches; wall time stands beside it. On an accelerator it is wall time.
+
+Not in it: energy and temperature, which nothing here can read.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from sim.analysis.measuring.cases import Case
+from sim.errors import SimError
+from sim.output import write_text
+from workloads.errors import WorkloadError
+from workloads.files import parse_json, read_text
+
+SCHEMA: Final = "andesim.measurement/1"
+SIZE_LIMIT_BYTES: Final = 16 * 2**20
+
+Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
+Quantity = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
+Rounds = Annotated[
+    tuple[Annotated[tuple[Positive, ...], Field(min_length=1)], ...], Field(min_length=1)
+]
+
+
+class Record(BaseModel):
+    """Base of the parts of the file: frozen, unknown keys refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Machine(Record):
+    """What ran the model.
+
+    Attributes
+    ----------
+    caches_bytes
+        Size of each cache of the first core, by name such as ``L2`` [B].
+    load_average
+        Runnable processes, mean over the last minute, before and after.
+    """
+
+    cpu: str
+    logical_cores: int
+    caches_bytes: dict[str, int]
+    memory_bytes: int
+    system: str
+    python: str
+    torch: str
+    accelerator: str = ""
+    threads: int
+    load_average: tuple[Quantity, Quantity]
+
+
+class OperatorTimes(Record):
+    """One operator: its module, PyTorch's name, and the seconds of a call in each round [s]."""
+
+    module: str
+    name: str
+    seconds: Annotated[tuple[Quantity, ...], Field(min_length=1)]
+
+    @property
+    def judged_s(self) -> float:
+        """The quietest round [s]."""
+        return min(self.seconds)
+
+
+class SegmentTimes(Record):
+    """Operators that run ``repeat`` times in a row, as in the trace."""
+
+    name: str
+    repeat: Annotated[int, Field(ge=1)]
+    operators: tuple[OperatorTimes, ...]
+
+
+class CaseTimes(Record):
+    """One case: the seconds of every call, round by round.
+
+    Attributes
+    ----------
+    sizes
+        Sizes of the trace's extents.
+    wall_s, cpu_s
+        Seconds of each call, one tuple a round [s].
+    peak_activation_bytes
+        Most bytes of activations alive at one time [B].
+    kv_bytes
+        Bytes of the KV cache [B].
+    """
+
+    case: Case
+    sizes: dict[str, int]
+    wall_s: Rounds
+    cpu_s: Rounds
+    peak_activation_bytes: int
+    kv_bytes: int
+    segments: tuple[SegmentTimes, ...]
+
+    def rounds(self, device: str) -> Rounds:
+        """Return the judged seconds."""
+        return self.cpu_s if device == "cpu" else self.wall_s
+
+    def median_s(self, device: str) -> float:
+        """Median over all calls [s]."""
+        return statistics.median(seconds for calls in self.rounds(device) for seconds in calls)
+
+    def minimum_s(self, device: str) -> float:
+        """Shortest call [s]."""
+        return min(seconds for calls in self.rounds(device) for seconds in calls)
+
+    def judged_s(self, device: str) -> float:
+        """Median call of the quietest round [s]."""
+        return min(statistics.median(calls) for calls in self.rounds(device))
+
+    def noise(self, device: str) -> float:
+        """How far a round's median lies from the other rounds', mean over rounds; a fraction."""
+        return leave_one_out([statistics.median(calls) for calls in self.rounds(device)])
+
+
+class Measurement(Record):
+    """A real run of one model on one machine.
+
+    Attributes
+    ----------
+    model
+        Catalogue id, or path of the configuration file.
+    read_bytes_per_s
+        What one thread reads from memory, measured beside the run [B/s].
+    noise_floor
+        Mean of the cases' noise: no claim below it means anything.
+    """
+
+    schema_: Annotated[Literal["andesim.measurement/1"], Field(alias="schema")] = SCHEMA
+    created: str
+    model: str
+    config_digest: str
+    device: Literal["cpu", "cuda"]
+    dtype: Literal["bf16", "fp32"]
+    machine: Machine
+    parameters: int
+    weight_bytes: int
+    peak_resident_bytes: int
+    read_bytes_per_s: Positive
+    noise_floor: Quantity
+    cases: Annotated[tuple[CaseTimes, ...], Field(min_length=1)]
+
+
+def leave_one_out(values: Sequence[float]) -> float:
+    """Return the mean relative distance of each value from the median of the others.
+
+    >>> leave_one_out([1.0, 1.0, 1.3])
+    0.176...
+    """
+    if len(values) < 2:
+        return 0.0
+    errors = []
+    for index, value in enumerate(values):
+        others = statistics.median([*values[:index], *values[index + 1 :]])
+        errors.append(abs(value - others) / others)
+    return statistics.fmean(errors)
+
+
+def read_measurement(path: str | Path) -> Measurement:
+    """Read a measurement file; every fault is told at once."""
+    try:
+        text = read_text(path, SIZE_LIMIT_BYTES)
+    except WorkloadError as error:
+        raise SimError(str(error)) from None
+    return parse_measurement(text, str(path))
+
+
+def parse_measurement(text: str, name: str = "text") -> Measurement:
+    """Return the measurement in a JSON text; ``name`` stands in error messages."""
+    try:
+        return Measurement.model_validate(parse_json(text, name))
+    except WorkloadError as error:
+        raise SimError(str(error)) from None
+    except ValidationError as error:
+        faults = (
+            f"{name}: {'.'.join(map(str, fault['loc']))}: {fault['msg']}. "
+            f"Got {fault['input']!r:.60}."
+            for fault in error.errors(include_url=False)
+        )
+        raise SimError("\n".join(faults)) from None
+
+
+def write_measurement(measurement: Measurement, path: Path) -> None:
+    """Write a measurement whole or not at all."""
+    document = measurement.model_dump(mode="json", by_alias=True)
+    write_text(path, json.dumps(_rounded(document), indent=1, allow_nan=False) + "\n")
+
+
+def _rounded(value: object) -> object:
+    """Keep six digits of each number: clocks give no more."""
+    if isinstance(value, float):
+        return float(f"{value:.6g}")
+    if isinstance(value, dict):
+        return {key: _rounded(item) for key, item in value.items()}
+    return [_rounded(item) for item in value] if isinstance(value, list) else value

@@ -1,0 +1,191 @@
+"""The protocol of a measurement.
+
+One thread. Every case is called once to warm up, then in rounds: each round runs all cases once
+plainly (decode steps several times) and once with the operators timed in situ, so that drift shows
+up as noise between rounds. Process CPU time is taken beside wall time. A run whose rounds disagree
+too much is refused. Two-thread wall time is never a judge: on a busy machine it is off by 20 times.
+
+PyTorch is imported when a measurement starts. Not measured: several threads, chunked prefill.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final, Literal
+
+from sim.analysis.measuring.cases import Case
+from sim.analysis.measuring.document import (
+    CaseTimes,
+    Measurement,
+    OperatorTimes,
+    SegmentTimes,
+)
+from sim.analysis.measuring.machine import load_average, machine, peak_resident_bytes
+from sim.errors import SimError
+from workloads.catalogue import get_model, trace_for
+from workloads.trace import Phase, Trace
+
+if TYPE_CHECKING:
+    from workloads.measuring.phases import PhaseCall
+
+ROUNDS: Final = 3
+DECODE_CALLS: Final = 5
+NOISE_LIMIT: Final = 0.15
+
+Device = Literal["cpu", "cuda"]
+Dtype = Literal["bf16", "fp32"]
+
+
+@dataclass
+class _Log:
+    """What the rounds of one case leave behind, in seconds."""
+
+    wall_s: list[tuple[float, ...]] = field(default_factory=list)
+    cpu_s: list[tuple[float, ...]] = field(default_factory=list)
+    operators_s: list[list[list[float]]] = field(default_factory=list)
+
+
+def measure(
+    model: str,
+    cases: Sequence[Case],
+    *,
+    device: Device = "cpu",
+    dtype: Dtype = "bf16",
+    rounds: int = ROUNDS,
+    noise_limit: float = NOISE_LIMIT,
+) -> Measurement:
+    """Run the real module and return what was measured.
+
+    Parameters
+    ----------
+    model
+        Catalogue id, or path of a configuration file.
+    rounds
+        At least 3, or no noise could be told.
+    noise_limit
+        Mean disagreement of the rounds above which the run is refused.
+    """
+    if rounds < ROUNDS:
+        raise SimError(
+            f"rounds must be at least {ROUNDS}, so that noise can be told. Got {rounds}."
+        )
+    if not cases:
+        raise SimError(f"a measurement of {model} must have a case. Got none.")
+    torch_version, accelerator = _prepare(device)
+    from workloads.measuring.memory import weight_bytes
+    from workloads.measuring.phases import phase_call, random_model, read_bytes_per_s
+
+    load_before = load_average()
+    config, trace = get_model(model), trace_for(model)
+    module = random_model(config, device, dtype)
+    calls = [phase_call(module, case.phase, case.sizes(trace)) for case in cases]
+    logs = _run_rounds(trace, cases, calls, rounds)
+    found = tuple(
+        _case_times(trace, case, call, log)
+        for case, call, log in zip(cases, calls, logs, strict=True)
+    )
+    measurement = Measurement(
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        model=model,
+        config_digest=config.digest,
+        device=device,
+        dtype=dtype,
+        machine=machine(torch_version, 1, load_before, accelerator),
+        parameters=sum(parameter.numel() for parameter in module.parameters()),
+        weight_bytes=weight_bytes(module),
+        peak_resident_bytes=peak_resident_bytes(),
+        read_bytes_per_s=read_bytes_per_s(device),
+        noise_floor=statistics.fmean(times.noise(device) for times in found),
+        cases=found,
+    )
+    check_noise(measurement, noise_limit)
+    return measurement
+
+
+def check_noise(measurement: Measurement, limit: float = NOISE_LIMIT) -> None:
+    """Refuse a measurement whose rounds disagree more than ``limit``, with the reason."""
+    if measurement.noise_floor <= limit:
+        return
+    worst = max(measurement.cases, key=lambda times: times.noise(measurement.device))
+    before, after = measurement.machine.load_average
+    raise SimError(
+        f"the rounds of a measurement must agree within {limit:.0%}. "
+        f"Got {measurement.noise_floor:.0%} for {measurement.model}, "
+        f"{worst.noise(measurement.device):.0%} for {worst.case.id}, at a load of {before:g} to "
+        f"{after:g} on {measurement.machine.logical_cores} cores. "
+        "Remedy: measure again while the machine is quieter."
+    )
+
+
+def _prepare(device: Device) -> tuple[str, str]:
+    """Set one thread and return PyTorch's version and the accelerator's name."""
+    try:
+        import torch
+    except ModuleNotFoundError:
+        raise SimError(
+            "measuring needs PyTorch, which is not installed. Remedy: pip install 'andesim[trace]'."
+        ) from None
+    torch.set_num_threads(1)
+    if device == "cpu":
+        return torch.__version__, ""
+    if not torch.cuda.is_available():
+        raise SimError("device must be cpu on a machine without CUDA. Got 'cuda'.")
+    return torch.__version__, torch.cuda.get_device_name()
+
+
+def _run_rounds(
+    trace: Trace, cases: Sequence[Case], calls: Sequence[PhaseCall], rounds: int
+) -> list[_Log]:
+    from workloads.measuring.timer import by_segment
+
+    logs = [_Log() for _ in cases]
+    for call in calls:
+        call.run()
+    for _ in range(rounds):
+        for case, call, log in zip(cases, calls, logs, strict=True):
+            repeats = DECODE_CALLS if case.phase == "decode" else 1
+            pairs = [call.seconds() for _ in range(repeats)]
+            log.wall_s.append(tuple(wall_s for wall_s, _ in pairs))
+            log.cpu_s.append(tuple(cpu_s for _, cpu_s in pairs))
+            phase = trace.phases[case.phase]
+            timed = [by_segment(call.operators(), phase) for _ in range(repeats)]
+            log.operators_s.append(_medians(timed))
+    return logs
+
+
+def _medians(timed: Sequence[list[list[float]]]) -> list[list[float]]:
+    """Return the median over calls of each operator's seconds, per segment [s]."""
+    return [
+        [statistics.median(seconds) for seconds in zip(*segments, strict=True)]
+        for segments in zip(*timed, strict=True)
+    ]
+
+
+def _case_times(trace: Trace, case: Case, call: PhaseCall, log: _Log) -> CaseTimes:
+    return CaseTimes(
+        case=case,
+        sizes=case.sizes(trace),
+        wall_s=tuple(log.wall_s),
+        cpu_s=tuple(log.cpu_s),
+        peak_activation_bytes=call.peak_activation_bytes(),
+        kv_bytes=call.kv_bytes,
+        segments=_segments(trace.phases[case.phase], log),
+    )
+
+
+def _segments(phase: Phase, log: _Log) -> tuple[SegmentTimes, ...]:
+    found = []
+    for index, segment in enumerate(phase.segments):
+        operators = tuple(
+            OperatorTimes(
+                module=operator.module,
+                name=operator.name,
+                seconds=tuple(seconds[index][position] for seconds in log.operators_s),
+            )
+            for position, operator in enumerate(segment.operators)
+        )
+        found.append(SegmentTimes(name=segment.name, repeat=segment.repeat, operators=operators))
+    return tuple(found)
