@@ -1,0 +1,175 @@
+"""The metrics of `sim.metrics`, as columns over many runs of one device.
+
+The definitions are those of `sim.metrics.Summary`, written for arrays; a test compares every one of
+them with `sim.simulate`. A metric that a run never reached is NaN.
+
+Not modelled: runs that exceed the app budget; `fits` says which those are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hw_models import power
+from hw_models.soc import SocSpec
+from hw_models.thermal import RcChain
+from sim.energy import EnergyModel
+from sim.engine.timed import FloatColumn
+from sim.loading import read_s
+from sim.planning import Plan
+from workloads.scenario import Scenario
+
+Metrics = Mapping[str, NDArray[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseColumns:
+    """One phase of every run, summed over its steps; each field has shape (runs,).
+
+    Attributes
+    ----------
+    activation_bytes
+        Activations resident while the phase runs [B].
+    peak_matrix_s
+        Seconds the FLOPs would take at the peak rate [s].
+    dynamic_j
+        DRAM and compute energy [J].
+    """
+
+    phase: str
+    activation_bytes: FloatColumn
+    seconds: FloatColumn
+    read_bytes: FloatColumn
+    write_bytes: FloatColumn
+    flops: FloatColumn
+    peak_matrix_s: FloatColumn
+    dynamic_j: FloatColumn
+
+
+@dataclass(frozen=True, slots=True)
+class RunColumns:
+    """Runs of one turn on one device that share everything but token counts."""
+
+    scenario: Scenario
+    soc: SocSpec
+    plan: Plan
+    phases: tuple[PhaseColumns, ...]
+    kv_resident_bytes: FloatColumn
+    output_tokens: NDArray[np.int64]
+    kv_tokens: NDArray[np.int64]
+
+    def total(self, quantity: str, *phases: str) -> FloatColumn:
+        """Return a quantity summed over phases, all of them if none is named."""
+        chosen = [part for part in self.phases if not phases or part.phase in phases]
+        zeros = np.zeros(self.output_tokens.shape)
+        return sum((getattr(part, quantity) for part in chosen), start=zeros)
+
+
+def metric_columns(runs: RunColumns) -> Metrics:
+    """Return every metric of `sim.metrics.Summary`, in its order, shape (runs,)."""
+    program, soc = runs.plan.program, runs.soc
+    vision_s, prefill_s, decode_s = (
+        runs.total("seconds", phase) for phase in ("vision", "prefill", "decode")
+    )
+    decoded = runs.output_tokens - 1
+    rate = ratio(decoded, decode_s)
+    makespan_s = vision_s + prefill_s + decode_s
+    energy_j, peak_bytes = _energy_j(runs, makespan_s), _peak_dram_bytes(runs)
+    encode_s = vision_s + prefill_s
+    one = np.ones(decoded.shape)
+    cold = runs.scenario.environment.start == "cold"
+    return {
+        "vision_encode_s": vision_s,
+        "prefill_s": prefill_s,
+        "time_to_first_token_s": encode_s,
+        "decode_s": decode_s,
+        "tokens_per_s": rate,
+        "time_per_output_token_s": ratio(decode_s, decoded),
+        "output_tokens": runs.output_tokens,
+        "decode_steps": decoded,
+        "tokens_per_step": ratio(decoded, decoded),
+        "peak_dram_bytes": peak_bytes,
+        "dram_read_bytes": runs.total("read_bytes"),
+        "dram_write_bytes": runs.total("write_bytes"),
+        "flash_read_bytes": one * (program.file_bytes if cold else 0.0),
+        "load_s": one * read_s(soc, program.file_bytes),
+        "energy_j": energy_j,
+        "energy_per_token_j": energy_j / runs.output_tokens,
+        "mean_power_w": energy_j / makespan_s,
+        "max_skin_c": _max_skin_c(runs),
+        "sustained_tokens_per_s": rate * _sustained_fraction(runs),
+        "visual_tokens": np.full(decoded.shape, program.visual_tokens),
+        "kv_tokens_final": runs.kv_tokens,
+        "weight_bytes_per_step": one * program.weight_bytes_per_step,
+        "flops": runs.total("flops"),
+        "mfu": ratio(runs.total("peak_matrix_s", "vision", "prefill"), encode_s),
+        "mbu": ratio(
+            runs.total("read_bytes", "decode") + runs.total("write_bytes", "decode"),
+            decode_s * soc.dram.peak_bytes_per_s,
+        ),
+        "fits": peak_bytes <= runs.plan.budget_bytes,
+    }
+
+
+def ratio(part: FloatColumn, whole: FloatColumn) -> FloatColumn:
+    """Return ``part / whole``, NaN where the whole is zero."""
+    found: FloatColumn = np.full(np.shape(whole), np.nan)
+    return np.divide(part, whole, out=found, where=np.asarray(whole) != 0)
+
+
+def _energy_j(runs: RunColumns, makespan_s: FloatColumn) -> FloatColumn:
+    model, program = EnergyModel(runs.soc), runs.plan.program
+    cold = runs.scenario.environment.start == "cold"
+    flash_bytes = program.file_bytes if cold else 0.0
+    flash_j = power.flash_energy_j(flash_bytes, runs.soc.flash.energy.value)
+    return runs.total("dynamic_j") + model.static_w() * makespan_s + flash_j
+
+
+def _peak_dram_bytes(runs: RunColumns) -> FloatColumn:
+    """Return the largest residency: the vision encoder leaves once the images are encoded."""
+    held = runs.plan.program.resident_bytes
+    resident = sum(held.values()) - held["kv_cache"] + runs.kv_resident_bytes
+    sees = any(part.phase == "vision" for part in runs.phases)
+    freed = held["vision"] if sees and runs.scenario.deployment.free_vision_after_encode else 0.0
+    totals = [
+        resident + part.activation_bytes - (0.0 if part.phase == "vision" else freed)
+        for part in runs.phases
+    ]
+    peak: FloatColumn = np.max(totals, axis=0)
+    return peak
+
+
+def _max_skin_c(runs: RunColumns) -> FloatColumn:
+    """Return the highest body temperature at the end of any phase, from ambient on [C].
+
+    The modes of the chain decay on their own: ``z' = z_inf + exp(-rate dt) (z - z_inf)``.
+    """
+    chain = RcChain.of(runs.soc.thermal)
+    root = np.sqrt(np.array(chain.heat_capacity_j_per_k))
+    decay_per_s, modes = np.linalg.eigh(chain.conductance_w_per_k / np.outer(root, root))
+    heated = (modes[0] / root[0] / decay_per_s)[:, None]
+    state = np.zeros((len(root), len(runs.output_tokens)))
+    hottest_k = np.zeros(len(runs.output_tokens))
+    static_w = EnergyModel(runs.soc).static_w()
+    for part in runs.phases:
+        final = heated * (static_w + np.nan_to_num(ratio(part.dynamic_j, part.seconds)))
+        state = final + np.exp(-decay_per_s[:, None] * part.seconds) * (state - final)
+        hottest_k = np.maximum(hottest_k, (modes[-1] / root[-1]) @ state)
+    return runs.scenario.environment.ambient_c + hottest_k
+
+
+def _sustained_fraction(runs: RunColumns) -> FloatColumn:
+    """Return the share of the decode rate that can be held for ever; see `sim.heat`."""
+    thermal = runs.soc.thermal
+    headroom_k = thermal.governor.trip_c[0].value - runs.scenario.environment.ambient_c
+    allowed_w = headroom_k / thermal.body.resistance_to_ambient.value
+    spare_w = allowed_w - EnergyModel(runs.soc).static_w()
+    dynamic_w = ratio(runs.total("dynamic_j", "decode"), runs.total("seconds", "decode"))
+    lowest = min(fraction.value for fraction in thermal.governor.clock_fraction)
+    fraction: FloatColumn = np.clip(spare_w / dynamic_w, lowest, 1.0)
+    return fraction

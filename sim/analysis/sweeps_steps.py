@@ -1,0 +1,122 @@
+"""Step times of many runs at once: fewer columns, the same seconds.
+
+A step group may hold the steps of a thousand scenarios side by side. Two facts make that cheap:
+
+- an operator that does not depend on the context costs the same in every step, so one column
+  stands for all of them (`narrowed`);
+- between two jumps of its tile counts a step's duration is the largest of several affine functions
+  of the context: convex and piecewise linear. If it meets its chord in the middle of an interval
+  it is affine on all of it, so the ends decide every step between (`step_seconds_by_context`).
+
+Not modelled: rates that change inside a step, as everywhere in the max-plus engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import fields, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.engine.maxplus import step_seconds
+from sim.engine.pricing import Pricing
+from sim.engine.timed import FloatColumn
+from workloads.program import Column, StepGroup, Task
+
+Indices = NDArray[np.int64]
+
+CHORD_TOLERANCE = 1e-12
+"""Relative distance from the chord below which an interval counts as affine."""
+
+
+def narrowed(group: StepGroup) -> StepGroup:
+    """Return the group with the tasks that are equal in every step cut to one column."""
+    return _with_tasks(group, _narrow)
+
+
+def at_steps(group: StepGroup, steps: Indices) -> StepGroup:
+    """Return the group with only the given steps; narrow tasks stay narrow."""
+
+    def chosen(column: Column) -> Column:
+        return column if column.shape[0] == 1 < group.steps else column[steps]
+
+    return _with_columns(
+        _with_tasks(group, lambda task: _with_columns(task, chosen)),
+        lambda column: column[steps],
+    )
+
+
+def step_seconds_by_context(pricing: Pricing, group: StepGroup) -> FloatColumn:
+    """Return the duration of each step of a group whose context grows by one token a step [s].
+
+    Steps between two jumps are interpolated from the fewest contexts that decide them.
+    """
+    group = narrowed(group)
+    starts = np.flatnonzero(_jumps(pricing, group))
+    intervals = np.stack([starts, np.append(starts[1:], group.steps) - 1], axis=1)
+    seconds = np.full(group.steps, np.nan)
+    while len(intervals):
+        low, high = intervals.T
+        middle = (low + high) // 2
+        asked = np.unique(np.concatenate([low, middle, high]))
+        new = asked[np.isnan(seconds[asked])]
+        if len(new):
+            seconds[new] = step_seconds(pricing.group(at_steps(group, new)))
+        share = (middle - low) / np.maximum(high - low, 1)
+        chord = seconds[low] + share * (seconds[high] - seconds[low])
+        bent = np.abs(chord - seconds[middle]) > CHORD_TOLERANCE * chord
+        halves = [np.stack([low, middle], 1), np.stack([middle, high], 1)]
+        intervals = np.concatenate([half[bent & (high - low > 1)] for half in halves])
+    known = np.flatnonzero(~np.isnan(seconds))
+    return np.interp(np.arange(group.steps), known, seconds[known])
+
+
+def _jumps(pricing: Pricing, group: StepGroup) -> NDArray[np.bool_]:
+    """Return where a step differs from the one before by more than an affine change of sizes."""
+    jumps = np.zeros(group.steps, dtype=bool)
+    jumps[0] = True
+    columns = [] if group.switches is None else [group.switches]
+    for task, _ in group.tasks():
+        columns.extend(_stepwise(task, pricing))
+    for column in columns:
+        if column.shape[0] > 1:
+            jumps[1:] |= np.diff(column) != 0
+    return jumps
+
+
+def _stepwise(task: Task, pricing: Pricing) -> Iterator[Column]:
+    """Yield what of a task may only change in jumps: tiles, matrix tiles, whether it spills."""
+    unit = pricing.soc.units[task.unit]
+    matrix = unit.matrix
+    yield task.tiles(unit.buffer.operand_bytes.value).astype(np.float64)
+    yield (task.activation_read_bytes > 0.0).astype(np.float64)
+    for size, tile in ((task.m, matrix.tile_m), (task.n, matrix.tile_n), (task.k, matrix.tile_k)):
+        if tile.value > 1:
+            yield np.ceil(size / tile.value)
+
+
+def _with_tasks(group: StepGroup, change: Callable[[Task], Task]) -> StepGroup:
+    segments = tuple(
+        replace(segment, tasks=tuple(map(change, segment.tasks))) for segment in group.segments
+    )
+    return replace(group, segments=segments)
+
+
+def _narrow(task: Task) -> Task:
+    columns = (getattr(task, item.name) for item in fields(task))
+    if any(isinstance(column, np.ndarray) and _varies(column) for column in columns):
+        return task
+    return _with_columns(task, lambda column: column[:1])
+
+
+def _varies(column: Column) -> bool:
+    return bool((column != column[0]).any())
+
+
+def _with_columns(item: StepGroup | Task, change: Callable[[Column], Column]) -> Any:
+    """Return a group or a task with each of its columns changed."""
+    columns = {part.name: getattr(item, part.name) for part in fields(item)}
+    changed = {name: change(c) for name, c in columns.items() if isinstance(c, np.ndarray)}
+    return replace(item, **changed)
