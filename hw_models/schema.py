@@ -14,6 +14,7 @@ from hw_models.quantities import (
     Bytes,
     BytesPerSecond,
     Count,
+    Elements,
     FlopPerSecond,
     Fraction,
     Fractions,
@@ -205,6 +206,27 @@ class StackDefaults(Part):
     kv: ActivationFormat
 
 
+class Kernel(Part):
+    """A stack's kernel for one kind of operator: its overhead, and its utilisation over size."""
+
+    overhead_s: Seconds
+    """Fixed cost of one call; stands for the unit's launch cost."""
+    sizes: Sizes
+    """Rows of the matrix product; operations where there is none."""
+    utilisation: Fractions
+    """Roofline over measured time at each of the sizes."""
+    half_n: Elements
+    half_k: Elements
+    """Columns and inner size of a product at which half of that is left."""
+
+    @model_validator(mode="after")
+    def _one_utilisation_per_size(self) -> "Kernel":
+        if not self.sizes or len(self.sizes) != len(self.utilisation):
+            got = f"{len(self.sizes)} and {len(self.utilisation)}"
+            raise HardwareError(f"must have as many sizes as utilisation, at least one. Got {got}.")
+        return self
+
+
 class Stack(Part):
     """A software stack on this SoC: what reaches the silicon, and what it costs to get there."""
 
@@ -227,3 +249,11 @@ class Stack(Part):
     vision_overlap: bool
     """True where encoding one image overlaps the prefill of another."""
     defaults: StackDefaults
+    fusion: Literal["none", "scores", "elementwise", "attention"] = "attention"
+    """What its graph compiler fuses; "scores" is flash attention in an eager framework."""
+    kernels: dict[str, Kernel] = {}
+    """By operator kind, or phase and kind ("vision_attention"); calibration fills them."""
+
+    def kernel(self, phase: str, kind: str) -> Kernel | None:
+        """Return the kernel for a kind of operator in a phase, if one was calibrated."""
+        return self.kernels.get(f"{phase}_{kind}") or self.kernels.get(kind)

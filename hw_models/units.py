@@ -35,6 +35,7 @@ _PREFIXES: Final[dict[str, _Prefixes]] = {
     "C": {},
     "K": {},
     "count": {},
+    "elements": {},
     "fraction": {},
 }
 

@@ -108,7 +108,7 @@ def graph_options(scenario: Scenario, soc: SocSpec, stack: Stack) -> GraphOption
         verify_buckets_tokens=_counts(stack.verify_buckets_tokens),
         causal_skip=stack.causal_skip,
         activation_bytes=soc.units[stack.unit].buffer.activation_bytes.value,
-        fusion=scenario.deployment.fusion,
+        fusion=scenario.deployment.fusion or stack.fusion,
     )
 
 

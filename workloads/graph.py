@@ -30,7 +30,8 @@ class GraphOptions:
     verify_buckets_tokens
         Compiled decode widths, ascending; empty for kernels that take any width.
     fusion
-        ``none``, ``elementwise`` or ``attention``.
+        ``none``; ``scores``: attention keeps its scores on chip; ``elementwise``: vector operators
+        join the matrix operator before them; ``attention``: both.
     """
 
     prefill_chunk_tokens: int | None

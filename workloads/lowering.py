@@ -68,7 +68,7 @@ class Lowering:
     def segment(self, segment: Segment, is_layer: bool, runs: Column) -> ProgramSegment:
         """Return the segment's tasks, fused, running in the steps where ``runs`` is 1."""
         tasks = [self.task(operator, runs) for operator in segment.operators]
-        if self.options.fusion != "none":
+        if self.options.fusion in ("elementwise", "attention"):
             tasks = fuse(tasks)
         kept = tuple(part for task in tasks for part in self._with_adapter(self._spill(task)))
         return ProgramSegment(segment.name, segment.repeat, kept, is_layer)
@@ -115,7 +115,8 @@ class Lowering:
 
     def _score_bytes(self, operator: Operator, demand: OperatorCost) -> Column | float:
         """Return the attention scores that travel to DRAM once when attention is not fused."""
-        if operator.kind != "attention" or self.options.fusion == "attention" or not demand.gemm:
+        fused = self.options.fusion in ("scores", "attention")
+        if operator.kind != "attention" or fused or not demand.gemm:
             return 0.0
         scores = self._column(demand.gemm.batch) * demand.gemm.m * demand.gemm.n
         return scores * (self.formats.activation_bits / 8)

@@ -25,7 +25,7 @@ from workloads.session import Session, Strict, Turn
 from workloads.speculation import NoSpeculation, SpeculationPart
 
 Activations = Literal["int16", "int8", "fp16", "bf16", "fp32"]
-Fusion = Literal["none", "elementwise", "attention"]
+Fusion = Literal["none", "scores", "elementwise", "attention"]
 
 
 class ImageRule(Strict):
@@ -59,8 +59,7 @@ class Deployment(Strict):
         Weight format id per tensor class, or text such as ``body=w4;lm_head=w8``; classes left out
         take the stack's default.
     fusion
-        What the graph compiler fuses: nothing, elementwise into the matrix operator before it, or
-        that and attention scores kept on chip.
+        What the graph compiler fuses (`workloads.graph.GraphOptions`); the stack's way if none.
     """
 
     weights: WeightMap = WeightMap()
@@ -71,7 +70,7 @@ class Deployment(Strict):
     prefill_chunk_tokens: Annotated[int, Field(ge=1, le=65_536)] | None = None
     speculation: SpeculationPart = NoSpeculation()
     lora: Lora | None = None
-    fusion: Fusion = "attention"
+    fusion: Fusion | None = None
     free_vision_after_encode: bool = True
 
 

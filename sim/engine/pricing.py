@@ -19,8 +19,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from hw_models import compute, dram
-from hw_models.schema import ComputeUnit, Stack
+from hw_models import compute, dram, kernels
+from hw_models.schema import ComputeUnit, Kernel, Stack
 from hw_models.soc import SocSpec
 from sim.engine.timed import FloatColumn, TimedGroup, TimedProgram, TimedSegment, TimedTask
 from sim.errors import SimError
@@ -91,7 +91,9 @@ class Pricing:
         per_task = 1.0 / np.maximum(tiles, 1)
         tile_bytes = task.dram_bytes * per_task
         bus, rate = self.rates(task, tile_bytes)
-        launch_s = np.full(tiles.shape, unit.launch.operator_s.value)
+        kernel = self._stack_of(task.unit).kernel(phase, task.kind)
+        overhead_s = kernel.overhead_s if kernel else unit.launch.operator_s
+        launch_s = np.full(tiles.shape, overhead_s.value)
         return TimedTask(
             name=task.name,
             kind=task.kind,
@@ -100,7 +102,7 @@ class Pricing:
             tile_bytes=tile_bytes,
             rate_bytes_per_s=rate,
             bus_bytes_per_s=bus,
-            compute_s=self.compute_s(task, unit, phase) * per_task,
+            compute_s=self.compute_s(task, unit, phase) / utilisation(kernel, task) * per_task,
             launch_s=launch_s * per_task,
             demand=task,
         )
@@ -160,6 +162,22 @@ class Pricing:
                 f"Got '{unit}'. Known: {known}."
             )
         return drivers[0]
+
+
+def utilisation(kernel: Kernel | None, task: Task) -> FloatColumn | float:
+    """Return the share of the on-chip roofline that the stack's kernel attains on a task.
+
+    1 where no kernel was calibrated: efficiencies and rates then say all there is to say.
+    """
+    if kernel is None:
+        return 1.0
+    is_matrix = bool(task.flops.any())
+    table = [size.value for size in kernel.sizes], [share.value for share in kernel.utilisation]
+    share = kernels.interpolated_utilisation(task.m if is_matrix else task.vector_ops, *table)
+    if is_matrix:
+        halves = kernel.half_n.value, kernel.half_k.value
+        share = share * kernels.edge_utilisation(task.n, task.k, *halves)
+    return np.asarray(share)
 
 
 def _with_hand_overs(segments: Sequence[TimedSegment], call: TimedTask) -> list[TimedSegment]:
