@@ -133,4 +133,6 @@ def _in_order(blocks: list[tuple[NDArray[np.int64], Rows]]) -> Rows:
 
 
 def _table(parts: list[Rows]) -> RecordTable:
+    if not parts:  # memory ran out before the first group ended
+        return RecordTable({name: np.empty(0) for name in COLUMNS})
     return RecordTable({name: np.concatenate([part[name] for part in parts]) for name in COLUMNS})

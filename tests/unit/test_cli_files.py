@@ -1,0 +1,80 @@
+"""What `simulate --out` writes: whole files that agree with each other, or nothing."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from sim import load_scenario, simulate
+
+FILES = {"summary.json", "scenario.yaml", "tasks.parquet", "trace.json"}
+SMALL = (
+    "--set",
+    "model=smollm2-135m",
+    "--set",
+    "session={turns: [{prompt_tokens: 8, output_tokens: 3}]}",
+)
+
+
+def test_out_writes_four_files_and_makes_the_folder(andesim, tmp_path):
+    folder = tmp_path / "new" / "run"
+    assert andesim("simulate", *SMALL, "--json", "--out", folder).code == 0
+    assert {path.name for path in folder.iterdir()} == FILES
+
+
+def test_files_tell_the_same_run(andesim, tmp_path):
+    printed = andesim("simulate", *SMALL, "--json", "--out", tmp_path).out
+    document = json.loads((tmp_path / "summary.json").read_text())
+    assert document == json.loads(printed)
+    frame = pd.read_parquet(tmp_path / "tasks.parquet")
+    assert frame["dram_read_bytes"].sum() == document["metrics"]["dram_read_bytes"]
+    assert frame["flops"].sum() == document["metrics"]["flops"]
+
+
+def test_the_written_scenario_runs_to_the_same_answer(andesim, tmp_path):
+    andesim("simulate", *SMALL, "--json", "--out", tmp_path)
+    again = simulate(load_scenario(tmp_path / "scenario.yaml"))
+    document = json.loads((tmp_path / "summary.json").read_text())
+    assert again.summary().as_dict() == document["metrics"]
+    assert again.fingerprint == document["fingerprint"]
+
+
+def test_a_second_run_writes_the_same_bytes(andesim, tmp_path):
+    for name in ("first", "second"):
+        andesim("simulate", *SMALL, "--json", "--seed", 3, "--out", tmp_path / name)
+    for name in FILES:
+        assert (tmp_path / "first" / name).read_bytes() == (tmp_path / "second" / name).read_bytes()
+
+
+def test_a_run_out_of_memory_writes_its_files_too(andesim, tmp_path):
+    budget = ("--set", "environment.app_budget_bytes=1 MB")
+    assert andesim("simulate", *SMALL, *budget, "--json", "--out", tmp_path).code == 0
+    assert {path.name for path in tmp_path.iterdir()} == FILES
+    assert len(pd.read_parquet(tmp_path / "tasks.parquet")) == 0
+    json.loads((tmp_path / "trace.json").read_text())
+
+
+def test_a_folder_below_a_file_is_refused(andesim, tmp_path):
+    taken = tmp_path / "taken"
+    taken.write_text("mine")
+    for folder in (taken, taken / "deeper"):
+        outcome = andesim("simulate", *SMALL, "--out", folder)
+        assert outcome.code == 2
+        assert "must be a writable folder" in outcome.err
+    assert taken.read_text() == "mine"
+
+
+def refuse(*_: object, **__: object) -> Path:
+    raise OSError(28, "No space left on device")
+
+
+@pytest.mark.parametrize("target", ["tempfile.mkstemp", "pathlib.Path.replace"])
+def test_a_folder_that_takes_no_file_is_left_as_it_was(andesim, tmp_path, monkeypatch, target):
+    monkeypatch.setattr(target, refuse)
+    outcome = andesim("simulate", *SMALL, "--out", tmp_path)
+    assert outcome.code == 2
+    assert "must be writable. Got: No space left on device." in outcome.err
+    assert list(tmp_path.iterdir()) == []
