@@ -18,6 +18,7 @@ from workloads.graph import Formats, GraphOptions
 from workloads.kv_cache import get_kv_format
 from workloads.mechanisms import Draft, decoder_size
 from workloads.program import Program, Unit
+from workloads.pruning import prune
 from workloads.scenario import Scenario
 from workloads.speculation import Drafting, ModelDraft
 from workloads.trace import Trace
@@ -45,7 +46,7 @@ def plan(scenario: Scenario, soc: SocSpec, seed: int = 0) -> Plan:
     """Return the plan of a scenario on a device."""
     name = scenario.stack or soc.default_stack
     stack = soc.stack(name)
-    trace = trace_for(scenario.model)
+    trace = prune(trace_for(scenario.model), scenario.deployment.pruning)
     stored = formats(scenario, soc, stack)
     program = compile_session(
         trace,

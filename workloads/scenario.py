@@ -21,6 +21,7 @@ from workloads.files import parse_yaml, read_yaml
 from workloads.kv_cache import KvCache
 from workloads.lora import Lora
 from workloads.program import Unit
+from workloads.pruning import Pruning
 from workloads.session import Session, Strict, Turn
 from workloads.speculation import NoSpeculation, SpeculationPart
 
@@ -66,6 +67,7 @@ class Deployment(Strict):
     activations: Activations | None = None
     images: ImageRule = ImageRule()
     placement: Placement = Placement()
+    pruning: Pruning = Pruning()
     kv_cache: KvCache = KvCache()
     prefill_chunk_tokens: Annotated[int, Field(ge=1, le=65_536)] | None = None
     speculation: SpeculationPart = NoSpeculation()
