@@ -150,6 +150,14 @@ def test_rotary_scores_depend_on_the_distance_alone():
     assert not torch.allclose(score(9, 4), score(9, 5))
 
 
+def test_windowed_layers_have_rotary_angles_of_their_own():
+    span = make(FAMILIES["gemma3"]).model.span(2, 3)
+    for view, theta in ((span.full, 10_000.0), (span.windowed, 1000.0)):
+        cos, sin = rotary_tables(torch.arange(2, 5), 16, theta)
+        torch.testing.assert_close(view.cos, cos.double())
+        torch.testing.assert_close(view.sin, sin.double())
+
+
 def test_attention_matches_the_textbook_formula():
     config = dataclasses.replace(PLAIN, layers=1, q_heads=2, kv_heads=2)
     model = make(config)

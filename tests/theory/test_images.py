@@ -65,6 +65,11 @@ def test_the_sdk_stays_in_its_budget_and_computes_all_of_it(width, height):
     assert grid.patches == 4 * MTK_MAX_TOKENS
 
 
+@given(st.integers(1792, 4172))
+def test_rounding_errors_add_no_cell(side):
+    assert visual_tokens(side, side, max_size_px=1792).tokens == 64 * 64
+
+
 @given(SIDES, SIDES, PREPROCESSORS)
 def test_turning_the_image_turns_the_grid(width, height, preprocessor):
     grid = visual_tokens(width, height, preprocessor=preprocessor)
