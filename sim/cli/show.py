@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 from rich.console import Console
@@ -13,12 +14,12 @@ from sim.results import Result
 
 BAR_WIDTH = 32
 GIB = 2**30
-DECODE_TERMS = 5
+SMALLEST_SHARE = 0.005
 
 
 def show_result(result: Result, out: Path | None = None) -> None:
     """Print a run for people."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=True)
     summary = result.summary()
     _headline(console, result, summary)
     if summary.fits:
@@ -92,7 +93,7 @@ def _decode(console: Console, result: Result) -> None:
     )
     for name in ("term", "ms", "share", "MB"):
         table.add_column(name, justify="left" if name == "term" else "right")
-    for term in terms[:DECODE_TERMS]:
+    for term in (term for term in terms if term.share >= SMALLEST_SHARE):
         table.add_row(
             term.name,
             f"{term.seconds / steps * 1e3:.2f}",
@@ -141,4 +142,23 @@ def _notes(console: Console, result: Result) -> None:
     found = least_certain(result)
     if found is not None:
         console.print(f"Least certain assumption: {found.sentence()}")
+    console.print(_provenance(result))
     console.print(f"Engine {result.engine}, seed {result.seed}, fingerprint {result.fingerprint}.")
+
+
+def _provenance(result: Result) -> str:
+    """Return how the numbers of this run's stack, unit and memory came to be known."""
+    unit = result.soc.stack(result.stack).unit
+    prefixes = (
+        f"stacks.{result.stack}.",
+        f"units.{unit}.",
+        "dram.",
+        "flash.",
+        "power.",
+        "thermal.",
+    )
+    kinds = Counter(
+        item.kind for path, item in result.soc.parameters().items() if path.startswith(prefixes)
+    )
+    counted = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
+    return f"Numbers behind it: {counted}; `andesim devices {result.soc.id}` gives each its source."
