@@ -83,7 +83,8 @@ class Result:
     def fingerprint(self) -> str:
         """SHA-256 of everything the numbers depend on, 16 hexadecimal digits."""
         parameters = {path: item.value for path, item in self.soc.parameters().items()}
-        text = repr((self.program.fingerprint(), self.stack, sorted(parameters.items()), self.seed))
+        asked = (self.scenario.model_dump_json(), self.program.fingerprint(), self.stack, self.seed)
+        text = repr((asked, sorted(parameters.items())))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @property

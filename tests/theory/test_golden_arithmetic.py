@@ -114,9 +114,8 @@ def test_every_step_takes_at_least_its_own_floor():
 
 
 def test_a_step_streams_exactly_these_weight_bytes():
-    """4-bit matrices, a 16-bit scale per output row, 16-bit norms, one row of the embedding."""
-    row = HIDDEN / 2 + 2
-    expected = MATRICES / 2 + SCALE_BYTES + NORM_BYTES + row
+    """4-bit matrices, a 16-bit scale per output row, 16-bit norms."""
+    expected = MATRICES / 2 + SCALE_BYTES + NORM_BYTES
     assert answer(4).summary().weight_bytes_per_step == expected
     assert expected == pytest.approx(2.011e9, rel=2e-3)
 
@@ -128,8 +127,8 @@ def test_andesvl_4b_streams_2_011_gb_a_step_and_147_456_bytes_of_cache_per_token
         "deployment.kv_cache.dtype=int16",
     ]
     result = simulate(load_scenario(None, overrides))
-    extra = SCALE_BYTES + NORM_BYTES + HIDDEN / 2 + 2
-    assert result.summary().weight_bytes_per_step - extra == 2_011_136_000
+    matrices = result.summary().weight_bytes_per_step - SCALE_BYTES - NORM_BYTES
+    assert matrices == 2_011_136_000
     assert result.program.kv_bytes_per_token == 147_456
 
 

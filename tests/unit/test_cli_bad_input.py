@@ -63,7 +63,7 @@ def refused(andesim, tmp_path):
         ("session.turns.0.prompt_tokens=8.5", ("session.turns[0].prompt_tokens", "8.5")),
         ("session.turns.0.prompt_tokens=1e30", ("session.turns[0].prompt_tokens", "1e+30")),
         ("session.turns.0.output_tokens=0", ("session.turns[0].output_tokens", "1", "0")),
-        ("session.turns.0.at_s=.nan", ("session.turns[0].at_s", "finite")),
+        ("session.turns.0.at_s=.nan", ("at_s", "finite")),
         ("session.turns.0.at_s=-1", ("session.turns[0].at_s", "-1")),
         ("session.turns.0.images_px=[[0, 10]]", ("images_px[0][0]", "0")),
         ("session.turns.0.images_px=[[10]]", ("images_px",)),
