@@ -146,8 +146,8 @@ class Batch:
         kinds, kind = np.unique(sizes, axis=0, return_inverse=True)
         group, held_bytes = self._lowered(*kinds.T)
         columns = self._step_columns(group, step_seconds(self._pricing.group(group)))
-        summed = {
-            name: np.bincount(run, weights=column[kind], minlength=len(total))
+        summed: dict[str, FloatColumn] = {
+            name: np.bincount(run, column[kind], len(total)).astype(np.float64)
             for name, column in columns.items()
         }
         return PhaseColumns("prefill", held_bytes[kind[last]], **summed)
@@ -180,7 +180,7 @@ class Batch:
     def _lowered(
         self, new: Column, context: Column, last: Column, switches: Column
     ) -> tuple[StepGroup, Column]:
-        """Return prefill steps of any sizes as one group, and the activations each allocates [B]."""
+        """Return prefill steps of any sizes as one group, and the activations of each [B]."""
         known, parts = self._group("prefill"), self._trace.phases["prefill"].segments
         sizes = {"T": new.astype(np.int64), "S": context.astype(np.int64)}
         lowering = Lowering(self._formats, self._options, sizes)

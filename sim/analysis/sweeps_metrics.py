@@ -116,10 +116,11 @@ def metric_columns(runs: RunColumns) -> Metrics:
     }
 
 
-def ratio(part: FloatColumn, whole: FloatColumn) -> FloatColumn:
+def ratio(part: NDArray[Any], whole: NDArray[Any]) -> FloatColumn:
     """Return ``part / whole``, NaN where the whole is zero."""
     found: FloatColumn = np.full(np.shape(whole), np.nan)
-    return np.divide(part, whole, out=found, where=np.asarray(whole) != 0)
+    np.divide(part, whole, out=found, where=np.asarray(whole) != 0)
+    return found
 
 
 def _energy_j(runs: RunColumns, makespan_s: FloatColumn) -> FloatColumn:
@@ -127,7 +128,8 @@ def _energy_j(runs: RunColumns, makespan_s: FloatColumn) -> FloatColumn:
     cold = runs.scenario.environment.start == "cold"
     flash_bytes = program.file_bytes if cold else 0.0
     flash_j = power.flash_energy_j(flash_bytes, runs.soc.flash.energy.value)
-    return runs.total("dynamic_j") + model.static_w() * makespan_s + flash_j
+    energy_j: FloatColumn = runs.total("dynamic_j") + model.static_w() * makespan_s + flash_j
+    return energy_j
 
 
 def _peak_dram_bytes(runs: RunColumns) -> FloatColumn:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import fields, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,7 @@ from sim.engine.timed import FloatColumn
 from workloads.program import Column, StepGroup, Task
 
 Indices = NDArray[np.int64]
+Item = TypeVar("Item", StepGroup, Task)
 
 CHORD_TOLERANCE = 1e-12
 """Relative distance from the chord below which an interval counts as affine."""
@@ -70,7 +71,8 @@ def step_seconds_by_context(pricing: Pricing, group: StepGroup) -> FloatColumn:
         halves = [np.stack([low, middle], 1), np.stack([middle, high], 1)]
         intervals = np.concatenate([half[bent & (high - low > 1)] for half in halves])
     known = np.flatnonzero(~np.isnan(seconds))
-    return np.interp(np.arange(group.steps), known, seconds[known])
+    filled: FloatColumn = np.interp(np.arange(group.steps), known, seconds[known])
+    return filled
 
 
 def _jumps(pricing: Pricing, group: StepGroup) -> NDArray[np.bool_]:
@@ -115,8 +117,10 @@ def _varies(column: Column) -> bool:
     return bool((column != column[0]).any())
 
 
-def _with_columns(item: StepGroup | Task, change: Callable[[Column], Column]) -> Any:
+def _with_columns(item: Item, change: Callable[[Column], Column]) -> Item:
     """Return a group or a task with each of its columns changed."""
     columns = {part.name: getattr(item, part.name) for part in fields(item)}
-    changed = {name: change(c) for name, c in columns.items() if isinstance(c, np.ndarray)}
+    changed: dict[str, Any] = {
+        name: change(column) for name, column in columns.items() if isinstance(column, np.ndarray)
+    }
     return replace(item, **changed)

@@ -1,0 +1,67 @@
+"""`andesim sweep`: a specification in, a Parquet file out, and a bar with the time left."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+STOPPED = 130
+
+
+def sweep(
+    spec: Annotated[Path, typer.Argument(help="Sweep YAML: base, axes, design.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Parquet file to write.")],
+    backend: Annotated[
+        Literal["serial", "loky", "dask"],
+        typer.Option(help="This process, all cores, or a Dask cluster."),
+    ] = "serial",
+    scheduler: Annotated[
+        str | None, typer.Option(help="Dask scheduler, e.g. tcp://host:8786; implies dask.")
+    ] = None,
+    jobs: Annotated[int, typer.Option(help="Worker processes of loky; -1: all cores.")] = -1,
+) -> None:
+    """Run every point of a sweep; run it again to continue after a stop."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    from sim.analysis.designs import load_sweep
+    from sim.analysis.sweeps import run_sweep
+
+    wanted = load_sweep(spec)
+    chosen = "dask" if scheduler else backend
+    columns = (
+        "rows",
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(elapsed_when_finished=True),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        bar = progress.add_task("rows", total=wanted.points)
+
+        def on_rows(done: int) -> None:
+            progress.update(bar, completed=done)
+
+        try:
+            run_sweep(wanted, out, backend=chosen, scheduler=scheduler, jobs=jobs, on_rows=on_rows)
+        except KeyboardInterrupt:
+            progress.stop()
+            kept = int(progress.tasks[0].completed)
+            print(f"Stopped: {kept} of {wanted.points} rows are kept.", file=sys.stderr)
+            print("The same command continues.", file=sys.stderr)
+            raise typer.Exit(STOPPED) from None
+    _tell_failures(out)
+
+
+def _tell_failures(out: Path) -> None:
+    """Say how many rows have no metrics, and why the first of them has none."""
+    import pyarrow.parquet as pq
+
+    errors = pq.read_table(out, columns=["error"])["error"]
+    failed = len(errors) - errors.null_count
+    print(f"{len(errors)} rows in {out}.", file=sys.stderr)
+    if failed:
+        first = errors.drop_null()[0].as_py()
+        print(f"{failed} of them failed (column `error`), first: {first}", file=sys.stderr)

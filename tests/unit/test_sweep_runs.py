@@ -1,0 +1,201 @@
+"""Running a sweep: the same rows however it is run, nothing lost when it is stopped."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from sim.analysis import sweeps
+from sim.analysis.designs import SweepSpec
+from sim.analysis.sweeps import chunk_rows, run_sweep
+from sim.analysis.sweeps_files import SweepFile
+
+from sim import Scenario, simulate
+from sim.errors import OutputError, SimError
+
+BASE = {
+    "device": "ideal_85gbps_50tflops",
+    "model": "qwen3-0.6b",
+    "session": {"turns": [{"prompt_tokens": 64, "output_tokens": 16}]},
+}
+PROMPT = "session.turns.0.prompt_tokens"
+SLOW = SweepSpec(
+    base=BASE, axes={"deployment.prefill_chunk_tokens": {"linear": [8, 47], "count": 40}}
+)
+MIXED = SweepSpec(
+    base=BASE,
+    axes={PROMPT: [1, 300, 0, -4, 2.5], "deployment.weights.body": ["w4", "nonsense"]},
+)
+
+
+def rows_until(limit):
+    def on_rows(done):
+        if done >= limit:
+            raise KeyboardInterrupt
+
+    return on_rows
+
+
+def test_each_row_is_what_simulate_says_or_why_it_says_nothing(tmp_path):
+    run_sweep(MIXED, tmp_path / "rows.parquet")
+    frame = pd.read_parquet(tmp_path / "rows.parquet")
+    assert list(frame["deployment.weights.body"]) == ["w4"] * 5 + ["nonsense"] * 5
+    good = frame[frame["error"].isna()]
+    assert list(good[PROMPT]) == [1.0, 300.0]
+    for _, row in good.iterrows():
+        given = MIXED.mapping((int(row[PROMPT]), "w4"))
+        expected = simulate(Scenario.from_mapping(given)).summary().as_dict()
+        found = {name: row[name] for name in expected}
+        assert found == pytest.approx(expected, rel=1e-9)
+    assert good["fingerprint"].str.fullmatch(r"[0-9a-f]{16}").all()
+    assert good["fingerprint"].is_unique
+    bad = frame[frame["error"].notna()]
+    assert bad["fingerprint"].isna().all()
+    assert bad["error"].str.contains("session|deployment.weights.body").all()
+
+
+def test_a_run_out_of_memory_is_a_row_not_a_failure(tmp_path):
+    spec = SweepSpec(base=BASE, axes={"environment.app_budget_bytes": ["1 MB", "8 GB"]})
+    run_sweep(spec, tmp_path / "rows.parquet")
+    frame = pd.read_parquet(tmp_path / "rows.parquet")
+    assert list(frame["fits"]) == [False, True]
+    assert frame["error"].isna().all()
+    assert list(frame["decode_s"].isna()) == [True, False]
+
+
+def test_a_stopped_sweep_continues_where_it_was(tmp_path):
+    file = tmp_path / "rows.parquet"
+    with pytest.raises(KeyboardInterrupt):
+        run_sweep(SLOW, file, on_rows=rows_until(1))
+    assert not file.exists()
+    kept = {
+        part: part.stat().st_mtime_ns for part in file.with_name("rows.parquet.parts").iterdir()
+    }
+    seen = []
+    with pytest.raises(KeyboardInterrupt):
+        run_sweep(SLOW, file, on_rows=lambda done: seen.append(done) or rows_until(36)(done))
+    assert seen[0] == chunk_rows(SLOW)
+    assert all(part.stat().st_mtime_ns == written for part, written in kept.items())
+    assert run_sweep(SLOW, file) == 40
+    run_sweep(SLOW, tmp_path / "whole.parquet")
+    assert file.read_bytes() == (tmp_path / "whole.parquet").read_bytes()
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["rows.parquet", "whole.parquet"]
+
+
+def test_a_killed_process_loses_no_finished_part(tmp_path):
+    code = (
+        "import sys, json; from sim.analysis import sweeps
+from sim.analysis.designs import SweepSpec\n"
+        "from sim.analysis.sweeps import run_sweep\n"
+        "run_sweep(SweepSpec.model_validate_json(sys.argv[1]), sys.argv[2],\n"
+        "          on_rows=lambda done: print(done, flush=True))\n"
+    )
+    file = tmp_path / "rows.parquet"
+    child = subprocess.Popen(
+        [sys.executable, "-c", code, SLOW.model_dump_json(), str(file)], stdout=subprocess.PIPE
+    )
+    assert [int(child.stdout.readline()) for _ in range(2)] == [0, chunk_rows(SLOW)]
+    child.kill()
+    child.wait()
+    seen = []
+    run_sweep(SLOW, file, on_rows=seen.append)
+    assert seen[0] >= chunk_rows(SLOW)
+    assert list(pd.read_parquet(file)["deployment.prefill_chunk_tokens"]) == list(range(8, 48))
+
+
+def test_a_finished_sweep_is_not_run_again_and_anothers_file_is_not_touched(tmp_path):
+    file = tmp_path / "rows.parquet"
+    run_sweep(MIXED, file)
+    written = file.stat().st_mtime_ns
+    seen = []
+    run_sweep(MIXED, file, on_rows=seen.append)
+    assert seen == [10]
+    assert file.stat().st_mtime_ns == written
+    with pytest.raises(OutputError, match="must be new or hold this very sweep"):
+        run_sweep(SLOW, file)
+    file.write_text("not a table")
+    with pytest.raises(OutputError, match="must be new"):
+        run_sweep(MIXED, file)
+
+
+def test_parts_of_another_sweep_are_refused(tmp_path):
+    file = tmp_path / "rows.parquet"
+    with pytest.raises(KeyboardInterrupt):
+        run_sweep(SLOW, file, on_rows=rows_until(1))
+    with pytest.raises(SimError, match="Remove the folder"):
+        run_sweep(MIXED, file)
+
+
+def test_an_unwritable_place_is_refused_before_anything_runs(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="must be writable"):
+        run_sweep(SLOW, tmp_path / "file" / "rows.parquet", on_rows=rows_until(1))
+
+
+def test_a_full_disk_leaves_finished_parts_and_nothing_half_written(tmp_path, monkeypatch):
+    file = SweepFile(SLOW, tmp_path / "rows.parquet", 32)
+    file.open()
+    file.write(0, [{}] * 32)
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(pq, "write_table", full)
+    with pytest.raises(OutputError, match="No space left"):
+        file.write(32, [{}] * 8)
+    assert sorted(part.name for part in file.parts.iterdir()) == ["000000000.parquet", "sweep.json"]
+    assert file.missing() == [(32, 40)]
+
+
+def test_the_file_says_which_sweep_it_holds(tmp_path):
+    run_sweep(MIXED, tmp_path / "rows.parquet")
+    schema = pq.read_schema(tmp_path / "rows.parquet")
+    expected = SweepFile(MIXED, tmp_path / "x.parquet", chunk_rows(MIXED)).identity
+    assert schema.metadata[b"andesim.sweep"].decode() == expected
+    assert schema.names[-2:] == ["fingerprint", "error"]
+
+
+def test_rows_do_not_depend_on_the_backend(tmp_path):
+    run_sweep(SLOW, tmp_path / "serial.parquet")
+    run_sweep(SLOW, tmp_path / "loky.parquet", backend="loky", jobs=2)
+    assert (tmp_path / "serial.parquet").read_bytes() == (tmp_path / "loky.parquet").read_bytes()
+
+
+def test_a_cluster_that_loses_a_worker_loses_no_row(tmp_path):
+    distributed = pytest.importorskip("distributed")
+    run_sweep(SLOW, tmp_path / "serial.parquet")
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+    ) as cluster:
+        victims = [worker.pid for worker in cluster.workers.values()][:1]
+
+        def on_rows(done):
+            if done and victims:
+                os.kill(victims.pop(), signal.SIGKILL)
+
+        run_sweep(
+            SLOW,
+            tmp_path / "dask.parquet",
+            backend="dask",
+            scheduler=cluster.scheduler_address,
+            on_rows=on_rows,
+        )
+    assert not victims
+    assert (tmp_path / "serial.parquet").read_bytes() == (tmp_path / "dask.parquet").read_bytes()
+
+
+def test_an_unreachable_scheduler_is_told_within_ten_seconds(tmp_path, monkeypatch):
+    pytest.importorskip("distributed")
+    assert sweeps.CONNECT_S < 10.0
+    monkeypatch.setattr(sweeps, "CONNECT_S", 0.5)
+    with pytest.raises(SimError, match="must be the address of a running Dask scheduler"):
+        run_sweep(MIXED, tmp_path / "x.parquet", backend="dask", scheduler="tcp://127.0.0.1:9")
+
+
+def test_the_identity_of_a_sweep_survives_a_round_trip():
+    again = SweepSpec.model_validate(json.loads(SLOW.model_dump_json()))
+    assert again == SLOW
