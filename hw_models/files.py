@@ -3,8 +3,8 @@
 Not done here: meaning. A file is a nested mapping until `hw_models.soc` reads it.
 """
 
+import re
 from collections.abc import Hashable, Iterator, Mapping
-from importlib.metadata import entry_points
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -17,7 +17,12 @@ from hw_models.errors import HardwareError, suggest
 ENTRY_POINT_GROUP: Final = "andesim.devices"
 """Each entry point names a package whose YAML files are devices."""
 
+SIZE_LIMIT_BYTES: Final = 4 * 2**20
+DEPTH_LIMIT: Final = 64
+
 _SUFFIX: Final = ".yaml"
+_ALIAS: Final = re.compile(r"(?:^|[\s,\[{:])\*\w", re.MULTILINE)
+_INDENT: Final = re.compile(rf"^[ \-?:]{{{4 * DEPTH_LIMIT},}}", re.MULTILINE)
 
 
 class _StrictLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
@@ -39,6 +44,7 @@ def parse_yaml(text: str) -> dict[str, Any]:
     >>> parse_yaml("a: {b: 1}")
     {'a': {'b': 1}}
     """
+    _check_nesting(text)
     try:
         data = yaml.load(text, Loader=_StrictLoader)
     except yaml.YAMLError as error:
@@ -48,6 +54,30 @@ def parse_yaml(text: str) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise HardwareError(f"the file must be a mapping. Got {type(data).__name__}.")
     return data
+
+
+def _check_nesting(text: str) -> None:
+    """Refuse what makes libyaml's recursive composer overflow, and references that multiply."""
+    depth = deepest = 0
+    for bracket in re.findall(r"[\[\]{}]", text):
+        depth += 1 if bracket in "[{" else -1
+        deepest = max(deepest, depth)
+    if deepest > DEPTH_LIMIT or _INDENT.search(text):
+        raise HardwareError(f"values must be nested at most {DEPTH_LIMIT} deep.")
+    if _ALIAS.search(text):
+        _check_aliases(text)
+
+
+def _check_aliases(text: str) -> None:
+    """Refuse a reference inside something that is referred to: chains of them grow without bound."""
+    anchors: list[str | None] = []
+    for event in yaml.parse(text):
+        if isinstance(event, yaml.CollectionStartEvent):
+            anchors.append(event.anchor)
+        elif isinstance(event, yaml.CollectionEndEvent):
+            anchors.pop()
+        elif isinstance(event, yaml.AliasEvent) and any(anchors):
+            raise HardwareError("an anchored value must hold no alias (*name) itself.")
 
 
 def device_ids() -> list[str]:
@@ -120,6 +150,8 @@ def _find(id_or_path: str | Path, folder: Path = Path()) -> Traversable:
 def _all_files() -> Iterator[Traversable]:
     """Packaged files first: entry points are only searched when an id is not among them."""
     yield from _yaml_files(files("hw_models") / "devices")
+    from importlib.metadata import entry_points  # slow to import, and rarely needed
+
     for plugin in entry_points(group=ENTRY_POINT_GROUP):
         yield from _yaml_files(files(plugin.module))
 
@@ -132,9 +164,17 @@ def _stem(file: Traversable) -> str:
     return file.name.removesuffix(_SUFFIX)
 
 
+def _text(file: Traversable) -> str:
+    with file.open("rb") as stream:
+        raw = stream.read(SIZE_LIMIT_BYTES + 1)
+    if len(raw) > SIZE_LIMIT_BYTES:
+        raise HardwareError(f"the file must be at most {SIZE_LIMIT_BYTES} bytes.")
+    return raw.decode("utf-8-sig")
+
+
 def _read(file: Traversable) -> dict[str, Any]:
     try:
-        return parse_yaml(file.read_text(encoding="utf-8"))
+        return parse_yaml(_text(file))
     except HardwareError as error:
         raise HardwareError(*(f"{file.name}: {fault}" for fault in error.faults)) from error
     except UnicodeDecodeError as error:

@@ -113,3 +113,17 @@ def test_a_plug_in_package_adds_its_devices(tmp_path, monkeypatch):
     )
     assert "foldable" in files.device_ids()
     assert read_device("foldable")["id"] == "foldable"
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("[" * 100_000 + "]" * 100_000, "nested at most 64 deep"),
+        ("\n".join(" " * (4 * depth) + "a:" for depth in range(80)), "nested at most 64 deep"),
+        ("a: &a [x, x]\nb: &b [*a, *a]\nc: [*b, *b]\n", "must hold no alias"),
+    ],
+    ids=["flow", "block", "multiplying aliases"],
+)
+def test_texts_that_would_overflow_or_multiply_are_refused(text, rule):
+    with pytest.raises(HardwareError, match=rule):
+        parse_yaml(text)
