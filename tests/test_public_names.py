@@ -1,0 +1,90 @@
+"""Names people rely on: `__all__`, the metrics page, and the examples in docstrings."""
+
+from __future__ import annotations
+
+import ast
+import doctest
+import importlib
+import pkgutil
+import re
+from dataclasses import fields
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import sim
+from sim.metrics import Summary
+from sim.packaging import PACKAGES
+
+ROOT = Path(__file__).parents[1]
+EXPORTING = sorted(
+    path
+    for package in PACKAGES
+    for path in (ROOT / package).rglob("*.py")
+    if re.search(r"^__all__\b", path.read_text(encoding="utf-8"), re.MULTILINE)
+)
+
+
+def module_of(path: Path) -> ModuleType:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return importlib.import_module(".".join(part for part in parts if part != "__init__"))
+
+
+def in_order(names: list[str]) -> list[str]:
+    """Constants, then classes, then functions, each sorted."""
+    return sorted(names, key=lambda name: (not name.isupper(), name.islower(), name))
+
+
+@pytest.mark.parametrize("path", EXPORTING, ids=lambda path: str(path.relative_to(ROOT)))
+def test_all_is_sorted_and_every_name_exists(path):
+    module = module_of(path)
+    assert list(module.__all__) == in_order(module.__all__)
+    assert [name for name in module.__all__ if not hasattr(module, name)] == []
+
+
+def test_sim_exports_what_it_imports():
+    imported = {
+        alias.asname or alias.name
+        for node in ast.walk(ast.parse(Path(str(sim.__file__)).read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    assert set(sim.__all__) == imported
+    assert {"simulate", "load_scenario", "Result", "Scenario"} <= imported
+
+
+def metric_rows() -> dict[str, list[str]]:
+    """Symbol, formula and unit of each metric on the page, in its order."""
+    page = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| (.*) \|$", page.partition("\n## Metrics")[2], re.MULTILINE)
+    return {name: cells.split(" | ") for name, cells in rows}
+
+
+def test_the_metrics_page_names_exactly_the_fields_of_summary():
+    rows = metric_rows()
+    assert list(rows) == [field.name for field in fields(Summary)]
+    for name, cells in rows.items():
+        assert len(cells) == 3, name
+        assert all(cell.strip() for cell in cells), name
+
+
+UNITS = {"_s": "s", "_bytes": "B", "_j": "J", "_w": "W", "_c": "°C", "_tokens": "tokens"}
+SPELLED = {"tokens_per_s": "tokens/s", "sustained_tokens_per_s": "tokens/s"}
+
+
+def test_units_on_the_metrics_page_are_those_in_the_names():
+    for name, (_, _, unit) in metric_rows().items():
+        expected = SPELLED.get(name) or next(
+            (text for suffix, text in UNITS.items() if name.endswith(suffix)), unit
+        )
+        assert unit == expected, name
+
+
+CORE = ["sim", *(f"sim.{item.name}" for item in pkgutil.iter_modules(sim.__path__))]
+ENGINE = [f"sim.engine.{path.stem}" for path in sorted((ROOT / "sim" / "engine").glob("[a-z]*.py"))]
+
+
+@pytest.mark.parametrize("name", [name for name in CORE + ENGINE if not name.endswith("__main__")])
+def test_examples_in_docstrings_are_true(name):
+    assert doctest.testmod(importlib.import_module(name)).failed == 0
