@@ -19,6 +19,7 @@ ENTRY_POINT_GROUP: Final = "andesim.devices"
 
 SIZE_LIMIT_BYTES: Final = 4 * 2**20
 DEPTH_LIMIT: Final = 64
+VALUES_LIMIT: Final = 100_000
 
 _SUFFIX: Final = ".yaml"
 _ALIAS: Final = re.compile(r"(?:^|[\s,\[{:])\*\w", re.MULTILINE)
@@ -69,15 +70,23 @@ def _check_nesting(text: str) -> None:
 
 
 def _check_aliases(text: str) -> None:
-    """Refuse a reference inside something that is referred to: chains of them grow without bound."""
-    anchors: list[str | None] = []
+    """Refuse references that together stand for more values than any device file holds."""
+    sizes: dict[str, int] = {}
+    open_values: list[tuple[str | None, int]] = [(None, 0)]
     for event in yaml.parse(text):
         if isinstance(event, yaml.CollectionStartEvent):
-            anchors.append(event.anchor)
-        elif isinstance(event, yaml.CollectionEndEvent):
-            anchors.pop()
-        elif isinstance(event, yaml.AliasEvent) and any(anchors):
-            raise HardwareError("an anchored value must hold no alias (*name) itself.")
+            open_values.append((event.anchor, 1))
+            continue
+        if isinstance(event, yaml.CollectionEndEvent):
+            anchor, size = open_values.pop()
+            if anchor:
+                sizes[anchor] = size
+        else:
+            size = sizes.get(event.anchor, 1) if isinstance(event, yaml.AliasEvent) else 1
+        parent, held = open_values.pop()
+        open_values.append((parent, held + size))
+        if held + size > VALUES_LIMIT:
+            raise HardwareError(f"aliases (*name) must stand for at most {VALUES_LIMIT} values.")
 
 
 def device_ids() -> list[str]:

@@ -36,13 +36,13 @@ def test_alone_a_transfer_runs_at_its_own_rate():
 
 @pytest.mark.parametrize("count", [2, 3, 7])
 def test_equal_transfers_share_equally(count):
-    """Processor sharing: n equal transfers that could each take all of it end together, n times later."""
+    """Processor sharing: n equal transfers end together, n times later."""
     ends, _ = finish_times([(0.0, 8e9, PEAK, TrafficClass.CPU)] * count)
     assert ends == pytest.approx([0.1 * count] * count, rel=1e-9)
 
 
 def test_two_staggered_transfers_follow_processor_sharing():
-    """The first runs alone for 50 ms, then both at half speed until it ends, then the second alone."""
+    """The first runs alone for 50 ms, then both at half speed, then the second alone."""
     ends, _ = finish_times(
         [(0.0, 8e9, PEAK, TrafficClass.CPU), (0.05, 8e9, PEAK, TrafficClass.CPU)]
     )
@@ -50,17 +50,13 @@ def test_two_staggered_transfers_follow_processor_sharing():
 
 
 def test_a_higher_class_is_untouched_by_a_lower_one():
-    ends, _ = finish_times(
-        [(0.0, 8e9, PEAK, TrafficClass.NPU), (0.0, 8e9, PEAK, TrafficClass.CPU)]
-    )
+    ends, _ = finish_times([(0.0, 8e9, PEAK, TrafficClass.NPU), (0.0, 8e9, PEAK, TrafficClass.CPU)])
     assert ends == pytest.approx([0.1, 0.2], rel=1e-9)
 
 
 def test_a_lower_class_gets_what_a_limited_higher_one_leaves():
     """The NPU takes 60 of 80 GB/s, so 20 GB/s remain for the CPU until the NPU is done."""
-    ends, _ = finish_times(
-        [(0.0, 6e9, 60e9, TrafficClass.NPU), (0.0, 6e9, PEAK, TrafficClass.CPU)]
-    )
+    ends, _ = finish_times([(0.0, 6e9, 60e9, TrafficClass.NPU), (0.0, 6e9, PEAK, TrafficClass.CPU)])
     assert ends == pytest.approx([0.1, 0.1 + 4e9 / PEAK], rel=1e-9)
 
 
