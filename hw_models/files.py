@@ -82,7 +82,7 @@ def _check_aliases(text: str) -> None:
             if anchor:
                 sizes[anchor] = size
         else:
-            size = sizes.get(event.anchor, 1) if isinstance(event, yaml.AliasEvent) else 1
+            size = sizes.get(str(event.anchor), 1) if isinstance(event, yaml.AliasEvent) else 1
         parent, held = open_values.pop()
         open_values.append((parent, held + size))
         if held + size > VALUES_LIMIT:
