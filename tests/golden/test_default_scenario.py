@@ -1,0 +1,57 @@
+"""The answers as they stand: any change of a number shows here, meant or not.
+
+After a meant change, write the answers anew and read the difference before committing it::
+
+    python tests/golden/test_default_scenario.py
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sim import load_scenario, simulate
+from sim.documents import summary_document
+
+ANSWERS = Path(__file__).with_name("default_scenario.json")
+STANDARD_QUESTION = [
+    "device=ideal_85gbps_50tflops",
+    "model=qwen3-4b",
+    "deployment.weights={body: w4, lm_head: w4, embedding: w4}",
+    "deployment.kv_cache.dtype=int16",
+    "session={turns: [{prompt_tokens: 2048, output_tokens: 257}]}",
+]
+SCENARIOS = {
+    "default": [],
+    "default on snapdragon_8_elite": ["device=snapdragon_8_elite"],
+    "standard question on the ideal device": STANDARD_QUESTION,
+}
+NOT_JUDGED = ("versions", "fingerprint")
+RELATIVE = 1e-9
+
+
+def answer(overrides: list[str]) -> dict[str, Any]:
+    document = summary_document(simulate(load_scenario(None, overrides)))
+    return {name: value for name, value in document.items() if name not in NOT_JUDGED}
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_the_answer_has_not_changed(name):
+    expected = json.loads(ANSWERS.read_text(encoding="utf-8"))[name]
+    found = answer(SCENARIOS[name])
+    assert set(found) == set(expected)
+    for key, value in expected.items():
+        approximate = isinstance(value, dict)
+        assert found[key] == (pytest.approx(value, rel=RELATIVE) if approximate else value), key
+
+
+def test_every_answer_belongs_to_a_scenario():
+    assert set(json.loads(ANSWERS.read_text(encoding="utf-8"))) == set(SCENARIOS)
+
+
+if __name__ == "__main__":
+    answers = {name: answer(overrides) for name, overrides in SCENARIOS.items()}
+    ANSWERS.write_text(json.dumps(answers, indent=2) + "\n", encoding="utf-8")
