@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --disable-pip-version-check -q -c constraints.txt
 
-.PHONY: simulate test dashboard bench docs lint clean
+.PHONY: simulate test validate dashboard bench docs lint clean
 .DEFAULT_GOAL := simulate
 
 $(BIN)/python:
@@ -39,6 +39,13 @@ dashboard: $(VENV)/.core
 
 bench: $(VENV)/.dev  ## prints figures, judges nothing
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+validate: $(VENV)/.dev  ## measure this machine, calibrate, and judge on other data
+	@$(BIN)/python -m sim.analysis.host $(ARGS)
+	@$(BIN)/andesim validate
+
+docs: $(VENV)/.dev  ## the documentation as a site, in site/
+	$(BIN)/mkdocs build --strict
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
