@@ -9,12 +9,12 @@ import sys
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+
+from sim import Scenario, simulate
 from sim.analysis import sweeps
 from sim.analysis.designs import SweepSpec
 from sim.analysis.sweeps import chunk_rows, run_sweep
 from sim.analysis.sweeps_files import SweepFile
-
-from sim import Scenario, simulate
 from sim.errors import OutputError, SimError
 
 BASE = {
@@ -88,8 +88,7 @@ def test_a_stopped_sweep_continues_where_it_was(tmp_path):
 
 def test_a_killed_process_loses_no_finished_part(tmp_path):
     code = (
-        "import sys, json; from sim.analysis import sweeps
-from sim.analysis.designs import SweepSpec\n"
+        "import sys; from sim.analysis.designs import SweepSpec\n"
         "from sim.analysis.sweeps import run_sweep\n"
         "run_sweep(SweepSpec.model_validate_json(sys.argv[1]), sys.argv[2],\n"
         "          on_rows=lambda done: print(done, flush=True))\n"
