@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from hw_models.errors import HardwareError
+from sim.cli.studying import study
 from sim.errors import SimError
 from sim.packaging import check_one_folder
 from workloads.errors import WorkloadError
@@ -118,6 +119,9 @@ def formats(
 
     rows = format_rows(name)
     print_json(rows) if as_json else show_rows("Weight formats", rows)
+
+
+app.command()(study)
 
 
 def print_json(document: Any) -> None:

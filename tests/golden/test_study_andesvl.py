@@ -1,0 +1,42 @@
+"""The shipped AndesVL study is what the code gives today."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from sim.analysis.studies.andesvl import CLAIMED_SPEEDUP, VARIANTS, run
+from sim.analysis.studies.andesvl_report import page
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "studies" / "andesvl.md"
+
+
+@pytest.fixture(scope="module")
+def study():
+    return run(draws=40, seed=3)
+
+
+def test_each_mechanism_adds_speed_and_the_same_draws_serve_all(study):
+    medians = [float(sorted(study.speedup(variant))[20]) for variant in study.variants]
+    assert medians[0] == 1.0
+    assert medians == sorted(medians)
+    assert {variant.step_s.shape for variant in study.variants} == {(40,)}
+
+
+def test_the_claim_needs_the_tokens_per_pass_that_give_it(study):
+    needed = study.tau_needed()
+    ratio = sorted(study.variants[0].step_s / study.final.step_s)
+    assert needed.p50 * ratio[20] == pytest.approx(CLAIMED_SPEEDUP, rel=0.05)
+
+
+def test_central_figures_of_the_shipped_page_are_todays(study):
+    """Intervals depend on the draws; what does not is compared cell by cell."""
+    today, shipped = page(study, 40, 3), DOCUMENT.read_text(encoding="utf-8")
+    for name in VARIANTS:
+        row = re.compile(rf"^\| {re.escape(name)} \| ([\d.]+) \|", re.MULTILINE)
+        assert row.search(today)[1] == row.search(shipped)[1]
+    start, end = "% less memory:", "## What this cannot say"
+    assert shipped[shipped.index(start) :] == today[today.index(start) :]
+    assert end in shipped
