@@ -52,7 +52,9 @@ def _speed(study: Study) -> dict[str, Any]:
     final = Interval.of(study.speedup(study.final))
     ratio = np.median(study.variants[0].step_s / study.final.step_s)
     return {
-        "speed_verdict": _verdict(final.holds(andesvl.CLAIMED_SPEEDUP)),
+        "speed_verdict": "reproduced inside the interval"
+        if final.holds(andesvl.CLAIMED_SPEEDUP)
+        else "outside the interval",
         "speed_rows": [
             (
                 variant.name,
@@ -76,7 +78,7 @@ def _memory(study: Study) -> dict[str, Any]:
     reached = min(savings[1:]) <= andesvl.CLAIMED_MEMORY_SAVING <= max(savings[1:])
     rows = zip(study.variants, peaks, savings, strict=True)
     return {
-        "memory_verdict": _verdict(reached),
+        "memory_verdict": "reproduced" if reached else "not reproduced",
         "memory_head": ("variant", *(f"{name} MB" for name in CLASSES), "peak MB", "saved"),
         "memory_rows": [
             (
@@ -103,7 +105,7 @@ def _bits() -> dict[str, Any]:
     mixes = which_mix(andesvl.CLAIMED_BITS, {"body": body, "lm_head": head}, MIX_FORMATS)
     sparse = get_format("sparse75_int4_entropy").traffic_bits
     return {
-        "bits_verdict": _verdict(bool(near)),
+        "bits_verdict": "reproduced" if near else "not reproduced",
         "format_rows": [
             (f"`{item.id}`", f"{item.traffic_bits:.3f}", item.formula) for item in near
         ],
@@ -115,7 +117,7 @@ def _bits() -> dict[str, Any]:
 
 
 def _eviction_rows() -> list[Row]:
-    rows = []
+    rows: list[Row] = []
     for tokens in CONTEXTS:
         kept, full = (_decode_rate(tokens, keep) for keep in (andesvl.KEEP, 1.0))
         rows.append((f"{tokens}", f"{full:.1f}", f"{kept:.1f}", f"{kept / full:.2f}"))
@@ -141,7 +143,3 @@ def _cells(interval: Interval, digits: int) -> Row:
 
 def _megabytes(variant: Variant, name: str) -> str:
     return f"{variant.result.ledger.peak.by_class.get(name, 0.0) / 1e6:.0f}"
-
-
-def _verdict(reproduced: bool) -> str:
-    return "reproduced inside the interval" if reproduced else "not reproduced"
