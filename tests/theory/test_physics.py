@@ -41,13 +41,21 @@ def chat(prompt: int, output: int) -> dict[str, Any]:
 
 
 formats = st.sampled_from(["w2", "w4", "w8", "w4_g128", "q4_0", "sparse75_int4_entropy", "bitnet"])
+caches = st.fixed_dictionaries(
+    {"dtype": st.sampled_from(["int16", "int8", "int4"])},
+    optional={"eviction": st.just({"policy": "okv", "keep": 0.5})},
+)
 deployments = st.fixed_dictionaries(
     {
         "weights": st.fixed_dictionaries({"body": formats, "lm_head": formats}),
-        "kv_cache": st.fixed_dictionaries({"dtype": st.sampled_from(["int16", "int8", "int4"])}),
+        "kv_cache": caches,
         "fusion": st.sampled_from(["none", "elementwise", "attention"]),
         "prefill_chunk_tokens": st.sampled_from([None, 32, 128]),
-    }
+    },
+    optional={
+        "speculation": st.just({"method": "eagle", "depth": 3, "acceptance": {"alpha": 0.7}}),
+        "lora": st.just({"rank": 16, "adapters": ["ui"], "resident": 1}),
+    },
 )
 
 
@@ -57,7 +65,7 @@ def scenarios(draw) -> Scenario:
         draw(st.sampled_from(DEVICES)),
         model=draw(st.sampled_from(TEXT_MODELS)),
         deployment=draw(deployments),
-        session=chat(draw(st.integers(1, 300)), draw(st.integers(1, 4))),
+        session=chat(draw(st.integers(1, 300)), draw(st.integers(1, 6))),
     )
 
 
@@ -151,7 +159,7 @@ def test_laws_hold_on_every_device_with_an_image_two_turns_and_a_pause(device):
         law(result)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(scenarios())
 def test_laws_hold_for_any_deployment(asked):
     result = simulate(asked)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hw_models.soc import load_soc
@@ -50,6 +50,7 @@ def test_the_first_token_comes_from_prefill_the_rest_from_decode():
     assert group(program, "decode").committed_tokens.tolist() == [1.0] * 5
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.integers(1, 700), st.sampled_from([1, 7, 64, 128]))
 def test_chunks_cover_the_prompt_and_only_the_last_is_padded(prompt, chunk):
     program = compiled(
@@ -126,6 +127,7 @@ def test_what_decode_streams_is_what_is_resident():
     assert program.weight_bytes_per_step == program.resident_bytes["weights"]
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.floats(2**10, 2**24))
 def test_tiles_fill_operand_buffers_and_carry_every_byte(operand_bytes):
     decode = group(compiled([{"prompt_tokens": 10, "output_tokens": 4}]), "decode")

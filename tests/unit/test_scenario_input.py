@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sim import Scenario, load_scenario
@@ -119,6 +119,7 @@ def answer_or_complaint(read: Callable[[], Scenario]) -> Scenario | str:
         return str(error)
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.sampled_from(KEYS), json_values)
 def test_any_value_anywhere_is_a_scenario_or_one_clear_error(path, value):
     mapping = with_override(MINIMAL, path, value)
@@ -126,6 +127,7 @@ def test_any_value_anywhere_is_a_scenario_or_one_clear_error(path, value):
     assert isinstance(told, Scenario) or told.startswith("scenario:\n  ")
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="abc.019-=[]{}: \t\n'\"&*!#", max_size=30))
 def test_any_override_is_refused_with_a_sentence_that_names_it(text):
     """No key of a scenario can be spelled in this alphabet."""
@@ -137,6 +139,7 @@ def test_any_override_is_refused_with_a_sentence_that_names_it(text):
 names = st.text(alphabet="abcdefgh_", min_size=1, max_size=5)
 
 
+@settings(deadline=None)
 @given(st.lists(names, min_size=1, max_size=4), st.integers())
 def test_an_override_sets_one_path_and_nothing_else(parts, value):
     before = {"zz": {"kept": 1}}
