@@ -18,8 +18,8 @@ def interpolated_utilisation(
 ) -> Numbers:
     """Utilisation at a size: linear in log(u) over log(size), held beyond the table's ends.
 
-    Arguments: rows of a matrix product, or operations of vector work; the table's sizes, ascending,
-    and its fractions. Valid between the table's ends; outside it is a guess.
+    Arguments: the size of the work (rows, keys or operations), the table's sizes, ascending, and
+    its fractions. Valid between the table's ends; outside it is a guess.
 
     >>> round(float(interpolated_utilisation(100, [10, 1000], [0.1, 0.9])), 9)
     0.3

@@ -207,12 +207,12 @@ class StackDefaults(Part):
 
 
 class Kernel(Part):
-    """A stack's kernel for one kind of operator: its overhead, and its utilisation over size."""
+    """A stack's kernel for one operator: its overhead, and its utilisation over size."""
 
     overhead_s: Seconds
     """Fixed cost of one call; stands for the unit's launch cost."""
     sizes: Sizes
-    """Rows of the matrix product; operations where there is none."""
+    """Keys of attention, rows of another matrix product, operations of vector work."""
     utilisation: Fractions
     """Roofline over measured time at each of the sizes."""
     half_n: Elements
@@ -252,8 +252,8 @@ class Stack(Part):
     fusion: Literal["none", "scores", "elementwise", "attention"] = "attention"
     """What its graph compiler fuses; "scores" is flash attention in an eager framework."""
     kernels: dict[str, Kernel] = {}
-    """By operator kind, or phase and kind ("vision_attention"); calibration fills them."""
+    """By PyTorch operator ("linear"), or phase and operator; calibration fills them."""
 
-    def kernel(self, phase: str, kind: str) -> Kernel | None:
-        """Return the kernel for a kind of operator in a phase, if one was calibrated."""
-        return self.kernels.get(f"{phase}_{kind}") or self.kernels.get(kind)
+    def kernel(self, phase: str, operator: str) -> Kernel | None:
+        """Return the kernel that runs an operator in a phase, if one was calibrated."""
+        return self.kernels.get(f"{phase}_{operator}") or self.kernels.get(operator)

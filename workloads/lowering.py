@@ -101,6 +101,7 @@ class Lowering:
             activation_write_bytes=self._column(demand.activation_write_elements) * activation_bytes
             + scores,
             runs=runs,
+            operator=operator.name.removeprefix("aten."),
         )
 
     def _with_adapter(self, task: Task) -> list[Task]:

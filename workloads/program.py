@@ -74,6 +74,8 @@ class Task:
         1 in steps where the task runs, else 0.
     request_bytes
         Bytes of each contiguous piece it moves; ``None``: a whole tile at a time [B].
+    operator
+        PyTorch's name of the leading operator, such as ``linear``; "" if it has none.
     """
 
     name: str
@@ -96,6 +98,7 @@ class Task:
     activation_write_bytes: Column
     runs: Column
     request_bytes: float | None = None
+    operator: str = ""
 
     @classmethod
     def of(

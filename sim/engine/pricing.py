@@ -91,7 +91,7 @@ class Pricing:
         per_task = 1.0 / np.maximum(tiles, 1)
         tile_bytes = task.dram_bytes * per_task
         bus, rate = self.rates(task, tile_bytes)
-        kernel = self._stack_of(task.unit).kernel(phase, task.kind)
+        kernel = self._stack_of(task.unit).kernel(phase, task.operator)
         overhead_s = kernel.overhead_s if kernel else unit.launch.operator_s
         launch_s = np.full(tiles.shape, overhead_s.value)
         return TimedTask(
@@ -173,11 +173,21 @@ def utilisation(kernel: Kernel | None, task: Task) -> FloatColumn | float:
         return 1.0
     is_matrix = bool(task.flops.any())
     table = [size.value for size in kernel.sizes], [share.value for share in kernel.utilisation]
-    share = kernels.interpolated_utilisation(task.m if is_matrix else task.vector_ops, *table)
+    share = kernels.interpolated_utilisation(kernel_size(task), *table)
     if is_matrix:
         halves = kernel.half_n.value, kernel.half_k.value
         share = share * kernels.edge_utilisation(task.n, task.k, *halves)
     return np.asarray(share)
+
+
+def kernel_size(task: Task) -> FloatColumn:
+    """Return the size a kernel's table is over, per step.
+
+    Keys for attention, rows for other matrix products, operations for vector work.
+    """
+    if task.kind == "attention":
+        return task.n
+    return task.m if task.flops.any() else task.vector_ops
 
 
 def _with_hand_overs(segments: Sequence[TimedSegment], call: TimedTask) -> list[TimedSegment]:

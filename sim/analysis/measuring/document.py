@@ -69,9 +69,9 @@ class OperatorTimes(Record):
     seconds: Annotated[tuple[Quantity, ...], Field(min_length=1)]
 
     @property
-    def judged_s(self) -> float:
-        """The quietest round [s]."""
-        return min(self.seconds)
+    def median_s(self) -> float:
+        """Median over the rounds [s]."""
+        return statistics.median(self.seconds)
 
 
 class SegmentTimes(Record):
@@ -116,10 +116,6 @@ class CaseTimes(Record):
     def minimum_s(self, device: str) -> float:
         """Shortest call [s]."""
         return min(seconds for calls in self.rounds(device) for seconds in calls)
-
-    def judged_s(self, device: str) -> float:
-        """Median call of the quietest round [s]."""
-        return min(statistics.median(calls) for calls in self.rounds(device))
 
     def noise(self, device: str) -> float:
         """How far a round's median lies from the other rounds', mean over rounds; a fraction."""

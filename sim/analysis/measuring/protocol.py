@@ -31,8 +31,9 @@ from workloads.trace import Phase, Trace
 if TYPE_CHECKING:
     from workloads.measuring.phases import PhaseCall
 
-ROUNDS: Final = 3
-DECODE_CALLS: Final = 5
+ROUNDS: Final = 4
+LEAST_ROUNDS: Final = 3
+DECODE_CALLS: Final = 8
 NOISE_LIMIT: Final = 0.15
 
 Device = Literal["cpu", "cuda"]

@@ -1,0 +1,189 @@
+"""A measurement as columns: every operator that was timed, beside the task that simulates it.
+
+Operators of one kind in one phase become one `Task` whose columns are samples instead of steps, so
+that the whole of a calibration is priced by the simulator's own law in a few array operations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from hw_models.soc import SocSpec
+from sim.analysis.measuring.cases import MAX_IMAGE_PX, PREPROCESSOR, Case
+from sim.analysis.measuring.document import Measurement
+from sim.engine.pricing import Pricing
+from sim.engine.timed import FloatColumn, IntColumn
+from sim.errors import SimError
+from sim.planning import plan
+from workloads.program import StepGroup, Task
+from workloads.scenario import Scenario
+
+
+@dataclass(frozen=True)
+class Operators:
+    """Operators of one kind in one phase, a column entry per sample.
+
+    Attributes
+    ----------
+    task
+        Their sizes.
+    measured_s
+        Seconds of one call [s].
+    repeats
+        Calls per step.
+    step
+        Index of the step each sample belongs to.
+    """
+
+    phase: str
+    task: Task
+    measured_s: FloatColumn
+    repeats: FloatColumn
+    step: IntColumn
+
+    @property
+    def kernel(self) -> str:
+        """Key of the kernel that runs them; attention has another one in each phase."""
+        operator = self.task.operator
+        return f"{self.phase}_{operator}" if self.task.kind == "attention" else operator
+
+    def seconds(self, pricing: Pricing) -> FloatColumn:
+        """Return the simulated seconds of one call of each sample, alone and in order [s]."""
+        timed = pricing.task(self.task, self.phase)
+        return timed.tiles * (timed.fetch_s + timed.busy_s)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One measured call of one phase."""
+
+    id: str
+    phase: str
+    measured_s: float
+
+
+@dataclass(frozen=True)
+class Samples:
+    """What a calibration sees: steps, and the operators they consist of."""
+
+    operators: tuple[Operators, ...]
+    steps: tuple[Step, ...]
+
+    def seconds(
+        self,
+        pricing: Pricing,
+        known: Sequence[FloatColumn] | None = None,
+        kernel: str | None = None,
+    ) -> tuple[list[FloatColumn], FloatColumn]:
+        """Return the simulated seconds of each group's operators, and of each step [s].
+
+        A step is its operators one after the other and the stack's overhead.
+
+        Parameters
+        ----------
+        known
+            Seconds of the groups on a device that differs in one kernel only: priced again is
+            what that ``kernel`` runs.
+        """
+        operators = [
+            known[index]
+            if known is not None and kernel not in (None, group.kernel)
+            else group.seconds(pricing)
+            for index, group in enumerate(self.operators)
+        ]
+        steps = np.full(len(self.steps), pricing.stack.step_overhead_s.value)
+        for group, seconds in zip(self.operators, operators, strict=True):
+            np.add.at(steps, group.step, group.repeats * seconds)
+        return operators, steps
+
+    @cached_property
+    def shares(self) -> FloatColumn:
+        """Share of its step's measured operator time that each sample accounts for."""
+        totals = np.zeros(len(self.steps))
+        for group in self.operators:
+            np.add.at(totals, group.step, group.repeats * group.measured_s)
+        parts = [g.repeats * g.measured_s / totals[g.step] for g in self.operators]
+        return np.concatenate(parts)
+
+
+def case_scenario(measurement: Measurement, case: Case, trace: str | None = None) -> Scenario:
+    """Return the scenario that simulates a case; its device is given to `simulate` itself.
+
+    Parameters
+    ----------
+    trace
+        Path of the model's trace, for a model that is not in the catalogue.
+    """
+    turn: dict[str, Any] = {"prompt_tokens": case.tokens or 1, "output_tokens": 1}
+    if case.phase == "vision":
+        turn["images_px"] = [case.image_px]
+    elif case.phase == "decode":
+        # the step that leaves `tokens` in the cache: the prompt and the first token come before
+        turn = {"prompt_tokens": max(1, (case.tokens or 1) - 1), "output_tokens": 2}
+    images = {"preprocessor": PREPROCESSOR, "max_size_px": MAX_IMAGE_PX}
+    return Scenario.from_mapping(
+        {
+            "device": "host",
+            "model": trace or measurement.model,
+            "deployment": {"images": images, "activations": measurement.dtype},
+            "session": {"turns": [turn]},
+        },
+        f"{measurement.model} {case.id}",
+    )
+
+
+def samples_of(measurements: Iterable[tuple[Measurement, str | None]], soc: SocSpec) -> Samples:
+    """Return the samples of measurements, each with the path of its trace if it needs one.
+
+    Parameters
+    ----------
+    soc
+        Any host device: it decides how operators become tasks, not how long they take.
+    """
+    steps: list[Step] = []
+    found: dict[tuple[str, str], list[tuple[Task, float, int, int]]] = {}
+    for measurement, trace in measurements:
+        for times in measurement.cases:
+            group = _group(case_scenario(measurement, times.case, trace), soc, times.case.phase)
+            step = len(steps)
+            name = f"{measurement.model} {times.case.id}"
+            measured_s = times.median_s(measurement.device)
+            steps.append(Step(name, times.case.phase, measured_s))
+            if len(group.segments) != len(times.segments):
+                raise SimError(
+                    f"{name} must have the {len(group.segments)} segments of its trace. "
+                    f"Got {len(times.segments)}."
+                )
+            for segment, timed in zip(group.segments, times.segments, strict=True):
+                for task, operator in zip(segment.tasks, timed.operators, strict=True):
+                    sample = (task, operator.median_s, segment.repeat, step)
+                    found.setdefault((times.case.phase, task.operator), []).append(sample)
+    operators = tuple(_stacked(phase, rows) for (phase, _), rows in found.items())
+    return Samples(operators, tuple(steps))
+
+
+def _group(scenario: Scenario, soc: SocSpec, phase: str) -> StepGroup:
+    groups = plan(scenario, soc).program.groups
+    return next(group for group in groups if group.phase == phase)
+
+
+def _stacked(phase: str, rows: Sequence[tuple[Task, float, int, int]]) -> Operators:
+    tasks = [task for task, *_ in rows]
+    columns: dict[str, Any] = {}
+    for item in fields(Task):
+        first = getattr(tasks[0], item.name)
+        columns[item.name] = first
+        if isinstance(first, np.ndarray):
+            columns[item.name] = np.array([getattr(task, item.name)[-1] for task in tasks])
+    return Operators(
+        phase=phase,
+        task=Task(**columns),
+        measured_s=np.array([seconds for _, seconds, _, _ in rows]),
+        repeats=np.array([float(repeat) for _, _, repeat, _ in rows]),
+        step=np.array([step for *_, step in rows]),
+    )
