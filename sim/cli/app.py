@@ -15,7 +15,9 @@ from typing import Annotated, Any, Literal
 import typer
 
 from hw_models.errors import HardwareError
+from sim.cli.dashboarding import dashboard
 from sim.cli.studying import study
+from sim.cli.sweeping import sweep
 from sim.errors import SimError
 from sim.packaging import check_one_folder
 from workloads.errors import WorkloadError
@@ -121,7 +123,43 @@ def formats(
     print_json(rows) if as_json else show_rows("Weight formats", rows)
 
 
-app.command()(study)
+@app.command()
+def measure(
+    model: Annotated[str, typer.Option(help="Model id, or path of a Hugging Face config.json.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Measurement JSON to write.")],
+    device: Annotated[Literal["cpu", "cuda"], typer.Option(help="Where the module runs.")] = "cpu",
+    dtype: Annotated[Literal["bf16", "fp32"], typer.Option(help="Of weights and activations.")] = (
+        "bf16"
+    ),
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer cases: minutes.")] = False,
+    prompt_tokens: Annotated[
+        list[int] | None, typer.Option(help="Prefill sizes; chosen for you if none.")
+    ] = None,
+    context_tokens: Annotated[
+        list[int] | None, typer.Option(help="Decode contexts; chosen for you if none.")
+    ] = None,
+    images: Annotated[str, typer.Option(help="Image sizes such as 448x448;672x448.")] = "",
+) -> None:
+    """Run the real PyTorch module here and record times, spread and memory."""
+    from sim.cli.measuring import measure_to
+
+    typer.echo(
+        measure_to(
+            model,
+            out,
+            device=device,
+            dtype=dtype,
+            quick=quick,
+            prompt_tokens=prompt_tokens or (),
+            context_tokens=context_tokens or (),
+            images=images,
+        ),
+        err=True,
+    )
+
+
+for command in (dashboard, study, sweep):
+    app.command()(command)
 
 
 def print_json(document: Any) -> None:
