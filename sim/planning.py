@@ -11,6 +11,8 @@ from hw_models.provenance import Parameter
 from hw_models.schema import Stack
 from hw_models.soc import SocSpec
 from sim.errors import SimError
+from workloads.arrivals import expanded
+from workloads.background import get_background
 from workloads.catalogue import trace_for
 from workloads.compiling import compile_session
 from workloads.compression import WeightMap, get_format
@@ -20,6 +22,7 @@ from workloads.mechanisms import Draft, decoder_size
 from workloads.program import Program, Unit
 from workloads.pruning import prune
 from workloads.scenario import Scenario
+from workloads.session import Session
 from workloads.speculation import Drafting, ModelDraft
 from workloads.trace import Trace
 
@@ -29,9 +32,10 @@ STREAMS = ("acceptance", "arrivals", "lengths", "background")
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What will run: the program, on which stack, within which budget."""
+    """What will run: the program of a session's listed turns, on which stack, in which budget."""
 
     program: Program
+    session: Session
     stack: str
     budget_bytes: float
     warnings: tuple[str, ...]
@@ -48,16 +52,20 @@ def plan(scenario: Scenario, soc: SocSpec, seed: int = 0) -> Plan:
     stack = soc.stack(name)
     trace = prune(trace_for(scenario.model), scenario.deployment.pruning)
     stored = formats(scenario, soc, stack)
+    streams = random_stream(seed, "arrivals"), random_stream(seed, "lengths")
+    session = expanded(scenario.session, *streams)
+    if not session.turns:
+        raise SimError("session.clients must ask at least one turn before until_s. Got none.")
     program = compile_session(
         trace,
         scenario.deployment,
-        scenario.session,
+        session,
         stored,
         graph_options(scenario, soc, stack),
         draft(scenario, trace, stored),
         random_stream(seed, "acceptance"),
     )
-    return Plan(program, name, _budget_bytes(scenario, soc), ())
+    return Plan(program, session, name, _budget_bytes(scenario, soc), ())
 
 
 def formats(scenario: Scenario, soc: SocSpec, stack: Stack) -> Formats:
@@ -133,10 +141,13 @@ def draft(scenario: Scenario, target: Trace, stored: Formats) -> Draft:
 
 
 def _budget_bytes(scenario: Scenario, soc: SocSpec) -> float:
+    """Return what the app may occupy: as given, else the device's share less other apps' [B]."""
     given = scenario.environment.app_budget_bytes
     if given is not None:
         return float(given)
-    return soc.dram.capacity.value * soc.dram.app_fraction.value
+    others = [get_background(item.profile) for item in scenario.environment.schedule]
+    held = max((profile.memory_bytes.value for profile in others if profile), default=0.0)
+    return max(0.0, soc.dram.capacity.value * soc.dram.app_fraction.value - held)
 
 
 def _counts(parameters: Sequence[Parameter]) -> tuple[int, ...]:

@@ -34,6 +34,7 @@ NORMAL_80: Final = 1.2816  # standard deviations to the 10th and 90th percentile
 IDENTIFIED: Final = 0.5  # posterior over prior spread below which the data have spoken
 ROBUST_SCALE: Final = 0.1  # relative error beyond which a sample counts linearly
 MAX_LOG_SD: Final = 2.0
+MAD_TO_SD: Final = 1.4826  # median absolute deviation of a normal distribution
 DIFFERENCE: Final = 1e-4  # step of a logarithm, far above rounding
 KEPT: Final = "kept its prior: the runs do not identify it"
 
@@ -57,6 +58,15 @@ class HostFit:
     kept: tuple[str, ...]
     operator_errors: Vector
     step_errors: Vector
+
+    @property
+    def step_spread(self) -> float:
+        """Robust standard deviation of log(simulated / measured) over the steps of the fit."""
+        return float(np.median(np.abs(np.log1p(self.step_errors))) * MAD_TO_SD)
+
+    def on(self, soc: SocSpec) -> HostFit:
+        """Return the fit with a device that is described otherwise."""
+        return replace(self, soc=soc)
 
 
 class _Problem:
@@ -167,9 +177,10 @@ def fit_host(samples: Samples, dtype: str, read_bytes_per_s: float, runs: str) -
 
 def _solve(problem: _Problem) -> tuple[Vector, Vector]:
     """Return the best log parameters and the standard deviation of each."""
-    from scipy import optimize
+    from scipy.optimize import least_squares
 
-    found: Any = optimize.least_squares(
+    solve: Any = least_squares  # typed as a module
+    found = solve(
         problem.residuals,
         jac=problem.jacobian,
         x0=np.clip(problem.prior, problem.lower + DIFFERENCE, problem.upper - DIFFERENCE),
@@ -189,7 +200,7 @@ def _posterior_spread(jacobian: Vector, residuals: Vector, parameters: int) -> V
     comparable to a standard deviation; the prior's rows of ``J`` keep the matrix regular.
     """
     data = residuals[:-parameters]
-    scale = float(np.median(np.abs(data)) * 1.4826)
+    scale = float(np.median(np.abs(data)) * MAD_TO_SD)
     covariance = np.linalg.inv(jacobian.T @ jacobian) * scale**2
     return np.minimum(np.sqrt(np.diag(covariance)), MAX_LOG_SD)
 

@@ -1,0 +1,74 @@
+"""Measurements -> a fitted host device: the function behind `andesim calibrate` for a host.
+
+One device per number format: the runs of one calibration must share device, dtype and processor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hw_models.soc import SocSpec
+from sim.analysis.host.fit import HostFit, fit_host
+from sim.analysis.host.prior import template
+from sim.analysis.host.samples import samples_of
+from sim.analysis.measuring.document import Measurement
+from sim.errors import SimError
+from sim.output import write_text
+
+
+@dataclass(frozen=True)
+class MeasuredFile:
+    """A measurement, and the path of its model's trace if the model is not in the catalogue."""
+
+    measurement: Measurement
+    trace: str | None = None
+
+
+def calibrate_host(runs: Sequence[MeasuredFile]) -> HostFit:
+    """Return the device fitted to measured runs."""
+    if not runs:
+        raise SimError("a calibration must have a measurement. Got none.")
+    first = runs[0].measurement
+    for run in runs[1:]:
+        _check_same(first, run.measurement)
+    rates = sorted(run.measurement.read_bytes_per_s for run in runs)
+    pairs = [(run.measurement, run.trace) for run in runs]
+    named = ", ".join(f"{item.model} ({item.created[:10]})" for item, _ in pairs)
+    fit = fit_host(samples_of(pairs, template()), first.dtype, rates[len(rates) // 2], named)
+    return fit.on(_described(fit.soc, first))
+
+
+def write_device(fit: HostFit, path: Path) -> None:
+    """Write the fitted device file whole or not at all."""
+    write_text(path, fit.soc.to_yaml())
+
+
+def report(fit: HostFit) -> list[str]:
+    """Return the sentences that say what was fitted and what was not, for people."""
+    lines = [f"{len(fit.fitted)} parameters fitted, {len(fit.kept)} kept their prior."]
+    lines += [f"kept: {path}" for path in fit.kept]
+    return [*lines, f"steps of the fit: spread {fit.step_spread:.1%}."]
+
+
+def _check_same(first: Measurement, other: Measurement) -> None:
+    for name in ("device", "dtype"):
+        mine, theirs = getattr(first, name), getattr(other, name)
+        if mine != theirs:
+            raise SimError(
+                f"{other.model}: {name} must be the same in all runs of a calibration. "
+                f"Got {theirs!r}, and {mine!r} in {first.model}."
+            )
+    if first.machine.cpu != other.machine.cpu:
+        raise SimError(
+            f"{other.model}: the processor must be the same in all runs of a calibration. "
+            f"Got {other.machine.cpu!r}, and {first.machine.cpu!r} in {first.model}."
+        )
+
+
+def _described(soc: SocSpec, run: Measurement) -> SocSpec:
+    """Name the machine in the device file."""
+    part = run.machine.accelerator or run.machine.cpu
+    text = f"{part}, {run.machine.threads} thread, torch {run.machine.torch}, {run.dtype}"
+    return soc.model_copy(update={"name": f"Measured host: {part}", "describes": text})

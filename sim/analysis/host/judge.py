@@ -1,0 +1,156 @@
+"""Judge a host device on measured runs, per phase and never as one number.
+
+A case is simulated as a user would simulate it, by the engine that is asked for, and compared with
+the median call. Errors are relative to the measured value. An interval is the spread of the
+calibration's own steps, widened where the run leaves the calibrated sizes.
+
+Not judged: wall time of several threads, and phases a measurement does not hold.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from hw_models.soc import SocSpec
+from sim.analysis.host.samples import Samples, case_scenario
+from sim.analysis.measuring.document import Measurement
+from sim.calibrated_range import outside
+from sim.engine.pricing import Pricing
+from sim.metrics import Summary
+from sim.simulation import Engine, simulate
+
+METRICS: Final = {
+    "vision": "vision_encode_s",
+    "prefill": "prefill_s",
+    "decode": "time_per_output_token_s",
+}
+NORMAL_80: Final = 1.2816
+OUTSIDE_SPREAD: Final = 0.5  # assumed: error grows by half the log distance outside the range
+
+
+@dataclass(frozen=True, slots=True)
+class HostRow:
+    """One case, measured and simulated.
+
+    Attributes
+    ----------
+    measured, simulated, low, high
+        Seconds; ``low`` to ``high`` is the nominal 80 % interval of the simulation [s].
+    error
+        ``simulated / measured - 1``.
+    noise
+        Disagreement of the measurement's rounds: no error below it means anything.
+    """
+
+    id: str
+    phase: str
+    metric: str
+    engine: str
+    measured: float
+    simulated: float
+    low: float
+    high: float
+    error: float
+    noise: float
+
+    @property
+    def inside(self) -> bool:
+        """Whether the measured value lies in the interval."""
+        return self.low <= self.measured <= self.high
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseErrors:
+    """Relative errors of one phase: mean absolute, signed mean, 95th percentile, coverage."""
+
+    phase: str
+    n: int
+    mape: float
+    bias: float
+    p95_abs_error: float
+    inside_interval: float
+
+
+def judge(
+    measurement: Measurement,
+    soc: SocSpec,
+    *,
+    trace: str | None = None,
+    engine: Engine = "maxplus",
+    spread: float = 0.0,
+) -> list[HostRow]:
+    """Return a row for each case of a measurement.
+
+    Parameters
+    ----------
+    trace
+        Path of the model's trace, for a model that is not in the catalogue.
+    spread
+        Standard deviation of log(simulated / measured) over the calibration's steps.
+    """
+    rows = []
+    for times in measurement.cases:
+        result = simulate(case_scenario(measurement, times.case, trace), engine=engine, soc=soc)
+        metric = METRICS[times.case.phase]
+        simulated = _seconds(result.summary(), metric)
+        found = outside(result.program, soc.stack(result.stack))
+        beyond = max((item.log_distance for item in found), default=0.0)
+        factor = math.exp(NORMAL_80 * math.hypot(spread, OUTSIDE_SPREAD * min(beyond, 4.0)))
+        measured = times.median_s(measurement.device)
+        rows.append(
+            HostRow(
+                id=f"{measurement.model} {times.case.id}",
+                phase=times.case.phase,
+                metric=metric,
+                engine=result.engine,
+                measured=measured,
+                simulated=simulated,
+                low=simulated / factor,
+                high=simulated * factor,
+                error=simulated / measured - 1.0,
+                noise=times.noise(measurement.device),
+            )
+        )
+    return rows
+
+
+def phase_errors(rows: Iterable[HostRow]) -> list[PhaseErrors]:
+    """Return the errors of each phase that has rows."""
+    by_phase: dict[str, list[HostRow]] = {}
+    for row in rows:
+        by_phase.setdefault(row.phase, []).append(row)
+    return [_errors(phase, found) for phase, found in by_phase.items()]
+
+
+def operator_errors(samples: Samples, soc: SocSpec) -> dict[str, float]:
+    """Return the median relative error per operator, and over ``all`` of them."""
+    seconds, _ = samples.seconds(Pricing(soc, soc.stack()))
+    errors: dict[str, list[float]] = {}
+    for group, simulated in zip(samples.operators, seconds, strict=True):
+        found = np.abs(simulated / group.measured_s - 1.0).tolist()
+        errors.setdefault(group.kernel, []).extend(found)
+    pooled = [error for found in errors.values() for error in found]
+    medians = {name: statistics.median(found) for name, found in sorted(errors.items())}
+    return {**medians, "all": statistics.median(pooled)}
+
+
+def _seconds(summary: Summary, metric: str) -> float:
+    return float(getattr(summary, metric))
+
+
+def _errors(phase: str, rows: Sequence[HostRow]) -> PhaseErrors:
+    errors = np.array([row.error for row in rows])
+    return PhaseErrors(
+        phase=phase,
+        n=len(rows),
+        mape=float(np.abs(errors).mean()),
+        bias=float(errors.mean()),
+        p95_abs_error=float(np.quantile(np.abs(errors), 0.95)),
+        inside_interval=float(np.mean([row.inside for row in rows])),
+    )

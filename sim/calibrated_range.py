@@ -1,0 +1,85 @@
+"""Say where a run leaves the sizes its kernels were calibrated for.
+
+Only devices with calibrated kernels have such sizes; other devices never warn. Beyond a table's end
+the utilisation is held, which is a guess: `log_distance` tells how far the guess reaches.
+
+Not judged: sizes between two nodes, and the two edges of a matrix product.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from hw_models.schema import Stack
+from sim.engine.pricing import kernel_size
+from workloads.program import Program, Task
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """One operator whose sizes leave the calibrated range.
+
+    Attributes
+    ----------
+    smallest, largest
+        Sizes of the run: keys, rows or operations.
+    low, high
+        Calibrated sizes; both zero where no kernel was calibrated.
+    """
+
+    phase: str
+    operator: str
+    smallest: float
+    largest: float
+    low: float
+    high: float
+
+    @property
+    def log_distance(self) -> float:
+        """How far the run's sizes lie outside, as a natural logarithm of a ratio."""
+        if not self.high:
+            return float("inf")
+        return max(
+            0.0, float(np.log(self.low / self.smallest)), float(np.log(self.largest / self.high))
+        )
+
+    def sentence(self) -> str:
+        """Return the warning, for people."""
+        place = f"{self.phase} {self.operator}"
+        if not self.high:
+            return f"{place} has no calibrated kernel: it runs at its roofline."
+        return (
+            f"{place} of size {self.smallest:g} to {self.largest:g} leaves the calibrated "
+            f"{self.low:g} to {self.high:g}: its utilisation is that of the nearest end."
+        )
+
+
+def outside(program: Program, stack: Stack) -> list[Outside]:
+    """Return every operator of a program that leaves the range its kernel was calibrated for."""
+    found: dict[tuple[str, str], Outside] = {}
+    for phase, task in _tasks(program, stack):
+        item = _outside(phase, task, stack)
+        before = found.get((phase, task.operator))
+        if item is not None and (before is None or item.log_distance > before.log_distance):
+            found[phase, task.operator] = item
+    return list(found.values())
+
+
+def _tasks(program: Program, stack: Stack) -> Iterator[tuple[str, Task]]:
+    for group in program.groups if stack.kernels else ():
+        for task, _ in group.tasks():
+            if task.operator and task.unit == stack.unit:
+                yield group.phase, task
+
+
+def _outside(phase: str, task: Task, stack: Stack) -> Outside | None:
+    kernel = stack.kernel(phase, task.operator)
+    sizes = np.maximum(kernel_size(task)[task.runs > 0], 1.0)
+    if not sizes.size:
+        return None
+    low, high = (kernel.sizes[0].value, kernel.sizes[-1].value) if kernel else (0.0, 0.0)
+    item = Outside(phase, task.operator, float(sizes.min()), float(sizes.max()), low, high)
+    return item if item.log_distance > 0.0 else None
