@@ -1,0 +1,111 @@
+"""Draws of the uncertain numbers of a device: what may be true, many times over.
+
+- An *assumed* number is drawn log-uniformly between `low` and `high`: nothing but its range is
+  claimed. Any other kind is drawn from the triangle over the logarithm that peaks at its value.
+  Where `low` is zero the logarithm is left out.
+- Every parameter has a random stream of its own, found by seed and dotted path. The same seed thus
+  gives two deployments, or two devices with the same parameter, the same draws (common random
+  numbers), and their difference is not blurred by luck.
+- Numbers of one software stack rise and fall together with its quality: their normal scores share
+  a common factor of variance `STACK_QUALITY_SHARE` (assumed), fractions upwards, overheads in
+  seconds downwards.
+- Numbers that shape the schedule (prefill chunk, on-chip activation memory, operand buffers, graphs
+  per step) take `SCHEDULES` equally probable values, each combined with one of the others as in a
+  Latin hypercube, and the samples use these schedules in turn.
+
+Not modelled: correlation between parameters of silicon, and fitted covariances, which no device
+file carries.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr
+
+from hw_models.provenance import Parameter
+from hw_models.soc import SocSpec
+
+Draws = Mapping[str, NDArray[np.float64]]
+
+STACK_QUALITY_SHARE = 0.5
+"""Share of the variance of a stack's numbers that its quality explains (assumed)."""
+
+SCHEDULES = 16
+"""Distinct combinations of the parameters that shape the schedule."""
+
+SHAPING = ("prefill_chunk_tokens", "activation_bytes", "operand_count", "graphs_per_step")
+
+
+def uncertain(soc: SocSpec, stack: str) -> dict[str, Parameter]:
+    """Return the parameters of a device with a range, other stacks than `stack` left out."""
+    others = tuple(f"stacks.{name}." for name in soc.stacks if name != stack)
+    return {
+        path: item
+        for path, item in soc.parameters().items()
+        if item.high > item.low and not path.startswith(others)
+    }
+
+
+def draw(soc: SocSpec, stack: str, samples: int, seed: int) -> Draws:
+    """Return `samples` values of each uncertain parameter, by dotted path, in SI units."""
+    quality = _stream(seed, f"quality of {stack}").standard_normal(samples)
+    found = {}
+    for path, item in uncertain(soc, stack).items():
+        stream = _stream(seed, path)
+        if path.endswith(SHAPING):
+            shares = _levels(stream, samples)
+        elif path.startswith("stacks."):
+            shares = _with_quality(stream, quality, downwards=item.unit == "s")
+        else:
+            shares = stream.random(samples)
+        found[path] = quantile(item, shares)
+    return found
+
+
+def quantile(item: Parameter, shares: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the values below which the given shares of a parameter's distribution lie.
+
+    >>> known = Parameter(2.0, "B/s", "measured", "x", 1.0, 4.0)
+    >>> quantile(known, np.array([0.0, 0.5, 1.0])).round(6).tolist()
+    [1.0, 2.0, 4.0]
+    """
+    logarithmic = item.low > 0.0
+    low, mode, high = (np.log(x) if logarithmic else x for x in (item.low, item.value, item.high))
+    if item.kind == "assumed":
+        place = low + shares * (high - low)
+    else:
+        place = _triangle(shares, low, mode, high)
+    values = np.clip(np.exp(place) if logarithmic else place, item.low, item.high)
+    return np.round(values) if item.unit == "count" else values
+
+
+def _triangle(
+    shares: NDArray[np.float64], low: float, mode: float, high: float
+) -> NDArray[np.float64]:
+    """Return the quantiles of the triangular distribution."""
+    rising = low + np.sqrt(shares * (high - low) * (mode - low))
+    falling = high - np.sqrt((1.0 - shares) * (high - low) * (high - mode))
+    return np.where(shares * (high - low) < mode - low, rising, falling)
+
+
+def _with_quality(
+    stream: np.random.Generator, quality: NDArray[np.float64], downwards: bool
+) -> NDArray[np.float64]:
+    own = stream.standard_normal(len(quality))
+    shared = -quality if downwards else quality
+    score = np.sqrt(STACK_QUALITY_SHARE) * shared + np.sqrt(1.0 - STACK_QUALITY_SHARE) * own
+    return np.asarray(ndtr(score))
+
+
+def _levels(stream: np.random.Generator, samples: int) -> NDArray[np.float64]:
+    order = stream.permutation(SCHEDULES)
+    return np.resize((order + 0.5) / SCHEDULES, samples)
+
+
+def _stream(seed: int, purpose: str) -> np.random.Generator:
+    key = int.from_bytes(hashlib.sha256(purpose.encode()).digest()[:4], "big")
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(key,)))

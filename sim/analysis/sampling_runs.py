@@ -1,0 +1,204 @@
+"""One scenario on many variants of its device at once.
+
+Steps that cost the same are priced once per variant, and all variants of one program stand side by
+side as columns of the max-plus engine. The metrics are computed by `sim.metrics` itself, on a
+`Result` per variant whose operators are merged by what the metrics can tell apart.
+
+Not modelled: rates that change during the run; a nominal run on the event engine is varied at
+constant rates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hw_models.soc import SocSpec
+from sim.analysis.sweeps_steps import at_steps, narrowed
+from sim.engine.maxplus import step_seconds, step_starts
+from sim.engine.pricing import Pricing
+from sim.engine.timed import FloatColumn, TimedGroup, TimedSegment, TimedTask
+from sim.planning import graph_options
+from sim.results import GroupTimes, Result
+from sim.simulation import simulate
+from workloads.graph import GraphOptions
+from workloads.program import COLUMN_NAMES, StepGroup
+
+MetricColumns = dict[str, NDArray[np.float64]]
+
+
+def variant_metrics(result: Result, values: Mapping[str, NDArray[np.float64]]) -> MetricColumns:
+    """Return every metric of a run with parameters moved, one entry per variant, NaN for None.
+
+    Parameters
+    ----------
+    values
+        Dotted parameter path to its value in each variant, in SI units.
+    """
+    variants = len(next(iter(values.values())))
+    socs = [
+        result.soc.with_values({path: float(column[i]) for path, column in values.items()})
+        for i in range(variants)
+    ]
+    programs: dict[GraphOptions, list[int]] = {}
+    for index, soc in enumerate(socs):
+        options = graph_options(result.scenario, soc, soc.stack(result.stack))
+        programs.setdefault(options, []).append(index)
+    found: list[dict[str, float]] = [{} for _ in socs]
+    for members in programs.values():
+        shape = _Shape.of(result, socs[members[0]])
+        for index, metrics in zip(members, shape.metrics([socs[i] for i in members]), strict=True):
+            found[index] = metrics
+    return {name: np.array([metrics[name] for metrics in found]) for name in found[0]}
+
+
+@dataclass(frozen=True)
+class _Shape:
+    """A program, ready to be priced on many devices.
+
+    Attributes
+    ----------
+    run
+        The run of the program on one of the devices.
+    distinct, step_of
+        Each group cut to steps that differ, and for every step which of them it is.
+    merged
+        Each group with its operators merged.
+    """
+
+    run: Result
+    distinct: tuple[StepGroup, ...]
+    step_of: tuple[NDArray[np.int64], ...]
+    merged: tuple[StepGroup, ...]
+
+    @classmethod
+    def of(cls, result: Result, soc: SocSpec) -> _Shape:
+        run = simulate(result.scenario, engine="maxplus", seed=result.seed, soc=soc)
+        pairs = [_distinct(group) for group in run.program.groups]
+        return cls(
+            run=run,
+            distinct=tuple(group for group, _ in pairs),
+            step_of=tuple(step_of for _, step_of in pairs),
+            merged=tuple(_merged(group) for group in run.program.groups),
+        )
+
+    def metrics(self, socs: Sequence[SocSpec]) -> list[dict[str, float]]:
+        """Return the metrics on each device."""
+        pricings = [Pricing(soc, soc.stack(self.run.stack)) for soc in socs]
+        seconds = [_stacked_seconds(pricings, group) for group in self.distinct]
+        return [
+            _numbers(self._result(soc, [column[i] for column in seconds]))
+            for i, soc in enumerate(socs)
+        ]
+
+    def _result(self, soc: SocSpec, seconds: Sequence[FloatColumn]) -> Result:
+        groups: list[GroupTimes] = []
+        now_s = 0.0
+        for group, distinct_s, step_of in zip(self.merged, seconds, self.step_of, strict=True):
+            durations_s = distinct_s[step_of]
+            starts_s = step_starts(durations_s, max(now_s, group.at_s))
+            groups.append(GroupTimes(group, starts_s, starts_s + durations_s))
+            now_s = groups[-1].end_s
+        ledger = replace(self.run.ledger, budget_bytes=_budget_bytes(self.run, soc))
+        return replace(self.run, soc=soc, groups=tuple(groups), ledger=ledger)
+
+
+def _numbers(result: Result) -> dict[str, float]:
+    metrics = result.summary().as_dict()
+    return {name: np.nan if value is None else float(value) for name, value in metrics.items()}
+
+
+def _budget_bytes(run: Result, soc: SocSpec) -> float:
+    given = run.scenario.environment.app_budget_bytes
+    return float(given or soc.dram.capacity.value * soc.dram.app_fraction.value)
+
+
+def _distinct(group: StepGroup) -> tuple[StepGroup, NDArray[np.int64]]:
+    """Return a group without repeated steps, and for every step its place there."""
+    narrow = narrowed(group)
+    columns = [getattr(task, name) for task, _ in narrow.tasks() for name in COLUMN_NAMES]
+    varying = [column for column in columns if column.shape[0] == group.steps]
+    if group.switches is not None:
+        varying.append(group.switches)
+    if group.setup != type(group.setup)():
+        varying.append(np.arange(group.steps) == 0)  # only the first step pays for it
+    if not varying:
+        return at_steps(narrow, np.zeros(1, dtype=np.int64)), np.zeros(group.steps, dtype=np.int64)
+    _, first, step_of = np.unique(
+        np.stack(varying, axis=1), axis=0, return_index=True, return_inverse=True
+    )
+    order = np.argsort(first)
+    place = np.empty_like(order)
+    place[order] = np.arange(len(order))
+    return at_steps(narrow, first[order]), place[step_of]
+
+
+def _merged(group: StepGroup) -> StepGroup:
+    """Return a group with one operator for each kind of arithmetic, of the same totals per step."""
+    totals: dict[tuple[str, str, int], dict[str, FloatColumn]] = {}
+    for task, repeat in group.tasks():
+        total = totals.setdefault((task.unit, task.activations, task.operand_bits), {})
+        for name in COLUMN_NAMES:
+            share = repeat * task.runs * getattr(task, name)
+            total[name] = total.get(name, 0.0) + share
+    like, _ = next(group.tasks())
+    ones = np.ones(group.steps)
+    tasks = tuple(
+        replace(like, unit=unit, activations=kind, operand_bits=bits, **(total | {"runs": ones}))
+        for (unit, kind, bits), total in totals.items()
+    )
+    segment = replace(group.segments[0], name="merged", repeat=1, tasks=tasks)
+    return replace(group, segments=(segment,))
+
+
+def _stacked_seconds(pricings: Sequence[Pricing], group: StepGroup) -> NDArray[np.float64]:
+    """Return the seconds of each step on each device, shape (devices, steps)."""
+    timed = [pricing.group(group) for pricing in pricings]
+    alike: dict[object, list[int]] = {}
+    for index, one in enumerate(timed):
+        layout = (one.buffers, tuple((part.repeat, len(part.tasks)) for part in one.segments))
+        alike.setdefault(layout, []).append(index)
+    seconds = np.empty((len(pricings), group.steps))
+    for members in alike.values():
+        side_by_side = _side_by_side([timed[i] for i in members])
+        seconds[members] = step_seconds(side_by_side).reshape(len(members), group.steps)
+    return seconds
+
+
+def _side_by_side(groups: Sequence[TimedGroup]) -> TimedGroup:
+    """Return groups of one layout as one group with all their steps."""
+    steps = groups[0].steps
+    segments = tuple(
+        TimedSegment(
+            parts[0].name,
+            parts[0].repeat,
+            tuple(
+                _joined(tasks, steps) for tasks in zip(*(part.tasks for part in parts), strict=True)
+            ),
+        )
+        for parts in zip(*(group.segments for group in groups), strict=True)
+    )
+    return replace(groups[0], steps=steps * len(groups), segments=segments)
+
+
+def _joined(tasks: Sequence[TimedTask], steps: int) -> TimedTask:
+    """Return one task over all steps; of its times only what the engine reads is kept."""
+
+    def column(name: str) -> NDArray[Any]:
+        parts = [getattr(task, name) for task in tasks]
+        joined = np.concatenate(parts)
+        return joined if len(joined) == steps * len(tasks) else np.repeat(joined, steps)
+
+    fetch_s, busy_s = column("fetch_s"), column("busy_s")
+    return replace(
+        tasks[0],
+        tiles=column("tiles"),
+        tile_bytes=fetch_s,
+        rate_bytes_per_s=np.ones_like(fetch_s),
+        compute_s=busy_s,
+        launch_s=np.zeros_like(busy_s),
+    )
