@@ -8,6 +8,7 @@ Not judged: sizes between two nodes, and the two edges of a matrix product.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -41,10 +42,8 @@ class Outside:
     def log_distance(self) -> float:
         """How far the run's sizes lie outside, as a natural logarithm of a ratio."""
         if not self.high:
-            return float("inf")
-        return max(
-            0.0, float(np.log(self.low / self.smallest)), float(np.log(self.largest / self.high))
-        )
+            return math.inf
+        return max(0.0, math.log(self.low / self.smallest), math.log(self.largest / self.high))
 
     def sentence(self) -> str:
         """Return the warning, for people."""

@@ -10,6 +10,7 @@ import numpy as np
 from hw_models.provenance import Parameter
 from hw_models.schema import Stack
 from hw_models.soc import SocSpec
+from sim.calibrated_range import outside
 from sim.errors import SimError
 from workloads.arrivals import expanded
 from workloads.background import get_background
@@ -65,7 +66,8 @@ def plan(scenario: Scenario, soc: SocSpec, seed: int = 0) -> Plan:
         draft(scenario, trace, stored),
         random_stream(seed, "acceptance"),
     )
-    return Plan(program, session, name, _budget_bytes(scenario, soc), ())
+    warnings = tuple(item.sentence() for item in outside(program, stack))
+    return Plan(program, session, name, _budget_bytes(scenario, soc), warnings)
 
 
 def formats(scenario: Scenario, soc: SocSpec, stack: Stack) -> Formats:

@@ -31,6 +31,11 @@ def calibrate_host(runs: Sequence[MeasuredFile]) -> HostFit:
     if not runs:
         raise SimError("a calibration must have a measurement. Got none.")
     first = runs[0].measurement
+    if first.dtype != "bf16":
+        raise SimError(
+            "dtype must be bf16 in a calibration: 32-bit caches cannot be simulated. "
+            f"Got {first.dtype!r} in {first.model}."
+        )
     for run in runs[1:]:
         _check_same(first, run.measurement)
     rates = sorted(run.measurement.read_bytes_per_s for run in runs)

@@ -1,8 +1,8 @@
 """Host exhibits: measurements of one machine with their checksums, and the device fitted to them.
 
 A folder ``host_*/`` holds ``manifest.yaml``, measurement files and the fitted ``device.yaml``.
-Roles are fixed in the manifest before anything is judged. Loading fails when a file is not the one the
-manifest describes, or when one model both calibrates and validates.
+Roles are fixed in the manifest before anything is judged. Loading fails when a file is not the one
+the manifest describes, or when one model both calibrates and validates.
 """
 
 from __future__ import annotations
