@@ -1,0 +1,60 @@
+"""Serve the dashboard on this machine only: `python -P -m dashboard PORT`.
+
+What a first page needs is imported and computed before the server answers, so that the first
+visitor does not wait for it. Nothing is fetched from elsewhere and nothing is sent anywhere.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from dashboard.choices import Choices
+from dashboard.runs import decode_terms, run
+
+UPLOAD_MEGABYTES = 64
+"""Largest file the Validate page takes; importers read no more than that."""
+
+
+def flags(port: int) -> list[str]:
+    """Return Streamlit's options: localhost, no telemetry, no file watcher, no traces on screen."""
+    options = {
+        "server.address": "localhost",
+        "server.port": port,
+        "server.headless": "true",
+        "server.fileWatcherType": "none",
+        "server.maxUploadSize": UPLOAD_MEGABYTES,
+        "browser.gatherUsageStats": "false",
+        "client.toolbarMode": "minimal",
+        "client.showErrorDetails": "none",
+        "global.disableWidgetStateDuplicationWarning": "true",
+        "theme.base": "light",
+        "theme.primaryColor": "#0072B2",
+        "theme.baseFontSize": 15,
+        "theme.paddingTop": "3rem",
+        "theme.sidebar.paddingTop": "1rem",
+    }
+    return [f"--{name}={value}" for name, value in options.items()]
+
+
+def warm() -> None:
+    """Import what pages draw with, and run the default scenario."""
+    import pandas  # noqa: F401
+    import plotly.graph_objects  # noqa: F401
+
+    run(Choices()).summary()
+    decode_terms(Choices())
+
+
+def main() -> None:
+    """Serve until stopped."""
+    from streamlit.web.cli import main as streamlit
+
+    warm()
+    page = Path(__file__).with_name("app.py")
+    sys.argv = ["streamlit", "run", str(page), *flags(int(sys.argv[1]))]
+    streamlit()
+
+
+if __name__ == "__main__":
+    main()

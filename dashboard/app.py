@@ -1,0 +1,22 @@
+"""The router: page set-up, sidebar, navigation. Pages hold no logic."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from dashboard import state
+from dashboard.sidebar import sidebar
+
+PAGES = ("explore", "timeline", "assumptions")
+TITLES: dict[str, str] = {}
+
+st.set_page_config(page_title="andesim", page_icon="📱", layout="wide")
+state.open_link()
+page = st.navigation(
+    [st.Page(f"app_pages/{name}.py", title=TITLES.get(name, name.capitalize())) for name in PAGES],
+    position="top",
+)
+choices = sidebar()
+for fault in state.faults():
+    st.warning(f"This link was not fully understood: {fault}")
+page.run()

@@ -1,0 +1,60 @@
+"""Who waits for whom?"""
+
+import streamlit as st
+
+from dashboard import screens, state, timeline
+from dashboard.charts import lanes
+
+choices = state.current()
+result = screens.result_or_stop(choices)
+steps = timeline.phases(result)
+if not steps:
+    st.info("Nothing ran: the model does not fit. Explore says what to change.")
+    st.stop()
+
+left, middle, right = st.columns([2, 3, 1], vertical_alignment="bottom")
+phase = left.segmented_control(
+    "Phase", list(steps), default=list(steps)[-1], key="phase", required=True
+)
+last = steps[phase] - 1
+step = middle.slider("Step", 0, last, 0, key=f"step_{phase}") if last else 0
+right.download_button(
+    "Perfetto trace",
+    lambda: timeline.perfetto(result),
+    "trace.json",
+    "application/json",
+    on_click="ignore",
+    help="The whole run, for ui.perfetto.dev",
+)
+
+frame = timeline.step_frame(result, phase, step)
+bars, table = timeline.lanes(frame), timeline.operators(frame)
+slowest = table.iloc[0]
+screens.chart(
+    f"{phase.capitalize()} step {step}: {frame['end_s'].max() * 1e3:.1f} ms",
+    lanes.gantt(bars),
+    f"The slowest operator is {slowest['name']}: {slowest['share']:.0%} of the step.",
+)
+if len(bars) == timeline.MOST_BARS:
+    st.caption(f"The first {timeline.MOST_BARS} bars; the Perfetto trace has all.")
+
+left, right = st.columns([2, 3])
+with left.container(border=True):
+    st.markdown("**Busy and waiting**")
+    percent = st.column_config.ProgressColumn(format="percent", min_value=0.0, max_value=1.0)
+    st.dataframe(
+        timeline.busy(frame).round(3), hide_index=True, column_config={"busy share": percent}
+    )
+    st.caption("Lanes overlap: DMA brings operands while the unit computes.")
+with right:
+    alt = "Attained FLOP/s of each operator against the roofs of the device."
+    screens.chart("Roofline of this step", lanes.roofline(result, table), alt)
+
+with st.container(border=True):
+    st.markdown("**Operators of this step**, all layers together")
+    words, limits = st.columns([3, 2])
+    text = words.text_input("Search", key="operator_search", placeholder="attention, mlp, lm_head")
+    bounds = limits.pills("Bound by", lanes.BOUNDS, selection_mode="multi", key="operator_bounds")
+    shown = timeline.found(table, text, bounds)
+    st.dataframe(shown, hide_index=True, column_config={"share": percent})
+    st.caption(f"{len(shown)} of {len(table)} operators. Times in seconds, bytes and FLOPs in all.")

@@ -1,0 +1,132 @@
+"""The headline numbers as cards: value, change from the baseline, what to compare it with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dashboard.choices import GIB
+from sim.metrics import Summary
+from sim.results import Result
+
+UNCHANGED = 5e-4
+"""Relative change below which a card says "no change"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One headline number as text.
+
+    Attributes
+    ----------
+    delta
+        Change from the baseline with its sign and unit, 0 for none, ``None`` without a baseline.
+    less_is_better
+        Whether a negative change is good.
+    note
+        What to read the number against.
+    help
+        How the number is defined.
+    """
+
+    label: str
+    value: str
+    delta: str | int | None
+    less_is_better: bool
+    note: str
+    help: str
+
+
+def cards(result: Result, baseline: Result | None = None) -> list[Card]:
+    """Return the five cards of a run."""
+    new, old = result.summary(), baseline.summary() if baseline else None
+    return [
+        _first_token(new, old),
+        _rate(new, old),
+        _peak(new, old, result.ledger.budget_bytes),
+        _energy(new, old),
+        _load(new, old, result.program.file_bytes),
+    ]
+
+
+def change(new: float | None, old: float | None, unit: str, digits: int = 2) -> str | int | None:
+    """Return the change of a number as text, 0 where there is none.
+
+    >>> change(1.5, 2.0, "s"), change(2.0, 2.0, "s"), change(2.0, None, "s")
+    ('-0.50 s', 0, None)
+    """
+    if new is None or old is None:
+        return None
+    if abs(new - old) <= UNCHANGED * abs(old):
+        return 0
+    return f"{new - old:+.{digits}f} {unit}"
+
+
+def number(value: float | None, unit: str, digits: int = 2) -> str:
+    """Return a number with its unit, a dash where the run never got there.
+
+    >>> number(1.234, "s"), number(None, "s")
+    ('1.23 s', '–')
+    """
+    return "–" if value is None else f"{value:.{digits}f} {unit}"
+
+
+def _first_token(new: Summary, old: Summary | None) -> Card:
+    return Card(
+        label="Time to first token",
+        value=number(new.time_to_first_token_s, "s"),
+        delta=change(new.time_to_first_token_s, old.time_to_first_token_s if old else None, "s"),
+        less_is_better=True,
+        note=f"vision {number(new.vision_encode_s, 's')}, prefill {number(new.prefill_s, 's')}",
+        help="Vision encode + prefill + first token, on loaded weights, mean per turn.",
+    )
+
+
+def _rate(new: Summary, old: Summary | None) -> Card:
+    return Card(
+        label="Tokens/s, burst",
+        value=number(new.tokens_per_s, "tok/s", 1),
+        delta=change(new.tokens_per_s, old.tokens_per_s if old else None, "tok/s", 1),
+        less_is_better=False,
+        note=f"sustained {number(new.sustained_tokens_per_s, 'tok/s', 1)}",
+        help="Output tokens after the first / decode seconds. Sustained: once the body sits at "
+        "the governor's first trip.",
+    )
+
+
+def _peak(new: Summary, old: Summary | None, budget_bytes: float) -> Card:
+    return Card(
+        label="Peak DRAM",
+        value=number(new.peak_dram_bytes / GIB, "GiB"),
+        delta=change(new.peak_dram_bytes / GIB, old.peak_dram_bytes / GIB if old else None, "GiB"),
+        less_is_better=True,
+        note=f"of {budget_bytes / GIB:.2f} GiB app budget",
+        help="Largest resident total: weights, embedding, vision encoder, KV cache, activations, "
+        "draft, adapters, runtime.",
+    )
+
+
+def _energy(new: Summary, old: Summary | None) -> Card:
+    return Card(
+        label="Energy per reply",
+        value=number(_spent_j(new), "J", 1),
+        delta=change(_spent_j(new), _spent_j(old) if old else None, "J", 1),
+        less_is_better=True,
+        note=f"{number(new.energy_per_token_j, 'J/token')}, {number(new.mean_power_w, 'W', 1)}",
+        help="Energy of the whole device over the run, display and host included.",
+    )
+
+
+def _spent_j(summary: Summary) -> float | None:
+    """Return the energy of a whole reply; a run that ended early has none to compare."""
+    return summary.energy_j if summary.fits else None
+
+
+def _load(new: Summary, old: Summary | None, file_bytes: float) -> Card:
+    return Card(
+        label="Cold start",
+        value=number(new.load_s, "s"),
+        delta=change(new.load_s, old.load_s if old else None, "s"),
+        less_is_better=True,
+        note=f"{file_bytes / 1e9:.2f} GB from flash, not in the first token",
+        help="Reading the deployed file from flash; separate from the time to first token.",
+    )

@@ -1,0 +1,44 @@
+"""What the choices may be: ids from the catalogues, the same for the sidebar and for links."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from dashboard.choices import BY_BITS, STACK_DEFAULT, WEIGHT_CLASSES, Choices, literal_options
+from hw_models.soc import list_socs, load_soc
+from workloads.catalogue import model_ids
+from workloads.kv_cache import KV_FORMAT_IDS
+from workloads.weight_formats import catalogue
+
+WORDS = ("eviction", "speculation", "background", "start")
+
+
+@cache
+def options(device: str) -> dict[str, tuple[str, ...]]:
+    """Return the options of each choice that has some, on a device.
+
+    >>> options("ideal_85gbps_50tflops")["stack"]
+    ('default', 'ideal')
+    """
+    formats = (STACK_DEFAULT, *catalogue())
+    return {
+        "model": tuple(model_ids()),
+        "device": tuple(list_socs()),
+        "stack": stacks(device),
+        "body": (STACK_DEFAULT, BY_BITS, *catalogue()),
+        **{name: formats for name in WEIGHT_CLASSES if name != "body"},
+        "kv_dtype": (STACK_DEFAULT, *KV_FORMAT_IDS),
+        **{name: literal_options(name) for name in WORDS},
+    }
+
+
+def stacks(device: str) -> tuple[str, ...]:
+    """Return the stacks of a device; of an unknown one, only "its default"."""
+    known = load_soc(device).stacks if device in list_socs() else {}
+    return (STACK_DEFAULT, *known)
+
+
+def number_names() -> tuple[str, ...]:
+    """Return the choices that are numbers."""
+    fields = Choices.model_fields.items()
+    return tuple(name for name, field in fields if type(field.default) in (int, float))

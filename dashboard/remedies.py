@@ -1,0 +1,101 @@
+"""The cheapest change that passes: single changes of the choices, tried one by one.
+
+Ordered by what they cost the person who uses the phone, least first: what only the engineer sees,
+then numerics, then less input, then a smaller model. That order is a judgement and is shown.
+
+Not searched here: combinations of changes; the sweep on the Trade-offs page tries those.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from dashboard.choices import BY_BITS, Choices
+from dashboard.options import stacks
+from dashboard.runs import run
+from dashboard.verdicts import Verdict, verdict
+from hw_models.errors import HardwareError
+from sim.errors import SimError
+from workloads.errors import WorkloadError
+
+SMALLER = ("andesvl-4b", "andesvl-2b", "andesvl-1b", "andesvl-0.6b")
+MOST_SHOWN = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Remedy:
+    """One change, what it costs, and the verdict with it.
+
+    Attributes
+    ----------
+    changes
+        New values by name of the choice.
+    """
+
+    text: str
+    cost: str
+    changes: dict[str, Any]
+    verdict: Verdict
+
+
+def remedies(choices: Choices) -> list[Remedy]:
+    """Return the changes that make a failing run pass, cheapest first."""
+    found = []
+    for text, cost, changes in _candidates(choices):
+        changed = choices.changed(**changes)
+        try:
+            outcome = verdict(changed, run(changed))
+        except (WorkloadError, HardwareError, SimError):
+            continue  # this change does not exist here, e.g. a format the unit cannot compute
+        if outcome.status == "PASS":
+            found.append(Remedy(text, cost, changes, outcome))
+        if len(found) == MOST_SHOWN:
+            break
+    return found
+
+
+def _candidates(choices: Choices) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Yield the change in words, what it costs, and the new values."""
+    yield from _software(choices)
+    yield from _numerics(choices)
+    yield from _less_input(choices)
+    yield from _smaller_models(choices)
+
+
+def _software(choices: Choices) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    if choices.speculation == "none":
+        changes = {"speculation": "eagle", "depth": 4}
+        yield "draft with EAGLE, depth 4", "a draft to train; acceptance assumed", changes
+    for stack in stacks(choices.device)[1:4]:
+        if stack != choices.stack:
+            yield f"use the {stack} stack", "another toolchain", {"stack": stack}
+
+
+def _numerics(choices: Choices) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    if choices.kv_dtype in ("default", "int16", "fp16"):
+        yield "keep the KV cache in int8", "some accuracy", {"kv_dtype": "int8"}
+    if choices.eviction == "none":
+        changes = {"eviction": "okv", "keep": 0.5}
+        yield "evict half of the KV cache", "some accuracy", changes
+    for bits in (3.0, 2.0, 1.8):
+        if choices.body != BY_BITS or choices.body_bits > bits:
+            changes = {"body": BY_BITS, "body_bits": bits}
+            yield f"compress the body to {bits:g} bits per weight", "accuracy", changes
+
+
+def _less_input(choices: Choices) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    if choices.images and max(choices.image_width_px, choices.image_height_px) > 448:
+        changes = {"image_width_px": 448, "image_height_px": 448}
+        yield "scale images to 448 x 448", "detail in images", changes
+    for share in (2, 4):
+        if choices.context_tokens // share >= choices.prompt_tokens + choices.output_tokens:
+            shorter = choices.context_tokens // share
+            yield f"cut the context to {shorter} tokens", "memory", {"context_tokens": shorter}
+
+
+def _smaller_models(choices: Choices) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    if choices.model in SMALLER:
+        for model in SMALLER[SMALLER.index(choices.model) + 1 :]:
+            yield f"use {model}", "a less able model", {"model": model}

@@ -1,0 +1,91 @@
+"""From choices to a run: the simulator, called as the command line calls it, and remembered.
+
+Runs are immutable and equal for equal choices, so all viewers share them.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from dashboard.choices import Choices
+from hw_models.soc import SocSpec, load_soc
+from sim import Result, simulate
+from sim.assumptions import Swing, reply_seconds, swings
+from sim.breakdown import Term, phase_terms
+from sim.errors import SimError
+from workloads.scenario import Scenario
+
+REMEMBERED = 64
+
+
+def what_if_values(text: str) -> dict[str, float | str]:
+    """Return device parameters by dotted path; a value is a number in SI or text with a unit.
+
+    >>> what_if_values("dram.rate = 9.6 GT/s; dram.channels=4")
+    {'dram.rate': '9.6 GT/s', 'dram.channels': 4.0}
+    """
+    values: dict[str, float | str] = {}
+    for part in filter(None, map(str.strip, text.split(";"))):
+        path, equals, value = (piece.strip() for piece in part.partition("="))
+        if not (path and equals and value):
+            raise SimError(f"A what-if value must be written path=value. Got {part!r:.80}.")
+        values[path] = _number(value)
+    return values
+
+
+def what_if_text(values: dict[str, float | str]) -> str:
+    """Return values as `what_if_values` reads them.
+
+    >>> what_if_text({"dram.channels": 2.0})
+    'dram.channels=2.0'
+    """
+    return "; ".join(f"{path}={value}" for path, value in values.items())
+
+
+def device(choices: Choices) -> SocSpec:
+    """Return the device, with the what-if values."""
+    soc, values = load_soc(choices.device), what_if_values(choices.what_if)
+    return soc.with_overrides(values) if values else soc
+
+
+def run(choices: Choices) -> Result:
+    """Return the run of the choices; equal choices share one."""
+    return _run(choices.question())
+
+
+def decode_terms(choices: Choices) -> list[Term]:
+    """Return what the time of decode is made of, largest first."""
+    return _terms(choices.question(), "decode")
+
+
+def parameter_swings(choices: Choices) -> list[Swing]:
+    """Return how far each uncertain parameter moves the reply, widest first."""
+    return _swings(choices.question())
+
+
+def reply_s(choices: Choices) -> float:
+    """Return the seconds all steps take together, what a swing is measured from [s]."""
+    result = run(choices)
+    return reply_seconds(result.program, result.soc, result.stack)
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _run(question: Choices) -> Result:
+    return simulate(Scenario.from_mapping(question.mapping()), soc=device(question))
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _terms(question: Choices, phase: str) -> list[Term]:
+    return phase_terms(_run(question), phase)
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _swings(question: Choices) -> list[Swing]:
+    return swings(_run(question))
+
+
+def _number(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text

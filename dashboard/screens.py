@@ -1,0 +1,80 @@
+"""What several pages draw alike: the run or its error, the verdict, cards, charts."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import streamlit as st
+
+from dashboard import state
+from dashboard.cards import Card
+from dashboard.charts.palette import Figure
+from dashboard.choices import Choices
+from dashboard.runs import run
+from dashboard.verdicts import Status, Verdict
+from hw_models.errors import HardwareError
+from sim.errors import SimError
+from sim.results import Result
+from workloads.errors import WorkloadError
+
+USER_ERRORS = (WorkloadError, HardwareError, SimError)
+
+_BADGES: dict[Status, tuple[Callable[..., Any], str]] = {
+    "PASS": (st.success, ":material/check_circle:"),
+    "FAIL": (st.warning, ":material/warning:"),
+    "OUT OF MEMORY": (st.error, ":material/block:"),
+}
+
+Made = TypeVar("Made")
+
+
+def result_or_stop(choices: Choices) -> Result:
+    """Return the run of the choices, or say what is wrong with them and end the page."""
+    return made_or_stop(lambda: run(choices))
+
+
+def made_or_stop(make: Callable[[], Made]) -> Made:
+    """Return what `make` makes; an error of the person's input becomes a message, not a trace."""
+    try:
+        return make()
+    except USER_ERRORS as error:
+        logging.getLogger(__name__).info("refused: %s", error)
+        st.error(f"These choices cannot be simulated.\n\n{error}", icon=":material/block:")
+        st.caption("Change the control the message names, or Reset in the sidebar.")
+        st.stop()
+
+
+def baseline_result() -> Result | None:
+    """Return the run of the pinned baseline."""
+    pinned = state.baseline()
+    return run(pinned) if pinned is not None else None
+
+
+def show_verdict(verdict: Verdict) -> None:
+    """Draw the verdict: word, icon, sentence."""
+    draw, icon = _BADGES[verdict.status]
+    draw(f"**{verdict.status}.** {verdict.sentence}", icon=icon)
+
+
+def show_cards(cards: list[Card]) -> None:
+    """Draw the cards in equal boxes that wrap."""
+    with st.grid(len(cards), min_column_width=170, gap="small"):
+        for card in cards:
+            with st.container(border=True, height="stretch", gap=None):
+                st.metric(
+                    card.label,
+                    card.value,
+                    card.delta,
+                    "inverse" if card.less_is_better else "normal",
+                    help=card.help,
+                )
+                st.caption(card.note)
+
+
+def chart(title: str, drawn: Figure, alt: str, key: str | None = None) -> None:
+    """Draw a chart under a heading, with its takeaway for people who cannot see it."""
+    with st.container(border=True):
+        st.markdown(f"**{title}**")
+        st.plotly_chart(drawn, key=key, alt=alt, config={"displaylogo": False})

@@ -1,0 +1,215 @@
+"""The sidebar: every choice as a widget bound to the address, in groups a person would look for."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from dashboard import state
+from dashboard.choices import BY_BITS, Choices, default, limits
+from dashboard.links import command_line, scenario_yaml
+from dashboard.options import options
+from dashboard.presets import CUSTOM, PRESETS, preset_of
+
+LABELS = {
+    "model": "Model",
+    "device": "Device",
+    "stack": "Software stack",
+    "images": "Images",
+    "image_width_px": "Width [px]",
+    "image_height_px": "Height [px]",
+    "prompt_tokens": "Prompt [tokens]",
+    "output_tokens": "Output [tokens]",
+    "body": "Body format",
+    "body_bits": "Body bits per weight",
+    "lm_head": "LM head format",
+    "embedding": "Embedding format",
+    "vision": "Vision encoder format",
+    "kv_dtype": "KV cache format",
+    "context_tokens": "Context [tokens], 0 = as needed",
+    "eviction": "Eviction policy",
+    "keep": "Share of the KV cache kept",
+    "speculation": "Speculation",
+    "depth": "Draft depth [tokens]",
+    "acceptance": "Acceptance (an input)",
+    "adapters": "LoRA adapters",
+    "rank": "LoRA rank",
+    "ambient_c": "Ambient [°C]",
+    "background": "Background",
+    "start": "Start",
+    "app_budget_gib": "App budget [GiB], 0 = device's",
+    "most_first_token_s": "First token within [s]",
+    "least_tokens_per_s": "Tokens/s at least",
+    "what_if": "What-if device values",
+}
+
+STEPS = {
+    "image_width_px": 28,
+    "image_height_px": 28,
+    "prompt_tokens": 64,
+    "output_tokens": 64,
+    "context_tokens": 1024,
+    "app_budget_gib": 0.5,
+    "most_first_token_s": 0.25,
+    "least_tokens_per_s": 5.0,
+}
+
+
+def sidebar() -> Choices:
+    """Draw the sidebar and return the choices it holds."""
+    with st.sidebar:
+        presets = st.empty()
+        _select("model", options(_device())["model"])
+        _select("device", options(_device())["device"])
+        _select("stack", options(_device())["stack"])
+        _targets()
+        _task()
+        _weights()
+        _kv_cache()
+        _mechanisms()
+        _environment()
+        choices = state.current()
+        _presets(presets, choices)
+        _share(choices)
+    return choices
+
+
+def _device() -> str:
+    """Return the device chosen before this run; its stacks are the options."""
+    known = options(default("device"))["device"]
+    given = str(st.session_state.get("device", st.query_params.get("device", "")))
+    return given if given in known else str(default("device"))
+
+
+def _presets(slot: st.delta_generator.DeltaGenerator, choices: Choices) -> None:
+    """Offer the presets; what the choices are now is selected."""
+    now = preset_of(choices)
+    names = [*PRESETS, *([CUSTOM] if now == CUSTOM else [])]
+    st.session_state["preset"] = now
+    slot.selectbox(
+        "Preset",
+        names,
+        key="preset",
+        on_change=lambda: state.apply_preset(st.session_state["preset"]),
+        help="Sets every control. Shows 'custom' once a control differs.",
+    )
+
+
+def _targets() -> None:
+    with st.expander("Targets and memory", expanded=True):
+        _number("most_first_token_s")
+        _number("least_tokens_per_s")
+        _number("app_budget_gib")
+
+
+def _task() -> None:
+    with st.expander("Task", expanded=True):
+        _number("images")
+        left, right = st.columns(2)
+        with left:
+            _number("image_width_px")
+            _number("prompt_tokens")
+        with right:
+            _number("image_height_px")
+            _number("output_tokens")
+
+
+def _weights() -> None:
+    with st.expander("Weights", expanded=True):
+        _select("body", options(_device())["body"])
+        by_bits = st.session_state["body"] == BY_BITS
+        _slider("body_bits", 0.1, disabled=not by_bits)
+        for name in ("lm_head", "embedding", "vision"):
+            _select(name, options(_device())[name])
+
+
+def _kv_cache() -> None:
+    with st.expander("KV cache and context", expanded=True):
+        _number("context_tokens")
+        _select("kv_dtype", options(_device())["kv_dtype"])
+        _select("eviction", options(_device())["eviction"])
+        _slider("keep", 0.05, disabled=st.session_state["eviction"] == "none")
+
+
+def _mechanisms() -> None:
+    with st.expander("Speculation and adapters"):
+        _select("speculation", options(_device())["speculation"])
+        drafts = st.session_state["speculation"] != "none"
+        _slider("depth", 1, disabled=not drafts)
+        _slider("acceptance", 0.05, disabled=not drafts)
+        _number("adapters")
+        _number("rank", disabled=not st.session_state["adapters"])
+
+
+def _environment() -> None:
+    with st.expander("Environment and device"):
+        _number("ambient_c")
+        _select("background", options(_device())["background"])
+        _select("start", options(_device())["start"])
+        st.text_input(
+            LABELS["what_if"],
+            key="what_if",
+            bind="query-params",
+            help="Parameters by dotted path, e.g. dram.rate=9.6 GT/s; see Assumptions.",
+        )
+
+
+def _share(choices: Choices) -> None:
+    left, right = st.columns(2)
+    left.button("Reset", on_click=state.apply_preset, args=("balanced",), width="stretch")
+    pinned = state.baseline() is not None
+    right.button(
+        "Unpin baseline" if pinned else "Pin baseline",
+        key="pin",
+        on_click=state.pin,
+        args=(None if pinned else choices,),
+        width="stretch",
+        help="Later numbers are compared with these choices.",
+    )
+    with st.popover("Copy link, command or scenario", width="stretch"):
+        st.caption("Link with every choice and the baseline")
+        st.code(state.link(), language=None, wrap_lines=True)
+        st.caption("The same numbers from the command line")
+        st.code(command_line(choices), language="bash", wrap_lines=True)
+        st.download_button(
+            "Download scenario YAML",
+            scenario_yaml(choices),
+            "scenario.yaml",
+            "application/yaml",
+            on_click="ignore",
+        )
+
+
+def _select(name: str, allowed: tuple[str, ...]) -> None:
+    index = allowed.index(str(default(name)))
+    st.selectbox(LABELS[name], allowed, index, key=name, bind="query-params")
+
+
+def _number(name: str, disabled: bool = False) -> None:
+    lowest, highest = limits(name)
+    kind = type(default(name))
+    st.number_input(
+        LABELS[name],
+        kind(lowest),
+        kind(highest),
+        default(name),
+        step=kind(STEPS.get(name, 1)),
+        format="%d" if kind is int else "%.4g",
+        key=name,
+        bind="query-params",
+        disabled=disabled,
+    )
+
+
+def _slider(name: str, step: float, disabled: bool = False) -> None:
+    lowest, highest = limits(name)
+    kind = type(default(name))
+    st.slider(
+        LABELS[name],
+        kind(lowest),
+        kind(highest),
+        default(name),
+        kind(step),
+        key=name,
+        bind="query-params",
+        disabled=disabled,
+    )

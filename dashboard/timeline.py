@@ -1,0 +1,123 @@
+"""Who waits for whom in one step: lanes, busy and waiting seconds, operators, roofline points.
+
+Everything is read from the records of the run. The DMA lane shows transfers from DRAM, so DRAM is
+busy while it is. Flash does not appear: the model is loaded before the run begins.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sim.results import Result
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+HOST_KINDS = ("host", "graph_call")
+MOST_BARS = 2000
+"""Browsers draw about this many bars without a pause; the Perfetto file holds the rest."""
+
+DMA = "DMA from DRAM"
+HOST = "host CPU"
+
+
+def phases(result: Result) -> dict[str, int]:
+    """Return the steps of each phase that ran, in the order they began."""
+    found: dict[str, int] = {}
+    for times in result.groups:
+        phase = times.group.phase
+        found[phase] = found.get(phase, 0) + times.group.steps
+    return found
+
+
+def step_frame(result: Result, phase: str, step: int) -> pd.DataFrame:
+    """Return the records of one step of the first turn; times from the step's start [s]."""
+    import pandas as pd
+
+    records = result.records
+    chosen = (records["phase"] == phase) & (records["step"] == step) & (records["turn"] == 0)
+    frame = pd.DataFrame({name: column[chosen] for name, column in records.columns.items()})
+    times = ["ready_s", "fetch_start_s", "fetch_end_s", "start_s", "end_s"]
+    frame[times] -= frame["ready_s"].min() if len(frame) else 0.0
+    frame["dram_bytes"] = frame["dram_read_bytes"] + frame["dram_write_bytes"]
+    return frame
+
+
+def lanes(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a row per bar: lane, name, layer, start and seconds, bytes, and what bounds it."""
+    import pandas as pd
+
+    host = frame["kind"].isin(HOST_KINDS)
+    unit = np.where(host, HOST, frame["unit"].str.upper())
+    shared = frame[["name", "layer", "dram_bytes", "bound"]]
+    computing = shared.assign(
+        lane=unit, start_s=frame["start_s"], seconds=frame["end_s"] - frame["start_s"]
+    )
+    moving = shared.assign(
+        lane=DMA,
+        start_s=frame["fetch_start_s"],
+        seconds=frame["fetch_end_s"] - frame["fetch_start_s"],
+    )
+    bars = pd.concat([computing, moving], ignore_index=True)
+    bars = bars[bars["seconds"] > 0.0].sort_values("start_s", kind="stable", ignore_index=True)
+    return bars.head(MOST_BARS)
+
+
+def busy(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return busy and waiting milliseconds of each lane and its busy share of the step."""
+    import pandas as pd
+
+    step_s = float(frame["end_s"].max())
+    host = frame["kind"].isin(HOST_KINDS)
+    rows = [
+        (f"{unit.upper()}: {part}", float(frame.loc[~host & (frame["unit"] == unit), column].sum()))
+        for unit in frame.loc[~host, "unit"].unique().tolist()
+        for part, column in (("arithmetic", "compute_s"), ("launch", "launch_s"))
+    ]
+    rows += [
+        (DMA, float(frame["dram_s"].sum())),
+        (HOST, float((frame["end_s"] - frame["ready_s"])[host].sum())),
+    ]
+    table = pd.DataFrame(rows, columns=["lane", "busy_s"])
+    return pd.DataFrame(
+        {
+            "lane": table["lane"],
+            "busy [ms]": table["busy_s"] * 1e3,
+            "idle or waiting [ms]": np.maximum(0.0, step_s - table["busy_s"]) * 1e3,
+            "busy share": table["busy_s"] / step_s,
+        }
+    )
+
+
+def operators(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the operators of a step with equal ones of all layers together, slowest first."""
+    elapsed = frame.assign(elapsed_s=frame["end_s"] - frame["ready_s"])
+    grouped = elapsed.groupby(["name", "kind", "unit", "bound"], sort=False, as_index=False).agg(
+        layers=("layer", "nunique"),
+        elapsed_s=("elapsed_s", "sum"),
+        wait_s=("wait_s", "sum"),
+        dram_bytes=("dram_bytes", "sum"),
+        flops=("flops", "sum"),
+    )
+    share = grouped["elapsed_s"] / grouped["elapsed_s"].sum()
+    return grouped.assign(share=share).sort_values("elapsed_s", ascending=False, ignore_index=True)
+
+
+def found(table: pd.DataFrame, text: str, bounds: list[str]) -> pd.DataFrame:
+    """Return the operators whose name or kind holds ``text`` and that one of ``bounds`` bounds."""
+    words = table["name"] + " " + table["kind"]
+    chosen = words.str.contains(text, case=False, regex=False)
+    return table[chosen & table["bound"].isin(bounds)] if bounds else table[chosen]
+
+
+def perfetto(result: Result) -> bytes:
+    """Return the whole run as Chrome trace JSON, for ui.perfetto.dev."""
+    import tempfile
+    from pathlib import Path
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "trace.json"
+        result.to_perfetto(path)
+        return path.read_bytes()

@@ -1,0 +1,69 @@
+"""The answer in one sentence: does it fit, does it meet the targets, and what stands in the way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from dashboard.choices import GIB, Choices
+from sim.metrics import Summary
+from sim.results import Result
+
+Status = Literal["PASS", "FAIL", "OUT OF MEMORY"]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether a run meets its targets, and one sentence why."""
+
+    status: Status
+    sentence: str
+
+
+def verdict(choices: Choices, result: Result) -> Verdict:
+    """Return the verdict on a run."""
+    if not result.fits:
+        return Verdict("OUT OF MEMORY", _overflow(result))
+    summary = result.summary()
+    missed = [*_late(choices, summary), *_slow(choices, summary)]
+    name = f"{choices.model} on {result.soc.name}"
+    if missed:
+        return Verdict("FAIL", f"{name}: {'; '.join(missed)}.")
+    return Verdict("PASS", f"{name} meets every target: {_answer(summary, result)}.")
+
+
+def _answer(summary: Summary, result: Result) -> str:
+    parts = [f"first token after {summary.time_to_first_token_s:.2f} s"]
+    if summary.tokens_per_s:
+        parts.append(f"{summary.tokens_per_s:.1f} tokens/s")
+    peak, budget = summary.peak_dram_bytes / GIB, result.ledger.budget_bytes / GIB
+    return ", ".join([*parts, f"{peak:.2f} of {budget:.2f} GiB"])
+
+
+def _overflow(result: Result) -> str:
+    peak, budget = result.ledger.peak, result.ledger.budget_bytes
+    largest = max(peak.by_class, key=lambda name: peak.by_class[name])
+    return (
+        f"{result.program.model} needs {peak.total_bytes / GIB:.2f} GiB and may use "
+        f"{budget / GIB:.2f}: {(peak.total_bytes - budget) / GIB:.2f} GiB too much. The largest "
+        f"part is {largest}, {peak.by_class[largest] / GIB:.2f} GiB."
+    )
+
+
+def _late(choices: Choices, summary: Summary) -> list[str]:
+    first_s = summary.time_to_first_token_s
+    if first_s is None or first_s <= choices.most_first_token_s:
+        return []
+    parts = {"vision encode": summary.vision_encode_s or 0.0, "prefill": summary.prefill_s or 0.0}
+    longest = max(parts, key=lambda name: parts[name])
+    return [
+        f"first token after {first_s:.2f} s misses the target of {choices.most_first_token_s:g} s "
+        f"({longest} is {parts[longest] / first_s:.0%} of it)"
+    ]
+
+
+def _slow(choices: Choices, summary: Summary) -> list[str]:
+    rate = summary.tokens_per_s
+    if rate is None or rate >= choices.least_tokens_per_s:
+        return []
+    return [f"{rate:.1f} tokens/s misses the target of {choices.least_tokens_per_s:g}"]

@@ -1,0 +1,129 @@
+"""Verdict, cards, remedies, timeline and assumptions: what the pages say is what the run holds."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from dashboard import assumptions, timeline
+from dashboard.cards import cards
+from dashboard.choices import GIB, Choices
+from dashboard.remedies import MOST_SHOWN, remedies
+from dashboard.runs import run
+from dashboard.verdicts import verdict
+
+
+@pytest.fixture(scope="module")
+def result():
+    return run(Choices())
+
+
+def test_a_run_that_meets_its_targets_passes(result):
+    answer = verdict(Choices(most_first_token_s=60.0, least_tokens_per_s=1.0), result)
+    assert answer.status == "PASS"
+    assert f"{result.summary().time_to_first_token_s:.2f} s" in answer.sentence
+
+
+def test_each_missed_target_is_named_with_its_cause(result):
+    answer = verdict(Choices(most_first_token_s=0.1, least_tokens_per_s=900.0), result)
+    assert answer.status == "FAIL"
+    assert "target of 0.1 s (prefill is" in answer.sentence
+    assert "target of 900" in answer.sentence
+
+
+def test_out_of_memory_says_by_how_much():
+    choices = Choices(app_budget_gib=2.0)
+    small = run(choices)
+    excess = small.ledger.peak.total_bytes / GIB - 2.0
+    answer = verdict(choices, small)
+    assert answer.status == "OUT OF MEMORY"
+    assert f"{excess:.2f} GiB too much" in answer.sentence
+    assert "weights" in answer.sentence
+
+
+def test_cards_compare_with_the_baseline(result):
+    slower = run(Choices(what_if="dram.rate=5 GT/s"))
+    rate = cards(slower, result)[1]
+    difference = slower.summary().tokens_per_s - result.summary().tokens_per_s
+    assert rate.delta == f"{difference:+.1f} tok/s"
+    assert rate.delta.startswith("-")
+    assert not rate.less_is_better
+
+
+def test_cards_of_the_baseline_itself_show_no_change(result):
+    assert [card.delta for card in cards(result, result)] == [0] * 5
+    assert [card.delta for card in cards(result)] == [None] * 5
+
+
+def test_a_run_out_of_memory_claims_no_time_and_no_energy():
+    values = {card.label: card.value for card in cards(run(Choices(app_budget_gib=1.0)))}
+    assert values["Time to first token"] == values["Energy per reply"] == "–"
+    assert values["Peak DRAM"].endswith("GiB")
+
+
+def test_every_remedy_passes_and_changes_one_thing():
+    choices = Choices(app_budget_gib=2.0)
+    found = remedies(choices)
+    assert 0 < len(found) <= MOST_SHOWN
+    for remedy in found:
+        changed = choices.changed(**remedy.changes)
+        assert verdict(changed, run(changed)).status == "PASS"
+
+
+def test_no_remedy_is_invented_where_none_exists():
+    assert remedies(Choices(most_first_token_s=0.05, least_tokens_per_s=1000.0)) == []
+
+
+def test_lanes_never_overlap_and_end_with_the_step(result):
+    frame = timeline.step_frame(result, "decode", 5)
+    bars = timeline.lanes(frame)
+    for _, lane in bars.groupby("lane"):
+        ends = (lane["start_s"] + lane["seconds"]).to_numpy()
+        assert (lane["start_s"].to_numpy()[1:] >= ends[:-1] - 1e-9).all()
+    decode = [times for times in result.groups if times.group.phase == "decode"]
+    seconds = np.concatenate([times.ends_s - times.starts_s for times in decode])
+    assert frame["end_s"].max() == pytest.approx(seconds[5], rel=1e-9)
+
+
+def test_operators_share_out_the_whole_step(result):
+    frame = timeline.step_frame(result, "prefill", 0)
+    table = timeline.operators(frame)
+    assert table["elapsed_s"].sum() == pytest.approx(frame["end_s"].max(), rel=1e-9)
+    assert table["share"].sum() == pytest.approx(1.0)
+    assert table["elapsed_s"].is_monotonic_decreasing
+
+
+def test_operators_are_found_by_text_and_bound(result):
+    table = timeline.operators(timeline.step_frame(result, "decode", 0))
+    assert set(timeline.found(table, "LM_HEAD", [])["name"]) == {"lm_head"}
+    assert set(timeline.found(table, "", ["dram"])["bound"]) == {"dram"}
+    assert timeline.found(table, "(", []).empty
+
+
+def test_busy_shares_are_shares(result):
+    table = timeline.busy(timeline.step_frame(result, "decode", 0))
+    assert table["busy share"].between(0.0, 1.0).all()
+
+
+def test_the_perfetto_file_is_chrome_trace_json(result):
+    document = json.loads(timeline.perfetto(result))
+    assert {event["ph"] for event in document["traceEvents"]} >= {"M", "X", "C"}
+
+
+def test_every_parameter_of_the_device_is_listed_with_its_source(result):
+    table = assumptions.table(Choices())
+    assert set(table["parameter"]) == set(result.soc.parameters())
+    assert table["source"].str.len().min() > 0
+    moved = table["reply_moves_s"].dropna()
+    assert moved.is_monotonic_decreasing
+    assert moved.iloc[0] > 0.0
+
+
+def test_a_what_if_value_is_set_and_taken_back():
+    path = "stacks.neuropilot.bandwidth_fraction"
+    text = assumptions.with_what_if(Choices(), path, 0.5)
+    assert assumptions.with_what_if(Choices(what_if=text), path, 0.4) == f"{path}=0.4"
+    own = run(Choices()).soc.parameters()[path].value
+    assert assumptions.with_what_if(Choices(what_if=text), path, own) == ""

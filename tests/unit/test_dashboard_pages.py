@@ -1,0 +1,125 @@
+"""The pages, run headless: what is on screen, deep links, callbacks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import parse_qsl
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+import dashboard
+from dashboard.cards import cards
+from dashboard.choices import Choices
+from dashboard.presets import PRESETS, preset
+from dashboard.runs import run
+
+APP = Path(dashboard.__file__).with_name("app.py")
+PAGES = sorted(path.name for path in (APP.parent / "app_pages").glob("*.py"))
+
+
+def opened(**query: str) -> AppTest:
+    app = AppTest.from_file(str(APP), default_timeout=60)
+    for name, text in query.items():
+        app.query_params[name] = text
+    return app.run()
+
+
+def shown(app: AppTest) -> dict[str, str]:
+    return {metric.label: metric.value for metric in app.metric}
+
+
+def expected(choices: Choices) -> dict[str, str]:
+    return {card.label: card.value for card in cards(run(choices))}
+
+
+def test_the_first_screen_shows_the_default_scenario():
+    app = opened()
+    assert not app.exception
+    assert shown(app) == expected(Choices())
+    assert app.success[0].value.startswith("**PASS.**")
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_preset_sets_every_control_and_shows_its_numbers(name):
+    app = opened(prompt_tokens="999")
+    app.selectbox(key="preset").set_value(name).run()
+    assert not app.exception
+    assert shown(app) == expected(preset(name))
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_page_runs_without_an_exception(page):
+    app = opened().switch_page(f"app_pages/{page}").run()
+    assert not app.exception
+    assert not app.error
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_page_survives_a_model_that_does_not_fit(page):
+    app = opened(app_budget_gib="1").switch_page(f"app_pages/{page}").run()
+    assert not app.exception
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_page_says_what_cannot_be_simulated(page):
+    app = opened(what_if="dram.speed=1").switch_page(f"app_pages/{page}").run()
+    assert not app.exception
+    assert any("dram.speed" in error.value for error in app.error)
+
+
+def test_a_link_sets_the_controls_and_names_what_is_wrong():
+    app = opened(body="w8", body_bits="99", colour="red")
+    assert shown(app) == expected(Choices(body="w8"))
+    warnings = " ".join(warning.value for warning in app.warning)
+    assert "body_bits must be less than or equal to 16" in warnings
+    assert "'colour' is not a known choice" in warnings
+
+
+def test_the_copied_link_reproduces_the_screen():
+    app = opened(model="andesvl-1b", context_tokens="4096", eviction="h2o", keep="0.2")
+    app.button(key="pin").click().run()
+    app.number_input(key="prompt_tokens").set_value(512).run()
+    link = next(code.value for code in app.code if "model=" in code.value and "?" in code.value)
+    again = opened(**dict(parse_qsl(link.partition("?")[2], keep_blank_values=True)))
+    assert shown(again) == shown(app)
+    assert [m.delta for m in again.metric] == [m.delta for m in app.metric]
+    assert any(metric.delta for metric in again.metric)
+
+
+def test_reset_returns_to_the_default():
+    app = opened(model="andesvl-1b", adapters="2", eviction="okv")
+    reset = next(button for button in app.button if button.label == "Reset")
+    reset.click().run()
+    assert shown(app) == expected(Choices())
+
+
+def test_a_remedy_is_applied_with_one_click():
+    app = opened(app_budget_gib="2")
+    assert app.error[0].value.startswith("**OUT OF MEMORY.**")
+    app.button(key="remedy_0").click().run()
+    assert app.success[0].value.startswith("**PASS.**")
+
+
+def test_another_device_offers_its_own_stacks():
+    app = opened(stack="neuropilot_public")
+    app.selectbox(key="device").set_value("snapdragon_8_elite").run()
+    assert not app.exception
+    assert "genie" in app.selectbox(key="stack").options
+    assert shown(app) == expected(Choices(device="snapdragon_8_elite"))
+
+
+def test_operator_search_narrows_the_table():
+    app = opened().switch_page("app_pages/timeline.py").run()
+    app.text_input(key="operator_search").set_value("lm_head").run()
+    assert app.dataframe[-1].value["name"].tolist() == ["lm_head"]
+
+
+def test_an_assumption_becomes_a_what_if():
+    app = opened().switch_page("app_pages/assumptions.py").run()
+    app.selectbox(key="parameter").set_value("dram.channels").run()
+    app.number_input(key="value_dram.channels").set_value(2.0).run()
+    next(button for button in app.button if button.label == "What if").click().run()
+    assert app.text_input(key="what_if").value == "dram.channels=2.0"
+    app.switch_page("app_pages/explore.py").run()
+    assert shown(app) == expected(Choices(what_if="dram.channels=2.0"))
