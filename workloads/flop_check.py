@@ -140,7 +140,7 @@ def _fvcore_flops(module: nn.Module, argument: Tensor) -> int:
 
     def attention(inputs: list[Any], outputs: list[Any]) -> int:
         query, key, value = (get_shape(tensor) or [] for tensor in inputs[:3])
-        return math.prod(query[:-1]) * key[-2] * (query[-1] + value[-1])
+        return int(math.prod(query[:-1]) * key[-2] * (query[-1] + value[-1]))
 
     analysis = FlopCountAnalysis(module, argument)
     analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
