@@ -3,13 +3,14 @@
 A recording is a YAML or JSON file::
 
     schema: andesim.behaviour/1
-    kind: accepted_tokens          # or retained_tokens
+    kind: accepted_tokens          # or retained_tokens, loaded_tokens
     source: where and how it was recorded
     counts: [3, 0, 5, 1]           # one entry per decode step
 
 ``accepted_tokens`` are the drafted tokens the target accepted in each step, without the token the
 target adds itself. ``retained_tokens`` are the tokens in the KV cache after prefill (first entry)
-and after each generated token.
+and after each generated token. ``loaded_tokens`` are the tokens read in each step, with what is
+read to choose them.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from workloads.explain import sentences
 from workloads.files import read_mapping
 from workloads.session import MAX_TOKENS, Strict
 
-Kind = Literal["accepted_tokens", "retained_tokens"]
+Kind = Literal["accepted_tokens", "retained_tokens", "loaded_tokens"]
 
 
 class Recording(Strict):

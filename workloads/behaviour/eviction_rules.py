@@ -102,7 +102,7 @@ class SnapKvRule(Rule):
     PyramidKV is the same with a budget that differs per layer (arXiv 2406.02069).
 
     Arguments:
-        budgets: tokens kept in each layer, the window among them.
+        budgets: tokens kept in each layer, the window among them, and never less than it.
         window: newest tokens; their queries vote and they always stay.
         pool: a vote counts for neighbours up to half this width away (maximum).
     """
@@ -117,7 +117,8 @@ class SnapKvRule(Rule):
         older = votes[:, : -self.window]
         pooled = functional.max_pool1d(older, self.pool, stride=1, padding=self.pool // 2)
         votes = torch.cat((pooled, votes[:, -self.window :]), dim=1)
-        return best(newest_protected(votes, self.window), self.budgets[layer])
+        budget = max(self.budgets[layer], self.window)
+        return best(newest_protected(votes, self.window), budget)
 
 
 @dataclass(frozen=True)
@@ -156,7 +157,8 @@ class QuestRule(Rule):
 
 
 def pyramid_budgets(mean: int, window: int, layers: int, slope: float, prompt: int) -> list[int]:
-    """Return PyramidKV's budgets, which fall linearly and have the given mean exactly.
+    """Return PyramidKV's budgets, which fall linearly and have the given mean exactly,
+    or the window if that is more.
 
     Beyond the window the last layer has 1/slope of the mean and the first what is left of twice
     the mean, at most the prompt. Running sums are rounded, so that no token is lost.
@@ -164,7 +166,7 @@ def pyramid_budgets(mean: int, window: int, layers: int, slope: float, prompt: i
     >>> pyramid_budgets(mean=100, window=32, layers=4, slope=20, prompt=512)
     [165, 121, 79, 35]
     """
-    beyond = mean - window
+    beyond = max(0, mean - window)
     first = min(2 * beyond - beyond / slope, prompt - window)
     layer = torch.arange(layers, dtype=torch.float64)
     exact = window + first + (2 * beyond - 2 * first) * layer / (layers - 1)

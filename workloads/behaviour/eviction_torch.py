@@ -142,15 +142,26 @@ class PrefillCache:
         return (weights @ values[:, None]).flatten(0, 1)
 
 
-class EvictingCache:
-    """The layers' stores after prefill, under one rule.
+@dataclass(frozen=True)
+class Evicted:
+    """What a rule did to a text.
 
-    Attributes:
-        stores: one per layer.
-        retained: (layers, steps + 1), tokens held after prefill and after each step.
-        loaded: (layers, steps), tokens read in each step per head (mean over KV heads), with what
+    Arguments:
+        retained: (layers, steps + 1), tokens held per head after prefill and after each step.
+        loaded: (layers, steps), tokens read per head in each step (mean over KV heads), with what
             is read to choose them.
+        dropped_at: (layers, kv_heads, text), see `Store`.
+        loss: of the tokens after the prompt [nats per token].
     """
+
+    retained: Tensor
+    loaded: Tensor
+    dropped_at: Tensor
+    loss: float
+
+
+class EvictingCache:
+    """The layers' stores after prefill, under one rule; counts as in `Evicted`."""
 
     def __init__(self, prefilled: Sequence[Prefilled], rule: Rule, steps: int) -> None:
         self.rule = rule
@@ -162,11 +173,6 @@ class EvictingCache:
             if held is not None:
                 store.keep(held)
             self.retained[layer, 0] = store.tokens
-
-    @property
-    def dropped_at(self) -> Tensor:
-        """(layers, kv_heads, text), see `Store`."""
-        return torch.stack([store.dropped_at for store in self.stores])
 
     def attend(self, layer: int, query: Tensor, keys: Tensor, values: Tensor) -> Tensor:
         """Return what (heads, tokens, head_dim) queries see, one by one, each after the last."""
@@ -230,10 +236,8 @@ def prefill(model: LanguageModel, ids: Tensor) -> list[Prefilled]:
 
 
 @torch.inference_mode()
-def run(
-    model: LanguageModel, prefilled: Sequence[Prefilled], rule: Rule, ids: Tensor
-) -> tuple[EvictingCache, float]:
-    """Return the cache and the loss per token [nats] when text goes on after a prompt.
+def run(model: LanguageModel, prefilled: Sequence[Prefilled], rule: Rule, ids: Tensor) -> Evicted:
+    """Return what a rule does when a text goes on after a prompt.
 
     Arguments:
         model: with scored attention.
@@ -246,4 +250,6 @@ def run(
     cache = EvictingCache(prefilled, rule, steps)
     span = model.model.span(prompt, steps)
     hidden = model.hidden(ids[:-1], cache, span)  # type: ignore[arg-type]
-    return cache, functional.cross_entropy(model.logits(hidden), ids[1:]).item()
+    loss = functional.cross_entropy(model.logits(hidden), ids[1:]).item()
+    dropped_at = torch.stack([store.dropped_at for store in cache.stores])
+    return Evicted(cache.retained, cache.loaded, dropped_at, loss)

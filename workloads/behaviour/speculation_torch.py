@@ -145,7 +145,9 @@ class ModelDraft:
 
 def _common(first: Sequence[int], second: Sequence[int]) -> int:
     """Return how many tokens two sequences have in common at their start."""
-    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(first, second)))
+    return sum(
+        1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(first, second, strict=False))
+    )
 
 
 def _chain(

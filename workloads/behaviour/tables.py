@@ -1,0 +1,92 @@
+"""The tables of the study, computed from manifest and recordings.
+
+alpha is the share of verified drafts accepted, accepted / (accepted + rejected); the formula with
+that alpha assumes independent drafts and that ``depth`` of them are always there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workloads.acceptance import expected_tokens
+from workloads.behaviour.manifest import FOLDER, EvictionStudy, Manifest, SpeculationStudy
+from workloads.recordings import read_recording
+
+
+def tables(manifest: Manifest, directory: Path = FOLDER) -> dict[str, str]:
+    """Return each table of the study as Markdown, under its name."""
+    kinds = {text: kind for text, (kind, _) in manifest.subject.texts.items()}
+    return {
+        "loss": loss_table(manifest.eviction, kinds),
+        "speculation": speculation_table(manifest.speculation, directory),
+        "survival": survival_table(manifest.speculation, directory),
+    }
+
+
+def loss_table(study: EvictionStudy, kinds: Mapping[str, str]) -> str:
+    """Return the loss change of each policy and budget: mean and spread over the texts."""
+    full = next(run.loss for run in study.runs if run.policy.policy == "none")
+    names = list(dict.fromkeys(kinds.values()))
+    rows = []
+    for run in study.runs:
+        change = {text: run.loss[text] - full[text] for text in full}
+        means = [np.mean([change[t] for t in change if kinds[t] == name]) for name in names]
+        values = list(change.values())
+        spread = f"{np.mean(values):+.3f} ± {np.std(values, ddof=1):.3f}"
+        rows.append([run.policy.policy, f"{run.keep:g}", spread, *(f"{m:+.3f}" for m in means)])
+    rows[0] = ["none (loss)", "1", f"{np.mean(list(full.values())):.3f}"] + [
+        f"{np.mean([full[t] for t in full if kinds[t] == name]):.3f}" for name in names
+    ]
+    return markdown(["policy", "keep", "all texts", *names], rows)
+
+
+def speculation_table(study: SpeculationStudy, directory: Path) -> str:
+    """Return tokens per target step of each draft and text, beside the formula."""
+    rows = []
+    for run in study.runs:
+        counts = accepted(directory / run.accepted)
+        alpha = counts.sum() / max(1, counts.sum() + run.rejections)
+        error = counts.std(ddof=1) / np.sqrt(counts.size)
+        rows.append(
+            [
+                run.draft,
+                run.kind,
+                "sampled" if run.temperature else "greedy",
+                str(counts.size),
+                f"{1 + counts.mean():.2f} ± {error:.2f}",
+                f"{alpha:.2f}",
+                f"{expected_tokens(alpha, study.depth):.2f}",
+                f"{run.repeated:.2f}",
+            ]
+        )
+    head = ["draft", "text", "decoding", "steps", "tokens per step", "alpha", "formula", "repeated"]
+    return markdown(head, rows)
+
+
+def survival_table(study: SpeculationStudy, directory: Path) -> str:
+    """Return the share of steps that accept at least 1, 2, ... drafts, all texts together."""
+    places = np.arange(1, study.depth + 1)
+    rows = []
+    for draft in study.drafts:
+        for temperature in (0.0, 1.0):
+            runs = [r for r in study.runs if (r.draft, r.temperature) == (draft, temperature)]
+            counts = np.concatenate([accepted(directory / run.accepted) for run in runs])
+            survival = (counts[:, None] >= places).mean(axis=0)
+            decoding = "sampled" if temperature else "greedy"
+            rows.append([draft, decoding, str(counts.size), *(f"{s:.2f}" for s in survival)])
+    return markdown(["draft", "decoding", "steps", *(f"s{place}" for place in places)], rows)
+
+
+def accepted(path: Path) -> NDArray[np.int64]:
+    """Return the drafts accepted in each step of a recording."""
+    return np.asarray(read_recording(path, "accepted_tokens").counts)
+
+
+def markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a Markdown table."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
