@@ -9,7 +9,7 @@ Not modelled: tokenising and detokenising; their host time is part of the stack'
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -50,9 +50,16 @@ def cache_capacity(needed: int, wanted: int | None, buckets: Sequence[int]) -> i
     return next((bucket for bucket in sorted(buckets) if bucket >= needed), needed)
 
 
+Lowered = tuple[tuple[ProgramSegment, ...], float]
+
+
 @dataclass(frozen=True, slots=True)
 class Compiler:
-    """Builds the step groups of a session for one deployment on one stack's graphs."""
+    """Builds the step groups of a session for one deployment on one stack's graphs.
+
+    Turns of equal sizes share their segments, so that a long session costs little more to compile
+    than its distinct turns.
+    """
 
     trace: Trace
     formats: Formats
@@ -60,6 +67,7 @@ class Compiler:
     capacity_tokens: int
     draft: Draft
     lora: Lora | None
+    _lowered: dict[tuple[object, ...], Lowered] = field(default_factory=dict)
 
     def groups(self, plans: Sequence[TurnPlan]) -> list[StepGroup]:
         """Return all step groups in order."""
@@ -110,7 +118,7 @@ class Compiler:
             visible_tokens=context,
             live_tokens=live,
             committed_tokens=last,
-            segments=(*segments, *self._prefill_eviction(plan, chunk, last)),
+            segments=_joined(segments, after=self._prefill_eviction(plan, chunk, last)),
             activation_bytes=held,
             at_s=plan.turn.at_s,
             switches=_switches(context),
@@ -136,11 +144,7 @@ class Compiler:
             visible_tokens=context,
             live_tokens=stored,
             committed_tokens=plan.committed,
-            segments=(
-                *self._drafting(stored),
-                *segments,
-                *self._decode_extras(plan, produced),
-            ),
+            segments=_joined(segments, self._drafting(stored), self._decode_extras(plan, produced)),
             activation_bytes=held,
             at_s=plan.turn.at_s,
             switches=_switches(context),
@@ -204,8 +208,18 @@ class Compiler:
 
     def _segments(
         self, phase: Phase, sizes: Mapping[str, Column], tail_runs: Column, lora: Lora | None
-    ) -> tuple[tuple[ProgramSegment, ...], float]:
-        """Lower a phase to segments and its activation bytes.
+    ) -> Lowered:
+        """Return a phase as segments and its activation bytes, those of equal sizes only once."""
+        columns = tuple((name, size.tobytes()) for name, size in sizes.items())
+        key = (phase.name, columns, tail_runs.tobytes(), lora is None)
+        if key not in self._lowered:
+            self._lowered[key] = self._lower(phase, sizes, tail_runs, lora)
+        return self._lowered[key]
+
+    def _lower(
+        self, phase: Phase, sizes: Mapping[str, Column], tail_runs: Column, lora: Lora | None
+    ) -> Lowered:
+        """Lower a phase.
 
         What follows the last layer (final norm, LM head) runs where ``tail_runs`` is 1.
         """
@@ -235,7 +249,8 @@ def compile_session(
 ) -> Program:
     """Return the program of a session: step groups, residency, and the facts a summary reports.
 
-    ``random`` draws how many drafted tokens each decode step commits.
+    The session must have its turns listed (`workloads.arrivals.expanded`); ``random`` draws how
+    many drafted tokens each decode step commits.
     """
     plans = plan_turns(trace, deployment, session, random)
     needed = max(plan.peak_tokens(options.prefill_chunk_tokens) for plan in plans)
@@ -246,7 +261,7 @@ def compile_session(
     return Program(
         model=trace.model,
         groups=tuple(groups),
-        resident_bytes=_resident_bytes(compiler, deployment),
+        resident_bytes=_resident_bytes(compiler, deployment, session),
         file_bytes=sum(stored_bytes(trace, formats, "file").values()) + draft.file_bytes,
         kv_bytes_per_token=compiler.kv_bytes_per_token,
         kv_capacity_tokens=capacity,
@@ -256,17 +271,30 @@ def compile_session(
     )
 
 
-def _resident_bytes(compiler: Compiler, deployment: Deployment) -> dict[str, float]:
+def _resident_bytes(
+    compiler: Compiler, deployment: Deployment, session: Session
+) -> dict[str, float]:
+    """Return the bytes of each class; every client's conversation has a cache of its own."""
     trace, formats, draft = compiler.trace, compiler.formats, compiler.draft
+    caches = len({turn.client for turn in session.turns})
     capacity, elements = compiler.capacity_tokens, trace.kv_elements_per_token
     draft_kv = formats.kv.size_bytes(capacity, draft.cost.kv_elements_per_token)
     lora = deployment.lora
     return {
         **stored_bytes(trace, formats, "resident"),
-        "kv_cache": float(formats.kv.size_bytes(capacity, elements)),
-        "draft": draft.resident_bytes + float(draft_kv),
+        "kv_cache": caches * float(formats.kv.size_bytes(capacity, elements)),
+        "draft": draft.resident_bytes + caches * float(draft_kv),
         "adapters": lora.resident_bytes(linear_sizes(trace)) if lora else 0.0,
     }
+
+
+def _joined(
+    segments: tuple[ProgramSegment, ...],
+    before: tuple[ProgramSegment, ...] = (),
+    after: tuple[ProgramSegment, ...] = (),
+) -> tuple[ProgramSegment, ...]:
+    """Return segments with what a turn adds; the very same object where it adds nothing."""
+    return (*before, *segments, *after) if before or after else segments
 
 
 def _switches(context: Column) -> Column:

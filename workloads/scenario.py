@@ -14,8 +14,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ByteSize, Field, ValidationError
 
+from workloads.background import BackgroundId
 from workloads.compression import WeightMap
-from workloads.errors import WorkloadError
+from workloads.errors import WorkloadError, did_you_mean
 from workloads.explain import sentences
 from workloads.files import parse_yaml, read_yaml
 from workloads.kv_cache import KvCache
@@ -27,6 +28,8 @@ from workloads.speculation import NoSpeculation, SpeculationPart
 
 Activations = Literal["int16", "int8", "fp16", "bf16", "fp32"]
 Fusion = Literal["none", "scores", "elementwise", "attention"]
+
+FOLDER = Path(__file__).parent / "scenarios"
 
 
 class ImageRule(Strict):
@@ -76,13 +79,47 @@ class Deployment(Strict):
     free_vision_after_encode: bool = True
 
 
+class BackgroundAt(Strict):
+    """A background profile and the instant from which it runs [s]."""
+
+    at_s: Annotated[float, Field(ge=0.0)] = 0.0
+    profile: BackgroundId
+
+
 class Environment(Strict):
-    """Where and when it runs."""
+    """Where and when it runs.
+
+    Attributes
+    ----------
+    background
+        What the phone does besides; one profile, or a list of instants and profiles.
+    app_budget_bytes
+        DRAM the app may use; ``None``: the device's share less what the background holds [B].
+    over_budget
+        Over budget, the low-memory killer ends the run (``stop``), or weights are mapped from flash
+        and read anew in every pass (``spill``).
+    start
+        ``cold`` reads the model from flash before the first turn; the clock starts afterwards.
+    charging_heat_w
+        Heat of charging in battery and regulators [W].
+    battery_wh
+        Energy of a full battery [Wh]; 5000 mAh at 3.85 V unless given (assumed).
+    """
 
     ambient_c: Annotated[float, Field(ge=-40.0, le=60.0)] = 25.0
-    background: Literal["idle", "scrolling", "video_call", "game"] = "idle"
+    background: BackgroundId | Annotated[tuple[BackgroundAt, ...], Field(min_length=1)] = "idle"
     app_budget_bytes: ByteSize | None = None
+    over_budget: Literal["stop", "spill"] = "stop"
     start: Literal["warm", "cold"] = "warm"
+    charging_heat_w: Annotated[float, Field(ge=0.0, le=20.0)] = 0.0
+    battery_wh: Annotated[float, Field(gt=0.0, le=1000.0)] = 19.25
+
+    @property
+    def schedule(self) -> tuple[BackgroundAt, ...]:
+        """The background profiles in order of the instants at which they begin."""
+        if isinstance(self.background, str):
+            return (BackgroundAt(profile=self.background),)
+        return tuple(sorted(self.background, key=lambda item: item.at_s))
 
 
 class Scenario(Strict):
@@ -165,11 +202,12 @@ def _index(node: list[Any], part: str, path: str) -> int:
 
 
 def load_scenario(path: str | Path | None = None, overrides: Iterable[str] = ()) -> Scenario:
-    """Return the scenario of a YAML file, or the default one, with ``path=value`` overrides.
+    """Return the scenario of a YAML file or shipped id, or the default one, with overrides.
 
-    Values of overrides are YAML, so ``deployment.weights={body: w4, lm_head: w8}`` works.
+    Overrides are ``path=value``; values are YAML, so ``deployment.weights={body: w4, lm_head: w8}``
+    works.
     """
-    mapping = DEFAULT if path is None else read_yaml(path)
+    mapping = DEFAULT if path is None else read_yaml(_file_of(path))
     name = "scenario" if path is None else str(path)
     if not isinstance(mapping, dict):
         raise WorkloadError(f"{name} must be a mapping of keys. Got {type(mapping).__name__}.")
@@ -179,6 +217,25 @@ def load_scenario(path: str | Path | None = None, overrides: Iterable[str] = ())
             raise WorkloadError(f"--set must be dotted.path=value. Got '{override}'.")
         mapping = with_override(mapping, key.strip(), parse_yaml(text, f"--set {key}"))
     return Scenario.from_mapping(mapping, name)
+
+
+def scenario_ids() -> list[str]:
+    """Return the ids of the shipped scenarios."""
+    return sorted(path.stem for path in FOLDER.glob("*.yaml"))
+
+
+def _file_of(id_or_path: str | Path) -> Path:
+    """Return the file of a shipped scenario's id, or the path itself where it looks like one."""
+    path = Path(id_or_path)
+    if path.suffix or path.name != str(id_or_path) or path.exists():
+        return path
+    known = scenario_ids()
+    if path.name not in known:
+        raise WorkloadError(
+            f"A scenario must be a YAML file or a shipped scenario. Got '{path}'. "
+            f"{did_you_mean(path.name, known)}"
+        )
+    return FOLDER / f"{path.name}.yaml"
 
 
 __all__ = [
@@ -191,5 +248,6 @@ __all__ = [
     "Session",
     "Turn",
     "load_scenario",
+    "scenario_ids",
     "with_override",
 ]

@@ -1,18 +1,28 @@
-"""Turn, Session: what the user asks for, in images and tokens. No seconds but arrival times.
+"""Turn, Client, Session: what users ask for, in images and tokens. No seconds but arrival times.
+
+A session is a list of turns, or several clients (assistant, keyboard, photo tagging) that each ask
+by an arrival process of their own. Before a run, clients are expanded to one list of turns.
 
 Not modelled: the content of prompts and images; only their sizes count.
 """
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 MAX_TOKENS = 4_000_000
 MAX_SIDE_PX = 100_000
+MAX_TURNS = 100_000
+MAX_SECONDS = 1e7
+ASSISTANT = "assistant"
 
 Side = Annotated[int, Field(ge=1, le=MAX_SIDE_PX)]
+Seconds = Annotated[float, Field(ge=0.0, le=MAX_SECONDS)]
+Rate = Annotated[float, Field(gt=0.0, le=1e4)]
+Turns = Annotated[int, Field(ge=1, le=MAX_TURNS)]
 
 
 class Strict(BaseModel):
@@ -36,16 +46,125 @@ class Turn(Strict):
         LoRA adapter the turn runs on, or none.
     at_s
         Arrival of the turn [s]; it starts when the turns before it are done.
+    think_s
+        Arrival this long after its client's previous reply, instead of ``at_s`` [s].
+    fresh
+        The turn starts a new conversation: nothing of earlier turns is in its context.
+    client
+        Whose turn it is.
     """
 
     images_px: tuple[tuple[Side, Side], ...] = ()
     prompt_tokens: Annotated[int, Field(ge=0, le=MAX_TOKENS)] = 64
     output_tokens: Annotated[int, Field(ge=1, le=MAX_TOKENS)] = 128
     adapter: str | None = None
-    at_s: Annotated[float, Field(ge=0.0)] = 0.0
+    at_s: Seconds = 0.0
+    think_s: Seconds | None = None
+    fresh: bool = False
+    client: str = ASSISTANT
+
+
+class Poisson(Strict):
+    """Independent users: exponential gaps of mean ``1 / per_s``."""
+
+    process: Literal["poisson"]
+    per_s: Rate
+
+
+class Bursts(Strict):
+    """Groups of turns: bursts arrive as a Poisson process, the turns of one ``spacing_s`` apart."""
+
+    process: Literal["bursts"]
+    per_s: Rate
+    size: Turns
+    spacing_s: Seconds = 0.0
+
+
+class Recorded(Strict):
+    """The instants of a recorded trace, ascending [s]."""
+
+    process: Literal["recorded"]
+    times_s: Annotated[tuple[Seconds, ...], Field(min_length=1, max_length=MAX_TURNS)]
+
+
+class Closed(Strict):
+    """One user who reads and thinks for ``think_s`` before asking again, ``count`` times [s]."""
+
+    process: Literal["closed"]
+    think_s: Seconds
+    count: Turns
+
+
+Arrivals = Annotated[Poisson | Bursts | Recorded | Closed, Field(discriminator="process")]
+
+
+class Client(Strict):
+    """One source of turns.
+
+    Attributes
+    ----------
+    turns
+        What it asks, in turn and over again while its arrivals last; each once without arrivals.
+    priority
+        Smaller numbers are served first.
+    arrivals
+        When it asks; ``None``: at each turn's ``at_s``.
+    length_spread
+        Standard deviation of the logarithm of prompt and output tokens about the turns' own.
+    """
+
+    turns: Annotated[tuple[Turn, ...], Field(min_length=1)]
+    priority: Annotated[int, Field(ge=0, le=100)] = 1
+    arrivals: Arrivals | None = None
+    length_spread: Annotated[float, Field(ge=0.0, le=3.0)] = 0.0
+
+
+class Queue(Strict):
+    """How waiting turns are served.
+
+    Attributes
+    ----------
+    limit
+        Turns that may wait; ``None``: any number.
+    when_full
+        Refuse the turn that arrives, or drop the one of lowest priority that waits longest.
+    preemption
+        A turn of higher priority runs after the ``step`` (a chunk of prefill, a decode step) in
+        progress, or after the whole ``turn``.
+    """
+
+    limit: Annotated[int, Field(ge=0, le=MAX_TURNS)] | None = None
+    when_full: Literal["reject", "drop_oldest"] = "reject"
+    preemption: Literal["step", "turn"] = "step"
 
 
 class Session(Strict):
-    """Turns that share one KV cache: each continues the conversation of the one before."""
+    """Turns, or clients that ask turns; the turns of a client share one KV cache.
 
-    turns: Annotated[tuple[Turn, ...], Field(min_length=1)]
+    Attributes
+    ----------
+    until_s
+        No turn starts after this instant; clients with open arrivals need it [s].
+    """
+
+    turns: Annotated[tuple[Turn, ...], Field(max_length=MAX_TURNS)] = ()
+    clients: Mapping[str, Client] = {}
+    queue: Queue = Queue()
+    until_s: Annotated[float, Field(gt=0.0, le=MAX_SECONDS)] | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Session:
+        if bool(self.turns) == bool(self.clients):
+            raise ValueError("either turns or clients, at least one")
+        endless = [
+            name
+            for name, client in self.clients.items()
+            if isinstance(client.arrivals, Poisson | Bursts)
+        ]
+        if endless and self.until_s is None:
+            raise ValueError(f"an until_s, because {', '.join(endless)} never stops asking")
+        return self
+
+    def priority(self, client: str) -> int:
+        """Return the priority of a client; 1 where no clients are named."""
+        return self.clients[client].priority if client in self.clients else 1

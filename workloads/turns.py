@@ -1,9 +1,11 @@
 """A session in tokens: what each turn encodes, prefills, caches, commits and switches.
 
-Turns share one KV cache: a turn prefills its own prompt behind what earlier turns left, unless an
-adapter switch invalidates the cache, and then the whole conversation is prefilled again.
+The turns of a client share one KV cache: a turn prefills its own prompt behind what earlier turns
+left, unless an adapter switch invalidates the cache, and then the whole conversation is prefilled
+again; a fresh turn starts from an empty cache. Adapters are switched in order of arrival.
 
-Not modelled: what eviction or quantisation does to the length of a reply.
+Not modelled: what eviction or quantisation does to the length of a reply, and a conversation that
+is shorter because a full queue refused one of its turns.
 """
 
 from __future__ import annotations
@@ -88,28 +90,29 @@ def plan_turns(
     """Return the plan of each turn; ``random`` draws how many drafted tokens are accepted."""
     adapters = _adapter_cache(trace, deployment)
     plans: list[TurnPlan] = []
+    latest: dict[str, TurnPlan] = {}
     for index, turn in enumerate(session.turns):
         switch = _switch(adapters, turn, index)
-        history = plans[-1].live_tokens if plans else 0
+        before = None if turn.fresh else latest.get(turn.client)
+        history = before.live_tokens if before else 0
         recomputed = history if switch is not None and switch.invalidates_kv else 0
         grids = [_grid(trace, deployment.images, sides_px) for sides_px in turn.images_px]
         visual = sum(grid.tokens for grid in grids)
         own = visual + IMAGE_TAG_TOKENS * len(grids) + turn.prompt_tokens
         if own == 0:
             raise WorkloadError(f"session.turns[{index}] must have a prompt token or an image.")
-        plans.append(
-            TurnPlan(
-                turn=turn,
-                patches=tuple(grid.patches for grid in grids),
-                visual_tokens=visual,
-                prefill_tokens=own + recomputed,
-                cached_tokens=history - recomputed,
-                committed=committed_tokens(deployment, turn, random),
-                width=deployment.speculation.verify_width,
-                eviction=deployment.kv_cache.eviction,
-                switch=switch,
-            )
+        latest[turn.client] = TurnPlan(
+            turn=turn,
+            patches=tuple(grid.patches for grid in grids),
+            visual_tokens=visual,
+            prefill_tokens=own + recomputed,
+            cached_tokens=history - recomputed,
+            committed=committed_tokens(deployment, turn, random),
+            width=deployment.speculation.verify_width,
+            eviction=deployment.kv_cache.eviction,
+            switch=switch,
         )
+        plans.append(latest[turn.client])
     return plans
 
 
