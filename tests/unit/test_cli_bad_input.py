@@ -58,7 +58,7 @@ def refused(andesim, tmp_path):
         ("environment.ambient_c=500", ("ambient_c", "60")),
         ("environment.background=gaming", ("background", "gaming")),
         ("environment.start=tepid", ("environment.start", "tepid")),
-        ("session.turns=[]", ("session.turns", "at least 1")),
+        ("session.turns=[]", ("session", "at least")),
         ("session.turns.0.prompt_tokens=-4", ("session.turns[0].prompt_tokens", "-4")),
         ("session.turns.0.prompt_tokens=8.5", ("session.turns[0].prompt_tokens", "8.5")),
         ("session.turns.0.prompt_tokens=1e30", ("session.turns[0].prompt_tokens", "1e+30")),
