@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-from sim.results import Result
+from sim.results import Intervals, Result
 
 SCHEMA = "andesim.summary/1"
 
 
-def summary_document(
-    result: Result, intervals: Mapping[str, Mapping[str, float]] | None = None
-) -> dict[str, Any]:
+def summary_document(result: Result, intervals: Intervals | None = None) -> dict[str, Any]:
     """Return the summary of a run as plain data, ready for JSON."""
     document: dict[str, Any] = {
         "schema": SCHEMA,

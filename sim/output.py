@@ -14,7 +14,7 @@ import yaml
 from sim.errors import OutputError
 
 if TYPE_CHECKING:
-    from sim.results import Result
+    from sim.results import Intervals, Result
 
 
 def write_whole(path: Path, write: Callable[[Path], None]) -> None:
@@ -46,7 +46,7 @@ def _put(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8", newline="\n")
 
 
-def write_run(result: Result, folder: Path) -> None:
+def write_run(result: Result, folder: Path, intervals: Intervals | None = None) -> None:
     """Write ``summary.json``, ``scenario.yaml``, ``tasks.parquet`` and ``trace.json`` of a run."""
     from sim.documents import summary_document
 
@@ -58,5 +58,5 @@ def write_run(result: Result, folder: Path) -> None:
     write_text(folder / "scenario.yaml", yaml.safe_dump(scenario, sort_keys=False))
     write_whole(folder / "tasks.parquet", lambda path: result.to_frame().to_parquet(path))
     result.to_perfetto(folder / "trace.json")
-    document = json.dumps(summary_document(result), indent=2, allow_nan=False)
+    document = json.dumps(summary_document(result, intervals), indent=2, allow_nan=False)
     write_text(folder / "summary.json", document + "\n")

@@ -7,6 +7,7 @@ ui.perfetto.dev. Every figure derives from the step times and the records; nothi
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from sim.engine.replay import ReplayedGroup
+
+
+Intervals = Mapping[str, Mapping[str, float]]
+"""Percentiles ``p10``, ``p50`` and ``p90`` of each metric."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from sim.cli.studying import study
 from sim.cli.sweeping import sweep
 from sim.errors import SimError
 from sim.packaging import check_one_folder
+from sim.results import Intervals, Result
 from workloads.errors import WorkloadError
 
 BAD_INPUT = 2
@@ -51,6 +52,9 @@ def simulate(
     engine: Annotated[
         Literal["auto", "event", "maxplus"], typer.Option(help="Which engine runs.")
     ] = "auto",
+    uncertainty: Annotated[
+        int, typer.Option(min=0, help="Draws of the uncertain parameters, for intervals.")
+    ] = 0,
     as_json: AsJson = False,
     out: Annotated[
         Path | None, typer.Option(help="Folder for summary, tasks, scenario and Perfetto trace.")
@@ -63,14 +67,23 @@ def simulate(
     from sim.output import write_run
 
     result = run(load_scenario(scenario, overrides or ()), engine=engine, seed=seed)
+    intervals = _intervals(result, uncertainty, seed)
     if out is not None:
-        write_run(result, out)
+        write_run(result, out, intervals)
     if as_json:
-        print_json(summary_document(result))
+        print_json(summary_document(result, intervals))
         return
     from sim.cli.show import show_result
 
-    show_result(result, out)
+    show_result(result, intervals, out)
+
+
+def _intervals(result: Result, samples: int, seed: int) -> Intervals | None:
+    if not samples:
+        return None
+    from sim.analysis.uncertainty import uncertainty
+
+    return uncertainty(result, samples, seed)
 
 
 @app.command()

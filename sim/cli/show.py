@@ -10,14 +10,25 @@ from rich.table import Table
 
 from sim.breakdown import phase_terms
 from sim.metrics import Summary
-from sim.results import Result
+from sim.results import Intervals, Result
 
 BAR_WIDTH = 32
 GIB = 2**30
+HEADLINES = (
+    "time_to_first_token_s",
+    "tokens_per_s",
+    "sustained_tokens_per_s",
+    "peak_dram_bytes",
+    "energy_j",
+    "max_skin_c",
+    "load_s",
+)
 SMALLEST_SHARE = 0.005
 
 
-def show_result(result: Result, out: Path | None = None) -> None:
+def show_result(
+    result: Result, intervals: Intervals | None = None, out: Path | None = None
+) -> None:
     """Print a run for people."""
     console = Console(highlight=False, soft_wrap=True)
     summary = result.summary()
@@ -27,6 +38,8 @@ def show_result(result: Result, out: Path | None = None) -> None:
         _decode(console, result)
     _dram(console, result)
     _energy(console, result, summary)
+    if intervals is not None:
+        _intervals(console, intervals)
     _notes(console, result)
     if out is not None:
         console.print(f"\nWritten to {out}: summary.json, scenario.yaml, tasks.parquet, trace.json")
@@ -132,6 +145,17 @@ def _energy(console: Console, result: Result, summary: Summary) -> None:
         f"\nEnergy {summary.energy_j:.1f} J{power} ({parts} J). Body reaches "
         f"{summary.max_skin_c:.1f} °C. Cold start: {summary.load_s:.2f} s from flash, not included."
     )
+
+
+def _intervals(console: Console, intervals: Intervals) -> None:
+    table = Table(title="\nIntervals", title_justify="left", box=None, pad_edge=False)
+    table.add_column("metric")
+    for name in ("p10", "p50", "p90"):
+        table.add_column(name, justify="right")
+    for metric in HEADLINES:
+        if metric in intervals:
+            table.add_row(metric, *(f"{value:,.4g}" for value in intervals[metric].values()))
+    console.print(table)
 
 
 def _notes(console: Console, result: Result) -> None:

@@ -17,14 +17,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from hw_models.soc import SocSpec, load_soc
-from sim.assumptions import uncertain_paths
-from sim.engine.maxplus import step_seconds
-from sim.engine.pricing import Pricing
-from sim.planning import plan
+from sim.analysis.uncertainty import sampled_metrics
 from sim.results import Result
 from sim.simulation import simulate
-from workloads.program import Program
 from workloads.scenario import Scenario, load_scenario
 
 CLAIMED_SPEEDUP = 6.7
@@ -112,7 +107,8 @@ class Variant:
     @property
     def central_step_s(self) -> float:
         """Mean decode step at the central parameters [s]."""
-        return mean_step_s(self.result.program, self.result.soc, self.result.stack)
+        summary = self.result.summary()
+        return (summary.decode_s or 0.0) / summary.decode_steps
 
 
 @dataclass(frozen=True)
@@ -145,42 +141,18 @@ class Study:
         return float((self.speedup(self.final) >= CLAIMED_SPEEDUP).mean())
 
 
-def mean_step_s(program: Program, soc: SocSpec, stack: str) -> float:
-    """Return the mean seconds of a decode step [s]."""
-    decode = next(group for group in program.groups if group.phase == "decode")
-    timed = Pricing(soc, soc.stack(stack)).group(decode)
-    return float(step_seconds(timed).mean())
-
-
 def scenarios() -> Iterator[tuple[str, Scenario]]:
     """Yield the variants' names and scenarios."""
     for name, overrides in VARIANTS.items():
         yield name, load_scenario(None, (*BASELINE, *overrides))
 
 
-def parameter_draws(soc: SocSpec, stack: str, count: int, seed: int) -> list[SocSpec]:
-    """Return the device with its uncertain parameters drawn log-uniformly from their ranges."""
-    random = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0,)))
-    ranges = {
-        path: (np.log(max(item.low, 1e-3 * item.high)), np.log(item.high))
-        for path, item in uncertain_paths(soc, stack).items()
-    }
-    return [
-        soc.with_values(
-            {path: float(np.exp(random.uniform(low, high))) for path, (low, high) in ranges.items()}
-        )
-        for _ in range(count)
-    ]
-
-
 def run(draws: int = 200, seed: int = 0) -> Study:
     """Return the study over ``draws`` draws of the uncertain parameters."""
-    soc = load_soc(DEVICE)
-    devices = parameter_draws(soc, STACK, draws, seed)
     random = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(1,)))
     variants = []
     for name, scenario in scenarios():
-        program = plan(scenario, soc, seed).program
-        step_s = np.array([mean_step_s(program, device, STACK) for device in devices])
-        variants.append(Variant(name, simulate(scenario, soc=soc, seed=seed), step_s))
+        result = simulate(scenario, seed=seed)
+        sampled = sampled_metrics(result, draws, seed)
+        variants.append(Variant(name, result, sampled["decode_s"] / sampled["decode_steps"]))
     return Study(tuple(variants), random.uniform(*TAU_RANGE, draws))
