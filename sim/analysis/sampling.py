@@ -66,6 +66,18 @@ def draw(soc: SocSpec, stack: str, samples: int, seed: int) -> Draws:
     return found
 
 
+def values_at(items: Mapping[str, Parameter], shares: NDArray[np.float64]) -> Draws:
+    """Return parameters at shares of their distributions, a column of `shares` for each.
+
+    Those that shape the schedule take the nearest of `SCHEDULES` levels.
+    """
+    found = {}
+    for (path, item), column in zip(items.items(), shares.T, strict=True):
+        level = (np.floor(np.minimum(column, 0.999) * SCHEDULES) + 0.5) / SCHEDULES
+        found[path] = quantile(item, level if path.endswith(SHAPING) else column)
+    return found
+
+
 def quantile(item: Parameter, shares: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the values below which the given shares of a parameter's distribution lie.
 

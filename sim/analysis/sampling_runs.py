@@ -26,13 +26,15 @@ from sim.planning import graph_options
 from sim.results import GroupTimes, Result
 from sim.simulation import simulate
 from workloads.graph import GraphOptions
-from workloads.program import COLUMN_NAMES, StepGroup
+from workloads.program import COLUMN_NAMES, ProgramSegment, StepGroup, Task
 
 MetricColumns = dict[str, NDArray[np.float64]]
 
 
 def variant_metrics(result: Result, values: Mapping[str, NDArray[np.float64]]) -> MetricColumns:
-    """Return every metric of a run with parameters moved, one entry per variant, NaN for None.
+    """Return the metrics of a run with parameters moved, one entry per variant, NaN for None.
+
+    To those of `sim.metrics.Summary` it adds `reply_s`, the makespan.
 
     Parameters
     ----------
@@ -108,7 +110,7 @@ class _Shape:
 
 
 def _numbers(result: Result) -> dict[str, float]:
-    metrics = result.summary().as_dict()
+    metrics = {"reply_s": result.makespan_s, **result.summary().as_dict()}
     return {name: np.nan if value is None else float(value) for name, value in metrics.items()}
 
 
@@ -125,7 +127,7 @@ def _distinct(group: StepGroup) -> tuple[StepGroup, NDArray[np.int64]]:
     if group.switches is not None:
         varying.append(group.switches)
     if group.setup != type(group.setup)():
-        varying.append(np.arange(group.steps) == 0)  # only the first step pays for it
+        varying.append((np.arange(group.steps) == 0).astype(float))  # the first step pays for it
     if not varying:
         return at_steps(narrow, np.zeros(1, dtype=np.int64)), np.zeros(group.steps, dtype=np.int64)
     _, first, step_of = np.unique(
@@ -139,20 +141,21 @@ def _distinct(group: StepGroup) -> tuple[StepGroup, NDArray[np.int64]]:
 
 def _merged(group: StepGroup) -> StepGroup:
     """Return a group with one operator for each kind of arithmetic, of the same totals per step."""
-    totals: dict[tuple[str, str, int], dict[str, FloatColumn]] = {}
+    alike: dict[tuple[str, str, int], list[tuple[Task, int]]] = {}
     for task, repeat in group.tasks():
-        total = totals.setdefault((task.unit, task.activations, task.operand_bits), {})
-        for name in COLUMN_NAMES:
-            share = repeat * task.runs * getattr(task, name)
-            total[name] = total.get(name, 0.0) + share
-    like, _ = next(group.tasks())
-    ones = np.ones(group.steps)
-    tasks = tuple(
-        replace(like, unit=unit, activations=kind, operand_bits=bits, **(total | {"runs": ones}))
-        for (unit, kind, bits), total in totals.items()
-    )
-    segment = replace(group.segments[0], name="merged", repeat=1, tasks=tasks)
-    return replace(group, segments=(segment,))
+        kind = (task.unit, task.activations, task.operand_bits)
+        alike.setdefault(kind, []).append((task, repeat))
+    tasks = tuple(_summed(members) for members in alike.values())
+    return replace(group, segments=(ProgramSegment("merged", 1, tasks),))
+
+
+def _summed(members: Sequence[tuple[Task, int]]) -> Task:
+    totals = {
+        name: sum(repeat * task.runs * getattr(task, name) for task, repeat in members)
+        for name in COLUMN_NAMES
+    }
+    like, _ = members[0]
+    return like.with_columns(**(totals | {"runs": 1.0}))
 
 
 def _stacked_seconds(pricings: Sequence[Pricing], group: StepGroup) -> NDArray[np.float64]:

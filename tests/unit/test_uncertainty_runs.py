@@ -1,0 +1,142 @@
+"""Variants of a device evaluated together equal `simulate` on each; intervals and sensitivity."""
+
+import sys
+
+import numpy as np
+import pytest
+
+from hw_models.provenance import Parameter
+from hw_models.soc import load_soc
+from sim import load_scenario, simulate
+from sim.analysis import sensitivity
+from sim.analysis.sampling import draw
+from sim.analysis.sampling_runs import variant_metrics
+from sim.analysis.uncertainty import sampled_metrics, uncertainty
+from sim.errors import SimError
+
+SMALL = ["model=andesvl-0.6b", "session.turns.0.output_tokens=12"]
+LAPTOP = ["device=snapdragon_x_elite", "model=qwen3-0.6b", "session.turns=[{output_tokens: 40}]"]
+NGRAM = "{method: ngram, depth: 3, acceptance: {survival: [0.5, 0.3, 0.2]}}"
+LATER = "{prompt_tokens: 300, output_tokens: 3, at_s: 5.0}"
+ADAPTERS = "{rank: 16, adapters: [ui, qa], resident: 1}"
+SWITCHING = "[{adapter: ui, output_tokens: 5}, {adapter: qa, output_tokens: 5}]"
+SCENARIOS = {
+    "phone": SMALL,
+    "live length": LAPTOP,
+    "two turns": [*SMALL, f"session.turns=[{{prompt_tokens: 9, output_tokens: 4}}, {LATER}]"],
+    "speculation": [*SMALL, f"deployment.speculation={NGRAM}"],
+    "adapters": [*SMALL, f"deployment.lora={ADAPTERS}", f"session.turns={SWITCHING}"],
+    "eviction": [*SMALL, "deployment.kv_cache.eviction={policy: okv, keep: 0.5}"],
+}
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_variants_side_by_side_equal_simulate_one_by_one(name):
+    result = simulate(load_scenario(None, SCENARIOS[name]), seed=3)
+    values = draw(result.soc, result.stack, 3, 11)
+    together = variant_metrics(result, values)
+    for index in range(3):
+        moved = {path: float(column[index]) for path, column in values.items()}
+        alone = simulate(result.scenario, seed=3, soc=result.soc.with_values(moved))
+        assert together["reply_s"][index] == pytest.approx(alone.makespan_s, rel=1e-9)
+        for metric, expected in alone.summary().as_dict().items():
+            found = together[metric][index]
+            if expected is None:
+                assert np.isnan(found), metric
+            else:
+                assert found == pytest.approx(float(expected), rel=1e-9), metric
+
+
+def test_intervals_are_ordered_and_reproducible():
+    result = simulate(load_scenario(None, SMALL))
+    intervals = uncertainty(result, 32, seed=1)
+    assert intervals == uncertainty(result, 32, seed=1)
+    assert intervals.keys() <= result.summary().as_dict().keys() - {"fits"}
+    assert {"time_to_first_token_s", "tokens_per_s", "energy_j"} <= intervals.keys()
+    for interval in intervals.values():
+        assert interval["p10"] <= interval["p50"] <= interval["p90"]
+    assert intervals["tokens_per_s"]["p90"] > 1.2 * intervals["tokens_per_s"]["p10"]
+    assert intervals["output_tokens"] == {"p10": 12.0, "p50": 12.0, "p90": 12.0}
+
+
+def test_a_longer_prompt_is_slower_in_every_draw():
+    short, long = (
+        sampled_metrics(simulate(load_scenario(None, [*SMALL, f"session.turns=[{turn}]"])), 32)
+        for turn in ("{prompt_tokens: 64}", "{prompt_tokens: 200}")
+    )
+    assert (short["time_to_first_token_s"] < long["time_to_first_token_s"]).all()
+    assert short["time_to_first_token_s"].max() > long["time_to_first_token_s"].min()
+
+
+def test_an_exact_device_has_intervals_of_no_width():
+    scenario = load_scenario(
+        None, ["device=ideal_85gbps_50tflops", "model=qwen3-0.6b", "session.turns=[{}]"]
+    )
+    result = simulate(scenario)
+    interval = uncertainty(result, 5)["tokens_per_s"]
+    assert interval["p10"] == interval["p90"] == result.summary().tokens_per_s
+    assert sensitivity.tornado(result) == []
+    assert sensitivity.least_certain(result) is None
+
+
+def test_zero_samples_are_refused():
+    with pytest.raises(SimError, match=r"at least 1 sample\. Got 0"):
+        uncertainty(simulate(load_scenario(None, SMALL)), 0)
+
+
+def test_a_swing_is_what_simulate_gives_at_both_ends():
+    result = simulate(load_scenario(None, SMALL))
+    widest = sensitivity.tornado(result, "energy_j")[0]
+    ends = [
+        simulate(result.scenario, soc=result.soc.with_values({widest.path: value})).summary()
+        for value in (widest.parameter.low, widest.parameter.high)
+    ]
+    assert [widest.low, widest.high] == pytest.approx([end.energy_j for end in ends], rel=1e-9)
+    assert widest.path in widest.sentence()
+    assert "energy_j between" in widest.sentence()
+
+
+def test_the_answer_in_one_line_names_the_widest_swing():
+    result = simulate(load_scenario(None, SMALL))
+    found = sensitivity.least_certain(result)
+    assert found.width == max(swing.width for swing in sensitivity.tornado(result))
+    assert "puts the whole reply between" in found.sentence()
+
+
+def test_morris_gives_no_effect_to_what_cannot_matter():
+    pytest.importorskip("SALib")
+    result = simulate(load_scenario(None, ["model=qwen3-0.6b", "session.turns=[{}]"]))
+    effects = sensitivity.morris(result, "energy_j", trajectories=2, seed=1)
+    assert effects == sensitivity.morris(result, "energy_j", trajectories=2, seed=1)
+    idle = [effect for effect in effects if effect.path.startswith("thermal.")]
+    assert idle
+    assert all(effect.main == pytest.approx(0.0, abs=1e-9) for effect in idle)
+    assert effects[0].main > 0.0
+
+
+def test_sobol_shares_of_a_sum_add_up_to_one():
+    pytest.importorskip("SALib")
+    soc = load_soc("ideal_85gbps_50tflops")
+    parameters = {
+        path: Parameter(1.0, "W", "measured", "ideal", low, high)
+        for path, low, high in (("power.idle_w", 0.5, 2.0), ("power.display_w", 0.0, 1.5))
+    }
+    scenario = load_scenario(
+        None, ["device=ideal_85gbps_50tflops", "model=qwen3-0.6b", "session.turns=[{}]"]
+    )
+    result = simulate(scenario, soc=soc.with_parameters(parameters, {}))
+    effects = sensitivity.sobol(result, "energy_j", samples=64, seed=0)
+    assert {effect.path for effect in effects} == set(parameters)
+    assert sum(effect.main for effect in effects) == pytest.approx(1.0, abs=0.1)
+    assert all(effect.interaction == pytest.approx(effect.main, abs=0.1) for effect in effects)
+
+
+def test_an_unknown_metric_names_the_nearest():
+    with pytest.raises(SimError, match="Did you mean 'tokens_per_s'"):
+        sensitivity.tornado(simulate(load_scenario(None, SMALL)), "token_per_s")
+
+
+def test_without_salib_the_remedy_is_told(monkeypatch):
+    monkeypatch.setitem(sys.modules, "SALib.sample.sobol", None)
+    with pytest.raises(SimError, match=r"pip install 'andesim\[sensitivity\]'"):
+        sensitivity.sobol(simulate(load_scenario(None, SMALL)))
