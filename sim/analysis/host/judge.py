@@ -96,7 +96,8 @@ def judge(
     """
     rows = []
     for times in measurement.cases:
-        result = simulate(case_scenario(measurement, times.case, trace), engine=engine, soc=soc)
+        scenario = case_scenario(trace or measurement.model, times.case, measurement.dtype)
+        result = simulate(scenario, engine=engine, soc=soc)
         metric = METRICS[times.case.phase]
         simulated = _seconds(result.summary(), metric)
         found = outside(result.program, soc.stack(result.stack))

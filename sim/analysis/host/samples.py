@@ -111,13 +111,13 @@ class Samples:
         return np.concatenate(parts)
 
 
-def case_scenario(measurement: Measurement, case: Case, trace: str | None = None) -> Scenario:
+def case_scenario(model: str, case: Case, dtype: str = "bf16") -> Scenario:
     """Return the scenario that simulates a case; its device is given to `simulate` itself.
 
     Parameters
     ----------
-    trace
-        Path of the model's trace, for a model that is not in the catalogue.
+    model
+        Catalogue id, or path of a configuration or trace file.
     """
     turn: dict[str, Any] = {"prompt_tokens": case.tokens or 1, "output_tokens": 1}
     if case.phase == "vision":
@@ -129,11 +129,11 @@ def case_scenario(measurement: Measurement, case: Case, trace: str | None = None
     return Scenario.from_mapping(
         {
             "device": "host",
-            "model": trace or measurement.model,
-            "deployment": {"images": images, "activations": measurement.dtype},
+            "model": model,
+            "deployment": {"images": images, "activations": dtype},
             "session": {"turns": [turn]},
         },
-        f"{measurement.model} {case.id}",
+        f"{model} {case.id}",
     )
 
 
@@ -149,7 +149,8 @@ def samples_of(measurements: Iterable[tuple[Measurement, str | None]], soc: SocS
     found: dict[tuple[str, str], list[tuple[Task, float, int, int]]] = {}
     for measurement, trace in measurements:
         for times in measurement.cases:
-            group = _group(case_scenario(measurement, times.case, trace), soc, times.case.phase)
+            scenario = case_scenario(trace or measurement.model, times.case, measurement.dtype)
+            group = _group(scenario, soc, times.case.phase)
             step = len(steps)
             name = f"{measurement.model} {times.case.id}"
             measured_s = times.median_s(measurement.device)
