@@ -84,7 +84,9 @@ class Draft(Protocol):
 
 @dataclass(frozen=True)
 class NgramDraft:
-    """Prompt lookup: what followed the last time the newest few tokens stood in the text.
+    """Prompt lookup: what followed when the newest few tokens stood in the text before.
+
+    Of several places the latest is taken after which ``depth`` tokens, or else most, stand.
 
     Arguments:
         vocab: tokens in the vocabulary.
@@ -97,16 +99,20 @@ class NgramDraft:
     def propose(
         self, tokens: Sequence[int], depth: int, sampler: Sampler
     ) -> tuple[list[int], Tensor]:
-        """Return the continuation of the longest match, newest first; none, if none matches."""
+        """Return what followed the longest n-gram found; none, if none is."""
         found = self._lookup(list(tokens), depth)
         return found, functional.one_hot(torch.tensor(found, dtype=torch.int64), self.vocab).float()
 
     def _lookup(self, tokens: list[int], depth: int) -> list[int]:
         for size in range(min(self.longest, len(tokens) - 1), 0, -1):
             newest = tokens[-size:]
-            for start in range(len(tokens) - size - 1, -1, -1):
-                if tokens[start : start + size] == newest:
-                    return tokens[start + size : start + size + depth]
+            follow = [
+                tokens[start + size : start + size + depth]
+                for start in reversed(range(len(tokens) - size))
+                if tokens[start : start + size] == newest
+            ]
+            if follow:
+                return max(follow, key=len)  # of equals the first, which is the latest match
         return []
 
 
