@@ -5,8 +5,9 @@ One device per number format: the runs of one calibration must share device, dty
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hw_models.soc import SocSpec
@@ -42,7 +43,8 @@ def calibrate_host(runs: Sequence[MeasuredFile]) -> HostFit:
     pairs = [(run.measurement, run.trace) for run in runs]
     named = ", ".join(f"{item.model} ({item.created[:10]})" for item, _ in pairs)
     fit = fit_host(samples_of(pairs, template()), first.dtype, rates[len(rates) // 2], named)
-    return fit.on(_described(fit.soc, first))
+    noise = statistics.fmean(run.measurement.noise_floor for run in runs)
+    return replace(fit, soc=_described(fit.soc, first), noise=noise)
 
 
 def write_device(fit: HostFit, path: Path) -> None:
@@ -54,7 +56,7 @@ def report(fit: HostFit) -> list[str]:
     """Return the sentences that say what was fitted and what was not, for people."""
     lines = [f"{len(fit.fitted)} parameters fitted, {len(fit.kept)} kept their prior."]
     lines += [f"kept: {path}" for path in fit.kept]
-    return [*lines, f"steps of the fit: spread {fit.step_spread:.1%}."]
+    return [*lines, f"Expected spread of another run: {fit.spread:.1%}."]
 
 
 def _check_same(first: Measurement, other: Measurement) -> None:

@@ -53,7 +53,7 @@ class HostManifest(_Strict):
     split
         The rule that assigned the roles.
     spread
-        Standard deviation of log(simulated / measured) over the calibration's steps.
+        Standard deviation of log(simulated / measured) to expect, `HostFit.spread`.
     tolerances
         Per phase: mean absolute relative error that still counts as agreeing.
     """

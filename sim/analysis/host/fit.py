@@ -51,6 +51,8 @@ class HostFit:
         Relative error of each operator of the fit, simulated against measured.
     step_errors
         The same of each step.
+    noise
+        Noise floor of the runs, their mean.
     """
 
     soc: SocSpec
@@ -58,15 +60,16 @@ class HostFit:
     kept: tuple[str, ...]
     operator_errors: Vector
     step_errors: Vector
+    noise: float = 0.0
 
     @property
-    def step_spread(self) -> float:
-        """Robust standard deviation of log(simulated / measured) over the steps of the fit."""
-        return float(np.median(np.abs(np.log1p(self.step_errors))) * MAD_TO_SD)
+    def spread(self) -> float:
+        """Standard deviation of log(simulated / measured) to expect of another run.
 
-    def on(self, soc: SocSpec) -> HostFit:
-        """Return the fit with a device that is described otherwise."""
-        return replace(self, soc=soc)
+        What the steps of the fit show (robustly), and the noise that a run brings along.
+        """
+        own = float(np.median(np.abs(np.log1p(self.step_errors))) * MAD_TO_SD)
+        return math.hypot(own, self.noise)
 
 
 class _Problem:

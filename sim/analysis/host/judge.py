@@ -92,7 +92,7 @@ def judge(
     trace
         Path of the model's trace, for a model that is not in the catalogue.
     spread
-        Standard deviation of log(simulated / measured) over the calibration's steps.
+        Standard deviation of log(simulated / measured) to expect, `HostFit.spread`.
     """
     rows = []
     for times in measurement.cases:

@@ -65,14 +65,12 @@ def measure(
     model
         Catalogue id, or path of a configuration file.
     rounds
-        At least 3, or no noise could be told.
+        At least 3.
     noise_limit
         Mean disagreement of the rounds above which the run is refused.
     """
-    if rounds < ROUNDS:
-        raise SimError(
-            f"rounds must be at least {ROUNDS}, so that noise can be told. Got {rounds}."
-        )
+    if rounds < LEAST_ROUNDS:
+        raise SimError(f"rounds must be at least {LEAST_ROUNDS} to tell noise. Got {rounds}.")
     if not cases:
         raise SimError(f"a measurement of {model} must have a case. Got none.")
     torch_version, accelerator = _prepare(device)
