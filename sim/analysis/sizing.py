@@ -1,0 +1,273 @@
+"""Sizing: which deployments meet the targets, what the trade is, and what stands in the way.
+
+Free knobs are dotted paths with values in order of preference, the least painful first, since what
+a format or a smaller image costs in answer quality is not modelled. Small spaces are enumerated,
+large ones searched by differential evolution (Storn and Price 1997, scipy).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.analysis.designs import SweepSpec
+from sim.analysis.sizing_targets import Target, slacks
+from sim.analysis.sweeps_rows import METRIC_TYPES, evaluate
+from sim.errors import SimError
+from workloads.scenario import Scenario
+
+MAX_ENUMERATED = 2_000
+"""Largest space that is enumerated; beyond, it is searched."""
+
+SEARCH_GENERATIONS = 40
+SEARCH_POPULATION = 15
+UNREACHED = 10.0
+"""Miss that stands for a metric without a value, as a share of the limit."""
+
+Knobs = Mapping[str, Sequence[Any]]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One setting of the knobs and what it gives.
+
+    Attributes
+    ----------
+    concessions
+        Sum over the knobs of how far down its list of preferences each value stands.
+    slacks
+        Distance to each target, as a share of its limit; negative where it is missed.
+    """
+
+    settings: Mapping[str, Any]
+    metrics: Mapping[str, Any]
+    concessions: int
+    slacks: tuple[float, ...]
+    meets: bool
+
+    @property
+    def miss(self) -> float:
+        """Sum of the shares by which targets are missed."""
+        return sum(min(UNREACHED, -slack) for slack in self.slacks if slack < 0.0)
+
+
+@dataclass(frozen=True)
+class Sizing:
+    """The answer to a sizing question.
+
+    Attributes
+    ----------
+    candidates
+        Every setting that was evaluated and is a valid scenario.
+    failed
+        Number of settings that are no valid scenario.
+    exact
+        Whether every setting was evaluated.
+    """
+
+    targets: tuple[Target, ...]
+    candidates: tuple[Candidate, ...] = field(repr=False)
+    failed: int
+    exact: bool
+
+    @property
+    def meeting(self) -> list[Candidate]:
+        """Candidates that meet every target, fewest concessions first, then most slack."""
+        good = [candidate for candidate in self.candidates if candidate.meets]
+        return sorted(good, key=lambda found: (found.concessions, -min(found.slacks)))
+
+    @property
+    def closest(self) -> list[Candidate]:
+        """All candidates, smallest total miss first, then fewest concessions."""
+        return sorted(self.candidates, key=lambda found: (found.miss, found.concessions))
+
+    @property
+    def front(self) -> list[Candidate]:
+        """Candidates that no other beats in every target at once, concessions counted as one."""
+        gains = np.array([[*found.slacks, -found.concessions] for found in self.candidates])
+        return [self.candidates[index] for index in np.flatnonzero(_undominated(gains))]
+
+    @property
+    def blocking(self) -> list[Target]:
+        """Targets that no candidate meets; else, if none meets all, those the closest misses."""
+        if not self.candidates or self.meeting:
+            return []
+        best = np.max([found.slacks for found in self.candidates], axis=0)
+        never = [target for target, slack in zip(self.targets, best, strict=True) if slack < 0.0]
+        nearest = self.closest[0]
+        missed = zip(self.targets, nearest.slacks, strict=True)
+        return never or [target for target, slack in missed if slack <= 0.0]
+
+
+def size(base: Mapping[str, Any], knobs: Knobs, targets: Sequence[Target], seed: int = 0) -> Sizing:
+    """Return which settings of the knobs meet the targets.
+
+    Parameters
+    ----------
+    base
+        Scenario as a mapping.
+    """
+    spec = SweepSpec(base=base, axes={path: tuple(values) for path, values in knobs.items()})
+    exact = spec.points <= MAX_ENUMERATED
+    places = _every_place(knobs) if exact else _searched_places(spec, knobs, targets, seed)
+    found = _candidates(base, knobs, targets, places, seed)
+    return Sizing(tuple(targets), tuple(found), len(places) - len(found), exact)
+
+
+def largest(
+    base: Mapping[str, Any],
+    path: str,
+    values: Sequence[Any],
+    targets: Sequence[Target],
+    seed: int = 0,
+) -> Candidate | None:
+    """Return the last of ascending values with which the targets are met, or ``None``.
+
+    By bisection: a value that meets the targets is taken to imply that all smaller ones do, as
+    holds for tokens, image sides and bits per weight against times, bytes and joules.
+    """
+
+    def candidate(index: int) -> Candidate | None:
+        knobs = {path: [values[index]]}
+        found = _candidates(base, knobs, targets, [(0,)], seed)
+        return found[0] if found and found[0].meets else None
+
+    best, low, high = None, 0, len(values) - 1
+    while low <= high:
+        middle = (low + high) // 2
+        found = candidate(middle)
+        if found is None:
+            high = middle - 1
+        else:
+            best, low = found, middle + 1
+    return best
+
+
+def probabilities(
+    scenario: Scenario, targets: Sequence[Target], samples: int, seed: int = 0
+) -> dict[str, float]:
+    """Return the share of draws of the device that meet each target, and all of them at once."""
+    from sim.analysis.uncertainty import sampled_metrics
+    from sim.simulation import simulate
+
+    result = simulate(scenario, seed=seed)
+    sampled = sampled_metrics(result, samples, seed) or _single(result.summary().as_dict())
+    met = np.array(
+        [[target.is_met(value) for value in sampled[target.metric]] for target in targets]
+    )
+    fits = sampled["fits"] > 0.0
+    shares = {
+        str(target): float((row & fits).mean()) for target, row in zip(targets, met, strict=True)
+    }
+    return shares | {"all": float((met.all(axis=0) & fits).mean())}
+
+
+def default_knobs(scenario: Scenario) -> dict[str, tuple[Any, ...]]:
+    """Return what a sizing may change if the question does not say: formats, cache, images."""
+    keeps = [{"policy": "none"}, *({"policy": "okv", "keep": keep} for keep in (0.5, 0.25))]
+    knobs: dict[str, tuple[Any, ...]] = {
+        "deployment.weights.body": ("w8", "w4_g128", "w4", "w3", "w2"),
+        "deployment.kv_cache.dtype": ("int16", "int8", "int4"),
+        "deployment.kv_cache.eviction": tuple(keeps),
+    }
+    if any(turn.images_px for turn in scenario.session.turns):
+        knobs["deployment.images.max_size_px"] = (733, 588, 448)
+    if scenario.deployment.lora is not None:
+        knobs["deployment.lora.rank"] = (64, 32, 16, 8)
+    return knobs
+
+
+def _single(metrics: Mapping[str, Any]) -> dict[str, NDArray[np.float64]]:
+    return {
+        name: np.array([math.nan if value is None else float(value)])
+        for name, value in metrics.items()
+    }
+
+
+def _every_place(knobs: Knobs) -> list[tuple[int, ...]]:
+    return list(np.ndindex(*(len(values) for values in knobs.values())))
+
+
+def _candidates(
+    base: Mapping[str, Any],
+    knobs: Knobs,
+    targets: Sequence[Target],
+    places: Sequence[tuple[int, ...]],
+    seed: int,
+) -> list[Candidate]:
+    """Return the candidates at places, given as an index into each knob's values."""
+    found = []
+    for place in places:
+        settings = {
+            path: values[index] for (path, values), index in zip(knobs.items(), place, strict=True)
+        }
+        spec = SweepSpec(base=base, axes={p: (value,) for p, value in settings.items()}, seed=seed)
+        [row] = evaluate(spec, 0, 1)
+        if row["error"] is None:
+            metrics = {name: row[name] for name in METRIC_TYPES}
+            found.append(_candidate(settings, metrics, sum(place), targets))
+    return found
+
+
+def _candidate(
+    settings: Mapping[str, Any],
+    metrics: Mapping[str, Any],
+    concessions: int,
+    targets: Sequence[Target],
+) -> Candidate:
+    met = all(target.is_met(metrics[target.metric]) for target in targets)
+    return Candidate(
+        settings, metrics, concessions, slacks(targets, metrics), met and bool(metrics["fits"])
+    )
+
+
+def _searched_places(
+    spec: SweepSpec, knobs: Knobs, targets: Sequence[Target], seed: int
+) -> list[tuple[int, ...]]:
+    """Return the places that differential evolution looks at, each once."""
+    from scipy.optimize import differential_evolution
+
+    misses: dict[tuple[int, ...], float] = {}
+
+    def miss(place: NDArray[np.float64]) -> float:
+        at = tuple(round(index) for index in place.tolist())
+        if at not in misses:
+            found = _candidates(spec.base, knobs, targets, [at], seed)
+            share = sum(at) / max(1, sum(len(values) - 1 for values in knobs.values()))
+            misses[at] = found[0].miss + 1e-3 * share if found else UNREACHED * len(targets)
+        return misses[at]
+
+    differential_evolution(
+        miss,
+        bounds=[(0, len(values) - 1) for values in knobs.values()],
+        integrality=[True] * len(knobs),
+        maxiter=SEARCH_GENERATIONS,
+        popsize=SEARCH_POPULATION,
+        polish=False,
+        rng=np.random.default_rng(seed),
+    )
+    return list(misses)
+
+
+def _undominated(gains: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return which rows no other row beats: at least as good everywhere, better somewhere."""
+    finite = np.maximum(gains, -1e300)
+    as_good = (finite[:, None] >= finite[None]).all(axis=2)
+    better = (finite[:, None] > finite[None]).any(axis=2)
+    beaten: NDArray[np.bool_] = np.any(as_good & better, axis=0)
+    return np.logical_not(beaten)
+
+
+def check_knobs(base: Mapping[str, Any], knobs: Knobs) -> None:
+    """Refuse knobs without values, and knobs of which no value makes a valid scenario."""
+    for path, values in knobs.items():
+        if not values:
+            raise SimError(f"--free {path} must have at least one value. Got none.")
+        rows = evaluate(SweepSpec(base=base, axes={path: tuple(values)}), 0, len(values))
+        if all(row["error"] for row in rows):
+            raise SimError(f"--free {path} must have a valid value. Got {rows[0]['error']}")

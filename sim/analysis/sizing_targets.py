@@ -1,0 +1,98 @@
+"""Targets of a sizing question: ``time_to_first_token_s<1.5``, ``peak_dram_bytes<=3 GB``.
+
+The slack of a target is its distance from the limit as a share of the limit, positive where it is
+met, so that seconds and joules can be compared.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from hw_models.errors import HardwareError
+from hw_models.units import parse
+from sim.errors import SimError
+from sim.metrics import Summary
+from workloads.errors import did_you_mean
+
+_TEXT = re.compile(r"\s*(?P<metric>\w+)\s*(?P<sign><=|>=|<|>)\s*(?P<limit>.+?)\s*")
+_UNITS = {"_bytes": "B", "_s": "s", "_j": "J", "_w": "W", "_c": "C"}
+METRICS = tuple(item.name for item in fields(Summary) if item.name != "fits")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A bound on one metric.
+
+    >>> target = Target.parse("time_to_first_token_s < 1500 ms")
+    >>> target.limit, target.slack(0.75)
+    (1.5, 0.5)
+    """
+
+    metric: str
+    sign: str
+    limit: float
+
+    @classmethod
+    def parse(cls, text: str) -> Target:
+        """Return the target a text states; the limit may carry a unit."""
+        match = _TEXT.fullmatch(text)
+        if match is None:
+            raise SimError(
+                f"--target must be METRIC<LIMIT or METRIC>LIMIT. Got {text!r}. "
+                "Example: time_to_first_token_s<1.5"
+            )
+        metric = match["metric"]
+        if metric not in METRICS:
+            hint = did_you_mean(metric, METRICS)
+            raise SimError(f"--target must name a metric. Got {metric!r}. {hint}")
+        return cls(metric, match["sign"], _limit(metric, match["limit"]))
+
+    @property
+    def is_ceiling(self) -> bool:
+        """Whether less is better."""
+        return self.sign.startswith("<")
+
+    def slack(self, value: float | None) -> float:
+        """Return how far a value is on the good side, as a share of the limit; -inf if unknown."""
+        if value is None or math.isnan(value):
+            return -math.inf
+        distance = self.limit - value if self.is_ceiling else value - self.limit
+        return distance / (abs(self.limit) or 1.0)
+
+    def is_met(self, value: float | None) -> bool:
+        """Return whether a value keeps the bound; the limit itself only with ``<=`` and ``>=``."""
+        slack = self.slack(value)
+        return slack > 0.0 or (slack == 0.0 and self.sign.endswith("="))
+
+    def __str__(self) -> str:
+        """Return the text form."""
+        return f"{self.metric}{self.sign}{self.limit:g}"
+
+
+def parse_targets(texts: Iterable[str]) -> tuple[Target, ...]:
+    """Return the targets of some texts, at least one."""
+    targets = tuple(map(Target.parse, texts))
+    if not targets:
+        raise SimError("--target must be given. Got none. Example: --target 'tokens_per_s>20'")
+    return targets
+
+
+def slacks(targets: Iterable[Target], metrics: Mapping[str, Any]) -> tuple[float, ...]:
+    """Return the slack of each target under some metrics."""
+    return tuple(target.slack(metrics.get(target.metric)) for target in targets)
+
+
+def _limit(metric: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        pass
+    unit = next((unit for suffix, unit in _UNITS.items() if metric.endswith(suffix)), None)
+    try:
+        return parse(text, unit or "count")
+    except HardwareError as error:
+        raise SimError(f"--target {metric} {error}") from None

@@ -1,0 +1,194 @@
+"""`andesim size`: which deployments meet the targets, or which target stands in the way."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sim.errors import SimError
+from workloads.files import parse_yaml
+from workloads.weight_formats import catalogue
+
+if TYPE_CHECKING:
+    from sim.analysis.sizing import Candidate
+    from sim.analysis.sizing_targets import Target
+    from workloads.scenario import Scenario
+
+MISSED = 1
+SHOWN = 8
+
+
+def size(
+    scenario: Annotated[
+        Path | None, typer.Argument(help="Scenario YAML; the default scenario if none.")
+    ] = None,
+    target: Annotated[
+        list[str] | None, typer.Option(help="METRIC<LIMIT or METRIC>LIMIT; repeat for more.")
+    ] = None,
+    free: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PATH=[VALUES]", help="What may change, preferred values first."),
+    ] = None,
+    largest: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PATH[=[LOW, HIGH]]",
+            help="Find the largest whole number, or format, that meets the targets.",
+        ),
+    ] = None,
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Override a path.")
+    ] = None,
+    uncertainty: Annotated[
+        int, typer.Option(help="Draws of the device for the probability of each target.")
+    ] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of every random stream.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Find what meets the targets; exit code 1 if nothing does."""
+    from sim.analysis.sizing_targets import parse_targets
+    from workloads.scenario import load_scenario
+
+    base = load_scenario(scenario, overrides or ())
+    targets = parse_targets(target or ())
+    if largest is None:
+        document = _sized(base, targets, free or [], seed)
+    else:
+        document = _largest(base, targets, largest, seed)
+    if document["meeting"] and uncertainty:
+        document["probability"] = _probability(base, targets, document, uncertainty, seed)
+    if as_json:
+        sys.stdout.write(json.dumps(document, indent=2, allow_nan=False) + "\n")
+    else:
+        _show(document)
+    if not document["meeting"]:
+        raise typer.Exit(MISSED)
+
+
+def _sized(
+    base: Scenario, targets: Sequence[Target], free: Sequence[str], seed: int
+) -> dict[str, Any]:
+    from sim.analysis import sizing
+
+    mapping = _mapping(base)
+    knobs = dict(map(_knob, free)) or sizing.default_knobs(base)
+    sizing.check_knobs(mapping, knobs)
+    answer = sizing.size(mapping, knobs, targets, seed)
+    return _document(
+        targets,
+        meeting=answer.meeting,
+        blocking=answer.blocking,
+        evaluated=len(answer.candidates),
+        failed=answer.failed,
+        exact=answer.exact,
+        pareto=[_plain(one) for one in answer.front],
+        closest=[] if answer.meeting else [_plain(one) for one in answer.closest[:SHOWN]],
+    )
+
+
+def _largest(base: Scenario, targets: Sequence[Target], text: str, seed: int) -> dict[str, Any]:
+    from sim.analysis import sizing
+
+    path, values = _scale(text)
+    best = sizing.largest(_mapping(base), path, values, targets, seed)
+    found = {path: best.settings[path] if best else None}
+    return _document(targets, [best] if best else [], [] if best else targets, largest=found)
+
+
+def _document(
+    targets: Sequence[Target],
+    meeting: Sequence[Candidate],
+    blocking: Sequence[Target],
+    **more: Any,
+) -> dict[str, Any]:
+    return {
+        "schema": "andesim.sizing/1",
+        "targets": [str(target) for target in targets],
+        "meeting": [_plain(one) for one in meeting],
+        "blocking": [str(target) for target in blocking],
+        **more,
+    }
+
+
+def _probability(
+    base: Scenario, targets: Sequence[Target], document: dict[str, Any], samples: int, seed: int
+) -> dict[str, float]:
+    from sim.analysis.sizing import probabilities
+    from workloads.scenario import Scenario, with_override
+
+    chosen = _mapping(base)
+    for path, value in document["meeting"][0]["settings"].items():
+        chosen = with_override(chosen, path, value)
+    return probabilities(Scenario.from_mapping(chosen), targets, samples, seed)
+
+
+def _mapping(scenario: Scenario) -> dict[str, Any]:
+    return scenario.model_dump(mode="json", exclude_defaults=True)
+
+
+def _plain(candidate: Candidate) -> dict[str, Any]:
+    """Return a candidate as plain data; a slack that is not finite becomes null."""
+    return {
+        "settings": dict(candidate.settings),
+        "meets": candidate.meets,
+        "slacks": [slack if math.isfinite(slack) else None for slack in candidate.slacks],
+        "metrics": dict(candidate.metrics),
+    }
+
+
+def _knob(text: str) -> tuple[str, tuple[Any, ...]]:
+    """Read ``path=[values]``."""
+    path, equals, values = text.partition("=")
+    found = parse_yaml(values, f"--free {path}") if equals else None
+    if not isinstance(found, list):
+        raise SimError(f"--free must be dotted.path=[value, ...]. Got {text!r}.")
+    return path.strip(), tuple(found)
+
+
+def _scale(text: str) -> tuple[str, Sequence[Any]]:
+    """Read ``path=[low, high]`` as all whole numbers between, or a path of weight formats."""
+    path, equals, ends = text.partition("=")
+    if not equals and path.startswith("deployment.weights."):
+        formats = sorted(catalogue().values(), key=lambda item: item.traffic_bits)
+        return path, [item.id for item in formats]
+    found = parse_yaml(ends, f"--largest {path}") if equals else None
+    match found:
+        case [int(low), int(high)] if low <= high:
+            return path, range(low, high + 1)
+    raise SimError(f"--largest must be dotted.path=[low, high], whole. Got {text!r}.")
+
+
+def _show(document: dict[str, Any]) -> None:
+    """Print the answer for people: the choice first, then what else there is."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False)
+    rows = document["meeting"] or document.get("closest", [])
+    metrics = [re.split("[<>]", target)[0] for target in document["targets"]]
+    if document["meeting"]:
+        settings = ", ".join(f"{path} = {value}" for path, value in rows[0]["settings"].items())
+        console.print(f"[bold]Meets every target:[/bold] {settings}")
+    else:
+        console.print(f"[bold]Nothing meets every target.[/bold] {_blocked(document)}")
+    table = Table(box=None, pad_edge=False)
+    for name in (*(rows[0]["settings"] if rows else ()), *metrics):
+        table.add_column(name.rpartition(".")[2])
+    for row in rows[:SHOWN]:
+        shown = [row["metrics"][metric] for metric in metrics]
+        numbers = ("-" if value is None else f"{value:.4g}" for value in shown)
+        table.add_row(*map(str, row["settings"].values()), *numbers)
+    console.print(table)
+    for target, share in document.get("probability", {}).items():
+        console.print(f"Probability of {target}: {share:.0%}")
+
+
+def _blocked(document: dict[str, Any]) -> str:
+    return f"In the way: {', '.join(document['blocking'])}. The closest misses:"
