@@ -8,6 +8,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+MOST_LISTED = 32
+"""Names an error lists; of more it gives the nearest."""
+
 
 class WorkloadError(ValueError):
     """A model, a trace, a scenario or another workload input breaks a rule."""
@@ -16,13 +19,18 @@ class WorkloadError(ValueError):
 def did_you_mean(name: object, choices: Iterable[str]) -> str:
     """Return the sentence that ends an error about an unknown name.
 
-    The nearest of ``choices`` when there is one, else all of them.
+    The nearest of ``choices`` when there is one, else all of them or, of many, the nearest few.
 
     >>> did_you_mean("qwen3-4", ["qwen3-4b", "llama-2-7b"])
     "Did you mean 'qwen3-4b'?"
     >>> did_you_mean("zebra", ["qwen3-4b", "llama-2-7b"])
     'Known: llama-2-7b, qwen3-4b.'
     """
-    names = sorted(choices)
-    near = difflib.get_close_matches(str(name).lower(), names, n=1)
-    return f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(names)}."
+    names, wanted = sorted(choices), str(name).lower()
+    near = difflib.get_close_matches(wanted, names, n=1)
+    if near:
+        return f"Did you mean {near[0]!r}?"
+    if len(names) <= MOST_LISTED:
+        return f"Known: {', '.join(names)}."
+    nearest = difflib.get_close_matches(wanted, names, n=5, cutoff=0.0)
+    return f"Nearest of {len(names)}: {', '.join(nearest)}."

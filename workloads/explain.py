@@ -7,10 +7,30 @@ from collections.abc import Iterable
 from typing import get_args
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from workloads.errors import did_you_mean
 
 ErrorPlace = tuple[int | str, ...]
+
+RULES = {
+    "bool_parsing": "true or false",
+    "bool_type": "true or false",
+    "byte_size": "a number of bytes such as 10 GB",
+    "byte_size_unit": "a number of bytes with a known unit, such as 10 GB or 4 GiB",
+    "dict_type": "a mapping of keys",
+    "float_parsing": "a number",
+    "float_type": "a number",
+    "int_from_float": "a whole number",
+    "int_parsing": "a whole number",
+    "int_type": "a whole number",
+    "invalid_key": "a mapping whose keys are text",
+    "model_attributes_type": "a mapping of keys",
+    "model_type": "a mapping of keys",
+    "string_type": "text",
+    "tuple_type": "a list",
+}
+"""What must be, in our words, by pydantic's kind of fault."""
 
 
 def dotted(place: ErrorPlace) -> str:
@@ -46,26 +66,35 @@ def _fields_at(model: type[BaseModel], place: ErrorPlace) -> set[str]:
 
 def sentences(error: ValidationError, model: type[BaseModel]) -> list[str]:
     """Return one sentence per fault, each naming the dotted place, the rule and the value."""
-    found = []
     faults = error.errors(include_url=False)
     inner = {fault["loc"][:depth] for fault in faults for depth in range(len(fault["loc"]))}
-    for fault in faults:
-        place, got = fault["loc"], fault["input"]
-        if place in inner:  # a consequence of a fault told already
-            continue
-        if fault["type"] == "extra_forbidden":
-            hint = did_you_mean(place[-1], _fields_at(model, place[:-1]))
-            found.append(f"{dotted(place)} is not a known key. {hint}")
-        elif fault["type"] == "union_tag_invalid":
-            tag = fault["ctx"]["discriminator"].strip("'")
-            tags = re.findall(r"'([^']+)'", fault["ctx"]["expected_tags"])
-            found.append(
-                f"{dotted((*place, tag))} must be one of its known values. "
-                f"Got {fault['ctx']['tag']!r}. {did_you_mean(fault['ctx']['tag'], tags)}"
-            )
-        elif fault["type"] == "missing":
-            found.append(f"{dotted(place)} must be given.")
-        else:
-            rule = fault["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-            found.append(f"{dotted(place)} must be {rule}. Got {got!r:.80}.")
-    return found
+    # what lies around a fault told already is only its consequence
+    return [_sentence(fault, model) for fault in faults if fault["loc"] not in inner]
+
+
+def _sentence(fault: ErrorDetails, model: type[BaseModel]) -> str:
+    place, kind = fault["loc"], fault["type"]
+    if kind == "extra_forbidden":
+        hint = did_you_mean(place[-1], _fields_at(model, place[:-1]))
+        return f"{dotted(place)} is not a known key. {hint}"
+    if kind == "missing":
+        return f"{dotted(place)} must be given."
+    if kind == "union_tag_invalid":
+        return _unknown_tag(fault)
+    if kind == "union_tag_not_found":
+        key = fault["ctx"]["discriminator"].strip("'")
+        return f"{dotted((*place, key))} must be given."
+    rule = RULES.get(kind) or fault["msg"].removeprefix("Value error, ")
+    return f"{dotted(place)} must be {rule.removeprefix('Input should be ')}. {_got(fault)}"
+
+
+def _unknown_tag(fault: ErrorDetails) -> str:
+    context = fault["ctx"]
+    place = (*fault["loc"], context["discriminator"].strip("'"))
+    known = re.findall(r"'([^']+)'", context["expected_tags"])
+    hint = did_you_mean(context["tag"], known)
+    return f"{dotted(place)} must be one of its known values. Got {context['tag']!r}. {hint}"
+
+
+def _got(fault: ErrorDetails) -> str:
+    return f"Got {fault['input']!r:.80}."

@@ -108,7 +108,7 @@ class Environment(Strict):
 
     ambient_c: Annotated[float, Field(ge=-40.0, le=60.0)] = 25.0
     background: BackgroundId | Annotated[tuple[BackgroundAt, ...], Field(min_length=1)] = "idle"
-    app_budget_bytes: ByteSize | None = None
+    app_budget_bytes: Annotated[ByteSize, Field(gt=0)] | None = None
     over_budget: Literal["stop", "spill"] = "stop"
     start: Literal["warm", "cold"] = "warm"
     charging_heat_w: Annotated[float, Field(ge=0.0, le=20.0)] = 0.0

@@ -19,7 +19,7 @@ MAX_TURNS = 100_000
 MAX_SECONDS = 1e7
 ASSISTANT = "assistant"
 
-Side = Annotated[int, Field(ge=1, le=MAX_SIDE_PX)]
+Side = Annotated[int, Field(strict=True, ge=1, le=MAX_SIDE_PX)]
 Seconds = Annotated[float, Field(ge=0.0, le=MAX_SECONDS)]
 Rate = Annotated[float, Field(gt=0.0, le=1e4)]
 Turns = Annotated[int, Field(ge=1, le=MAX_TURNS)]
@@ -55,8 +55,8 @@ class Turn(Strict):
     """
 
     images_px: tuple[tuple[Side, Side], ...] = ()
-    prompt_tokens: Annotated[int, Field(ge=0, le=MAX_TOKENS)] = 64
-    output_tokens: Annotated[int, Field(ge=1, le=MAX_TOKENS)] = 128
+    prompt_tokens: Annotated[int, Field(strict=True, ge=0, le=MAX_TOKENS)] = 64
+    output_tokens: Annotated[int, Field(strict=True, ge=1, le=MAX_TOKENS)] = 128
     adapter: str | None = None
     at_s: Seconds = 0.0
     think_s: Seconds | None = None

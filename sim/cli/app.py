@@ -48,7 +48,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document an
 def simulate(
     scenario: ScenarioFile = None,
     overrides: Overrides = None,
-    seed: Annotated[int, typer.Option(help="Seed of every random stream.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of every random stream.")] = 0,
     engine: Annotated[
         Literal["auto", "event", "maxplus"], typer.Option(help="Which engine runs.")
     ] = "auto",

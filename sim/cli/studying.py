@@ -19,7 +19,7 @@ def study(
         Path | None, typer.Option("-o", "--out", help="Markdown file; standard output if none.")
     ] = None,
     draws: Annotated[int, typer.Option(min=20, max=5000, help="Draws of the parameters.")] = 200,
-    seed: Annotated[int, typer.Option(help="Seed of the draws.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the draws.")] = 0,
 ) -> None:
     """Regenerate a study: what the headline of AndesVL needs, mechanism by mechanism."""
     if name not in STUDIES:

@@ -38,8 +38,8 @@ def refused(andesim, tmp_path):
     [
         ("device=dimensity_9501", ("device", "'dimensity_9501'", "'dimensity_9500'")),
         ("device=missing.yaml", ("missing.yaml",)),
-        ("device=", ("device", "string")),
-        ("device=[a, b]", ("device", "string")),
+        ("device=", ("device", "text")),
+        ("device=[a, b]", ("device", "text")),
         ("model=andesvl-5b", ("model", "'andesvl-5b'", "'andesvl-4b'")),
         ("model=missing.json", ("missing.json", "readable")),
         ("stack=neuropilt", ("stack", "'neuropilt'", "'neuropilot'")),
