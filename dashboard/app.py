@@ -7,8 +7,8 @@ import streamlit as st
 from dashboard import state
 from dashboard.sidebar import sidebar
 
-PAGES = ("explore", "timeline", "assumptions")
-TITLES: dict[str, str] = {}
+PAGES = ("explore", "timeline", "tradeoffs", "assumptions")
+TITLES = {"tradeoffs": "Trade-offs"}
 
 st.set_page_config(page_title="andesim", page_icon="📱", layout="wide")
 state.open_link()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from dashboard.choices import Choices
 from dashboard.runs import device, parameter_swings, what_if_text, what_if_values
 from hw_models.soc import load_soc
+from hw_models.units import format_quantity
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,14 +25,13 @@ def table(choices: Choices) -> pd.DataFrame:
     import pandas as pd
 
     soc = device(choices)
-    swing = {item.path: item.width_s for item in parameter_swings(choices)}
+    swing = {item.path: item.width for item in parameter_swings(choices)}
     rows = [
         {
             "parameter": path,
-            "value": item.value,
-            "low": item.low,
-            "high": item.high,
-            "unit": item.unit,
+            "value": format_quantity(item.value, item.unit),
+            "low": format_quantity(item.low, item.unit),
+            "high": format_quantity(item.high, item.unit),
             "kind": item.kind,
             "reply_moves_s": swing.get(path),
             "source": soc.sources[item.source].title,

@@ -10,7 +10,7 @@ from functools import lru_cache
 from dashboard.choices import Choices
 from hw_models.soc import SocSpec, load_soc
 from sim import Result, simulate
-from sim.assumptions import Swing, reply_seconds, swings
+from sim.analysis.sensitivity import REPLY, Swing, tornado
 from sim.breakdown import Term, phase_terms
 from sim.errors import SimError
 from workloads.scenario import Scenario
@@ -58,15 +58,17 @@ def decode_terms(choices: Choices) -> list[Term]:
     return _terms(choices.question(), "decode")
 
 
-def parameter_swings(choices: Choices) -> list[Swing]:
-    """Return how far each uncertain parameter moves the reply, widest first."""
-    return _swings(choices.question())
+def parameter_swings(choices: Choices, metric: str = REPLY) -> list[Swing]:
+    """Return how far each uncertain parameter moves a metric, widest first."""
+    return _swings(choices.question(), metric)
 
 
-def reply_s(choices: Choices) -> float:
-    """Return the seconds all steps take together, what a swing is measured from [s]."""
+def nominal(choices: Choices, metric: str) -> float:
+    """Return a metric as things are, which a swing is measured from; 0 where the run lacks it."""
     result = run(choices)
-    return reply_seconds(result.program, result.soc, result.stack)
+    if metric == REPLY:
+        return float(sum((times.ends_s - times.starts_s).sum() for times in result.groups))
+    return float(result.summary().as_dict()[metric] or 0.0)
 
 
 @lru_cache(maxsize=REMEMBERED)
@@ -80,8 +82,8 @@ def _terms(question: Choices, phase: str) -> list[Term]:
 
 
 @lru_cache(maxsize=REMEMBERED)
-def _swings(question: Choices) -> list[Swing]:
-    return swings(_run(question))
+def _swings(question: Choices, metric: str) -> list[Swing]:
+    return tornado(_run(question), metric)
 
 
 def _number(text: str) -> float | str:

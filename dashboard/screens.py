@@ -27,6 +27,8 @@ _BADGES: dict[Status, tuple[Callable[..., Any], str]] = {
     "OUT OF MEMORY": (st.error, ":material/block:"),
 }
 
+_CONFIG = {"displaylogo": False}
+
 Made = TypeVar("Made")
 
 
@@ -73,8 +75,25 @@ def show_cards(cards: list[Card]) -> None:
                 st.caption(card.note)
 
 
+def selectable(title: str, drawn: Figure, alt: str, key: str) -> Any:
+    """Draw a chart whose points can be clicked and return the event."""
+    with st.container(border=True):
+        st.markdown(f"**{title}**")
+        return st.plotly_chart(
+            drawn, key=key, alt=alt, on_select="rerun", selection_mode="points", config=_CONFIG
+        )
+
+
+def first_point(event: Any, picked: Any, otherwise: int | None) -> int | None:
+    """Return the row clicked in a chart, else the one picked in a table, else the given one."""
+    points, rows = event.selection.points, picked.selection.rows
+    if points and points[0].get("customdata"):
+        return int(points[0]["customdata"][0])
+    return rows[0] if rows else otherwise
+
+
 def chart(title: str, drawn: Figure, alt: str, key: str | None = None) -> None:
     """Draw a chart under a heading, with its takeaway for people who cannot see it."""
     with st.container(border=True):
         st.markdown(f"**{title}**")
-        st.plotly_chart(drawn, key=key, alt=alt, config={"displaylogo": False})
+        st.plotly_chart(drawn, key=key, alt=alt, config=_CONFIG)

@@ -3,25 +3,17 @@
 import streamlit as st
 
 from dashboard import assumptions, screens, state
-from dashboard.charts import tornado
-from dashboard.runs import device, parameter_swings, reply_s
+from dashboard.runs import device
 
 choices = state.current()
 result = screens.result_or_stop(choices)
 parameters = assumptions.table(choices)
-swings = parameter_swings(choices)
 counts = parameters["kind"].value_counts()
 st.markdown(
     f"**{len(parameters)} numbers describe {result.soc.name}:** "
     + ", ".join(f"{counts[kind]} {kind}" for kind in assumptions.KINDS if kind in counts)
     + f". {result.soc.describes}."
 )
-screens.chart(
-    "Which assumption moves the reply most",
-    tornado.tornado(swings, reply_s(choices)),
-    tornado.takeaway(swings),
-)
-
 with st.container(border=True):
     st.markdown("**Change a number**")
     name, value, button = st.columns([3, 2, 1], vertical_alignment="bottom")
@@ -52,14 +44,16 @@ with st.container(border=True):
         )
 
 with st.container(border=True):
-    words, filters = st.columns([3, 2])
+    words, filters = st.columns(2)
     text = words.text_input("Search", key="parameter_search", placeholder="bandwidth, launch")
     kinds = filters.pills("Kind", assumptions.KINDS, selection_mode="multi", key="kinds")
     shown = assumptions.found(parameters, text, kinds)
     columns = {
         "link": st.column_config.LinkColumn(display_text="open"),
         "reply_moves_s": st.column_config.NumberColumn("reply moves [s]", format="%.3f"),
-        **{name: st.column_config.NumberColumn(format="%.4g") for name in ("value", "low", "high")},
     }
     st.dataframe(shown, hide_index=True, column_config=columns)
-    st.caption(f"{len(shown)} of {len(parameters)} parameters; values in SI units.")
+    st.caption(
+        f"{len(shown)} of {len(parameters)} parameters. A number in 'reply moves' is the distance "
+        "between the whole reply with the parameter at its low and at its high value."
+    )

@@ -37,8 +37,8 @@ def roofline(result: Result, operators: pd.DataFrame) -> Figure:
     return figure(
         traces,
         380,
-        xaxis={"type": "log", "title": {"text": "FLOP per byte of DRAM traffic"}},
-        yaxis={"type": "log", "title": {"text": "FLOP/s"}},
+        xaxis={"type": "log", "dtick": 1, "title": {"text": "FLOP per byte of DRAM traffic"}},
+        yaxis={"type": "log", "dtick": 1, "title": {"text": "FLOP/s"}},
         legend={"orientation": "h", "y": -0.25},
     )
 

@@ -1,58 +1,72 @@
-"""Which assumption matters: the reply with each parameter at its low and at its high value."""
+"""Which assumption matters: a metric with each parameter at its low and at its high value."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from dashboard.charts.palette import ALERT, COLOURS, Figure, Trace, figure, vertical_line
-from sim.assumptions import Swing
+from hw_models.units import format_quantity
+from sim.analysis.sensitivity import REPLY, Swing
 
 MOST_BARS = 10
+METRICS = {
+    REPLY: "seconds of the whole reply",
+    "time_to_first_token_s": "seconds to the first token",
+    "tokens_per_s": "tokens per second",
+    "energy_j": "joules per reply",
+}
+"""Metrics a tornado is drawn for, and what their axis says."""
 
 
-def tornado(swings: Sequence[Swing], reply_s: float) -> Figure:
-    """Draw the widest swings around the reply's seconds as they are."""
+def tornado(swings: Sequence[Swing], nominal: float, axis: str) -> Figure:
+    """Draw the widest swings of a metric around its value as things are."""
     shown = swings[:MOST_BARS]
-    names = [_short(swing.path) for swing in shown]
-    low = [swing.low_s - reply_s for swing in shown]
-    high = [swing.high_s - reply_s for swing in shown]
-    low_text = [f"{swing.parameter.low:.3g}" for swing in shown]
-    high_text = [f"{swing.parameter.high:.3g}" for swing in shown]
+    low = [(swing.low, swing.parameter.low) for swing in shown]
+    high = [(swing.high, swing.parameter.high) for swing in shown]
     return figure(
         [
-            _side("at its low value", names, low, low_text, reply_s, ALERT),
-            _side("at its high value", names, high, high_text, reply_s, COLOURS["weights"]),
+            _side("at its low value", shown, low, nominal, ALERT),
+            _side("at its high value", shown, high, nominal, COLOURS["weights"]),
         ],
-        90 + 30 * len(shown),
+        110 + 30 * len(shown),
         barmode="overlay",
-        xaxis={"title": {"text": "seconds of the whole reply"}},
+        xaxis={"title": {"text": axis}},
         yaxis={"autorange": "reversed", "automargin": True},
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
-        **vertical_line(reply_s, ""),
+        **vertical_line(nominal, ""),
     )
 
 
 def takeaway(swings: Sequence[Swing]) -> str:
     """Return what the chart says, for people who cannot see it."""
     if not swings:
-        return "No parameter of this device has a range that moves the reply."
+        return "No parameter of this device has a range that moves it."
     return f"Widest: {swings[0].sentence()}"
 
 
 def _side(
-    name: str, rows: list[str], deltas: list[float], texts: list[str], base: float, ink: str
+    name: str,
+    swings: Sequence[Swing],
+    ends: list[tuple[float, float]],
+    nominal: float,
+    ink: str,
 ) -> Trace:
+    units = [swing.parameter.unit for swing in swings]
     return {
         "type": "bar",
         "orientation": "h",
         "name": name,
-        "y": rows,
-        "x": deltas,
-        "base": base,
-        "text": texts,
-        "marker": {"color": ink},
+        "y": [_short(swing.path) for swing in swings],
+        "x": [outcome - nominal for outcome, _ in ends],
+        "base": nominal,
+        "text": [
+            format_quantity(value, unit) for (_, value), unit in zip(ends, units, strict=True)
+        ],
+        "textangle": 0,
         "textposition": "auto",
-        "hovertemplate": f"%{{y}} {name} (%{{text}}): %{{x:+.2f}} s<extra></extra>",
+        "cliponaxis": False,
+        "marker": {"color": ink},
+        "hovertemplate": f"%{{y}} {name} (%{{text}}): %{{x:+.3g}}<extra></extra>",
     }
 
 

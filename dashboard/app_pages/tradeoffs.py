@@ -1,0 +1,58 @@
+"""What is the best configuration?"""
+
+import streamlit as st
+
+from dashboard import screens, state, sweeping, tradeoffs
+from dashboard.charts import tornado, tradeoff
+from dashboard.runs import nominal, parameter_swings
+
+choices = state.current()
+result = screens.result_or_stop(choices)
+with st.container(border=True):
+    levels = sweeping.builder()
+    sweeping.run_when_asked(choices, levels)
+table, axes, asked = sweeping.swept()
+if table.empty:
+    st.info("Choose what to vary, with at least one level each, and run the sweep.")
+    st.stop()
+if asked != choices:
+    st.caption("The sidebar changed since this sweep; run it again to start from what it shows.")
+
+best = tradeoffs.fastest(table)
+reasons: list[str] = table["reason"].tolist()
+passing = int((table["status"] == "PASS").sum())
+if best is None:
+    st.warning(f"None of {len(table)} configurations meets every target.")
+else:
+    names = ", ".join(str(table.loc[best, axis]) for axis in axes)
+    st.success(f"**Fastest of {passing} that meet every target: {names}.** {reasons[best]}")
+event = screens.selectable(
+    "Speed against memory; click a point to load it",
+    tradeoff.pareto(table, axes, tradeoffs.row_of(choices, result)),
+    f"{passing} of {len(table)} configurations meet every target.",
+    key="pareto",
+)
+shown = table.drop(columns="changes")
+picked = st.dataframe(
+    shown.round(3),
+    on_select="rerun",
+    selection_mode="single-row",
+    key="points",
+)
+chosen = screens.first_point(event, picked, best)
+if chosen is not None and chosen in table.index:
+    row = table.loc[chosen]
+    st.button(
+        f"Load {', '.join(str(row[axis]) for axis in axes)} into the sidebar",
+        on_click=state.apply,
+        args=(row["changes"],),
+        key="load_point",
+    )
+st.download_button("Table as CSV", shown.to_csv(), "sweep.csv", "text/csv", on_click="ignore")
+alt = "Each line is a configuration; drag along an axis to keep a part of it."
+screens.chart("All configurations at once", tradeoff.parallel(table, axes), alt)
+
+metric = st.selectbox("Which assumption moves", list(tornado.METRICS), key="tornado_metric")
+swings = parameter_swings(choices, metric)
+drawn = tornado.tornado(swings, nominal(choices, metric), tornado.METRICS[metric])
+screens.chart("Assumptions, one at a time", drawn, tornado.takeaway(swings))

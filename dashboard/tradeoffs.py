@@ -1,0 +1,119 @@
+"""A sweep over choices: every combination of some levels, which of them pass, which are best.
+
+Levels are sets of changes of the choices, so a point can be loaded into the sidebar. Not offered
+here: continuous ranges, space-filling designs and files; `andesim sweep` has them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
+from math import prod
+from typing import TYPE_CHECKING, Any, Final
+
+from dashboard.choices import BY_BITS, GIB, Choices
+from dashboard.runs import device
+from dashboard.verdicts import verdict
+from hw_models.errors import HardwareError
+from sim import simulate
+from sim.errors import SimError
+from sim.results import Result
+from workloads.errors import WorkloadError
+from workloads.scenario import Scenario
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Levels = dict[str, dict[str, Any]]
+Row = dict[str, Any]
+
+RUN_S: Final = 0.06
+"""Rough seconds of one run, for the estimate before a sweep."""
+MOST_POINTS: Final = 500
+
+AXES: Final[dict[str, Levels]] = {
+    "model": {
+        name: {"model": name} for name in ("andesvl-0.6b", "andesvl-1b", "andesvl-2b", "andesvl-4b")
+    },
+    "body": {
+        f"{bits:g} bits": {"body": BY_BITS, "body_bits": bits}
+        for bits in (1.8, 2.0, 3.0, 4.0, 6.0, 8.0)
+    },
+    "image": {
+        "none": {"images": 0},
+        **{
+            f"{side} px": {"images": 1, "image_width_px": side, "image_height_px": side}
+            for side in (224, 448, 672, 896)
+        },
+    },
+    "prompt": {f"{n} tokens": {"prompt_tokens": n} for n in (64, 256, 1024, 4096, 8192)},
+    "KV cache": {name: {"kv_dtype": name} for name in ("int16", "int8", "int4")},
+    "eviction": {
+        "keep all": {"eviction": "none"},
+        **{f"keep {keep:.0%}": {"eviction": "okv", "keep": keep} for keep in (0.5, 0.25)},
+    },
+    "speculation": {
+        "off": {"speculation": "none"},
+        **{f"EAGLE {d}": {"speculation": "eagle", "depth": d} for d in (2, 4, 6)},
+        "n-gram 4": {"speculation": "ngram", "depth": 4},
+    },
+}
+FIRST: Final = {"model": tuple(AXES["model"]), "body": ("1.8 bits", "3 bits", "4 bits", "8 bits")}
+"""What is swept before anyone has chosen."""
+
+METRICS: Final = ("first token [s]", "tokens/s", "peak [GiB]", "energy [J]")
+
+
+def points(levels: Mapping[str, Sequence[str]]) -> int:
+    """Return the number of combinations.
+
+    >>> points({"model": ["a", "b"], "body": ["c", "d", "e"]})
+    6
+    """
+    return prod(len(chosen) for chosen in levels.values())
+
+
+def rows(choices: Choices, levels: Mapping[str, Sequence[str]]) -> Iterator[Row]:
+    """Yield a row per combination: its levels, the changes, the metrics, status and reason."""
+    for names in product(*levels.values()):
+        changes: dict[str, Any] = {}
+        for axis, name in zip(levels, names, strict=True):
+            changes |= AXES[axis][name]
+        yield dict(zip(levels, names, strict=True)) | _row(choices.changed(**changes), changes)
+
+
+def row_of(choices: Choices, result: Result) -> Row:
+    """Return the metrics, status and reason of one run."""
+    summary, answer = result.summary(), verdict(choices, result)
+    values = (
+        summary.time_to_first_token_s,
+        summary.tokens_per_s,
+        summary.peak_dram_bytes / GIB,
+        summary.energy_j if result.fits else None,
+    )
+    metrics = dict(zip(METRICS, values, strict=True))
+    return metrics | {"status": answer.status, "reason": answer.sentence}
+
+
+def front(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the passing points that no other passing point beats in both speed and memory."""
+    passing = table[table["status"] == "PASS"].sort_values(
+        ["peak [GiB]", "tokens/s"], ascending=[True, False], kind="stable"
+    )
+    best = passing["tokens/s"].cummax().shift(fill_value=0.0)
+    return passing[passing["tokens/s"] > best]
+
+
+def fastest(table: pd.DataFrame) -> int | None:
+    """Return the index of the passing point with most tokens/s, or ``None``."""
+    passing = table.loc[table["status"] == "PASS", "tokens/s"].dropna()
+    return int(str(passing.idxmax())) if len(passing) else None
+
+
+def _row(choices: Choices, changes: dict[str, Any]) -> Row:
+    try:
+        result = simulate(Scenario.from_mapping(choices.mapping()), soc=device(choices))
+    except (WorkloadError, HardwareError, SimError) as error:
+        empty = dict.fromkeys(METRICS)
+        return empty | {"status": "INVALID", "reason": str(error), "changes": changes}
+    return row_of(choices, result) | {"changes": changes}
