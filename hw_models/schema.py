@@ -227,6 +227,15 @@ class Kernel(Part):
         return self
 
 
+class StackFit(Part):
+    """What a fit to measured runs leaves behind besides the fitted values and their ranges."""
+
+    spread: float = Field(ge=0.0, le=10.0)
+    """Deviation of log(simulated / measured) about the fit."""
+    correlation: dict[str, Annotated[float, Field(ge=-1.0, le=1.0)]] = {}
+    """Of the logarithms of two fitted parameters, by their paths: "one ~ other"."""
+
+
 class Stack(Part):
     """A software stack on this SoC: what reaches the silicon, and what it costs to get there."""
 

@@ -1,0 +1,88 @@
+"""The shipped calibration: exhibits in role calibration -> fitted device files and residuals.
+
+    validation_data/*/calibration --fit--> hw_models/devices/<id>.yaml   (extends _<id>.yaml)
+                                  --leave one out--> validation_data/residuals.csv
+
+A device ``<id>`` whose priors stand in ``_<id>.yaml`` is written by this module and by no person;
+running it again on the same data writes the same bytes.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from hw_models.errors import HardwareError
+from hw_models.soc import SocSpec, load_soc
+from sim.analysis.calibration_folds import Residual, leave_one_out
+from sim.analysis.calibration_observations import Observation, Skipped, by_stack, observations
+from sim.analysis.calibration_stacks import StackFit, fit_stack, overlay
+from sim.analysis.exhibits import ROOT, load_exhibits, runs_in_role
+from sim.output import write_text
+
+DEVICES: Final = Path(__file__).parents[2] / "hw_models" / "devices"
+RESIDUALS: Final = ROOT / "residuals.csv"
+COMMENT: Final = "Written by `andesim calibrate --exhibits` from validation_data; edit {} instead."
+
+
+def prior_of(device: str) -> SocSpec:
+    """Return a shipped device with the priors that its calibration starts from."""
+    try:
+        return load_soc(f"_{device}")
+    except HardwareError:
+        return load_soc(device)
+
+
+def exhibit_rows() -> tuple[list[Observation], list[Skipped]]:
+    """Return the observations of the calibration exhibits, and the rows left out."""
+    return observations(runs_in_role(load_exhibits(), "calibration"))
+
+
+def fit_exhibits(rows: Sequence[Observation]) -> list[StackFit]:
+    """Fit every stack of every device that has calibration rows."""
+    return [fit_stack(prior_of(device), found) for (device, _), found in by_stack(rows).items()]
+
+
+def write_devices(fits: Sequence[StackFit], folder: Path = DEVICES) -> list[Path]:
+    """Write the device files of the fits and return their paths."""
+    written = []
+    for device in sorted({item.device for item in fits}):
+        own = [item for item in fits if item.device == device]
+        base = f"_{device}"
+        text = overlay(base, load_soc(base), own, COMMENT.format(f"{base}.yaml"))
+        written.append(folder / f"{device}.yaml")
+        write_text(written[-1], text)
+    return written
+
+
+def write_residuals(residuals: Sequence[Residual], path: Path = RESIDUALS) -> None:
+    """Write what leaving networks and devices out gave."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(Residual._fields)
+    for item in residuals:
+        writer.writerow([f"{cell:.4f}" if isinstance(cell, float) else cell for cell in item])
+    write_text(path, out.getvalue())
+
+
+def read_residuals(path: Path = RESIDUALS) -> list[Residual]:
+    """Read what `write_residuals` wrote; nothing where the file is missing."""
+    if not path.is_file():
+        return []
+    with path.open(encoding="utf-8", newline="") as stream:
+        return [
+            Residual(**{**row, "log_error": float(row["log_error"])})
+            for row in csv.DictReader(stream)
+        ]
+
+
+def calibrate_exhibits(folder: Path = DEVICES, residuals: Path = RESIDUALS) -> list[StackFit]:
+    """Fit the shipped stacks, write their device files and their residuals, and return the fits."""
+    rows, _ = exhibit_rows()
+    fits = fit_exhibits(rows)
+    write_residuals(leave_one_out(rows, fits, prior_of), residuals)
+    write_devices(fits, folder)
+    return fits

@@ -1,0 +1,221 @@
+"""Validation: simulated against measured, on rows that no fit has seen.
+
+Every row is simulated, or skipped with a reason; errors are relative to the measured value. There
+is no aggregate over metrics: scores are given per metric and per group of rows.
+
+Not modelled: noise of the measurements, which the errors contain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from hw_models.soc import SocSpec
+from sim.analysis.calibration_folds import Residual
+from sim.analysis.calibration_observations import PHASES, Observation, Skipped, observe
+from sim.analysis.conformal import conformal_factor
+from sim.analysis.measured import MeasuredRun
+from sim.analysis.physics_checks import impossible
+from sim.analysis.scenario_of_run import (
+    DECODE,
+    CannotSimulate,
+    device_of_run,
+    scenario_of_run,
+)
+from sim.analysis.validation_intervals import interval_80
+from sim.simulation import simulate
+
+WHOLE_RUN: Final = {"peak_dram_bytes": "peak_dram_bytes", "power_w": "mean_power_w"}
+"""Metrics of a whole run by the name of the simulated metric; they have no interval yet."""
+SHORT_CONTEXT_TOKENS: Final = 1024
+LIGHT_BYTES: Final = 1e9
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One metric of one run, measured and simulated.
+
+    Attributes
+    ----------
+    interval
+        Central 80 % interval of the simulated value, if the metric has one.
+    reference
+        The same by split conformal prediction, if there are enough residuals.
+    impossible
+        Why the measured value cannot be true, if it beats the roofline.
+    groups
+        What the row belongs to, by kind of group.
+    """
+
+    run: MeasuredRun
+    metric: str
+    device: str
+    stack: str
+    measured: float
+    simulated: float
+    interval: tuple[float, float] | None = None
+    reference: tuple[float, float] | None = None
+    impossible: str | None = None
+    groups: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def error(self) -> float:
+        """(simulated - measured) / measured."""
+        return self.simulated / self.measured - 1.0
+
+
+class Scores(NamedTuple):
+    """How well a group of rows of one metric was simulated; errors relative to the measured."""
+
+    n: int
+    mape: float
+    bias: float
+    p95_abs_error: float
+    inside_interval: float | None
+    inside_reference: float | None
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Rows that were judged and rows that were not."""
+
+    rows: tuple[Judged, ...]
+    skipped: tuple[Skipped, ...]
+
+    def metrics(self) -> list[str]:
+        """Return the metrics that were judged."""
+        return sorted({row.metric for row in self.rows})
+
+    def by_group(self, kind: str) -> dict[tuple[str, str], Scores]:
+        """Return the scores by (metric, group) for one kind of group, such as "stack"."""
+        found: dict[tuple[str, str], list[Judged]] = {}
+        for row in self.rows:
+            found.setdefault((row.metric, row.groups[kind]), []).append(row)
+        return {key: scores(rows) for key, rows in sorted(found.items())}
+
+    def by_metric(self) -> dict[str, Scores]:
+        """Return the scores of all rows of each metric."""
+        return {
+            metric: scores([row for row in self.rows if row.metric == metric])
+            for metric in self.metrics()
+        }
+
+
+def validate(
+    runs: Iterable[MeasuredRun],
+    soc: SocSpec | None = None,
+    residuals: Sequence[Residual] = (),
+) -> Validation:
+    """Judge every metric of every run.
+
+    Parameters
+    ----------
+    soc
+        Device to use instead of the ones the rows name.
+    residuals
+        What left-out calibration rows gave, for the reference intervals.
+    """
+    rows: list[Judged] = []
+    skipped: list[Skipped] = []
+    for run in runs:
+        try:
+            rows += judge(run, soc, residuals)
+        except CannotSimulate as error:
+            skipped.append(Skipped(run.id, str(error)))
+    return Validation(tuple(rows), tuple(skipped))
+
+
+def judge(run: MeasuredRun, soc: SocSpec | None, residuals: Sequence[Residual]) -> list[Judged]:
+    """Return every metric of one run, judged, or raise `CannotSimulate`."""
+    if run.role in ("calibration", "context"):
+        raise CannotSimulate(f"the row has role {run.role}: it does not judge.")
+    if not run.metrics:
+        raise CannotSimulate("the row holds no metric to judge.")
+    device = device_of_run(run, soc)
+    return [
+        _timed(observe(run, metric, device), device, residuals)
+        if metric in PHASES
+        else _whole(run, metric, device)
+        for metric in run.metrics
+    ]
+
+
+def scores(rows: Sequence[Judged]) -> Scores:
+    """Return the scores of rows of one metric."""
+    errors = np.array([row.error for row in rows])
+    return Scores(
+        n=len(rows),
+        mape=float(np.abs(errors).mean()),
+        bias=float(errors.mean()),
+        p95_abs_error=float(np.percentile(np.abs(errors), 95)),
+        inside_interval=_inside(rows, lambda row: row.interval),
+        inside_reference=_inside(rows, lambda row: row.reference),
+    )
+
+
+def _timed(row: Observation, soc: SocSpec, residuals: Sequence[Residual]) -> Judged:
+    value, low, high = interval_80(row, soc)
+    factor = conformal_factor(
+        item.log_error
+        for item in residuals
+        if (item.fold, item.unit, item.metric) == ("network", row.unit, row.metric)
+    )
+    return Judged(
+        run=row.run,
+        metric=row.metric,
+        device=row.device,
+        stack=row.stack,
+        measured=row.measured,
+        simulated=value,
+        interval=(low, high),
+        reference=(value / factor, value * factor) if factor else None,
+        impossible=impossible(row, soc),
+        groups=_groups(row),
+    )
+
+
+def _whole(run: MeasuredRun, metric: str, soc: SocSpec) -> Judged:
+    scenario = scenario_of_run(run, DECODE, soc)
+    summary = simulate(scenario, soc=soc).summary().as_dict()
+    stack = scenario.stack or soc.default_stack
+    groups = dict.fromkeys(GROUPS, "all") | {"stack": stack, "device": soc.id}
+    return Judged(
+        run=run,
+        metric=metric,
+        device=soc.id,
+        stack=stack,
+        measured=run.metrics[metric],
+        simulated=summary[WHOLE_RUN[metric]],
+        groups=groups | {"unit": soc.stack(stack).unit},
+    )
+
+
+GROUPS: Final = ("unit", "stack", "device", "context", "weights")
+
+
+def _groups(row: Observation) -> dict[str, str]:
+    tokens = row.run.context_tokens or row.program.kv_tokens_final
+    heavy = row.program.weight_bytes_per_step >= LIGHT_BYTES
+    return {
+        "unit": row.unit,
+        "stack": row.stack,
+        "device": row.device,
+        "context": f"{'up to' if tokens <= SHORT_CONTEXT_TOKENS else 'above'} 1024 tokens",
+        "weights": f"{'from' if heavy else 'below'} 1 GB a step",
+    }
+
+
+def _inside(
+    rows: Sequence[Judged], interval_of: Callable[[Judged], tuple[float, float] | None]
+) -> float | None:
+    """Return the share of measured values inside their interval, of those that have one."""
+    inside = [
+        interval[0] <= row.measured <= interval[1]
+        for row in rows
+        if (interval := interval_of(row)) is not None
+    ]
+    return sum(inside) / len(inside) if inside else None

@@ -1,0 +1,54 @@
+"""The `calibrate` command: fit stacks to measured runs and write a device file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from hw_models.files import is_path
+from hw_models.soc import load_soc
+from sim.analysis.calibration_exhibits import calibrate_exhibits
+from sim.analysis.calibration_observations import by_stack, observations
+from sim.analysis.calibration_stacks import checked_rows, fit_stack, overlay, report
+from sim.analysis.importers.registry import import_measured
+from sim.errors import SimError
+from sim.output import write_text
+
+COMMENT = "Written by `andesim calibrate`: the device it extends, with fitted stacks."
+
+
+def calibrate_to(measured: Sequence[Path], device: str | None, out: Path) -> str:
+    """Fit the stacks of one device to measured files, write the device file, and say what was done.
+
+    Parameters
+    ----------
+    device
+        Id or path of the device with the priors; the one the rows name if none.
+    """
+    soc = load_soc(device) if device else None
+    runs = [run for path in measured for run in import_measured(path)]
+    runs = [run for run in runs if run.role != "context"]
+    rows, skipped = observations(runs, soc)
+    checked_rows(rows)
+    devices = sorted({row.device for row in rows})
+    if len(devices) > 1:
+        raise SimError(f"rows must be of one device. Got {', '.join(devices)}; choose by --device.")
+    soc = soc or load_soc(devices[0])
+    fits = [fit_stack(soc, own) for own in by_stack(rows).values()]
+    write_text(out, overlay(_base(device or soc.id, out), soc, fits, COMMENT))
+    lines = [f"skipped {item.id}: {item.reason}" for item in skipped]
+    return "\n".join([report(fits), *lines, f"{out}: extends {device or soc.id}."])
+
+
+def calibrate_shipped() -> str:
+    """Fit the shipped devices to the calibration exhibits again and say what was found."""
+    return report(calibrate_exhibits())
+
+
+def _base(device: str, out: Path) -> str:
+    """Return how the written file names the device it extends: an id, or a path from its folder."""
+    if not is_path(device):
+        return device
+    relative = Path(os.path.relpath(device, out.parent)).as_posix()
+    return relative if "/" in relative else f"./{relative}"
