@@ -262,6 +262,8 @@ class Stack(Part):
     """What its graph compiler fuses; "scores" is flash attention in an eager framework."""
     kernels: dict[str, Kernel] = {}
     """By PyTorch operator ("linear"), or phase and operator; calibration fills them."""
+    fit: StackFit | None = None
+    """Present where the stack was calibrated."""
 
     def kernel(self, phase: str, operator: str) -> Kernel | None:
         """Return the kernel that runs an operator in a phase, if one was calibrated."""
