@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from sim.analysis.measured import parse_images
 from sim.analysis.measuring.cases import cases_for
 from sim.analysis.measuring.document import CaseTimes, Measurement, write_measurement
-from sim.analysis.measuring.protocol import Device, Dtype, measure
+from sim.analysis.measuring.protocol import LEAST_ROUNDS, ROUNDS, Device, Dtype, measure
 from sim.errors import SimError
 from workloads.catalogue import trace_for
+
+QUICK_BUDGET_S: Final = 100.0  # of the rounds; loading and warming up come on top
 
 
 def measure_to(
@@ -46,7 +49,8 @@ def measure_to(
         images_px=images_px,
         phases=phases,
     )
-    found = measure(model, cases, device=device, dtype=dtype)
+    rounds, budget_s = (LEAST_ROUNDS, QUICK_BUDGET_S) if quick else (ROUNDS, None)
+    found = measure(model, cases, device=device, dtype=dtype, rounds=rounds, budget_s=budget_s)
     write_measurement(found, path)
     return "\n".join([*(line(found, times) for times in found.cases), closing(found, path)])
 
@@ -63,4 +67,5 @@ def line(measurement: Measurement, times: CaseTimes) -> str:
 def closing(measurement: Measurement, path: Path) -> str:
     """Return the line about the whole run."""
     judged = "process CPU time" if measurement.device == "cpu" else "wall time"
-    return f"{path}: {judged}, noise floor {measurement.noise_floor:.1%}."
+    left_out = f" Left out: {', '.join(measurement.skipped)}." if measurement.skipped else ""
+    return f"{path}: {judged}, noise floor {measurement.noise_floor:.1%}.{left_out}"

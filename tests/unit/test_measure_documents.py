@@ -99,9 +99,9 @@ def test_equal_rounds_have_no_noise_and_scale_does_not_matter(scale, rounds):
 
 def test_a_noisy_run_is_refused_with_case_load_and_remedy():
     noisy = times((1.0,), (2.0,), (1.0,))
-    with pytest.raises(SimError, match=r"within 15%.*decode_64.*load of 0.5 to 1.5.*Remedy"):
+    with pytest.raises(SimError, match=r"within 20%.*decode_64.*load of 0.5 to 1.5.*Remedy"):
         check_noise(measurement(noisy, noise_floor=0.5))
-    check_noise(measurement(noisy, noise_floor=0.15))
+    check_noise(measurement(noisy, noise_floor=0.2))
 
 
 def test_a_measurement_written_and_read_again_is_the_same(tmp_path):
@@ -136,7 +136,7 @@ def test_a_broken_file_is_refused_with_the_place(place, value, told):
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"schema": NaN}'])
 def test_text_that_is_no_measurement_is_refused(text):
-    with pytest.raises(SimError, match="run.json"):
+    with pytest.raises(SimError, match="run"):
         parse_measurement(text, "run.json")
 
 

@@ -14,9 +14,10 @@ from hw_models.soc import SocSpec
 from sim.analysis.host.fit import HostFit, fit_host
 from sim.analysis.host.prior import template
 from sim.analysis.host.samples import samples_of
-from sim.analysis.measuring.document import Measurement
+from sim.analysis.measuring.document import Measurement, read_measurement
 from sim.errors import SimError
 from sim.output import write_text
+from workloads.catalogue import MODEL_SUFFIXES
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,22 @@ class MeasuredFile:
 
     measurement: Measurement
     trace: str | None = None
+
+
+def measured_file(path: Path) -> MeasuredFile:
+    """Read a measurement; a model that is not in the catalogue is looked for beside the file.
+
+    Its trace (``NAME.trace.json`` for ``NAME.json``) is taken if there is one, else its
+    configuration, which needs PyTorch to be captured.
+    """
+    measurement = read_measurement(path)
+    if not measurement.model.endswith(MODEL_SUFFIXES):
+        return MeasuredFile(measurement)
+    given = Path(measurement.model)
+    beside = path.parent / given.name
+    places = (beside.with_suffix(".trace.json"), beside, given)
+    found = next((place for place in places if place.is_file()), given)
+    return MeasuredFile(measurement, str(found))
 
 
 def calibrate_host(runs: Sequence[MeasuredFile]) -> HostFit:

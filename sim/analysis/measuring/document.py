@@ -133,6 +133,8 @@ class Measurement(Record):
         What one thread reads from memory, measured beside the run [B/s].
     noise_floor
         Mean of the cases' noise: no claim below it means anything.
+    skipped
+        Cases left out to keep to a time budget.
     """
 
     schema_: Annotated[Literal["andesim.measurement/1"], Field(alias="schema")] = SCHEMA
@@ -148,6 +150,7 @@ class Measurement(Record):
     read_bytes_per_s: Positive
     noise_floor: Quantity
     cases: Annotated[tuple[CaseTimes, ...], Field(min_length=1)]
+    skipped: tuple[str, ...] = ()
 
 
 def leave_one_out(values: Sequence[float]) -> float:

@@ -1,7 +1,7 @@
 """The protocol of a measurement.
 
 One thread. Every case is called once to warm up, then in rounds: each round runs all cases once
-plainly (decode steps several times) and once with the operators timed in situ, so that drift shows
+plainly and once with the operators timed in situ (short calls several times), so that drift shows
 up as noise between rounds. Process CPU time is taken beside wall time. A run whose rounds disagree
 too much is refused. Two-thread wall time is never a judge: on a busy machine it is off by 20 times.
 
@@ -10,8 +10,9 @@ PyTorch is imported when a measurement starts. Not measured: several threads, ch
 
 from __future__ import annotations
 
+import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, Literal
@@ -33,8 +34,9 @@ if TYPE_CHECKING:
 
 ROUNDS: Final = 4
 LEAST_ROUNDS: Final = 3
-DECODE_CALLS: Final = 8
-NOISE_LIMIT: Final = 0.15
+ROUND_S: Final = 0.5  # a call shorter than this is repeated within a round
+MOST_CALLS: Final = 8
+NOISE_LIMIT: Final = 0.2
 
 Device = Literal["cpu", "cuda"]
 Dtype = Literal["bf16", "fp32"]
@@ -57,6 +59,7 @@ def measure(
     dtype: Dtype = "bf16",
     rounds: int = ROUNDS,
     noise_limit: float = NOISE_LIMIT,
+    budget_s: float | None = None,
 ) -> Measurement:
     """Run the real module and return what was measured.
 
@@ -68,6 +71,9 @@ def measure(
         At least 3.
     noise_limit
         Mean disagreement of the rounds above which the run is refused.
+    budget_s
+        Cases that do not fit into this time after loading, the longest first, are left out and
+        named in the result [s].
     """
     if rounds < LEAST_ROUNDS:
         raise SimError(f"rounds must be at least {LEAST_ROUNDS} to tell noise. Got {rounds}.")
@@ -80,12 +86,10 @@ def measure(
     load_before = load_average()
     config, trace = get_model(model), trace_for(model)
     module = random_model(config, device, dtype)
-    calls = [phase_call(module, case.phase, case.sizes(trace)) for case in cases]
-    logs = _run_rounds(trace, cases, calls, rounds)
-    found = tuple(
-        _case_times(trace, case, call, log)
-        for case, call, log in zip(cases, calls, logs, strict=True)
-    )
+    calls = {case: phase_call(module, case.phase, case.sizes(trace)) for case in cases}
+    repeats = _warmed_up(calls, rounds, budget_s)
+    logs = _run_rounds(trace, calls, repeats, rounds)
+    found = tuple(_case_times(trace, case, calls[case], log) for case, log in logs.items())
     measurement = Measurement(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         model=model,
@@ -99,6 +103,7 @@ def measure(
         read_bytes_per_s=read_bytes_per_s(device),
         noise_floor=statistics.fmean(times.noise(device) for times in found),
         cases=found,
+        skipped=tuple(case.id for case in cases if case not in repeats),
     )
     check_noise(measurement, noise_limit)
     return measurement
@@ -135,22 +140,51 @@ def _prepare(device: Device) -> tuple[str, str]:
     return torch.__version__, torch.cuda.get_device_name()
 
 
+def _warmed_up(
+    calls: Mapping[Case, PhaseCall], rounds: int, budget_s: float | None
+) -> dict[Case, int]:
+    """Call the cases once, the smallest first.
+
+    Returns the calls per round of each case whose rounds fit the budget.
+    """
+    limit_s = math.inf if budget_s is None else budget_s
+    kept: dict[Case, int] = {}
+    spent_s = 0.0
+    for case, call in sorted(calls.items(), key=lambda item: item[0].tokens or 0):
+        if kept and spent_s >= limit_s:
+            break
+        once_s, _ = call.seconds()
+        repeats = calls_per_round(once_s)
+        needed_s = once_s * (1 + 2 * rounds * repeats)
+        spent_s += once_s
+        if not kept or spent_s + needed_s <= limit_s:
+            kept[case] = repeats
+            spent_s += needed_s
+    return {case: kept[case] for case in calls if case in kept}
+
+
+def calls_per_round(once_s: float) -> int:
+    """Return how often a call of ``once_s`` seconds is made in each round.
+
+    >>> calls_per_round(0.1), calls_per_round(0.01), calls_per_round(3.0)
+    (5, 8, 1)
+    """
+    return max(1, min(MOST_CALLS, round(ROUND_S / once_s)))
+
+
 def _run_rounds(
-    trace: Trace, cases: Sequence[Case], calls: Sequence[PhaseCall], rounds: int
-) -> list[_Log]:
+    trace: Trace, calls: Mapping[Case, PhaseCall], repeats: Mapping[Case, int], rounds: int
+) -> dict[Case, _Log]:
     from workloads.measuring.timer import by_segment
 
-    logs = [_Log() for _ in cases]
-    for call in calls:
-        call.run()
+    logs = {case: _Log() for case in repeats}
     for _ in range(rounds):
-        for case, call, log in zip(cases, calls, logs, strict=True):
-            repeats = DECODE_CALLS if case.phase == "decode" else 1
-            pairs = [call.seconds() for _ in range(repeats)]
+        for case, log in logs.items():
+            call, phase = calls[case], trace.phases[case.phase]
+            pairs = [call.seconds() for _ in range(repeats[case])]
             log.wall_s.append(tuple(wall_s for wall_s, _ in pairs))
             log.cpu_s.append(tuple(cpu_s for _, cpu_s in pairs))
-            phase = trace.phases[case.phase]
-            timed = [by_segment(call.operators(), phase) for _ in range(repeats)]
+            timed = [by_segment(call.operators(), phase) for _ in pairs]
             log.operators_s.append(_medians(timed))
     return logs
 
