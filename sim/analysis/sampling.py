@@ -8,13 +8,12 @@
   numbers), and their difference is not blurred by luck.
 - Numbers of one software stack rise and fall together with its quality: their normal scores share
   a common factor of variance `STACK_QUALITY_SHARE` (assumed), fractions upwards, overheads in
-  seconds downwards.
+  seconds downwards. Numbers fitted together are correlated as their fit found instead.
 - Numbers that shape the schedule (prefill chunk, on-chip activation memory, operand buffers, graphs
   per step) take `SCHEDULES` equally probable values, each combined with one of the others as in a
   Latin hypercube, and the samples use these schedules in turn.
 
-Not modelled: correlation between parameters of silicon, and fitted covariances, which no device
-file carries.
+Not modelled: correlation between parameters of silicon.
 """
 
 from __future__ import annotations
@@ -52,16 +51,16 @@ def uncertain(soc: SocSpec, stack: str) -> dict[str, Parameter]:
 
 def draw(soc: SocSpec, stack: str, samples: int, seed: int) -> Draws:
     """Return `samples` values of each uncertain parameter, by dotted path, in SI units."""
-    quality = _stream(seed, f"quality of {stack}").standard_normal(samples)
     found = {}
-    for path, item in uncertain(soc, stack).items():
-        stream = _stream(seed, path)
+    items = uncertain(soc, stack)
+    scores = _stack_scores(soc, stack, items, samples, seed)
+    for path, item in items.items():
         if path.endswith(SHAPING):
-            shares = _levels(stream, samples)
-        elif path.startswith("stacks."):
-            shares = _with_quality(stream, quality, downwards=item.unit == "s")
+            shares = _levels(_stream(seed, path), samples)
+        elif path in scores:
+            shares = ndtr(scores[path])
         else:
-            shares = stream.random(samples)
+            shares = _stream(seed, path).random(samples)
         found[path] = quantile(item, shares)
     return found
 
@@ -104,13 +103,42 @@ def _triangle(
     return np.where(shares * (high - low) < mode - low, rising, falling)
 
 
-def _with_quality(
-    stream: np.random.Generator, quality: NDArray[np.float64], downwards: bool
-) -> NDArray[np.float64]:
-    own = stream.standard_normal(len(quality))
-    shared = -quality if downwards else quality
-    score = np.sqrt(STACK_QUALITY_SHARE) * shared + np.sqrt(1.0 - STACK_QUALITY_SHARE) * own
-    return np.asarray(ndtr(score))
+def _stack_scores(
+    soc: SocSpec, stack: str, items: Mapping[str, Parameter], samples: int, seed: int
+) -> dict[str, NDArray[np.float64]]:
+    """Return correlated standard normal scores of a stack's parameters."""
+    prefix = f"stacks.{stack}."
+    paths = [path for path in items if path.startswith(prefix)]
+    scores = {path: _stream(seed, path).standard_normal(samples) for path in paths}
+    quality = _stream(seed, f"quality of {stack}").standard_normal(samples)
+    fitted = [path for path in paths if items[path].kind == "fitted"]
+    for path in set(paths) - set(fitted):
+        shared = -quality if items[path].unit == "s" else quality
+        own_share = 1.0 - STACK_QUALITY_SHARE
+        scores[path] = np.sqrt(STACK_QUALITY_SHARE) * shared + np.sqrt(own_share) * scores[path]
+    fit = soc.stack(stack).fit
+    if fit is not None and fitted:
+        root = _root([path.removeprefix(prefix) for path in fitted], fit.correlation)
+        joint = root @ np.stack([scores[path] for path in fitted])
+        scores |= dict(zip(fitted, joint, strict=True))
+    return scores
+
+
+def _root(names: list[str], correlation: Mapping[str, float]) -> NDArray[np.float64]:
+    """Return the symmetric root of the correlation matrix that ``"one ~ other"`` pairs describe.
+
+    Rounded pairs may not quite fit together; what is negative in the matrix is left out, and rows
+    are scaled back to variance one.
+    """
+    matrix = np.eye(len(names))
+    for pair, value in correlation.items():
+        one, _, other = pair.partition(" ~ ")
+        if one in names and other in names:
+            i, j = names.index(one), names.index(other)
+            matrix[i, j] = matrix[j, i] = value
+    powers, modes = np.linalg.eigh(matrix)
+    root = (modes * np.sqrt(np.maximum(powers, 0.0))) @ modes.T
+    return np.asarray(root / np.linalg.norm(root, axis=1, keepdims=True))
 
 
 def _levels(stream: np.random.Generator, samples: int) -> NDArray[np.float64]:

@@ -97,11 +97,12 @@ class Sizing:
         """Targets that no candidate meets; else, if none meets all, those the closest misses."""
         if not self.candidates or self.meeting:
             return []
-        best = np.max([found.slacks for found in self.candidates], axis=0)
-        never = [target for target, slack in zip(self.targets, best, strict=True) if slack < 0.0]
-        nearest = self.closest[0]
-        missed = zip(self.targets, nearest.slacks, strict=True)
-        return never or [target for target, slack in missed if slack <= 0.0]
+
+        def missed(target: Target, found: Candidate) -> bool:
+            return not target.is_met(found.metrics[target.metric])
+
+        never = [t for t in self.targets if all(missed(t, found) for found in self.candidates)]
+        return never or [t for t in self.targets if missed(t, self.closest[0])]
 
 
 def size(base: Mapping[str, Any], knobs: Knobs, targets: Sequence[Target], seed: int = 0) -> Sizing:

@@ -53,7 +53,10 @@ def _show(found: Comparison) -> None:
 
     console = Console(highlight=False)
     console.print(f"[bold]{found.sentence() or 'The runs have no metric in common.'}[/bold]\n")
-    walk = Table("entry", *EXPLAINED, box=None, title="One entry at a time", title_justify="left")
+    walk = Table(box=None, title="One entry at a time", title_justify="left")
+    walk.add_column("entry", no_wrap=True)
+    for name in EXPLAINED:
+        walk.add_column(name, justify="right", overflow="fold")
     walk.add_row("(first)", *_cells(found.before.summary().as_dict()))
     for step in found.steps:
         walk.add_row(step.path, *_cells(step.metrics))

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hw_models.provenance import Parameter
+from hw_models.schema import StackFit
 from hw_models.soc import load_soc
 from sim.analysis.sampling import SCHEDULES, draw, quantile, uncertain, values_at
 
@@ -62,13 +63,32 @@ def test_another_device_or_stack_gets_the_same_luck():
 
 
 def test_the_numbers_of_a_stack_rise_and_fall_with_its_quality():
-    draws = draw(load_soc("dimensity_9500"), "neuropilot", 4000, 0)
+    soc = load_soc("dimensity_9500")
     names = ["bandwidth_fraction", "efficiency.decode", "step_overhead_s"]
+    items = {f"stacks.neuropilot.{name}": parameter(0.2, 0.4, 0.8) for name in names}
+    items["stacks.neuropilot.step_overhead_s"] = parameter(1e-4, 2e-4, 8e-4, unit="s")
+    soc = soc.with_parameters(items, {"x": next(iter(soc.sources.values()))})
+    draws = draw(soc, "neuropilot", 4000, 0)
     good, better, overhead = (np.log(draws[f"stacks.neuropilot.{name}"]) for name in names)
     free = np.log(draws["dram.energy"])
     assert np.corrcoef(good, better)[0, 1] == pytest.approx(0.5, abs=0.06)
     assert np.corrcoef(good, overhead)[0, 1] == pytest.approx(-0.5, abs=0.06)
     assert np.corrcoef(good, free)[0, 1] == pytest.approx(0.0, abs=0.06)
+
+
+def test_numbers_fitted_together_are_correlated_as_their_fit_found():
+    soc = load_soc("dimensity_9500")
+    prefix = "stacks.neuropilot."
+    names = ["bandwidth_fraction", "efficiency.prefill", "efficiency.vision"]
+    fitted = {prefix + name: parameter(0.2, 0.4, 0.8, "fitted", "fraction") for name in names}
+    soc = soc.with_parameters(fitted, {"x": next(iter(soc.sources.values()))})
+    fit = StackFit(spread=0.1, correlation={f"{names[0]} ~ {names[1]}": -0.8})
+    stack = soc.stacks["neuropilot"].model_copy(update={"fit": fit})
+    soc = soc.model_copy(update={"stacks": soc.stacks | {"neuropilot": stack}})
+    draws = draw(soc, "neuropilot", 4000, 0)
+    one, other, apart = (np.log(draws[prefix + name]) for name in names)
+    assert np.corrcoef(one, other)[0, 1] == pytest.approx(-0.8, abs=0.05)
+    assert np.corrcoef(one, apart)[0, 1] == pytest.approx(0.0, abs=0.06)
 
 
 def test_other_stacks_are_left_alone():

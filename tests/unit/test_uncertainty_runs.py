@@ -59,13 +59,15 @@ def test_intervals_are_ordered_and_reproducible():
     assert intervals["output_tokens"] == {"p10": 12.0, "p50": 12.0, "p90": 12.0}
 
 
-def test_a_longer_prompt_is_slower_in_every_draw():
+def test_a_longer_prompt_is_faster_in_no_draw():
     short, long = (
         sampled_metrics(simulate(load_scenario(None, [*SMALL, f"session.turns=[{turn}]"])), 32)
         for turn in ("{prompt_tokens: 64}", "{prompt_tokens: 200}")
     )
-    assert (short["time_to_first_token_s"] < long["time_to_first_token_s"]).all()
-    assert short["time_to_first_token_s"].max() > long["time_to_first_token_s"].min()
+    first, second = (one["time_to_first_token_s"] for one in (short, long))
+    assert (first <= second).all()
+    assert first.mean() < second.mean()
+    assert first.max() > second.min()
 
 
 def test_an_exact_device_has_intervals_of_no_width():

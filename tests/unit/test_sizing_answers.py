@@ -1,0 +1,187 @@
+"""Sizing: the settings that meet the targets, the front, the inverse questions, what blocks."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from sim import Scenario, load_scenario, simulate
+from sim.analysis.sizing import default_knobs, largest, probabilities, size
+from sim.analysis.sizing_targets import Target, parse_targets
+from sim.errors import SimError
+
+BASE = {
+    "device": "ideal_85gbps_50tflops",
+    "model": "qwen3-0.6b",
+    "session": {"turns": [{"prompt_tokens": 500, "output_tokens": 16}]},
+}
+BODY, KV = "deployment.weights.body", "deployment.kv_cache.dtype"
+KNOBS = {BODY: ["w16", "w8", "w4", "w2"], KV: ["int16", "int8"]}
+
+
+def metrics_of(settings):
+    deployment = {"weights": {"body": settings[BODY]}, "kv_cache": {"dtype": settings[KV]}}
+    return simulate(Scenario.from_mapping(BASE | {"deployment": deployment})).summary().as_dict()
+
+
+def test_meeting_settings_are_exactly_those_that_meet_by_hand():
+    rate = metrics_of({BODY: "w4", KV: "int16"})["tokens_per_s"]
+    answer = size(BASE, KNOBS, parse_targets([f"tokens_per_s>={rate}"]))
+    assert answer.exact
+    assert len(answer.candidates) == 8
+    expected = [
+        {BODY: body, KV: kv}
+        for body in KNOBS[BODY]
+        for kv in KNOBS[KV]
+        if metrics_of({BODY: body, KV: kv})["tokens_per_s"] >= rate
+    ]
+    assert sorted(map(str, (dict(found.settings) for found in answer.meeting))) == sorted(
+        map(str, expected)
+    )
+    assert answer.meeting[0].settings == {BODY: "w4", KV: "int16"}
+    assert answer.blocking == []
+
+
+def test_no_point_of_the_front_is_beaten():
+    answer = size(BASE, KNOBS, parse_targets(["tokens_per_s>1", "peak_dram_bytes<1 GB"]))
+    for one in answer.front:
+        for other in answer.candidates:
+            gains = [b - a for a, b in zip(one.slacks, other.slacks, strict=True)]
+            gains.append(one.concessions - other.concessions)
+            assert not (min(gains) >= 0 and max(gains) > 0)
+    assert any(found.settings == {BODY: "w16", KV: "int16"} for found in answer.front)
+
+
+def test_when_nothing_fits_the_blocking_target_and_the_nearest_miss_are_told():
+    answer = size(BASE, KNOBS, parse_targets(["tokens_per_s>1e6", "peak_dram_bytes<100 GB"]))
+    assert answer.meeting == []
+    assert [str(target) for target in answer.blocking] == ["tokens_per_s>1e+06"]
+    assert answer.closest[0].settings[BODY] == "w2"
+    assert answer.closest[0].miss < answer.closest[-1].miss
+
+
+def test_targets_that_exclude_each_other_block_together():
+    heavy = metrics_of({BODY: "w16", KV: "int16"})["peak_dram_bytes"]
+    light_rate = metrics_of({BODY: "w2", KV: "int8"})["tokens_per_s"]
+    answer = size(
+        BASE, KNOBS, parse_targets([f"peak_dram_bytes>={heavy}", f"tokens_per_s>={light_rate}"])
+    )
+    assert answer.meeting == []
+    assert len(answer.blocking) == 1
+
+
+def test_a_setting_that_is_no_scenario_is_counted_not_fatal():
+    answer = size(BASE, {BODY: ["w4", "nonsense"]}, parse_targets(["tokens_per_s>1"]))
+    assert (answer.failed, len(answer.candidates)) == (1, 1)
+
+
+def test_a_large_space_is_searched_and_still_finds_the_one_that_meets(monkeypatch):
+    monkeypatch.setattr("sim.analysis.sizing.MAX_ENUMERATED", 4)
+    best = metrics_of({BODY: "w2", KV: "int8"})["tokens_per_s"]
+    answer = size(BASE, KNOBS, parse_targets([f"tokens_per_s>={best * (1 - 1e-9)}"]))
+    assert not answer.exact
+    assert [dict(found.settings) for found in answer.meeting] == [{BODY: "w2", KV: "int8"}]
+
+
+def test_the_largest_context_is_at_the_edge():
+    targets = parse_targets(["peak_dram_bytes<=2 GB"])
+    path = "session.turns.0.prompt_tokens"
+    best = largest(BASE, path, range(1, 100_000), targets).settings[path]
+    peaks = [
+        simulate(load_scenario_with(prompt)).summary().peak_dram_bytes
+        for prompt in (best, best + 1)
+    ]
+    assert peaks[0] <= 2e9 < peaks[1]
+
+
+def load_scenario_with(prompt):
+    turn = {"prompt_tokens": prompt, "output_tokens": 16}
+    return Scenario.from_mapping(BASE | {"session": {"turns": [turn]}})
+
+
+def test_no_value_may_be_small_enough():
+    assert largest(BASE, BODY, ["w2", "w4"], parse_targets(["tokens_per_s>1e6"])) is None
+
+
+def test_probabilities_are_shares_and_all_is_the_least():
+    scenario = load_scenario(None, ["model=andesvl-0.6b", "session.turns.0.output_tokens=8"])
+    nominal = simulate(scenario).summary()
+    targets = parse_targets([f"tokens_per_s>{nominal.tokens_per_s}", "energy_j<1e9"])
+    shares = probabilities(scenario, targets, 24)
+    assert 0.0 < shares[str(targets[0])] < 1.0
+    assert shares[str(targets[1])] == 1.0
+    assert shares["all"] == shares[str(targets[0])]
+
+
+def test_an_exact_device_meets_for_sure_or_not_at_all():
+    shares = probabilities(Scenario.from_mapping(BASE), parse_targets(["tokens_per_s>1"]), 5)
+    assert shares == {"tokens_per_s>1": 1.0, "all": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("text", "metric", "limit"),
+    [
+        ("time_to_first_token_s<1500 ms", "time_to_first_token_s", 1.5),
+        ("peak_dram_bytes <= 3 GB", "peak_dram_bytes", 3e9),
+        ("max_skin_c<43", "max_skin_c", 43.0),
+        ("tokens_per_s>4e1", "tokens_per_s", 40.0),
+    ],
+)
+def test_targets_read_units(text, metric, limit):
+    target = Target.parse(text)
+    assert (target.metric, target.limit) == (metric, limit)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("token_per_s>40", "Did you mean 'tokens_per_s'"),
+        ("tokens_per_s=40", "must be METRIC<LIMIT"),
+        ("peak_dram_bytes<3 parsec", "must be a quantity in B"),
+    ],
+)
+def test_wrong_targets_are_refused(text, said):
+    with pytest.raises(SimError, match=said):
+        Target.parse(text)
+
+
+def test_a_strict_bound_excludes_its_limit():
+    assert not Target.parse("decode_s<2").is_met(2.0)
+    assert Target.parse("decode_s<=2").is_met(2.0)
+    assert not Target.parse("decode_s<2").is_met(None)
+
+
+def test_default_knobs_follow_the_scenario():
+    assert "deployment.images.max_size_px" in default_knobs(load_scenario())
+    assert "deployment.images.max_size_px" not in default_knobs(Scenario.from_mapping(BASE))
+
+
+def run_size(*arguments):
+    import typer
+
+    from sim.cli.sizing import size as command
+
+    app = typer.Typer()
+    app.command()(command)
+    return CliRunner().invoke(app, [*arguments, "--json"])
+
+
+def test_the_command_answers_in_one_json_document(tmp_path):
+    file = tmp_path / "scenario.yaml"
+    file.write_text(json.dumps(BASE))
+    told = run_size(str(file), "--target", "tokens_per_s>1", "--free", f"{BODY}=[w4, w2]")
+    assert told.exit_code == 0
+    document = json.loads(told.stdout)
+    assert document["meeting"][0]["settings"] == {BODY: "w4"}
+    told = run_size(str(file), "--target", "tokens_per_s>1e9", "--free", f"{BODY}=[w4, w2]")
+    assert told.exit_code == 1
+    assert json.loads(told.stdout)["blocking"] == ["tokens_per_s>1e+09"]
+
+
+def test_the_command_finds_the_largest_format(tmp_path):
+    file = tmp_path / "scenario.yaml"
+    file.write_text(json.dumps(BASE))
+    rate = metrics_of({BODY: "w4", KV: "int16"})["tokens_per_s"]
+    told = run_size(str(file), "--target", f"tokens_per_s>={rate}", "--largest", BODY)
+    best = json.loads(told.stdout)["largest"][BODY]
+    assert metrics_of({BODY: best, KV: "int16"})["tokens_per_s"] >= rate
