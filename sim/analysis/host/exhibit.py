@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from hw_models.soc import SocSpec, load_soc
 from sim.analysis.host.calibration import MeasuredFile
-from sim.analysis.host.judge import HostRow, judge
+from sim.analysis.host.judge import HostRow, judge_all
 from sim.analysis.measuring.document import parse_measurement
 from sim.errors import SimError
 from sim.simulation import Engine
@@ -81,14 +81,7 @@ class HostExhibit:
 
     def rows(self, engine: Engine = "maxplus") -> list[HostRow]:
         """Return a row for each case of the validation runs."""
-        spread = self.manifest.spread
-        return [
-            row
-            for item in self.validation
-            for row in judge(
-                item.measurement, self.soc, trace=item.trace, engine=engine, spread=spread
-            )
-        ]
+        return judge_all(self.validation, self.soc, engine=engine, spread=self.manifest.spread)
 
 
 def host_exhibits(root: Path = ROOT) -> list[HostExhibit]:

@@ -18,6 +18,7 @@ from typing import Final
 import numpy as np
 
 from hw_models.soc import SocSpec
+from sim.analysis.host.calibration import MeasuredFile
 from sim.analysis.host.samples import Samples, case_scenario
 from sim.analysis.measuring.document import Measurement
 from sim.calibrated_range import outside
@@ -118,6 +119,16 @@ def judge(
                 noise=times.noise(measurement.device),
             )
         )
+    return rows
+
+
+def judge_all(
+    runs: Iterable[MeasuredFile], soc: SocSpec, *, engine: Engine = "maxplus", spread: float = 0.0
+) -> list[HostRow]:
+    """Return a row for each case of some measured runs; see `judge`."""
+    rows: list[HostRow] = []
+    for run in runs:
+        rows += judge(run.measurement, soc, trace=run.trace, engine=engine, spread=spread)
     return rows
 
 

@@ -1,0 +1,175 @@
+"""Calibration of a host: known machines are found again, unknown numbers keep their prior."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from hw_models.kernels import edge_utilisation, interpolated_utilisation
+from hw_models.soc import load_soc
+from sim.analysis.host.calibration import MeasuredFile, calibrate_host, report, write_device
+from sim.analysis.host.exhibit import ROOT, load_host_exhibit
+from sim.analysis.host.fit import fit_host
+from sim.analysis.host.judge import HostRow, judge, operator_errors, phase_errors
+from sim.analysis.host.prior import STACK, nodes_of, template
+from sim.analysis.host.samples import Samples, case_scenario, samples_of
+from sim.analysis.measuring.cases import Case
+from sim.calibrated_range import outside
+from sim.engine.maxplus import step_seconds
+from sim.engine.pricing import Pricing
+from sim.errors import SimError
+from sim.planning import plan
+from sim.simulation import simulate
+
+SMOLLM = "smollm2-135m"
+
+
+@pytest.fixture(scope="module")
+def exhibit():
+    return load_host_exhibit(ROOT / "host_epyc_zen4")
+
+
+@pytest.fixture(scope="module")
+def smollm(exhibit):
+    return next(run for run in exhibit.calibration if run.measurement.model == SMOLLM)
+
+
+@pytest.fixture(scope="module")
+def small(smollm):
+    """Two cases: enough to fit, quick to fit."""
+    chosen = [t for t in smollm.measurement.cases if t.case.id in ("prefill_64", "decode_256")]
+    return smollm.measurement.model_copy(update={"cases": tuple(chosen)})
+
+
+def as_measured_on(samples: Samples, soc) -> Samples:
+    """Samples whose times are exactly what a device gives."""
+    operators, steps = samples.seconds(Pricing(soc, soc.stack()))
+    return Samples(
+        tuple(
+            replace(group, measured_s=seconds)
+            for group, seconds in zip(samples.operators, operators, strict=True)
+        ),
+        tuple(
+            replace(step, measured_s=float(seconds))
+            for step, seconds in zip(samples.steps, steps, strict=True)
+        ),
+    )
+
+
+def test_utilisation_is_the_table_at_its_nodes_and_held_beyond():
+    sizes, shares = [2.0, 8.0, 32.0], [0.1, 0.4, 0.2]
+    found = interpolated_utilisation(np.array([1.0, 2.0, 4.0, 8.0, 32.0, 500.0]), sizes, shares)
+    assert found.tolist() == pytest.approx([0.1, 0.1, 0.2, 0.4, 0.2, 0.2])
+
+
+def test_edges_cost_what_bringing_operands_costs():
+    n, k, half_n, half_k = 300.0, 700.0, 20.0, 50.0
+    slowdown = 1.0 / edge_utilisation(n, k, half_n, half_k)
+    assert slowdown == pytest.approx((1 + half_n / n) * (1 + half_k / k))
+
+
+def test_nodes_are_sizes_that_occur_with_both_ends():
+    assert nodes_of([5.0], 2.0) == [5]
+    assert nodes_of([1.0, 100.0, 3.0, 4.0, 50.0], 2.0) == [1, 3, 100]
+
+
+def test_both_engines_run_a_host_step_as_the_sum_of_its_operators(exhibit, small):
+    """With one operand buffer nothing overlaps: calibration sees exactly what the engines do."""
+    samples = samples_of([(small, None)], exhibit.soc)
+    _, steps = samples.seconds(Pricing(exhibit.soc, exhibit.soc.stack()))
+    for times, seconds in zip(small.cases, steps, strict=True):
+        scenario = case_scenario(SMOLLM, times.case)
+        program = plan(scenario, exhibit.soc).program
+        timed = Pricing(exhibit.soc, exhibit.soc.stack()).program(program)
+        group = next(g for g in timed.groups if g.phase == times.case.phase)
+        assert step_seconds(group)[-1] == pytest.approx(seconds, rel=1e-12)
+        event = simulate(scenario, engine="event", soc=exhibit.soc).summary()
+        found = event.prefill_s if times.case.phase == "prefill" else event.decode_s
+        assert found == pytest.approx(seconds, rel=1e-9)
+
+
+def test_a_known_machine_is_found_again(exhibit, small):
+    """Times made by the fitted device itself leave no error that a clock could see."""
+    samples = as_measured_on(samples_of([(small, None)], template()), exhibit.soc)
+    fit = fit_host(samples, "bf16", exhibit.soc.dram.peak_bytes_per_s, "made")
+    assert np.abs(fit.step_errors).max() < 0.01
+    assert np.median(np.abs(fit.operator_errors)) < 0.02
+    fitted = fit.soc.parameters()
+    for path in fit.fitted:
+        assert fitted[path].kind == "fitted"
+        assert fitted[path].low <= fitted[path].value <= fitted[path].high
+    assert fit.kept, "two cases cannot identify everything"
+    assert all(fitted[path].note.startswith("kept its prior") for path in fit.kept)
+    assert not set(fit.kept) & set(fit.fitted)
+
+
+def test_runs_that_do_not_belong_together_are_refused(smollm):
+    with pytest.raises(SimError, match="Got none"):
+        calibrate_host([])
+    changed = smollm.measurement.model_copy(update={"device": "cuda"})
+    with pytest.raises(SimError, match="device must be the same"):
+        calibrate_host([smollm, MeasuredFile(changed)])
+    wide = smollm.measurement.model_copy(update={"dtype": "fp32"})
+    with pytest.raises(SimError, match="dtype must be bf16"):
+        calibrate_host([MeasuredFile(wide)])
+    machine = smollm.measurement.machine.model_copy(update={"cpu": "other"})
+    moved = smollm.measurement.model_copy(update={"machine": machine})
+    with pytest.raises(SimError, match="processor must be the same"):
+        calibrate_host([smollm, MeasuredFile(moved)])
+
+
+def test_a_fitted_device_is_written_read_and_told(small, tmp_path):
+    fit = calibrate_host([MeasuredFile(small)])
+    write_device(fit, tmp_path / "device.yaml")
+    assert load_soc(tmp_path / "device.yaml") == fit.soc
+    assert SMOLLM in fit.soc.sources["runs"].title
+    assert fit.spread >= small.noise_floor
+    assert f"kept: {fit.kept[0]}" in report(fit)
+
+
+def test_a_run_inside_the_calibrated_sizes_is_silent_and_one_outside_is_told(exhibit):
+    def warnings(tokens: int) -> tuple[str, ...]:
+        scenario = case_scenario(SMOLLM, Case(phase="prefill", tokens=tokens))
+        return simulate(scenario, soc=exhibit.soc).warnings
+
+    assert warnings(512) == ()
+    assert any("linear of size 1 to 6000 leaves the calibrated" in text for text in warnings(6000))
+
+
+def test_an_operator_without_a_kernel_is_told_and_a_device_without_kernels_never(exhibit):
+    scenario = case_scenario(SMOLLM, Case(phase="prefill", tokens=64))
+    program = plan(scenario, exhibit.soc).program
+    stack = exhibit.soc.stack(STACK)
+    fewer = {name: kernel for name, kernel in stack.kernels.items() if name != "silu"}
+    found = outside(program, stack.model_copy(update={"kernels": fewer}))
+    assert [item.operator for item in found] == ["silu"]
+    assert math.isinf(found[0].log_distance)
+    assert outside(program, template().stack()) == []
+
+
+def test_the_interval_widens_outside_the_calibrated_sizes(exhibit, smollm):
+    def width(tokens: int) -> float:
+        times = smollm.measurement.cases[0].model_copy(
+            update={"case": Case(phase="prefill", tokens=tokens)}
+        )
+        run = smollm.measurement.model_copy(update={"cases": (times,)})
+        row = judge(run, exhibit.soc, spread=0.05)[0]
+        return row.high / row.low
+
+    assert width(512) < width(6000)
+
+
+def test_errors_are_told_per_phase():
+    def row(phase: str, error: float) -> HostRow:
+        return HostRow("x", phase, "m", "event", 1.0, 1 + error, 0.9, 1.1, error, 0.0)
+
+    found = phase_errors([row("decode", 0.1), row("decode", -0.3), row("vision", 0.2)])
+    assert [(item.phase, item.n) for item in found] == [("decode", 2), ("vision", 1)]
+    assert found[0].mape == pytest.approx(0.2)
+    assert found[0].bias == pytest.approx(-0.1)
+
+
+def test_operator_errors_vanish_on_a_machine_that_is_the_device(exhibit, small):
+    samples = as_measured_on(samples_of([(small, None)], exhibit.soc), exhibit.soc)
+    assert operator_errors(samples, exhibit.soc)["all"] == pytest.approx(0.0, abs=1e-12)
