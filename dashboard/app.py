@@ -7,7 +7,7 @@ import streamlit as st
 from dashboard import state
 from dashboard.sidebar import sidebar
 
-PAGES = ("explore", "timeline", "tradeoffs", "assumptions")
+PAGES = ("explore", "timeline", "tradeoffs", "validate", "assumptions")
 TITLES = {"tradeoffs": "Trade-offs"}
 
 st.set_page_config(page_title="andesim", page_icon="📱", layout="wide")
@@ -17,6 +17,8 @@ page = st.navigation(
     position="top",
 )
 choices = sidebar()
-for fault in state.faults():
-    st.warning(f"This link was not fully understood: {fault}")
+if state.faults():
+    st.warning("This link was not fully understood. What is wrong in it was left at its default:")
+    st.code("\n".join(state.faults()), language=None, wrap_lines=True)
+    st.button("Dismiss", on_click=state.forget_faults)
 page.run()

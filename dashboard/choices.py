@@ -142,7 +142,7 @@ class Choices(BaseModel):
             if getattr(self, name) != default(name)
         }
         if self.app_budget_gib:
-            environment["app_budget_bytes"] = round(self.app_budget_gib * GIB)
+            environment["app_budget_bytes"] = max(1, round(self.app_budget_gib * GIB))
         return environment
 
     def _turn(self) -> dict[str, Any]:

@@ -43,8 +43,9 @@ def made_or_stop(make: Callable[[], Made]) -> Made:
         return make()
     except USER_ERRORS as error:
         logging.getLogger(__name__).info("refused: %s", error)
-        st.error(f"These choices cannot be simulated.\n\n{error}", icon=":material/block:")
-        st.caption("Change the control the message names, or Reset in the sidebar.")
+        st.error("This cannot be simulated.", icon=":material/block:")
+        st.code(str(error), language=None, wrap_lines=True)
+        st.caption("Change what the message names, or Reset in the sidebar.")
         st.stop()
 
 

@@ -1,0 +1,54 @@
+"""Measured files a person drops: hostile until read.
+
+A file is at most `LIMIT_BYTES`, read as text by an importer and never executed or unpickled. Its
+name is not used, and names inside it are ids: a row that names a path is refused, so that a file
+cannot make this machine read another one.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Final
+
+from sim.analysis.importers.registry import import_measured
+from sim.analysis.measured import SIZE_LIMIT_BYTES, MeasuredRun
+from sim.errors import SimError
+
+LIMIT_BYTES: Final = SIZE_LIMIT_BYTES
+NAME: Final = "upload"
+PATH_SIGNS: Final = ("/", "\\", ".json", ".yaml", ".yml")
+
+
+def read_upload(content: bytes, mapping: str = "") -> list[MeasuredRun]:
+    """Return the runs of a dropped file; `mapping` renames columns, ``theirs=ours; ...``."""
+    if len(content) > LIMIT_BYTES:
+        limit, got = LIMIT_BYTES / 1e6, len(content) / 1e6
+        raise SimError(f"A measured file must be at most {limit:.0f} MB. Got {got:.0f} MB.")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / NAME
+        path.write_bytes(content)
+        try:
+            runs = import_measured(path, mapping=_columns(mapping))
+        except SimError as error:
+            raise SimError(str(error).replace(f"{path}: ", "").replace(str(path), NAME)) from None
+    faults = [fault for run in runs for fault in _path_faults(run)]
+    if faults:
+        raise SimError("\n".join(faults))
+    return runs
+
+
+def _columns(text: str) -> dict[str, str] | None:
+    pairs = [part.split("=", 1) for part in text.split(";") if part.strip()]
+    if any(len(pair) != 2 for pair in pairs):
+        raise SimError(f"A column mapping must be written theirs=ours; ... Got {text!r:.80}.")
+    return {theirs.strip(): ours.strip() for theirs, ours in pairs} or None
+
+
+def _path_faults(run: MeasuredRun) -> list[str]:
+    named = {"device": run.device, "model": run.model, "weights": run.weights}
+    return [
+        f"{run.id}: {column} must be an id of the catalogue. Got {text!r:.80}."
+        for column, text in named.items()
+        if any(sign in text.lower() for sign in PATH_SIGNS)
+    ]
