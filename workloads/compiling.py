@@ -85,7 +85,9 @@ class Compiler:
         patches = np.array(plan.patches, dtype=np.float64)
         nothing = np.zeros_like(patches)
         phase = self.trace.phases["vision"]
-        segments, held = self._segments(phase, {"N": patches}, np.ones_like(patches), None)
+        segments, held = self._segments(
+            phase, {"N": patches}, np.ones_like(patches), self._lora(plan)
+        )
         return StepGroup(
             phase="vision",
             turn=index,

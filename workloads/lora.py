@@ -4,7 +4,7 @@ Adapters are not merged: their matrices A (rank x d_in) and B (d_out x rank) are
 and are streamed in every pass. The graph is compiled for one rank and one set of modules; smaller
 ranks are padded with zeros and cost the same.
 
-Not modelled: adapters on the vision encoder, and accuracy. A cache computed under one adapter and
+Not modelled: accuracy. A cache computed under one adapter and
 read under another is refused only if K or V is adapted; the other modules shift K and V of later
 layers as well, which is ignored.
 """
@@ -29,7 +29,13 @@ Rank = Annotated[int, Field(ge=1, le=4096)]
 
 @dataclass(frozen=True, slots=True)
 class LinearSizes:
-    """The sizes of a decoder's linear modules."""
+    """The sizes of a decoder's linear modules.
+
+    Attributes
+    ----------
+    vision_per_rank
+        Sum of d_in + d_out over the linear layers of the vision encoder.
+    """
 
     layers: int
     hidden: int
@@ -37,6 +43,7 @@ class LinearSizes:
     kv_heads: int
     head_dim: int
     intermediate: int
+    vision_per_rank: int = 0
 
     def shapes(self) -> Mapping[Module, tuple[int, int]]:
         """Return input and output features of each module."""
@@ -86,6 +93,8 @@ class Lora(Strict):
         Names, as turns give them.
     modules
         Modules adapted in every layer.
+    vision
+        Whether each adapter has a part on every linear layer of the vision encoder as well.
     bits
         Bits per adapter weight.
     resident
@@ -98,6 +107,7 @@ class Lora(Strict):
     compiled_rank: Rank | None = None
     adapters: Annotated[tuple[str, ...], Field(min_length=1)]
     modules: Annotated[tuple[Module, ...], Field(min_length=1)] = MODULES
+    vision: bool = False
     bits: Literal[4, 8, 16, 32] = 16
     resident: Annotated[int, Field(ge=1)] | None = None
     acceptance_factor: Annotated[float, Field(gt=0.0, le=1.5)] = 1.0
@@ -124,10 +134,11 @@ class Lora(Strict):
 
     def parameters(self, sizes: LinearSizes) -> int:
         """Return the weights of one padded adapter."""
-        return self.padded_rank * parameters_per_rank(sizes, self.modules)
+        decoder = parameters_per_rank(sizes, self.modules)
+        return self.padded_rank * (decoder + self.vision * sizes.vision_per_rank)
 
     def adapter_bytes(self, sizes: LinearSizes) -> float:
-        """Return the bytes of one padded adapter: streamed per pass, read per load [B]."""
+        """Return the bytes of one padded adapter: kept, loaded, and bound on a switch [B]."""
         return self.parameters(sizes) * self.bits / 8
 
     def resident_bytes(self, sizes: LinearSizes) -> float:
@@ -136,8 +147,8 @@ class Lora(Strict):
         return kept * self.adapter_bytes(sizes)
 
     def flops(self, sizes: LinearSizes, tokens: int) -> int:
-        """Return the extra FLOPs of a pass over ``tokens`` tokens, 2 per weight and token."""
-        return 2 * tokens * self.parameters(sizes)
+        """Return the extra FLOPs of a decoder pass over tokens, 2 per weight and token."""
+        return 2 * tokens * self.padded_rank * parameters_per_rank(sizes, self.modules)
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,8 +70,11 @@ class Lowering:
         tasks = [self.task(operator, runs) for operator in segment.operators]
         if self.options.fusion in ("elementwise", "attention"):
             tasks = fuse(tasks)
-        kept = tuple(part for task in tasks for part in self._with_adapter(self._spill(task)))
-        return ProgramSegment(segment.name, segment.repeat, kept, is_layer)
+        kept = [self._spill(task) for task in tasks]
+        if self.lora is not None and is_layer:
+            lora, formats = self.lora, self.formats
+            kept = [part for task in kept for part in (task, *adapter_tasks(task, lora, formats))]
+        return ProgramSegment(segment.name, segment.repeat, tuple(kept), is_layer)
 
     def task(self, operator: Operator, runs: Column) -> Task:
         """Return one operator as a task; activations are counted as if none stayed on chip."""
@@ -103,9 +106,6 @@ class Lowering:
             runs=runs,
             operator=operator.name.removeprefix("aten."),
         )
-
-    def _with_adapter(self, task: Task) -> list[Task]:
-        return [task, *(adapter_tasks(task, self.lora, self.formats) if self.lora else ())]
 
     def _column(self, value: Size | float | Column) -> Column:
         return as_column(value, self.steps)

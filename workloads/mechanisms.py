@@ -133,9 +133,11 @@ def eviction_segment(
 
 
 def adapter_tasks(linear: Task, lora: Lora, formats: Formats) -> list[Task]:
-    """Return the two products of an unmerged adapter beside one linear task, or none."""
+    """Return the two products of an unmerged adapter beside a layer's linear task, or none."""
     adapted = {MODULE_NAMES[module] for module in lora.modules}
-    if linear.kind != "linear" or linear.name.rsplit(".", 1)[-1] not in adapted:
+    in_vision = linear.tensor_class == "vision" and lora.vision
+    in_decoder = linear.tensor_class == "body" and linear.name.rsplit(".", 1)[-1] in adapted
+    if linear.kind != "linear" or not (in_vision or in_decoder):
         return []
     rank = float(lora.padded_rank)
     return [

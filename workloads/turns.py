@@ -23,6 +23,7 @@ from workloads.program import Column
 from workloads.scenario import Deployment, ImageRule
 from workloads.session import Session, Turn
 from workloads.speculation import Drafting
+from workloads.storage import is_layer
 from workloads.trace import Trace
 
 IMAGE_TAG_TOKENS = 2  # <img> and </img> around the visual tokens of each image
@@ -139,6 +140,21 @@ def linear_sizes(trace: Trace) -> LinearSizes:
         shape.kv_heads,
         shape.head_dim,
         shape.intermediate,
+        vision_per_rank(trace),
+    )
+
+
+def vision_per_rank(trace: Trace) -> int:
+    """Return the sum of input and output features of the vision encoder's linear layers."""
+    if "vision" not in trace.phases:
+        return 0
+    layers = (part for part in trace.phases["vision"].segments if is_layer(part))
+    return sum(
+        part.repeat * int(extent.at({}))
+        for part in layers
+        for operator in part.operators
+        if operator.kind == "linear"
+        for extent in next(t for t in operator.inputs if t.role == "weight").shape
     )
 
 

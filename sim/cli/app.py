@@ -6,16 +6,20 @@ they run, so that ``--help`` is quick and nothing but capture and measurement ev
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from hw_models.errors import HardwareError
+from sim.cli.comparing import compare
 from sim.cli.dashboarding import dashboard
+from sim.cli.evidence import calibrate, measure, validate
+from sim.cli.listing import devices, formats, models, trace
+from sim.cli.options import AsJson, print_json
+from sim.cli.sizing import size
 from sim.cli.studying import study
 from sim.cli.sweeping import sweep
 from sim.errors import SimError
@@ -41,7 +45,6 @@ Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="PATH=VALUE", help="Override a dotted path; the value is YAML."),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 
 
 @app.command()
@@ -86,98 +89,21 @@ def _intervals(result: Result, samples: int, seed: int) -> Intervals | None:
     return uncertainty(result, samples, seed)
 
 
-@app.command()
-def trace(
-    model: Annotated[str, typer.Option(help="Model id, or path of a Hugging Face config.json.")],
-    out: Annotated[Path, typer.Option("-o", "--out", help="Trace file to write.")],
-    phase: Annotated[
-        list[str] | None, typer.Option(help="vision, prefill or decode; all if not given.")
-    ] = None,
-) -> None:
-    """Capture the operator trace of a model from its PyTorch module."""
-    from sim.cli.capturing import capture_to
-
-    typer.echo(capture_to(model, phase, out), err=True)
-
-
-@app.command()
-def devices(
-    name: Annotated[str | None, typer.Argument(help="Device id; all if none.")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """List devices with every parameter's value, kind, source and range."""
-    from sim.cli.catalogues import device_rows, show_devices
-
-    rows = device_rows(name)
-    print_json(rows) if as_json else show_devices(rows, detailed=name is not None)
-
-
-@app.command()
-def models(
-    name: Annotated[str | None, typer.Argument(help="Model id; all if none.")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """List models with parameters and KV-cache bytes per token."""
-    from sim.cli.catalogues import model_rows, show_rows
-
-    rows = model_rows(name)
-    print_json(rows) if as_json else show_rows("Models", rows)
-
-
-@app.command()
-def formats(
-    name: Annotated[str | None, typer.Argument(help="Format id; all if none.")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """List weight formats with their traffic, resident and file bits per weight."""
-    from sim.cli.catalogues import format_rows, show_rows
-
-    rows = format_rows(name)
-    print_json(rows) if as_json else show_rows("Weight formats", rows)
-
-
-@app.command()
-def measure(
-    model: Annotated[str, typer.Option(help="Model id, or path of a Hugging Face config.json.")],
-    out: Annotated[Path, typer.Option("-o", "--out", help="Measurement JSON to write.")],
-    device: Annotated[Literal["cpu", "cuda"], typer.Option(help="Where the module runs.")] = "cpu",
-    dtype: Annotated[Literal["bf16", "fp32"], typer.Option(help="Of weights and activations.")] = (
-        "bf16"
-    ),
-    quick: Annotated[bool, typer.Option("--quick", help="Fewer cases: minutes.")] = False,
-    prompt_tokens: Annotated[
-        list[int] | None, typer.Option(help="Prefill sizes; chosen for you if none.")
-    ] = None,
-    context_tokens: Annotated[
-        list[int] | None, typer.Option(help="Decode contexts; chosen for you if none.")
-    ] = None,
-    images: Annotated[str, typer.Option(help="Image sizes such as 448x448;672x448.")] = "",
-) -> None:
-    """Run the real PyTorch module here and record times, spread and memory."""
-    from sim.cli.measuring import measure_to
-
-    typer.echo(
-        measure_to(
-            model,
-            out,
-            device=device,
-            dtype=dtype,
-            quick=quick,
-            prompt_tokens=prompt_tokens or (),
-            context_tokens=context_tokens or (),
-            images=images,
-        ),
-        err=True,
-    )
-
-
-for command in (dashboard, study, sweep):
+for command in (
+    trace,
+    measure,
+    calibrate,
+    validate,
+    sweep,
+    size,
+    compare,
+    study,
+    dashboard,
+    devices,
+    models,
+    formats,
+):
     app.command()(command)
-
-
-def print_json(document: Any) -> None:
-    """Print one JSON document on standard output; a value JSON cannot hold is an error."""
-    sys.stdout.write(json.dumps(document, indent=2, allow_nan=False) + "\n")
 
 
 def main() -> None:

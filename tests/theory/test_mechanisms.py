@@ -150,6 +150,23 @@ def test_lora_flops_are_two_per_weight_and_token():
     assert extra == 2 * tokens * 16 * parameters_per_rank(sizes)
 
 
+def test_vision_adapters_are_part_of_the_adapter_and_of_the_encoder():
+    adapter = "deployment.lora={rank: 16, adapters: [ui], vision: %s}"
+    with_vision, without = (
+        simulate(load_scenario(None, (IDEAL, adapter % wanted, "session.turns.0.adapter=ui")))
+        for wanted in ("true", "false")
+    )
+    # AIMv2-Large: per layer q, k, v, o (1024 x 1024) and gate, up, down (1024, 2816)
+    per_rank = 24 * (4 * 2 * 1024 + 3 * (1024 + 2816))
+    grown = (
+        with_vision.program.resident_bytes["adapters"] - without.program.resident_bytes["adapters"]
+    )
+    assert grown == 16 * per_rank * 2
+    flops = [run.program.total("flops", "vision") for run in (with_vision, without)]
+    assert flops[0] - flops[1] == 2 * 2880 * 16 * per_rank
+    assert with_vision.program.total("flops", "decode") == without.program.total("flops", "decode")
+
+
 def test_switching_an_adapter_loads_rebinds_and_recomputes_the_cache():
     def session(second: str) -> str:
         return (

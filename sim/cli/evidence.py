@@ -1,0 +1,78 @@
+"""The commands that meet reality: measure, calibrate, validate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from sim.cli.options import AsJson, DeviceFile, MeasuredFiles, ModelName, print_json
+from sim.errors import SimError
+
+
+def measure(
+    model: ModelName,
+    out: Annotated[Path, typer.Option("-o", "--out", help="Measurement JSON to write.")],
+    device: Annotated[Literal["cpu", "cuda"], typer.Option(help="Where the module runs.")] = "cpu",
+    dtype: Annotated[
+        Literal["bf16", "fp32"], typer.Option(help="Of weights and activations.")
+    ] = "bf16",
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer cases: minutes.")] = False,
+    prompt_tokens: Annotated[
+        list[int] | None, typer.Option(help="Prefill sizes; chosen for you if none.")
+    ] = None,
+    context_tokens: Annotated[
+        list[int] | None, typer.Option(help="Decode contexts; chosen for you if none.")
+    ] = None,
+    images: Annotated[str, typer.Option(help="Image sizes such as 448x448;672x448.")] = "",
+) -> None:
+    """Run the real PyTorch module here and record times, spread and memory."""
+    from sim.cli.measuring import measure_to
+
+    said = measure_to(
+        model,
+        out,
+        device=device,
+        dtype=dtype,
+        quick=quick,
+        prompt_tokens=prompt_tokens or (),
+        context_tokens=context_tokens or (),
+        images=images,
+    )
+    typer.echo(said, err=True)
+
+
+def calibrate(
+    measured: MeasuredFiles = None,
+    device: DeviceFile = None,
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="Device YAML to write.")] = None,
+    shipped: Annotated[
+        bool, typer.Option("--exhibits", help="Fit the shipped devices to the shipped exhibits.")
+    ] = False,
+) -> None:
+    """Fit a software stack or this machine to measured runs; writes a device file."""
+    from sim.cli.calibrating import calibrate_shipped, calibrate_to
+
+    if shipped:
+        typer.echo(calibrate_shipped(), err=True)
+        return
+    if not measured or out is None:
+        raise SimError("calibrate must be given measured files and -o DEVICE.yaml, or --exhibits.")
+    typer.echo(calibrate_to(measured, device, out), err=True)
+
+
+def validate(
+    measured: MeasuredFiles = None,
+    device: DeviceFile = None,
+    as_json: AsJson = False,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder for the report.")] = None,
+) -> None:
+    """Judge the simulator on measured runs it was not fitted to; the shipped ones if none."""
+    from sim.analysis.validation_tables import document
+    from sim.cli.validating import validate_files
+
+    outcome = validate_files(measured or (), device, out)
+    print_json(document(outcome.found)) if as_json else typer.echo(outcome.text)
+    if outcome.exit_code:
+        raise typer.Exit(outcome.exit_code)

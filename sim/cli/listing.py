@@ -1,0 +1,56 @@
+"""The commands that list what ships: devices, models, weight formats; and capture a trace."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sim.cli.options import AsJson, ModelName, print_json
+
+
+def trace(
+    model: ModelName,
+    out: Annotated[Path, typer.Option("-o", "--out", help="Trace file to write.")],
+    phase: Annotated[
+        list[str] | None, typer.Option(help="vision, prefill or decode; all if not given.")
+    ] = None,
+) -> None:
+    """Capture the operator trace of a model from its PyTorch module."""
+    from sim.cli.capturing import capture_to
+
+    typer.echo(capture_to(model, phase, out), err=True)
+
+
+def devices(
+    name: Annotated[str | None, typer.Argument(help="Device id; all if none.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List devices with every parameter's value, kind, source and range."""
+    from sim.cli.catalogues import device_rows, show_devices
+
+    rows = device_rows(name)
+    print_json(rows) if as_json else show_devices(rows, detailed=name is not None)
+
+
+def models(
+    name: Annotated[str | None, typer.Argument(help="Model id; all if none.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List models with parameters and KV-cache bytes per token."""
+    from sim.cli.catalogues import model_rows, show_rows
+
+    rows = model_rows(name)
+    print_json(rows) if as_json else show_rows("Models", rows)
+
+
+def formats(
+    name: Annotated[str | None, typer.Argument(help="Format id; all if none.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List weight formats with their traffic, resident and file bits per weight."""
+    from sim.cli.catalogues import format_rows, show_rows
+
+    rows = format_rows(name)
+    print_json(rows) if as_json else show_rows("Weight formats", rows)

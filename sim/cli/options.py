@@ -1,0 +1,26 @@
+"""What commands have in common: options of the same meaning, and printing JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+ModelName = Annotated[
+    str, typer.Option("--model", help="Model id, or path of a Hugging Face config.json.")
+]
+MeasuredFiles = Annotated[
+    list[Path] | None, typer.Argument(help="Measured files, any format we import.")
+]
+DeviceFile = Annotated[
+    str | None, typer.Option("--device", help="Device id or file; the one the rows name if none.")
+]
+
+
+def print_json(document: Any) -> None:
+    """Print one JSON document on standard output; a value JSON cannot hold is an error."""
+    sys.stdout.write(json.dumps(document, indent=2, allow_nan=False) + "\n")
