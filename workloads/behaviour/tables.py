@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workloads.acceptance import expected_tokens
-from workloads.behaviour.manifest import FOLDER, EvictionStudy, Manifest, SpeculationStudy
+from workloads.behaviour.manifest import DROPPED, FOLDER, EvictionStudy, Manifest, SpeculationStudy
 from workloads.recordings import read_recording
 
 
@@ -22,6 +22,7 @@ def tables(manifest: Manifest, directory: Path = FOLDER) -> dict[str, str]:
     kinds = {text: kind for text, (kind, _) in manifest.subject.texts.items()}
     return {
         "loss": loss_table(manifest.eviction, kinds),
+        "positions": positions_table(manifest.eviction, directory),
         "speculation": speculation_table(manifest.speculation, directory),
         "survival": survival_table(manifest.speculation, directory),
     }
@@ -44,6 +45,25 @@ def loss_table(study: EvictionStudy, kinds: Mapping[str, str]) -> str:
     return markdown(["policy", "keep", "all texts", *names], rows)
 
 
+def positions_table(study: EvictionStudy, directory: Path, keep: float = 0.25) -> str:
+    """Return which share of each part of the prompt stays when prefill ends, at one budget.
+
+    Overlap is what all KV heads of a layer keep over what any of them keeps.
+    """
+    rows = []
+    with np.load(directory / DROPPED) as dropped:
+        for run in study.runs:
+            name = f"{run.policy.policy}-{keep:g}"
+            if run.keep == keep and name in dropped:
+                held = dropped[name][..., : study.prompt_tokens] > 0
+                eighths = [part.mean() for part in np.array_split(held, 8, axis=-1)]
+                overlap = held.all(axis=1).sum() / held.any(axis=1).sum()
+                shares = [held[..., :4].mean(), *eighths, overlap]
+                rows.append([run.policy.policy, *(f"{share:.2f}" for share in shares)])
+    head = ["policy", "first 4", *(f"{part}/8" for part in range(1, 9)), "overlap"]
+    return markdown(head, rows)
+
+
 def speculation_table(study: SpeculationStudy, directory: Path) -> str:
     """Return tokens per target step of each draft and text, beside the formula."""
     rows = []
@@ -55,7 +75,7 @@ def speculation_table(study: SpeculationStudy, directory: Path) -> str:
             [
                 run.draft,
                 run.kind,
-                "sampled" if run.temperature else "greedy",
+                run.decoding,
                 str(counts.size),
                 f"{1 + counts.mean():.2f} ± {error:.2f}",
                 f"{alpha:.2f}",
@@ -71,13 +91,11 @@ def survival_table(study: SpeculationStudy, directory: Path) -> str:
     """Return the share of steps that accept at least 1, 2, ... drafts, all texts together."""
     places = np.arange(1, study.depth + 1)
     rows = []
-    for draft in study.drafts:
-        for temperature in (0.0, 1.0):
-            runs = [r for r in study.runs if (r.draft, r.temperature) == (draft, temperature)]
-            counts = np.concatenate([accepted(directory / run.accepted) for run in runs])
-            survival = (counts[:, None] >= places).mean(axis=0)
-            decoding = "sampled" if temperature else "greedy"
-            rows.append([draft, decoding, str(counts.size), *(f"{s:.2f}" for s in survival)])
+    for draft, decoding in dict.fromkeys((run.draft, run.decoding) for run in study.runs):
+        runs = [run for run in study.runs if (run.draft, run.decoding) == (draft, decoding)]
+        counts = np.concatenate([accepted(directory / run.accepted) for run in runs])
+        survival = (counts[:, None] >= places).mean(axis=0)
+        rows.append([draft, decoding, str(counts.size), *(f"{s:.2f}" for s in survival)])
     return markdown(["draft", "decoding", "steps", *(f"s{place}" for place in places)], rows)
 
 
