@@ -29,20 +29,26 @@ def tables(manifest: Manifest, directory: Path = FOLDER) -> dict[str, str]:
 
 
 def loss_table(study: EvictionStudy, kinds: Mapping[str, str]) -> str:
-    """Return the loss change of each policy and budget: mean and spread over the texts."""
+    """Return the loss with all tokens, and how each policy changes it: mean, spread, per kind."""
     full = next(run.loss for run in study.runs if run.policy.policy == "none")
-    names = list(dict.fromkeys(kinds.values()))
-    rows = []
+    means = [f"{np.mean(list(full.values())):.3f}", *(f"{m:.3f}" for m in _by_kind(full, kinds))]
+    rows = [["none (loss)", "1", *means]]
     for run in study.runs:
-        change = {text: run.loss[text] - full[text] for text in full}
-        means = [np.mean([change[t] for t in change if kinds[t] == name]) for name in names]
-        values = list(change.values())
-        spread = f"{np.mean(values):+.3f} ± {np.std(values, ddof=1):.3f}"
-        rows.append([run.policy.policy, f"{run.keep:g}", spread, *(f"{m:+.3f}" for m in means)])
-    rows[0] = ["none (loss)", "1", f"{np.mean(list(full.values())):.3f}"] + [
-        f"{np.mean([full[t] for t in full if kinds[t] == name]):.3f}" for name in names
+        if run.policy.policy != "none":
+            change = {text: run.loss[text] - full[text] for text in full}
+            values = list(change.values())
+            spread = f"{np.mean(values):+.3f} ± {np.std(values, ddof=1):.3f}"
+            means = [spread, *(f"{mean:+.3f}" for mean in _by_kind(change, kinds))]
+            rows.append([run.policy.policy, f"{run.keep:g}", *means])
+    return markdown(["policy", "keep", "all texts", *dict.fromkeys(kinds.values())], rows)
+
+
+def _by_kind(values: Mapping[str, float], kinds: Mapping[str, str]) -> list[float]:
+    """Return the mean over the texts of each kind."""
+    return [
+        float(np.mean([values[text] for text in values if kinds[text] == kind]))
+        for kind in dict.fromkeys(kinds.values())
     ]
-    return markdown(["policy", "keep", "all texts", *names], rows)
 
 
 def positions_table(study: EvictionStudy, directory: Path, keep: float = 0.25) -> str:
