@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hw_models.soc import SocSpec
+from hw_models.tree import moved
 from sim.analysis.sweeps_steps import at_steps, narrowed
 from sim.engine.maxplus import step_seconds, step_starts
 from sim.engine.pricing import Pricing
@@ -42,8 +43,9 @@ def variant_metrics(result: Result, values: Mapping[str, NDArray[np.float64]]) -
         Dotted parameter path to its value in each variant, in SI units.
     """
     variants = len(next(iter(values.values())))
-    socs = [
-        result.soc.with_values({path: float(column[i]) for path, column in values.items()})
+    result.soc.with_values({path: float(column[0]) for path, column in values.items()})  # checks
+    socs: list[SocSpec] = [
+        moved(result.soc, {path: float(column[i]) for path, column in values.items()})
         for i in range(variants)
     ]
     programs: dict[GraphOptions, list[int]] = {}
