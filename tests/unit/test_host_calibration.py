@@ -71,7 +71,7 @@ def test_edges_cost_what_bringing_operands_costs():
 
 def test_nodes_are_sizes_that_occur_with_both_ends():
     assert nodes_of([5.0], 2.0) == [5]
-    assert nodes_of([1.0, 100.0, 3.0, 4.0, 50.0], 2.0) == [1, 3, 100]
+    assert nodes_of([1.0, 100.0, 3.0, 4.0, 50.0], 2.0) == [1, 3, 50, 100]
 
 
 def test_both_engines_run_a_host_step_as_the_sum_of_its_operators(exhibit, small):
@@ -94,7 +94,7 @@ def test_a_known_machine_is_found_again(exhibit, small):
     samples = as_measured_on(samples_of([(small, None)], template()), exhibit.soc)
     fit = fit_host(samples, "bf16", exhibit.soc.dram.peak_bytes_per_s, "made")
     assert np.abs(fit.step_errors).max() < 0.01
-    assert np.median(np.abs(fit.operator_errors)) < 0.02
+    assert np.median(np.abs(fit.operator_errors)) < 0.05
     fitted = fit.soc.parameters()
     for path in fit.fitted:
         assert fitted[path].kind == "fitted"
@@ -134,7 +134,7 @@ def test_a_run_inside_the_calibrated_sizes_is_silent_and_one_outside_is_told(exh
         return simulate(scenario, soc=exhibit.soc).warnings
 
     assert warnings(512) == ()
-    assert any("linear of size 1 to 6000 leaves the calibrated" in text for text in warnings(6000))
+    assert any(text.startswith("prefill linear of size 6000") for text in warnings(6000))
 
 
 def test_an_operator_without_a_kernel_is_told_and_a_device_without_kernels_never(exhibit):
@@ -154,7 +154,7 @@ def test_the_interval_widens_outside_the_calibrated_sizes(exhibit, smollm):
             update={"case": Case(phase="prefill", tokens=tokens)}
         )
         run = smollm.measurement.model_copy(update={"cases": (times,)})
-        row = judge(run, exhibit.soc, spread=0.05)[0]
+        row = judge(run, exhibit.soc)[0]
         return row.high / row.low
 
     assert width(512) < width(6000)

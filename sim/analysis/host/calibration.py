@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from hw_models.schema import StackFit
 from hw_models.soc import SocSpec
 from sim.analysis.host.fit import HostFit, fit_host
-from sim.analysis.host.prior import template
+from sim.analysis.host.prior import STACK, template
 from sim.analysis.host.samples import samples_of
 from sim.analysis.measuring.document import Measurement, read_measurement
 from sim.errors import SimError
@@ -61,7 +62,8 @@ def calibrate_host(runs: Sequence[MeasuredFile]) -> HostFit:
     named = ", ".join(f"{item.model} ({item.created[:10]})" for item, _ in pairs)
     fit = fit_host(samples_of(pairs, template()), first.dtype, rates[len(rates) // 2], named)
     noise = statistics.fmean(run.measurement.noise_floor for run in runs)
-    return replace(fit, soc=_described(fit.soc, first), noise=noise)
+    fit = replace(fit, noise=noise)
+    return replace(fit, soc=_described(fit, first))
 
 
 def write_device(fit: HostFit, path: Path) -> None:
@@ -91,8 +93,11 @@ def _check_same(first: Measurement, other: Measurement) -> None:
         )
 
 
-def _described(soc: SocSpec, run: Measurement) -> SocSpec:
-    """Name the machine in the device file."""
+def _described(fit: HostFit, run: Measurement) -> SocSpec:
+    """Name the machine in the device file, and keep the spread of the fit with its stack."""
     part = run.machine.accelerator or run.machine.cpu
     text = f"{part}, {run.machine.threads} thread, torch {run.machine.torch}, {run.dtype}"
-    return soc.model_copy(update={"name": f"Measured host: {part}", "describes": text})
+    stack = fit.soc.stack(STACK).model_copy(update={"fit": StackFit(spread=round(fit.spread, 4))})
+    stacks = {**fit.soc.stacks, STACK: stack}
+    changes = {"name": f"Measured host: {part}", "describes": text, "stacks": stacks}
+    return fit.soc.model_copy(update=changes)

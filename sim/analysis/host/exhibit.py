@@ -52,8 +52,6 @@ class HostManifest(_Strict):
     ----------
     split
         The rule that assigned the roles.
-    spread
-        Standard deviation of log(simulated / measured) to expect, `HostFit.spread`.
     tolerances
         Per phase: mean absolute relative error that still counts as agreeing.
     """
@@ -63,7 +61,6 @@ class HostManifest(_Strict):
     conditions: str
     split: str
     device: str
-    spread: Share
     tolerances: Mapping[str, Share]
     runs: Annotated[tuple[RunFile, ...], Field(min_length=1)]
     notes: str = ""
@@ -81,7 +78,7 @@ class HostExhibit:
 
     def rows(self, engine: Engine = "maxplus") -> list[HostRow]:
         """Return a row for each case of the validation runs."""
-        return judge_all(self.validation, self.soc, engine=engine, spread=self.manifest.spread)
+        return judge_all(self.validation, self.soc, engine=engine)
 
 
 def host_exhibits(root: Path = ROOT) -> list[HostExhibit]:

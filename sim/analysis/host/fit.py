@@ -199,11 +199,12 @@ def _solve(problem: _Problem) -> tuple[Vector, Vector]:
 def _posterior_spread(jacobian: Vector, residuals: Vector, parameters: int) -> Vector:
     """Return the standard deviation of each log parameter.
 
-    The covariance is ``s^2 (J^T J)^-1`` with ``s`` the median absolute residual of the data, made
-    comparable to a standard deviation; the prior's rows of ``J`` keep the matrix regular.
+    The covariance is ``s^2 (J^T J)^-1`` with ``s`` the median absolute residual of the data as a
+    standard deviation, and no less than the scale its priors were weighed with: so a parameter that
+    only its prior speaks for keeps just the prior's spread.
     """
     data = residuals[:-parameters]
-    scale = float(np.median(np.abs(data)) * MAD_TO_SD)
+    scale = max(ROBUST_SCALE, float(np.median(np.abs(data)) * MAD_TO_SD))
     covariance = np.linalg.inv(jacobian.T @ jacobian) * scale**2
     return np.minimum(np.sqrt(np.diag(covariance)), MAX_LOG_SD)
 

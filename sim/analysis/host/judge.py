@@ -1,8 +1,8 @@
 """Judge a host device on measured runs, per phase and never as one number.
 
 A case is simulated as a user would simulate it, by the engine that is asked for, and compared with
-the median call. Errors are relative to the measured value. An interval is the spread of the
-calibration's own steps, widened where the run leaves the calibrated sizes.
+the median call. Errors are relative to the measured value. An interval is the spread that the
+fit left with the stack, widened where the run leaves the calibrated sizes.
 
 Not judged: wall time of several threads, and phases a measurement does not hold.
 """
@@ -84,7 +84,6 @@ def judge(
     *,
     trace: str | None = None,
     engine: Engine = "maxplus",
-    spread: float = 0.0,
 ) -> list[HostRow]:
     """Return a row for each case of a measurement.
 
@@ -92,8 +91,6 @@ def judge(
     ----------
     trace
         Path of the model's trace, for a model that is not in the catalogue.
-    spread
-        Standard deviation of log(simulated / measured) to expect, `HostFit.spread`.
     """
     rows = []
     for times in measurement.cases:
@@ -101,7 +98,9 @@ def judge(
         result = simulate(scenario, engine=engine, soc=soc)
         metric = METRICS[times.case.phase]
         simulated = _seconds(result.summary(), metric)
-        found = outside(result.program, soc.stack(result.stack))
+        stack = soc.stack(result.stack)
+        spread = stack.fit.spread if stack.fit else 0.0
+        found = outside(result.program, stack)
         beyond = max((item.log_distance for item in found), default=0.0)
         factor = math.exp(NORMAL_80 * math.hypot(spread, OUTSIDE_SPREAD * min(beyond, 4.0)))
         measured = times.median_s(measurement.device)
@@ -123,12 +122,12 @@ def judge(
 
 
 def judge_all(
-    runs: Iterable[MeasuredFile], soc: SocSpec, *, engine: Engine = "maxplus", spread: float = 0.0
+    runs: Iterable[MeasuredFile], soc: SocSpec, *, engine: Engine = "maxplus"
 ) -> list[HostRow]:
     """Return a row for each case of some measured runs; see `judge`."""
     rows: list[HostRow] = []
     for run in runs:
-        rows += judge(run.measurement, soc, trace=run.trace, engine=engine, spread=spread)
+        rows += judge(run.measurement, soc, trace=run.trace, engine=engine)
     return rows
 
 
