@@ -143,6 +143,15 @@ def deviation(parameter: Parameter) -> float:
     return math.log(parameter.high / parameter.low) / widths
 
 
+def bounds(parameter: Parameter) -> tuple[float, float]:
+    """Return the values a fit may not leave: the range; around an earlier fit, some deviations."""
+    if parameter.kind != "fitted":
+        return parameter.low, parameter.high
+    factor = math.exp(RANGE_DEVIATIONS * deviation(parameter))
+    top = 1.0 if parameter.unit == "fraction" else math.inf
+    return parameter.value / factor, min(parameter.value * factor, top)
+
+
 def _vagueness(found: Fit, known: Mapping[str, Parameter], path: str) -> float:
     index = found.paths.index(path)
     informed = math.sqrt(float(found.covariance[index, index])) / found.inflation
@@ -159,7 +168,8 @@ class _Problem:
         priors = [soc.parameters()[path] for path in paths]
         self.centre = np.log([prior.value for prior in priors])
         self.width = np.array([deviation(prior) for prior in priors])
-        self.bounds = np.log([prior.low for prior in priors]), np.log([p.high for p in priors])
+        low, high = zip(*map(bounds, priors), strict=True) if priors else ((), ())
+        self.bounds = np.log(low), np.log(high)
         self.measured = np.log([row.measured for row in rows])
 
     def solve(self) -> Fit:

@@ -16,7 +16,7 @@ import yaml
 
 from hw_models.provenance import Parameter
 from hw_models.soc import SocSpec
-from sim.analysis.calibration import Contradiction, Fit, fit
+from sim.analysis.calibration import Contradiction, Fit, bounds, fit
 from sim.analysis.calibration_observations import Observation
 from sim.errors import SimError
 
@@ -136,7 +136,8 @@ def _stack(soc: SocSpec, item: StackFit) -> dict[str, Any]:
 def _fitted(prior: Parameter, found: Fit, path: str, source: str) -> Parameter:
     """Return the fitted parameter; its range is the 80 % interval inside the prior's range."""
     low, high = found.interval_80(path)
-    numbers = found.values[path], max(low, prior.low), min(high, prior.high)
+    least, most = bounds(prior)
+    numbers = found.values[path], max(low, least), min(high, most)
     value, low, high = (float(f"{number:.{DIGITS}g}") for number in numbers)
     note = f"prior {prior.value:.3g} ({prior.low:.3g} to {prior.high:.3g})"
     return Parameter(value, prior.unit, "fitted", source, low, high, note)

@@ -13,6 +13,8 @@ PEAKS_GB_PER_S = {
     "dimensity_9400": 85.336,
     "dimensity_9300": 76.8,
     "dimensity_9000_plus": 60.0,
+    "tensor_g1": 44.0,
+    "snapdragon_8_gen_1": 51.2,
     "snapdragon_8_gen_2": 67.2,
     "snapdragon_8_gen_3": 76.8,
     "snapdragon_8_elite": 84.8,

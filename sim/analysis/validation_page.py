@@ -1,0 +1,177 @@
+"""The documentation page of the phone exhibit, written from the shipped data alone.
+
+Every figure on the page comes from the run that writes it, so the page can be made again by
+``python -m sim.analysis.validation_page docs/validation.md`` and compared. Sentences that judge the
+figures state rules and reasons; they hold no figures of their own.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from sim.analysis.calibration_exhibits import read_residuals
+from sim.analysis.calibration_folds import Residual
+from sim.analysis.conformal import conformal_factor, needed_residuals
+from sim.analysis.scenario_of_run import DECODE
+from sim.analysis.validation import GROUPS, Judged, Validation, scores
+from sim.analysis.validation_exhibits import (
+    TARGET_DEVICES,
+    mediatek,
+    missed_tolerances,
+    two_number_errors,
+    validate_exhibits,
+)
+from sim.analysis.validation_tables import (
+    group_table,
+    metric_table,
+    row_table,
+    share,
+    skipped_table,
+    table,
+)
+from sim.output import write_text
+
+FIRST_TOKEN: Final = "time_to_first_token_s"
+HEAD: Final = """\
+# Validation on phones
+
+Written by `python -m sim.analysis.validation_page docs/validation.md`; not edited by hand.
+`andesim calibrate --exhibits` fits the stacks to the exhibits in role calibration,
+`andesim validate` judges them on the exhibits in role validation: networks that the stack was not
+fitted to. Roles were fixed before any row was simulated (`validation_data/README.md`), and the form
+of the model was chosen by leaving networks out of the calibration rows.
+
+Errors are relative to the measured value. Bias is their signed mean. The 80 % interval comes from
+the ranges of the stack's parameters and the spread of the rows about its fit; the reference
+interval is split conformal on calibration rows left out. There is no figure over all metrics.
+"""
+LIMITS: Final = """\
+## What the errors are made of
+
+- *The data*. Two releases of one entry, twelve days apart, are both kept in a role: a simulation of
+  a stack cannot agree with both. Rows of other phones and teams carry heat, clocks and settings
+  that they do not state.
+- *Overheads*. Rows are end to end, so the time per graph call and per step cannot be told apart and
+  both keep their priors; where a stack has one calibration network, bandwidth absorbs them.
+- *Silicon*. Peak rates of the NPUs are assumptions; only their product with an efficiency is
+  fitted. fp16 graphs expand their weights in ways that are in the fitted bandwidth alone.
+- *Memory*. What a process holds besides weights, cache and activations is not simulated.
+- *Not covered*: sustained runs, energy, vision encoders inside a session, speculative decoding.
+"""
+MEDIATEK_NOTE: Final = """\
+These rows support the order of magnitude of one NPU path on one small network, and CPU decoding of
+a 7B network. They do not support a bandwidth of the NPU 990 apart from overheads, any prefill rate
+or vision rate on it, or a network of several billion parameters: no such row is public. The stack
+`neuropilot_public` is not fitted: the same phone and graph with other compiler flags is two orders
+of magnitude away from every prior.
+"""
+
+
+def page() -> str:
+    """Return the page as Markdown."""
+    found, residuals = validate_exhibits(), read_residuals()
+    sections = [
+        HEAD,
+        "## Targets\n\n" + targets(found),
+        "## Per metric\n\n" + metric_table(found.by_metric()),
+        *(
+            f"## Per metric and {kind}\n\n" + group_table(found.by_group(kind), kind)
+            for kind in GROUPS
+        ),
+        "## Against the two-number law\n\n" + two_numbers(found),
+        "## Left out of the calibration rows\n\n" + folds(residuals),
+        "## MediaTek rows\n\n" + row_table(mediatek(found)) + "\n\n" + MEDIATEK_NOTE,
+        LIMITS,
+        "## Physically impossible rows\n\n" + impossible(found.rows),
+        "## Tolerances of the manifests\n\n" + tolerances(found),
+        "## Rows\n\n" + row_table(found.rows),
+        "## Skipped\n\n" + skipped_table(found),
+    ]
+    return "\n\n".join(section.rstrip() for section in sections) + "\n"
+
+
+def targets(found: Validation) -> str:
+    """Return the scores the project set out to reach, per target device and stack."""
+    lines = []
+    for metric in (DECODE, FIRST_TOKEN):
+        chosen = [
+            row for row in found.rows if row.metric == metric and row.device in TARGET_DEVICES
+        ]
+        for stack in sorted({row.stack for row in chosen}):
+            own = scores([row for row in chosen if row.stack == stack])
+            lines.append([metric, stack, str(own.n), f"{own.mape:.1%}", f"{own.bias:+.1%}"])
+        if chosen:
+            total = scores(chosen)
+            lines.append([metric, "all", str(total.n), f"{total.mape:.1%}", f"{total.bias:+.1%}"])
+    note = (
+        "Snapdragon 8 Elite and 8 Elite Gen 5, networks not in the fit. Aims: decode within 8 %, "
+        "first token of one chunk within 20 %, 70 to 90 % of rows inside their 80 % interval."
+    )
+    return note + "\n\n" + table(["metric", "stack", "rows", "MAPE", "bias"], lines)
+
+
+def two_numbers(found: Validation) -> str:
+    """Return the decode errors of the simulator and of bytes / bandwidth + overhead."""
+    law = two_number_errors(found)
+    rows = [row for row in found.rows if row.metric == DECODE and row.run.id in law]
+    groups: dict[str, list[Judged]] = {}
+    for row in rows:
+        groups.setdefault(row.stack, []).append(row)
+        if row.device in TARGET_DEVICES:
+            groups.setdefault("the target devices", []).append(row)
+    lines = [
+        [name, str(len(own)), f"{scores(own).mape:.1%}", f"{_mean_abs(own, law):.1%}"]
+        for name, own in sorted(groups.items())
+    ]
+    note = "Decode MAPE; both are fitted to the same rows with the same priors."
+    return note + "\n\n" + table(["stack", "rows", "simulator", "two numbers"], lines)
+
+
+def _mean_abs(rows: Sequence[Judged], law: Mapping[str, float]) -> float:
+    return float(np.mean([abs(law[row.run.id]) for row in rows]))
+
+
+def folds(residuals: Iterable[Residual]) -> str:
+    """Return what leaving a network or a device out of the calibration rows gives."""
+    groups: dict[tuple[str, str, str], list[float]] = {}
+    for item in residuals:
+        groups.setdefault((item.fold, item.metric, item.unit), []).append(item.log_error)
+    lines = []
+    for (fold, metric, unit), errors in sorted(groups.items()):
+        factor = conformal_factor(errors)
+        median = float(np.median(np.abs(np.expm1(errors))))
+        cells = [fold, metric, unit, str(len(errors)), f"{median:.1%}"]
+        lines.append([*cells, f"{factor:.2f}" if factor else "-"])
+    note = (
+        "A stack with one calibration network falls back to its priors when that is left out, "
+        f"which is what a new stack would get. The reference interval needs {needed_residuals()} "
+        "rows; it is the simulated value divided and multiplied by the factor."
+    )
+    header = ["left out", "metric", "unit", "rows", "median error", "80 % factor"]
+    return note + "\n\n" + table(header, lines)
+
+
+def impossible(rows: Iterable[Judged]) -> str:
+    """Return the rows that beat the roofline, and why."""
+    found = [f"- {row.run.id}: {row.impossible}" for row in rows if row.impossible]
+    return "\n".join(found) or "None: no judged row beats the roofline at the device's peaks."
+
+
+def tolerances(found: Validation) -> str:
+    """Return the tolerances that are missed."""
+    lines = [f"- {item}" for item in missed_tolerances(found)]
+    return "\n".join(lines) or "All are met."
+
+
+def coverage(found: Validation) -> dict[str, str]:
+    """Return the share of rows inside their 80 % interval, per metric."""
+    return {metric: share(item.inside_interval) for metric, item in found.by_metric().items()}
+
+
+if __name__ == "__main__":
+    write_text(Path(sys.argv[1]), page())

@@ -1,0 +1,173 @@
+"""From a measured row to a judged one: scenarios, scores, skips, intervals, physics."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hw_models.soc import SocSpec, load_soc
+from sim import simulate
+from sim.analysis.calibration_observations import observations, observe
+from sim.analysis.measured import MeasuredRun
+from sim.analysis.physics_checks import floor_seconds, impossible, measured_seconds
+from sim.analysis.scenario_of_run import CannotSimulate, scenario_of_run
+from sim.analysis.validation import Judged, Validation, scores, validate
+from sim.analysis.validation_intervals import interval_80
+from sim.analysis.validation_tables import document, parity_figure, row_table, table
+
+
+@pytest.fixture(scope="module")
+def phone() -> SocSpec:
+    return load_soc("snapdragon_8_elite")
+
+
+def row(**fields: Any) -> MeasuredRun:
+    defaults = {"id": "r1", "model": "llama-3.2-1b", "device": "snapdragon_8_elite"}
+    return MeasuredRun(**{**defaults, "stack": "genie", **fields})
+
+
+@pytest.mark.parametrize(
+    "metric", ["tokens_per_s", "prefill_tokens_per_s", "time_to_first_token_s"]
+)
+def test_an_observation_gives_what_simulate_gives(metric: str, phone: SocSpec) -> None:
+    run = row(context_tokens=1024, prompt_tokens=256, **{metric: 1.0})
+    summary = simulate(scenario_of_run(run, metric, phone)).summary()
+    wanted = {
+        "tokens_per_s": summary.tokens_per_s,
+        "prefill_tokens_per_s": 256 / (summary.prefill_s or math.nan),
+        "time_to_first_token_s": summary.time_to_first_token_s,
+    }
+    assert observe(run, metric).simulated(phone) == pytest.approx(wanted[metric], rel=1e-9)
+
+
+def test_a_static_stack_reads_the_whole_named_context(phone: SocSpec) -> None:
+    short, long = (
+        observe(row(context_tokens=tokens, tokens_per_s=1.0), "tokens_per_s").simulated(phone)
+        for tokens in (512, 4096)
+    )
+    assert long < short
+    scenario = scenario_of_run(row(context_tokens=4096, tokens_per_s=1.0), "tokens_per_s", phone)
+    assert scenario.deployment.kv_cache.buckets == (4096,)
+
+
+def test_a_dynamic_stack_is_filled_up_to_the_named_context(phone: SocSpec) -> None:
+    run = row(stack="llamacpp_cpu", context_tokens=1024, output_tokens=64, tokens_per_s=1.0)
+    turn = scenario_of_run(run, "tokens_per_s", phone).session.turns[0]
+    assert (turn.prompt_tokens, turn.output_tokens) == (960, 64)
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"device": ""}, "--device"),
+        ({"device": "dimensity_950"}, "dimensity_9500"),
+        ({"model": "llama-3.2-2b"}, "llama-3.2"),
+        ({"model": ""}, "model"),
+        ({"stack": "genei"}, "genie"),
+        ({"weights": "w5_typo"}, "weight"),
+        ({"role": "calibration"}, "role"),
+        ({"tokens_per_s": None}, "no metric"),
+    ],
+)
+def test_a_row_that_cannot_be_judged_is_skipped_with_its_reason(
+    fields: dict[str, Any], reason: str
+) -> None:
+    found = validate([row(**{"tokens_per_s": 50.0, **fields})])
+    assert not found.rows
+    assert reason in found.skipped[0].reason
+
+
+def test_rows_are_never_dropped_silently() -> None:
+    runs = [
+        row(tokens_per_s=50.0),
+        row(id="r2", model="unknown", tokens_per_s=1.0),
+        row(id="r3", power_w=None),
+    ]
+    found, skipped = observations(runs)
+    assert {item.run.id for item in found} | {item.id for item in skipped} == {"r1", "r2", "r3"}
+
+
+@given(st.lists(st.tuples(st.floats(0.1, 10.0), st.floats(0.1, 10.0)), min_size=1, max_size=20))
+def test_scores_are_bounds_of_each_other(pairs: list[tuple[float, float]]) -> None:
+    rows = [judged(measured, simulated) for measured, simulated in pairs]
+    found = scores(rows)
+    assert abs(found.bias) <= found.mape + 1e-12
+    assert found.p95_abs_error <= max(abs(item.error) for item in rows) + 1e-12
+    assert 0.0 <= (found.inside_interval or 0.0) <= 1.0
+
+
+def judged(measured: float, simulated: float, metric: str = "tokens_per_s") -> Judged:
+    return Judged(
+        run=row(tokens_per_s=measured),
+        metric=metric,
+        device="d",
+        stack="s",
+        measured=measured,
+        simulated=simulated,
+        interval=(0.9 * simulated, 1.1 * simulated),
+        groups={"unit": "npu"},
+    )
+
+
+def test_scores_by_hand() -> None:
+    found = scores([judged(10.0, 11.0), judged(10.0, 9.5), judged(10.0, 20.0)])
+    assert found.mape == pytest.approx((0.1 + 0.05 + 1.0) / 3)
+    assert found.bias == pytest.approx((0.1 - 0.05 + 1.0) / 3)
+    assert found.inside_interval == pytest.approx(2 / 3)
+    assert found.inside_reference is None
+
+
+def test_the_document_is_the_contract() -> None:
+    found = document(Validation((judged(10.0, 11.0),), ()))
+    assert list(found) == ["schema", "metrics", "rows", "skipped"]
+    assert set(found["metrics"]["tokens_per_s"]) == {
+        *("n", "mape", "bias", "p95_abs_error", "inside_interval"),
+    }
+    assert found["rows"][0] == {
+        "id": "r1",
+        "metric": "tokens_per_s",
+        "measured": 10.0,
+        "simulated": 11.0,
+        "error": pytest.approx(0.1),
+    }
+
+
+def test_a_row_faster_than_the_roofline_is_impossible(phone: SocSpec) -> None:
+    fast = observe(row(tokens_per_s=5000.0), "tokens_per_s")
+    possible = observe(row(tokens_per_s=50.0), "tokens_per_s")
+    assert "roofline" in (impossible(fast, phone) or "")
+    assert impossible(possible, phone) is None
+    assert measured_seconds(fast) == pytest.approx(127 / 5000.0)
+
+
+def test_the_simulator_never_beats_the_roofline(phone: SocSpec) -> None:
+    for metric in ("tokens_per_s", "time_to_first_token_s"):
+        item = observe(row(**{metric: 1.0}), metric)
+        value = item.simulated(phone)
+        seconds = item.tokens / value if metric == "tokens_per_s" else value
+        assert seconds >= floor_seconds(item, phone)
+
+
+def test_a_wider_parameter_widens_the_interval() -> None:
+    item = observe(row(device="_snapdragon_8_elite", tokens_per_s=1.0), "tokens_per_s")
+    value, low, high = interval_80(item, load_soc("_snapdragon_8_elite"))
+    _, fitted_low, fitted_high = interval_80(item, load_soc("snapdragon_8_elite"))
+    assert low < value < high
+    assert fitted_high / fitted_low < high / low
+
+
+def test_a_device_without_the_stack_is_named_in_the_reason(phone: SocSpec) -> None:
+    with pytest.raises(CannotSimulate, match="no stack 'neuropilot'"):
+        scenario_of_run(row(stack="neuropilot", tokens_per_s=1.0), "tokens_per_s", phone)
+
+
+def test_tables_and_plot_show_every_row() -> None:
+    found = Validation((judged(10.0, 11.0), judged(10.0, 20.0)), ())
+    assert row_table(found.rows).count("\n") == 3
+    assert "(outside)" in row_table(found.rows)
+    assert [len(trace.x) for trace in parity_figure(found).data] == [2, 2]
+    assert table(["a"], [["x|y"]]).endswith("x\\|y |")
