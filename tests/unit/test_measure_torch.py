@@ -134,6 +134,12 @@ def test_a_run_is_measured_written_and_told(tiny_file, tmp_path):
     assert "noise floor" in closing(found, tmp_path / "run.json")
 
 
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has CUDA")
+def test_a_device_that_is_not_there_is_refused(tiny_file):
+    with pytest.raises(WorkloadError, match="without CUDA"):
+        measure(str(tiny_file), [Case(phase="decode", tokens=4)], device="cuda")
+
+
 def test_the_budget_leaves_out_what_does_not_fit_and_names_it(tiny_file):
     cases = [Case(phase="decode", tokens=4), Case(phase="prefill", tokens=64)]
     found = measure(str(tiny_file), cases, budget_s=1e-9, noise_limit=math.inf)

@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from workloads.errors import WorkloadError
 from workloads.measuring.memory import LiveBytes, tensor_bytes
 from workloads.measuring.timer import Clock, OperatorCall, OperatorTimer
 from workloads.models.andesvl import LanguageModel, TextPhase, VisionPhase, build
@@ -81,6 +82,16 @@ class PhaseCall:
         if self.argument.is_cuda:
             torch.cuda.synchronize()
         return time.perf_counter()
+
+
+def one_thread(device: str) -> tuple[str, str]:
+    """Let PyTorch use one thread, and return its version and the accelerator's name or ""."""
+    torch.set_num_threads(1)
+    if device == "cpu":
+        return torch.__version__, ""
+    if not torch.cuda.is_available():
+        raise WorkloadError("device must be cpu on a machine without CUDA. Got 'cuda'.")
+    return torch.__version__, torch.cuda.get_device_name()
 
 
 def random_model(config: ModelConfig, device: str, dtype: str) -> LanguageModel:

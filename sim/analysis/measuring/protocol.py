@@ -127,17 +127,13 @@ def check_noise(measurement: Measurement, limit: float = NOISE_LIMIT) -> None:
 def _prepare(device: Device) -> tuple[str, str]:
     """Set one thread and return PyTorch's version and the accelerator's name."""
     try:
-        import torch
-    except ModuleNotFoundError:
+        from workloads.measuring.phases import one_thread
+    except ModuleNotFoundError as error:
         raise SimError(
-            "measuring needs PyTorch, which is not installed. Remedy: pip install 'andesim[trace]'."
+            f"measuring needs PyTorch, which is not installed ({error.name}). "
+            "Remedy: pip install 'andesim[trace]'."
         ) from None
-    torch.set_num_threads(1)
-    if device == "cpu":
-        return torch.__version__, ""
-    if not torch.cuda.is_available():
-        raise SimError("device must be cpu on a machine without CUDA. Got 'cuda'.")
-    return torch.__version__, torch.cuda.get_device_name()
+    return one_thread(device)
 
 
 def _warmed_up(
