@@ -1,24 +1,25 @@
 """Energy of a run by part; the parts add up to the total.
 
-DRAM and arithmetic are paid per byte and per operation, the rest per second of the run. Leakage is
-taken at the die temperature of the start.
+DRAM and arithmetic are paid per byte and per operation, the rest per second of the run. Leakage
+follows the die's temperature.
 
-Not modelled: voltage steps inside a phase, and the radio.
+Not modelled: voltage that falls with the clock, and the radio.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 
 from hw_models import compute, power
 from hw_models.soc import SocSpec
 from sim.engine.timed import FloatColumn
-from workloads.program import StepGroup, Task
+from sim.heat import Heat
+from workloads.program import ProgramSegment, StepGroup, Task
 
-REFERENCE_DIE_C = 25.0
+Columns = tuple[FloatColumn, FloatColumn]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class Energy:
     idle_j: float = 0.0
     leakage_j: float = 0.0
     flash_j: float = 0.0
+    background_j: float = 0.0
 
     @property
     def total_j(self) -> float:
@@ -45,11 +47,21 @@ class Energy:
 
 @dataclass(frozen=True, slots=True)
 class EnergyModel:
-    """Prices operations, bytes and seconds of a SoC in joules."""
+    """Prices operations, bytes and seconds of a SoC in joules.
+
+    Attributes
+    ----------
+    mean_leakage_w
+        Leakage to count per second; ``None``: that of a die at 25 C [W].
+    """
 
     soc: SocSpec
+    mean_leakage_w: float | None = None
+    _priced: dict[int, tuple[tuple[ProgramSegment, ...], Columns]] = field(
+        default_factory=dict, compare=False
+    )
 
-    def task_j(self, task: Task) -> tuple[FloatColumn, FloatColumn]:
+    def task_j(self, task: Task) -> Columns:
         """Return the DRAM and the compute energy of one task, per step [J]."""
         per_flop = self.soc.power.energy_per_flop
         key = compute.precision_key(
@@ -60,8 +72,14 @@ class EnergyModel:
         vector_j = power.compute_energy_j(task.vector_ops, per_flop["vector"].value)
         return task.runs * dram_j, task.runs * (matrix_j + vector_j)
 
-    def dynamic_j(self, group: StepGroup) -> tuple[FloatColumn, FloatColumn]:
-        """Return the DRAM and the compute energy of each step of a group [J]."""
+    def dynamic_j(self, group: StepGroup) -> Columns:
+        """Return the DRAM and the compute energy of each step of a group [J]; equal turns once."""
+        key = id(group.segments)
+        if key not in self._priced:
+            self._priced[key] = group.segments, self._group_j(group)
+        return self._priced[key][1]
+
+    def _group_j(self, group: StepGroup) -> Columns:
         dram_j, compute_j = np.zeros(group.steps), np.zeros(group.steps)
         for task, repeat in group.tasks():
             task_dram_j, task_compute_j = self.task_j(task)
@@ -72,7 +90,8 @@ class EnergyModel:
     def idle_w(self) -> float:
         """Return the power while nothing runs: idle parts, display and leakage [W]."""
         parts = self.soc.power
-        return parts.idle_w.value + parts.display_w.value + parts.leakage_w.value
+        leakage_w = parts.leakage_w.value if self.mean_leakage_w is None else self.mean_leakage_w
+        return parts.idle_w.value + parts.display_w.value + leakage_w
 
     def static_w(self) -> float:
         """Return the power while something runs that does not depend on what [W]."""
@@ -80,10 +99,11 @@ class EnergyModel:
 
     def energy(
         self,
-        dynamic: Sequence[tuple[FloatColumn, FloatColumn]],
+        dynamic: Sequence[Columns],
         busy_s: float,
         makespan_s: float,
         flash_bytes: float,
+        heat: Heat,
     ) -> Energy:
         """Return the energy of a run, given the DRAM and compute joules of each group's steps.
 
@@ -96,6 +116,7 @@ class EnergyModel:
             host_j=parts.host_poll_w.value * busy_s,
             display_j=parts.display_w.value * makespan_s,
             idle_j=parts.idle_w.value * makespan_s,
-            leakage_j=parts.leakage_w.value * makespan_s,
+            leakage_j=heat.leakage_j,
             flash_j=float(power.flash_energy_j(flash_bytes, self.soc.flash.energy.value)),
+            background_j=heat.background_j,
         )

@@ -1,65 +1,180 @@
-"""Temperature of a run: the die, spreader and body network driven by the power of each step group.
+"""Heat of a run: temperatures, leakage, and the decode rate that ten minutes of it leave.
 
-Not modelled here: throttling. Rates stay as they were at the start; `sustained_fraction` says how
-far decode must slow down for the body to stay at the governor's first trip.
+The runs of `sim.engine` carry their own thermometer (`sim.engine.governor.Phone`). Here stands what
+is derived from step times alone, for many runs at once: runs too short and cool to be throttled,
+and decoding without a pause under the governor.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
+from hw_models import power
+from hw_models.soc import SocSpec
 from hw_models.thermal import RcChain
+from sim.engine.governor import BODY, DIE, Load, Phone, Reading
+from sim.engine.timed import FloatColumn
 
-if TYPE_CHECKING:
-    from sim.results import Result
-
-BODY = -1
-
-
-def group_power_w(result: Result, index: int) -> float:
-    """Return the mean power of the device while group ``index`` runs [W]."""
-    times = result.groups[index]
-    dram_j, compute_j = result.dynamic_j[index]
-    span_s = float((times.ends_s - times.starts_s).sum())
-    return result.energy_model.static_w() + float((dram_j + compute_j).sum()) / span_s
+MINUTE_S = 60.0
+TENTH_MINUTE_S = (9 * MINUTE_S, 10 * MINUTE_S)
 
 
-def skin_after(result: Result) -> float:
-    """Return the highest body temperature at the end of any group, from ambient on [C]."""
-    chain = RcChain.of(result.soc.thermal)
-    ambient_c = result.scenario.environment.ambient_c
-    temperatures_c = np.full(len(chain.heat_capacity_j_per_k), ambient_c)
-    hottest_c, now_s = ambient_c, 0.0
-    for index, times in enumerate(result.groups):
-        idle_w = result.energy_model.idle_w()
-        temperatures_c = chain.advance(
-            temperatures_c, (idle_w, 0.0, 0.0), times.start_s - now_s, ambient_c
-        )
-        power_w = group_power_w(result, index)
-        temperatures_c = chain.advance(
-            temperatures_c, (power_w, 0.0, 0.0), times.end_s - times.start_s, ambient_c
-        )
-        now_s = times.end_s
-        hottest_c = max(hottest_c, float(temperatures_c[BODY]))
-    return hottest_c
+@dataclass(frozen=True, slots=True)
+class Heat:
+    """What a run did to the phone.
 
-
-def sustained_fraction(result: Result) -> float:
-    """Return the share of the decode rate that can be held for ever, in (0, 1].
-
-    In steady state the body sits ``R * P`` above ambient, R its resistance to the air. Only power
-    above the static part falls with the rate, so ``f = (P_allowed - P_static) / (P_decode -
-    P_static)``.
+    Attributes
+    ----------
+    readings
+        Temperatures at the instants of the sensor.
+    hottest_body_c
+        Highest temperature of the body [C].
+    leakage_j, background_j
+        Energy of leakage at the die's temperature, and of other apps [J].
+    changes
+        How often the clock or other apps changed.
     """
-    decode = [i for i, times in enumerate(result.groups) if times.group.phase == "decode"]
-    if not decode:
-        return 1.0
-    thermal = result.soc.thermal
-    headroom_k = thermal.governor.trip_c[0].value - result.scenario.environment.ambient_c
-    allowed_w = headroom_k / thermal.body.resistance_to_ambient.value
-    static_w = result.energy_model.static_w()
-    dynamic_w = group_power_w(result, decode[-1]) - static_w
-    lowest = min(fraction.value for fraction in thermal.governor.clock_fraction)
-    return float(np.clip((allowed_w - static_w) / dynamic_w, lowest, 1.0))
+
+    readings: tuple[Reading, ...]
+    hottest_body_c: float
+    leakage_j: float
+    background_j: float = 0.0
+    changes: int = 0
+
+
+@dataclass(frozen=True)
+class Lumps:
+    """The heat network of a device under powers that are columns over runs, shape (lumps, runs)."""
+
+    soc: SocSpec
+    ambient_c: float
+
+    @cached_property
+    def chain(self) -> RcChain:
+        """The chain die, spreader, body."""
+        return RcChain.of(self.soc.thermal)
+
+    @cached_property
+    def _modes(self) -> tuple[FloatColumn, FloatColumn, FloatColumn]:
+        root = np.sqrt(np.array(self.chain.heat_capacity_j_per_k))
+        rates, modes = np.linalg.eigh(self.chain.conductance_w_per_k / np.outer(root, root))
+        return rates[:, None], modes.T * root, modes / root[:, None]
+
+    def at_rest(self, runs: int) -> FloatColumn:
+        """Return temperatures of ambient in every lump [C], shape (lumps, runs)."""
+        return np.full((len(self.chain.heat_capacity_j_per_k), runs), self.ambient_c)
+
+    def advance(
+        self, temperatures_c: FloatColumn, die_w: FloatColumn, dt_s: FloatColumn | float
+    ) -> FloatColumn:
+        """Return temperatures after ``dt_s`` of constant power [W]; the display heats the body."""
+        rates, to_modes, from_modes = self._modes
+        powers_w = np.zeros(temperatures_c.shape)
+        powers_w[DIE], powers_w[BODY] = die_w, self.soc.power.display_w.value
+        final_c = self.ambient_c + np.linalg.solve(self.chain.conductance_w_per_k, powers_w)
+        excess = to_modes @ (temperatures_c - final_c)
+        after_c: FloatColumn = final_c + from_modes @ (np.exp(-rates * dt_s) * excess)
+        return after_c
+
+    def period(self, dt_s: float) -> tuple[FloatColumn, FloatColumn]:
+        """Return A and B of ``T(t + dt) - ambient = A (T(t) - ambient) + B powers``."""
+        rates, to_modes, from_modes = self._modes
+        decay = from_modes @ (np.exp(-rates * dt_s) * to_modes)
+        rest = np.eye(len(decay)) - decay
+        return decay, rest @ np.linalg.inv(self.chain.conductance_w_per_k)
+
+    def leakage_w(self, temperatures_c: FloatColumn) -> FloatColumn:
+        """Return the leakage at the die's temperatures [W]."""
+        parts = self.soc.power
+        leak = parts.leakage_w.value, parts.leakage_doubling_k.value
+        return np.asarray(power.leakage_w(temperatures_c[DIE], *leak))
+
+
+def heat_of_groups(
+    soc: SocSpec, ambient_c: float, pieces: Iterable[tuple[float, float, float]]
+) -> Heat:
+    """Return the heat of groups given by start, end [s] and dynamic power [W], in order of time."""
+    phone = Phone(soc, ambient_c, iter([Load(0.0, None)]))
+    for start_s, end_s, dynamic_w in pieces:
+        _until(phone, start_s)
+        phone.run(lambda _, power_w=dynamic_w: power_w, start_s)
+        _until(phone, end_s)
+        phone.run(None, end_s)
+    return heat_of(phone)
+
+
+def heat_of(phone: Phone) -> Heat:
+    """Return what a phone has been through."""
+    return Heat(
+        readings=tuple(phone.readings),
+        hottest_body_c=phone.hottest_body_c,
+        leakage_j=phone.leakage_j,
+        background_j=phone.background_j,
+        changes=phone.changes,
+    )
+
+
+def _until(phone: Phone, to_s: float) -> None:
+    while phone.next_change_s < to_s:
+        phone.advance(phone.next_change_s)
+
+
+def unthrottled(
+    soc: SocSpec, ambient_c: float, seconds: FloatColumn, dynamic_w: FloatColumn
+) -> tuple[FloatColumn, FloatColumn]:
+    """Return the highest body temperature [C] and the leakage [J] of runs that nothing slows down.
+
+    ``seconds`` and ``dynamic_w`` have shape (phases, runs): the phases follow each other from 0 s
+    on, each at its mean power above the static one. Leakage is set anew at each reading.
+    """
+    lumps = Lumps(soc, ambient_c)
+    ends_s = np.cumsum(seconds, axis=0)
+    makespan_s = ends_s[-1]
+    period_s = soc.thermal.governor.sensor_period_s.value
+    readings_s = period_s * np.arange(1, int(makespan_s.max() / period_s) + 1)
+    marks_s = np.sort(np.concatenate([ends_s, np.minimum(readings_s[:, None], makespan_s)]), axis=0)
+    static_w = soc.power.idle_w.value + soc.power.host_poll_w.value
+    runs = np.arange(len(makespan_s))
+    temperatures_c, now_s = lumps.at_rest(len(runs)), np.zeros(len(runs))
+    hottest_c, leakage_j = temperatures_c[BODY], np.zeros(len(runs))
+    for mark_s in marks_s:
+        phase = np.minimum((now_s >= ends_s).sum(axis=0), len(ends_s) - 1)
+        leakage_w, dt_s = lumps.leakage_w(temperatures_c), mark_s - now_s
+        leakage_j = leakage_j + leakage_w * dt_s
+        die_w = static_w + leakage_w + dynamic_w[phase, runs]
+        temperatures_c = lumps.advance(temperatures_c, die_w, dt_s)
+        hottest_c, now_s = np.maximum(hottest_c, temperatures_c[BODY]), mark_s
+    return hottest_c, leakage_j
+
+
+def sustained_fractions(soc: SocSpec, ambient_c: float, dynamic_w: FloatColumn) -> FloatColumn:
+    """Return the mean clock in the tenth minute of decoding without a pause, as a fraction.
+
+    ``dynamic_w`` is the power above the static one at full clock, a column over runs; it falls with
+    the clock, and so does the decode rate. The stepwise governor reads and moves as in a run.
+    """
+    lumps, governor = Lumps(soc, ambient_c), soc.thermal.governor
+    period_s, hysteresis_c = governor.sensor_period_s.value, governor.hysteresis_c.value
+    trips_c = np.array([-np.inf, *(trip.value for trip in governor.trip_c), np.inf])
+    clocks = np.array([1.0, *(fraction.value for fraction in governor.clock_fraction)])
+    static_w = soc.power.idle_w.value + soc.power.host_poll_w.value
+    level = np.zeros(len(dynamic_w), dtype=np.int64)
+    clock_s = np.zeros(len(level))
+    decay, gain = lumps.period(period_s)
+    excess_k = np.zeros((len(decay), len(level)))
+    display_k = gain[:, BODY, None] * soc.power.display_w.value
+    begin_s, end_s = TENTH_MINUTE_S
+    for start_s in np.arange(0.0, end_s, period_s):
+        inside_s = max(0.0, min(start_s + period_s, end_s) - max(start_s, begin_s))
+        clock = clocks[level]
+        clock_s = clock_s + clock * inside_s
+        die_w = static_w + lumps.leakage_w(excess_k + ambient_c) + clock * dynamic_w
+        excess_k = decay @ excess_k + display_k + gain[:, DIE, None] * die_w
+        body_c = ambient_c + excess_k[BODY]
+        rises, falls = body_c >= trips_c[level + 1], body_c < trips_c[level] - hysteresis_c
+        level = level + rises - (falls & ~rises)
+    return clock_s / (end_s - begin_s)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hw_models import compute
-from sim.heat import skin_after, sustained_fraction
+from sim.heat import sustained_fractions
 from sim.loading import read_s
 
 if TYPE_CHECKING:
@@ -51,9 +51,10 @@ class Summary:
     energy_j, energy_per_token_j, mean_power_w
         Energy of the whole device, per output token, and over the makespan.
     max_skin_c
-        Hottest body temperature, from ambient at the start.
+        Highest body temperature, from ambient at the start.
     sustained_tokens_per_s
-        tokens_per_s once the body sits at the governor's first trip.
+        Decode rate in the tenth minute of decoding without a pause: tokens_per_s times the mean
+        clock that the governor leaves.
     visual_tokens, kv_tokens_final
         Image tokens of the session; tokens in the KV cache at its end.
     weight_bytes_per_step
@@ -107,14 +108,13 @@ def summarise(result: Result) -> Summary:
         name: [times for times in groups if times.group.phase == name]
         for name in ("vision", "prefill", "decode")
     }
-    turns = len(result.scenario.session.turns)
+    turns = len({times.group.turn for times in groups}) or 1
     whole = result.fits
     decode_s = _span_s(phases["decode"])
     output_tokens = int(sum(times.group.committed_tokens.sum() for times in groups))
     decoded = int(sum(times.group.committed_tokens.sum() for times in phases["decode"]))
     rate = _ratio(decoded, decode_s)
     energy_j = result.energy.total_j
-    cold = result.scenario.environment.start == "cold"
     return Summary(
         vision_encode_s=_span_s(phases["vision"]) / turns if whole else None,
         prefill_s=_span_s(phases["prefill"]) / turns if whole else None,
@@ -128,13 +128,13 @@ def summarise(result: Result) -> Summary:
         peak_dram_bytes=result.ledger.peak.total_bytes,
         dram_read_bytes=_total(groups, "read_bytes"),
         dram_write_bytes=_total(groups, "write_bytes"),
-        flash_read_bytes=program.file_bytes if cold else 0.0,
+        flash_read_bytes=result.flash_read_bytes,
         load_s=read_s(soc, program.file_bytes),
         energy_j=energy_j,
         energy_per_token_j=_ratio(energy_j, output_tokens),
         mean_power_w=_ratio(energy_j, result.makespan_s),
-        max_skin_c=skin_after(result),
-        sustained_tokens_per_s=rate * sustained_fraction(result) if rate else None,
+        max_skin_c=result.heat.hottest_body_c,
+        sustained_tokens_per_s=rate * _sustained_fraction(result) if rate else None,
         visual_tokens=program.visual_tokens,
         kv_tokens_final=program.kv_tokens_final,
         weight_bytes_per_step=program.weight_bytes_per_step,
@@ -161,6 +161,16 @@ def _first_token_s(groups: Iterable[GroupTimes]) -> float:
         if times.group.phase == "prefill":
             firsts[times.group.turn] = times.end_s
     return float(np.mean([end_s - starts[turn] for turn, end_s in firsts.items()]))
+
+
+def _sustained_fraction(result: Result) -> float:
+    """Return the mean clock in the tenth minute of decoding at the last turn's power."""
+    last = max(i for i, times in enumerate(result.groups) if times.group.phase == "decode")
+    dram_j, compute_j = result.dynamic_j[last]
+    times = result.groups[last]
+    power_w = (dram_j + compute_j).sum() / (times.ends_s - times.starts_s).sum()
+    ambient_c = result.scenario.environment.ambient_c
+    return float(sustained_fractions(result.soc, ambient_c, np.array([power_w]))[0])
 
 
 def _total(groups: Iterable[GroupTimes], quantity: str) -> float:

@@ -7,7 +7,7 @@ ui.perfetto.dev. Every figure derives from the step times and the records; nothi
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,19 +15,23 @@ from typing import TYPE_CHECKING
 
 from hw_models.soc import SocSpec
 from sim.energy import Energy, EnergyModel
-from sim.engine.recording import maxplus_records, replayed_records
+from sim.engine.progress import Span
+from sim.engine.recording import run_records
 from sim.engine.residency import Ledger
-from sim.engine.timed import FloatColumn, TimedProgram
+from sim.engine.scheduler import TurnTimes
+from sim.engine.timed import FloatColumn, TimedGroup, TimedProgram
+from sim.heat import Heat, heat_of_groups
 from sim.metrics import Summary, summarise
 from sim.records import RecordTable
 from sim.versions import versions
 from workloads.program import Program, StepGroup
 from workloads.scenario import Scenario
+from workloads.session import Session
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from sim.engine.replay import ReplayedGroup
+    from sim.engine.replay import Replayed
 
 
 Intervals = Mapping[str, Mapping[str, float]]
@@ -36,11 +40,24 @@ Intervals = Mapping[str, Mapping[str, float]]
 
 @dataclass(frozen=True, slots=True)
 class GroupTimes:
-    """When each step of a group started and ended [s]."""
+    """When each step of a group started and ended [s].
+
+    Attributes
+    ----------
+    timed
+        What the engine ran; ``None`` where only times are known.
+    spans
+        Under which conditions the steps ran.
+    operators
+        What the event engine saw of each operator; empty after the max-plus engine.
+    """
 
     group: StepGroup
     starts_s: FloatColumn
     ends_s: FloatColumn
+    timed: TimedGroup | None = None
+    spans: tuple[Span, ...] = ()
+    operators: tuple[Replayed, ...] = ()
 
     @property
     def start_s(self) -> float:
@@ -59,12 +76,20 @@ class Result:
 
     Attributes
     ----------
+    session
+        The session with every turn listed.
     groups
         Times of the step groups that ran; fewer than the program's when memory ran out.
     ledger
         DRAM residency over time.
-    replayed
-        What the event engine saw, or ``None`` after the max-plus engine.
+    engine
+        ``maxplus``, ``event``, or ``maxplus+event`` where some steps were replayed.
+    turns
+        What became of every turn that could be asked.
+    observed
+        Heat as the engine saw it; ``None`` where only step times are known.
+    mapped
+        Weights did not fit and were read from flash in every pass.
     """
 
     scenario: Scenario
@@ -76,8 +101,11 @@ class Result:
     ledger: Ledger
     engine: str
     seed: int
+    session: Session
     warnings: tuple[str, ...] = ()
-    replayed: tuple[ReplayedGroup, ...] | None = None
+    turns: tuple[TurnTimes, ...] = ()
+    observed: Heat | None = None
+    mapped: bool = False
 
     @property
     def fits(self) -> bool:
@@ -95,32 +123,64 @@ class Result:
     @property
     def makespan_s(self) -> float:
         """End of the last step [s]."""
-        return self.groups[-1].end_s if self.groups else 0.0
+        return max((times.end_s for times in self.groups), default=0.0)
 
     @cached_property
     def records(self) -> RecordTable:
         """A record per operator and step that ran."""
-        timed = self.timed.groups[: len(self.groups)]
-        if self.replayed is not None:
-            return replayed_records(timed, self.replayed[: len(self.groups)])
-        return maxplus_records(timed, [group.starts_s for group in self.groups])
+        return run_records(self.groups)
+
+    @property
+    def replayed_steps(self) -> int:
+        """Steps that the event engine ran."""
+        spans = [span for times in self.groups for span in times.spans]
+        return sum(span.count for span in spans if span.changes or self.engine == "event")
+
+    @cached_property
+    def heat(self) -> Heat:
+        """Temperatures, leakage and the energy of other apps."""
+        if self.observed is not None and all(times.spans for times in self.groups):
+            return self.observed
+        return heat_of_groups(self.soc, self.scenario.environment.ambient_c, self._powers())
+
+    def _powers(self) -> Iterator[tuple[float, float, float]]:
+        """Yield start, end [s] and mean dynamic power [W] of each group."""
+        for times, (dram_j, compute_j) in zip(self.groups, self.dynamic_j, strict=True):
+            joules, busy_s = (dram_j + compute_j).sum(), (times.ends_s - times.starts_s).sum()
+            yield times.start_s, times.end_s, float(joules / busy_s)
 
     @cached_property
     def energy_model(self) -> EnergyModel:
-        """Joules per byte, operation and second on this device."""
-        return EnergyModel(self.soc)
+        """Joules per byte, operation and second on this device, leakage as in this run."""
+        if not self.makespan_s:
+            return EnergyModel(self.soc)
+        return EnergyModel(self.soc, self.heat.leakage_j / self.makespan_s)
 
     @cached_property
     def dynamic_j(self) -> tuple[tuple[FloatColumn, FloatColumn], ...]:
         """DRAM and compute energy of each step, per group [J]."""
-        return tuple(self.energy_model.dynamic_j(times.group) for times in self.groups)
+        model = EnergyModel(self.soc)
+        return tuple(model.dynamic_j(times.group) for times in self.groups)
+
+    @property
+    def busy_s(self) -> float:
+        """Seconds in which steps ran [s]."""
+        return float(sum((times.ends_s - times.starts_s).sum() for times in self.groups))
+
+    @cached_property
+    def flash_read_bytes(self) -> float:
+        """Bytes read from flash: a cold start's file, adapters, weights that did not fit [B]."""
+        cold = self.scenario.environment.start == "cold"
+        adapters = sum(times.group.setup.flash_bytes for times in self.groups)
+        weights = sum(times.group.total("weight_bytes") for times in self.groups)
+        return cold * self.program.file_bytes + adapters + (weights if self.mapped else 0.0)
 
     @cached_property
     def energy(self) -> Energy:
         """Energy by part [J]."""
-        busy_s = float(sum((times.ends_s - times.starts_s).sum() for times in self.groups))
-        flash_bytes = self.program.file_bytes if self.scenario.environment.start == "cold" else 0.0
-        return self.energy_model.energy(self.dynamic_j, busy_s, self.makespan_s, flash_bytes)
+        return self.energy_model.energy(
+            self.dynamic_j, self.busy_s, self.makespan_s, self.flash_read_bytes, self.heat
+        )
 
     @property
     def versions(self) -> dict[str, str]:

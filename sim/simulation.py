@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
-
-import numpy as np
+from collections.abc import Mapping
+from typing import Literal
 
 from hw_models.soc import SocSpec, load_soc
-from sim.engine.maxplus import step_seconds, step_starts
+from sim.energy import EnergyModel
+from sim.engine.background import loads
+from sim.engine.batches import BatchMachine
+from sim.engine.conditions import Conditions
+from sim.engine.governor import Phone, PowerLaw
 from sim.engine.pricing import Pricing
-from sim.engine.residency import Allocation, Ledger, ledger
-from sim.engine.timed import TimedProgram
-from sim.planning import plan
+from sim.engine.progress import Progress, StepTimes, first_steps
+from sim.engine.residency import Memory, spilled
+from sim.engine.scheduler import Engine as Machine
+from sim.engine.scheduler import Scheduler, TurnRun
+from sim.engine.timed import TimedGroup, TimedProgram
+from sim.heat import heat_of
+from sim.planning import Plan, plan, random_stream
 from sim.results import GroupTimes, Result
-from workloads.program import Program
+from workloads.program import Program, StepGroup
 from workloads.scenario import Scenario
-
-if TYPE_CHECKING:
-    from sim.engine.replay import ReplayedGroup
 
 Engine = Literal["auto", "event", "maxplus"]
 
@@ -31,8 +34,9 @@ def simulate(
     Parameters
     ----------
     engine
-        ``event`` replays with SimPy; ``maxplus`` is exact while rates are constant; ``auto`` picks
-        the fast one whenever it is exact.
+        ``event`` runs every step with SimPy; ``maxplus`` is exact while rates are constant and lets
+        a change take effect at the next step; ``auto`` takes max-plus between changes and SimPy for
+        the steps across one.
     seed
         Seeds every random stream of the run; the same seed gives the same bits.
     soc
@@ -40,68 +44,101 @@ def simulate(
     """
     soc = soc or load_soc(scenario.device)
     planned = plan(scenario, soc, seed)
-    program = planned.program
-    timed = Pricing(soc, soc.stack(planned.stack)).program(program)
-    chosen = "event" if engine == "event" else "maxplus"
-    seen = _replay(timed) if chosen == "event" else None
-    groups = _replayed_times(program, seen) if seen is not None else _maxplus_times(program, timed)
-    held = _ledger(scenario, program, groups, planned.budget_bytes)
+    resident_bytes, mapped = _residency(scenario, planned)
+    timed = Pricing(soc, soc.stack(planned.stack), mapped).program(planned.program)
+    environment = scenario.environment
+    other_apps = loads(environment.schedule, random_stream(seed, "background"))
+    phone = Phone(soc, environment.ambient_c, other_apps, environment.charging_heat_w)
+    times = StepTimes()
+    groups = _progress(planned.program, timed, times, EnergyModel(soc))
+    frees = scenario.deployment.free_vision_after_encode
+    encodings = sum(group.phase == "vision" for group in planned.program.groups) if frees else 0
+    memory = Memory(resident_bytes, planned.budget_bytes, encodings)
+    turns = _turns(planned, groups)
+    machine = _machine(engine, phone, times)
+    Scheduler(planned.session, turns, machine, memory).run()
+    phone.run(None, machine.now_s)
+    ran = tuple(_group_times(progress) for progress in groups if progress.done)
     return Result(
         scenario=scenario,
         soc=soc,
         stack=planned.stack,
-        program=program,
+        program=planned.program,
         timed=timed,
-        groups=_until_overflow(groups, held),
-        ledger=held,
-        engine=chosen,
+        groups=ran,
+        ledger=memory.ledger(),
+        engine=_engine_name(engine, ran),
         seed=seed,
+        session=planned.session,
         warnings=planned.warnings,
-        replayed=None if seen is None else tuple(seen),
+        turns=tuple(turn.times() for turn in turns),
+        observed=heat_of(phone),
+        mapped=mapped,
     )
 
 
-def _replay(timed: TimedProgram) -> list[ReplayedGroup]:
-    from sim.engine.replay import replay  # SimPy is loaded only where events are asked for
+def _machine(engine: Engine, phone: Phone, times: StepTimes) -> Machine:
+    if engine != "event":
+        return BatchMachine(phone, times, replays=engine == "auto")
+    from sim.engine.replay import EventMachine  # SimPy is loaded only where events are asked for
 
-    return replay(timed)
-
-
-def _maxplus_times(program: Program, timed: TimedProgram) -> list[GroupTimes]:
-    found: list[GroupTimes] = []
-    now_s = 0.0
-    for group, seconds in zip(program.groups, timed.groups, strict=True):
-        durations = step_seconds(seconds)
-        starts = step_starts(durations, max(now_s, seconds.release_s))
-        found.append(GroupTimes(group, starts, starts + durations))
-        now_s = found[-1].end_s
-    return found
+    return EventMachine(phone)
 
 
-def _replayed_times(program: Program, seen: Sequence[ReplayedGroup]) -> list[GroupTimes]:
+def _engine_name(engine: Engine, groups: tuple[GroupTimes, ...]) -> str:
+    replayed = any(span.changes for times in groups for span in times.spans)
+    return "event" if engine == "event" else "maxplus+event" if replayed else "maxplus"
+
+
+def _residency(scenario: Scenario, planned: Plan) -> tuple[Mapping[str, float], bool]:
+    """Return what is resident from the start [B], and whether weights are mapped from flash."""
+    resident = planned.program.resident_bytes
+    activation_bytes = max(group.activation_bytes for group in planned.program.groups)
+    fits = sum(resident.values()) + activation_bytes <= planned.budget_bytes
+    if fits or scenario.environment.over_budget == "stop":
+        return resident, False
+    return spilled(resident, activation_bytes, planned.budget_bytes), True
+
+
+def _progress(
+    program: Program, timed: TimedProgram, times: StepTimes, model: EnergyModel
+) -> list[Progress]:
     return [
-        GroupTimes(group, np.array(log.starts_s), np.array(log.ends_s))
-        for group, log in zip(program.groups, seen, strict=True)
+        Progress(group, seconds, _power_law(group, seconds, times, model))
+        for group, seconds in zip(program.groups, timed.groups, strict=True)
     ]
 
 
-def _ledger(
-    scenario: Scenario, program: Program, groups: Sequence[GroupTimes], budget_bytes: float
-) -> Ledger:
-    """Return residency: model and cache from the start, activations while a group runs."""
-    changes = [Allocation(0.0, name, held) for name, held in program.resident_bytes.items() if held]
-    for times in groups:
-        held = times.group.activation_bytes
-        changes.append(Allocation(times.start_s, "activations", held))
-        changes.append(Allocation(times.end_s, "activations", -held))
-    encoded = [times.end_s for times in groups if times.group.phase == "vision"]
-    if encoded and scenario.deployment.free_vision_after_encode:
-        changes.append(Allocation(encoded[-1], "vision", -program.resident_bytes["vision"]))
-    return ledger(changes, budget_bytes)
+def _power_law(
+    group: StepGroup, timed: TimedGroup, times: StepTimes, model: EnergyModel
+) -> PowerLaw:
+    """Return the mean dynamic power of a group by conditions [W]."""
+
+    def law(conditions: Conditions) -> float:
+        dram_j, compute_j = model.dynamic_j(group)
+        seconds = times.seconds(timed, conditions).sum()
+        return float((dram_j + compute_j).sum() / seconds) if seconds else 0.0
+
+    return law
 
 
-def _until_overflow(groups: Sequence[GroupTimes], held: Ledger) -> tuple[GroupTimes, ...]:
-    """Return the groups that ended before memory ran out."""
-    if held.overflow is None:
-        return tuple(groups)
-    return tuple(times for times in groups if times.end_s <= held.overflow.at_s)
+def _turns(planned: Plan, groups: list[Progress]) -> list[TurnRun]:
+    session = planned.session
+    turns = [
+        TurnRun(index, turn.client, session.priority(turn.client), [])
+        for index, turn in enumerate(session.turns)
+    ]
+    for progress in groups:
+        turns[progress.group.turn].groups.append(progress)
+    return turns
+
+
+def _group_times(progress: Progress) -> GroupTimes:
+    return GroupTimes(
+        group=first_steps(progress.group, progress.done),
+        starts_s=progress.starts_s,
+        ends_s=progress.ends_s,
+        timed=progress.timed,
+        spans=tuple(progress.spans),
+        operators=tuple(progress.operators),
+    )

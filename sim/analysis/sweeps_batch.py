@@ -51,9 +51,11 @@ MAX_CONTEXTS = 100_000
 def is_batchable(scenario: Scenario) -> bool:
     """Return whether a scenario uses only what a batch evaluates."""
     given = scenario.model_dump(exclude_defaults=True)
-    deployment, turns = given.get("deployment", {}), given["session"]["turns"]
+    deployment, session = given.get("deployment", {}), given["session"]
+    turns = session.get("turns", ())
     return (
-        len(turns) == 1
+        session.keys() == {"turns"}
+        and len(turns) == 1
         and turns[0].keys() <= TURN_KEYS
         and deployment.keys() <= DEPLOYMENT_KEYS
         and deployment.get("kv_cache", {}).keys() <= KV_CACHE_KEYS

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from hw_models import power
 from hw_models.soc import SocSpec
-from hw_models.thermal import RcChain
 from sim.energy import EnergyModel
 from sim.engine.timed import FloatColumn
+from sim.heat import sustained_fractions, unthrottled
 from sim.loading import read_s
 from sim.planning import Plan
 from workloads.scenario import Scenario
@@ -79,7 +79,8 @@ def metric_columns(runs: RunColumns) -> Metrics:
     decoded = runs.output_tokens - 1
     rate = ratio(decoded, decode_s)
     makespan_s = vision_s + prefill_s + decode_s
-    energy_j, peak_bytes = _energy_j(runs, makespan_s), _peak_dram_bytes(runs)
+    hottest_c, leakage_j = _heat(runs)
+    energy_j, peak_bytes = _energy_j(runs, makespan_s, leakage_j), _peak_dram_bytes(runs)
     encode_s = vision_s + prefill_s
     one = np.ones(decoded.shape)
     cold = runs.scenario.environment.start == "cold"
@@ -101,7 +102,7 @@ def metric_columns(runs: RunColumns) -> Metrics:
         "energy_j": energy_j,
         "energy_per_token_j": energy_j / runs.output_tokens,
         "mean_power_w": energy_j / makespan_s,
-        "max_skin_c": _max_skin_c(runs),
+        "max_skin_c": hottest_c,
         "sustained_tokens_per_s": rate * _sustained_fraction(runs),
         "visual_tokens": np.full(decoded.shape, program.visual_tokens),
         "kv_tokens_final": runs.kv_tokens,
@@ -123,12 +124,13 @@ def ratio(part: NDArray[Any], whole: NDArray[Any]) -> FloatColumn:
     return found
 
 
-def _energy_j(runs: RunColumns, makespan_s: FloatColumn) -> FloatColumn:
-    model, program = EnergyModel(runs.soc), runs.plan.program
+def _energy_j(runs: RunColumns, makespan_s: FloatColumn, leakage_j: FloatColumn) -> FloatColumn:
+    model, program = EnergyModel(runs.soc, mean_leakage_w=0.0), runs.plan.program
     cold = runs.scenario.environment.start == "cold"
     flash_bytes = program.file_bytes if cold else 0.0
     flash_j = power.flash_energy_j(flash_bytes, runs.soc.flash.energy.value)
-    energy_j: FloatColumn = runs.total("dynamic_j") + model.static_w() * makespan_s + flash_j
+    static_j = model.static_w() * makespan_s + leakage_j
+    energy_j: FloatColumn = runs.total("dynamic_j") + static_j + flash_j
     return energy_j
 
 
@@ -146,32 +148,16 @@ def _peak_dram_bytes(runs: RunColumns) -> FloatColumn:
     return peak
 
 
-def _max_skin_c(runs: RunColumns) -> FloatColumn:
-    """Return the highest body temperature at the end of any phase, from ambient on [C].
-
-    The modes of the chain decay on their own: ``z' = z_inf + exp(-rate dt) (z - z_inf)``.
-    """
-    chain = RcChain.of(runs.soc.thermal)
-    root = np.sqrt(np.array(chain.heat_capacity_j_per_k))
-    decay_per_s, modes = np.linalg.eigh(chain.conductance_w_per_k / np.outer(root, root))
-    heated = (modes[0] / root[0] / decay_per_s)[:, None]
-    state = np.zeros((len(root), len(runs.output_tokens)))
-    hottest_k = np.zeros(len(runs.output_tokens))
-    static_w = EnergyModel(runs.soc).static_w()
-    for part in runs.phases:
-        final = heated * (static_w + np.nan_to_num(ratio(part.dynamic_j, part.seconds)))
-        state = final + np.exp(-decay_per_s[:, None] * part.seconds) * (state - final)
-        hottest_k = np.maximum(hottest_k, (modes[-1] / root[-1]) @ state)
-    return runs.scenario.environment.ambient_c + hottest_k
+def _heat(runs: RunColumns) -> tuple[FloatColumn, FloatColumn]:
+    """Return the highest body temperature [C] and the energy of leakage [J]; see `sim.heat`."""
+    seconds = np.array([part.seconds for part in runs.phases])
+    dynamic_w = np.array([ratio(part.dynamic_j, part.seconds) for part in runs.phases])
+    ambient_c = runs.scenario.environment.ambient_c
+    return unthrottled(runs.soc, ambient_c, seconds, np.nan_to_num(dynamic_w))
 
 
 def _sustained_fraction(runs: RunColumns) -> FloatColumn:
-    """Return the share of the decode rate that can be held for ever; see `sim.heat`."""
-    thermal = runs.soc.thermal
-    headroom_k = thermal.governor.trip_c[0].value - runs.scenario.environment.ambient_c
-    allowed_w = headroom_k / thermal.body.resistance_to_ambient.value
-    spare_w = allowed_w - EnergyModel(runs.soc).static_w()
+    """Return the share of the decode rate that is left in the tenth minute; see `sim.heat`."""
     dynamic_w = ratio(runs.total("dynamic_j", "decode"), runs.total("seconds", "decode"))
-    lowest = min(fraction.value for fraction in thermal.governor.clock_fraction)
-    fraction: FloatColumn = np.clip(spare_w / dynamic_w, lowest, 1.0)
-    return fraction
+    ambient_c = runs.scenario.environment.ambient_c
+    return sustained_fractions(runs.soc, ambient_c, np.nan_to_num(dynamic_w))

@@ -46,7 +46,7 @@ def show_result(
 
 
 def _headline(console: Console, result: Result, summary: Summary) -> None:
-    turns = result.scenario.session.turns
+    turns = result.session.turns
     images = [size for turn in turns for size in turn.images_px]
     asked = f"{len(images)} image{'s' * (len(images) != 1)}" if images else "no image"
     console.print(

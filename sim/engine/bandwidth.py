@@ -3,8 +3,8 @@
 The server hands out *bus time*. A transfer of a stream that the memory could serve at ``bus``
 bytes/s, limited by its unit to ``rate`` bytes/s, asks for the share ``rate / bus`` of the bus.
 Higher classes are served first; inside a class the remaining share is divided max-min fairly.
-Shares are recomputed whenever a transfer arrives or ends or the capacity changes, so rates may
-change at any instant.
+Other apps are standing demands in their classes. Shares are recomputed whenever a transfer arrives
+or ends or the conditions change, so rates may change at any instant.
 
 Closed forms it is tested against: n equal transfers each take n times as long (processor sharing);
 a higher class is untouched by lower ones; bytes served equal bytes asked.
@@ -15,18 +15,12 @@ Not modelled: bank state; its mean effect is in the efficiency that gives ``bus`
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import IntEnum
 
 import simpy
 
+from sim.engine.conditions import NOMINAL, Conditions, TrafficClass
 
-class TrafficClass(IntEnum):
-    """Who is served first: a smaller number. NPU traffic outranks GPU and CPU (SERENO, OSDI'26)."""
-
-    REALTIME = 0  # display and camera
-    NPU = 1
-    GPU = 2
-    CPU = 3
+__all__ = ["DramServer", "TrafficClass", "Transfer", "fair_shares"]
 
 
 class Transfer:
@@ -75,6 +69,7 @@ class DramServer:
     def __init__(self, env: simpy.Environment, capacity: float = 1.0) -> None:
         self.env = env
         self.capacity = capacity
+        self.conditions = NOMINAL
         self.bytes_served = 0.0
         self._active: list[Transfer] = []
         self._settled_s = 0.0
@@ -90,6 +85,12 @@ class DramServer:
         self._active.append(Transfer(done, nbytes, rate, bus, priority))
         self._reschedule()
         return done
+
+    def set_conditions(self, conditions: Conditions) -> None:
+        """Change the clock that units issue at and the demand of other apps, from now on."""
+        self._settle()
+        self.conditions = conditions
+        self._reschedule()
 
     def set_capacity(self, capacity: float) -> None:
         """Change the share of bus time left for transfers, from now on."""
@@ -107,19 +108,18 @@ class DramServer:
                 self.bytes_served += item.speed * elapsed
 
     def _allocate(self) -> None:
-        if len(self._active) == 1:
-            only = self._active[0]
-            only.speed = (
-                only.rate if only.share_limit <= self.capacity else self.capacity * only.bus
-            )
-            return
-        left = self.capacity
-        for priority in sorted({item.priority for item in self._active}):
+        left, clock = self.capacity, self.conditions.clock
+        waiting = len(self._active)
+        for priority, demand in enumerate(self.conditions.demands):
             peers = [item for item in self._active if item.priority == priority]
-            shares = fair_shares([item.share_limit for item in peers], left)
-            for item, share in zip(peers, shares, strict=True):
+            limits = [clock * item.share_limit for item in peers]
+            shares = fair_shares([*limits, demand], left)
+            for item, share in zip(peers, shares, strict=False):
                 item.speed = share * item.bus
             left = max(0.0, left - sum(shares))
+            waiting -= len(peers)
+            if not waiting:
+                return
 
     def _reschedule(self) -> None:
         self._timer_id += 1

@@ -14,7 +14,7 @@ Not modelled: a stage that stalls another inside one tile.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import numpy as np
@@ -24,7 +24,7 @@ from hw_models.schema import ComputeUnit, Kernel, Stack
 from hw_models.soc import SocSpec
 from sim.engine.timed import FloatColumn, TimedGroup, TimedProgram, TimedSegment, TimedTask
 from sim.errors import SimError
-from sim.loading import read_s
+from sim.loading import fault_bytes_per_s, read_s
 from workloads.program import Program, ProgramSegment, StepGroup, Task, Unit
 
 HOST_UNIT: Unit = "cpu"
@@ -32,10 +32,20 @@ HOST_UNIT: Unit = "cpu"
 
 @dataclass(frozen=True, slots=True)
 class Pricing:
-    """Prices tasks of one program on one stack of one SoC."""
+    """Prices tasks of one program on one stack of one SoC.
+
+    Attributes
+    ----------
+    mapped
+        Weights do not fit in memory: every pass brings them in from flash by page faults.
+    """
 
     soc: SocSpec
     stack: Stack
+    mapped: bool = False
+    _priced: dict[tuple[int, str], tuple[object, tuple[TimedSegment, ...]]] = field(
+        default_factory=dict, compare=False
+    )
 
     def program(self, program: Program) -> TimedProgram:
         """Return the program with seconds."""
@@ -45,9 +55,7 @@ class Pricing:
         """Return one step group with seconds; host work and graph calls are barriers."""
         steps = group.steps
         call = _barrier("graph_call", steps, self.stack.graph_call_s.value)
-        shards = 1 if group.phase == "vision" else int(self.stack.graphs_per_step.value)
-        segments = [self.segment(part, group.phase, call) for part in group.segments]
-        segments = _in_graphs(_with_hand_overs(segments, call), call, shards)
+        segments = self._body(group, call)
         unit = self.soc.units[self.stack.unit]
         return TimedGroup(
             phase=group.phase,
@@ -57,6 +65,16 @@ class Pricing:
             segments=(TimedSegment("host", 1, self._opening(group, call)), *segments),
             release_s=group.at_s,
         )
+
+    def _body(self, group: StepGroup, call: TimedTask) -> tuple[TimedSegment, ...]:
+        """Return what follows the opening of a step; equal turns share it."""
+        key = (id(group.segments), group.phase)
+        if key not in self._priced:
+            shards = 1 if group.phase == "vision" else int(self.stack.graphs_per_step.value)
+            segments = [self.segment(part, group.phase, call) for part in group.segments]
+            priced = _in_graphs(_with_hand_overs(segments, call), call, shards)
+            self._priced[key] = group.segments, tuple(priced)
+        return self._priced[key][1]
 
     def _opening(self, group: StepGroup, call: TimedTask) -> tuple[TimedTask, ...]:
         """Return what happens before a step's first layer.
@@ -148,7 +166,11 @@ class Pricing:
         bus = memory.peak_bytes_per_s * np.asarray(mix * whole)
         stack, unit = self._stack_of(task.unit), self.soc.units[task.unit]
         limit = min(stack.bandwidth_fraction.value, unit.dram_fraction.value)
-        return bus, np.minimum(bus, memory.peak_bytes_per_s * limit)
+        rate = np.minimum(bus, memory.peak_bytes_per_s * limit)
+        if self.mapped and task.weight_bytes.any():
+            rest = task.dram_bytes - task.weight_bytes
+            rate = moved / (task.weight_bytes / fault_bytes_per_s(self.soc) + rest / rate)
+        return bus, rate
 
     def _stack_of(self, unit: Unit) -> Stack:
         """Return the stack that drives a unit: this run's own, else the device's first for it."""

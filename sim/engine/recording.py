@@ -1,7 +1,8 @@
 """Records from both engines: what happened to each operator in each step.
 
 The event engine saw every operator; the max-plus engine re-runs its recurrences operator by
-operator, all steps at once, and only when somebody asks for records.
+operator, all steps under the same conditions at once, and only when somebody asks for records. A
+step across a change of conditions is replayed again.
 """
 
 from __future__ import annotations
@@ -12,46 +13,94 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.engine.conditions import Conditions, timed_at
 from sim.engine.maxplus import State, apply, task_matrix
 from sim.engine.timed import FloatColumn, TimedGroup, TimedTask
 from sim.records import COLUMNS, RecordTable, bound_of
 
 if TYPE_CHECKING:
-    from sim.engine.replay import ReplayedGroup
+    from sim.engine.progress import Span
+    from sim.engine.replay import Replayed
+    from sim.results import GroupTimes
 
 TIMES = ("ready_s", "fetch_start_s", "fetch_end_s", "start_s", "end_s", "dram_s")
 Rows = dict[str, NDArray[Any]]
+Block = tuple[NDArray[np.int64], Rows]
+"""Places of rows within their group, and the rows."""
 
 
-def replayed_records(groups: Sequence[TimedGroup], seen: Sequence[ReplayedGroup]) -> RecordTable:
-    """Return the records of an event-engine run."""
-    parts = []
-    for group, log in zip(groups, seen, strict=True):
-        by_task: dict[int, list[int]] = {}
-        for row, operator in enumerate(log.operators):
-            by_task.setdefault(id(operator.task), []).append(row)
-        blocks = []
-        for rows in by_task.values():
-            chosen = [log.operators[row] for row in rows]
-            steps = np.array([operator.step for operator in chosen])
-            layers = np.array([operator.layer for operator in chosen])
-            times = {name: np.array([getattr(o, name) for o in chosen]) for name in TIMES}
-            blocks.append((np.array(rows), _rows(group, chosen[0].task, steps, layers, times)))
-        parts.append(_in_order(blocks))
-    return _table(parts)
+def run_records(groups: Sequence[GroupTimes]) -> RecordTable:
+    """Return the records of all steps that ran, in the order of the groups."""
+    return _table([_in_order(list(_blocks(times))) for times in groups])
 
 
-def maxplus_records(groups: Sequence[TimedGroup], starts_s: Sequence[FloatColumn]) -> RecordTable:
-    """Return the records of a max-plus run whose steps started at ``starts_s`` [s]."""
-    parts = []
-    for group, starts in zip(groups, starts_s, strict=True):
-        operators = list(_walk(group, starts))
-        blocks = [
-            (steps * len(operators) + position, _rows(group, task, steps, layers, times))
-            for position, (task, steps, layers, times) in enumerate(operators)
-        ]
-        parts.append(_in_order(blocks))
-    return _table(parts)
+def _blocks(times: GroupTimes) -> Iterator[Block]:
+    """Yield rows of one group with their places in it."""
+    steady: dict[Conditions, list[int]] = {}
+    for span in times.spans:
+        steps = range(span.first, span.first + span.count)
+        if times.operators:
+            seen = [operator for operator in times.operators if operator.step in steps]
+            yield from _replayed(times, span.conditions, seen)
+        elif span.changes:
+            yield from _across(times, span)
+        else:
+            steady.setdefault(span.conditions, []).extend(steps)
+    for conditions, chosen in steady.items():
+        yield from _evaluated(times, conditions, np.array(chosen))
+
+
+def _evaluated(
+    times: GroupTimes, conditions: Conditions, chosen: NDArray[np.int64]
+) -> Iterator[Block]:
+    """Yield rows of steps under constant conditions: the recurrences, operator by operator."""
+    group = timed_at(times.timed, conditions)
+    starts = np.zeros(group.steps)
+    starts[chosen] = times.starts_s[chosen]
+    for position, (task, ran, layers, columns) in enumerate(_walk(group, starts)):
+        kept = np.isin(ran, chosen)
+        rows = {name: column[kept] for name, column in columns.items()}
+        places = ran[kept] * operator_count(group) + position
+        yield places, _rows(group, task, ran[kept], layers[kept], rows)
+
+
+def _across(times: GroupTimes, span: Span) -> Iterator[Block]:
+    """Yield rows of one step across changes of conditions, replayed again."""
+    from sim.engine.replay import replay_step
+
+    _, seen = replay_step(times.timed, span.first, span.conditions, span.changes)
+    yield from _replayed(times, span.conditions, seen, float(times.starts_s[span.first]))
+
+
+def _replayed(
+    times: GroupTimes, conditions: Conditions, seen: Sequence[Replayed], start_s: float = 0.0
+) -> Iterator[Block]:
+    """Yield rows of what the event engine saw; busy seconds are those at a step's start."""
+    group = timed_at(times.timed, conditions)
+    slowed = {
+        id(task): later
+        for before, after in zip(times.timed.segments, group.segments, strict=True)
+        for task, later in zip(before.tasks, after.tasks, strict=True)
+    }
+    by_task: dict[int, list[int]] = {}
+    for row, operator in enumerate(seen):
+        by_task.setdefault(id(operator.task), []).append(row)
+    for task, rows in by_task.items():
+        chosen = [seen[row] for row in rows]
+        steps = np.array([operator.step for operator in chosen])
+        layers = np.array([operator.layer for operator in chosen])
+        columns = {name: np.array([getattr(o, name) for o in chosen]) for name in TIMES}
+        shifted = {
+            name: column if name == "dram_s" else column + start_s
+            for name, column in columns.items()
+        }
+        places = steps * operator_count(group) + np.array(rows)
+        yield places, _rows(group, slowed[task], steps, layers, shifted)
+
+
+def operator_count(group: TimedGroup) -> int:
+    """Return the operators of a step, those that rest in it included."""
+    return sum(segment.repeat * len(segment.tasks) for segment in group.segments)
 
 
 def _walk(
@@ -126,7 +175,7 @@ def _rows(
     }
 
 
-def _in_order(blocks: list[tuple[NDArray[np.int64], Rows]]) -> Rows:
+def _in_order(blocks: list[Block]) -> Rows:
     """Join blocks of rows and sort them by their place in the run."""
     order = np.argsort(np.concatenate([places for places, _ in blocks]), kind="stable")
     return {name: np.concatenate([rows[name] for _, rows in blocks])[order] for name in COLUMNS}

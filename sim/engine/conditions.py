@@ -1,0 +1,102 @@
+"""What the phone lets a step have at an instant: clock, host speed, share of the memory bus.
+
+Between two changes of these conditions all rates are constant, so that the max-plus engine is exact
+there; across a change the event engine runs.
+
+A throttled SoC slows as a whole: arithmetic, launches, host work and the rate at which a unit can
+issue transfers all fall with the clock (assumed; governors cap each domain by its own table).
+Not modelled: voltage, and clocks that differ by unit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import IntEnum
+
+import numpy as np
+
+from sim.engine.timed import FloatColumn, TimedGroup, TimedTask
+from workloads.program import Unit
+
+
+class TrafficClass(IntEnum):
+    """Who is served first: a smaller number. NPU traffic outranks GPU and CPU (SERENO, OSDI'26)."""
+
+    REALTIME = 0  # display and camera
+    NPU = 1
+    GPU = 2
+    CPU = 3
+
+
+UNIT_CLASS: dict[Unit, TrafficClass] = {
+    "npu": TrafficClass.NPU,
+    "gpu": TrafficClass.GPU,
+    "cpu": TrafficClass.CPU,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """The rates in force.
+
+    Attributes
+    ----------
+    clock
+        Fraction of the full clock.
+    host
+        Fraction of the host's speed that other apps leave.
+    demands
+        Share of bus time that other traffic asks for, by class from the first served; below 1
+        together.
+    """
+
+    clock: float = 1.0
+    host: float = 1.0
+    demands: tuple[float, ...] = (0.0,) * len(TrafficClass)
+
+
+NOMINAL = Conditions()
+
+
+def bus_share(
+    limit: FloatColumn, traffic_class: TrafficClass, demands: tuple[float, ...]
+) -> FloatColumn:
+    """Return the share of bus time a lone transfer gets, at most ``limit``.
+
+    Classes before it are served first; with others of its class it shares max-min fairly::
+
+        share = min(limit, max(left - peers, left / 2)),  left = 1 - demands of classes before
+
+    >>> demands = (0.1, 0.0, 0.6, 0.0)
+    >>> [float(bus_share(np.array(0.8), c, demands)) for c in (TrafficClass.NPU, TrafficClass.GPU)]
+    [0.8, 0.45]
+    """
+    left = 1.0 - sum(demands[:traffic_class])
+    return np.minimum(limit, max(left - demands[traffic_class], left / 2))
+
+
+def timed_at(group: TimedGroup, conditions: Conditions) -> TimedGroup:
+    """Return a group with the seconds and rates it has under constant conditions."""
+    if conditions == NOMINAL:
+        return group
+    slowed: dict[int, tuple[TimedTask, ...]] = {}
+    segments = []
+    for segment in group.segments:
+        key = id(segment.tasks)
+        if key not in slowed:
+            slowed[key] = tuple(_task_at(task, conditions) for task in segment.tasks)
+        segments.append(replace(segment, tasks=slowed[key]))
+    return replace(group, segments=tuple(segments))
+
+
+def _task_at(task: TimedTask, conditions: Conditions) -> TimedTask:
+    if task.is_barrier:
+        return replace(task, launch_s=task.launch_s / (conditions.clock * conditions.host))
+    limit = conditions.clock * task.rate_bytes_per_s / task.bus_bytes_per_s
+    share = bus_share(limit, UNIT_CLASS[task.unit], conditions.demands)
+    return replace(
+        task,
+        rate_bytes_per_s=share * task.bus_bytes_per_s,
+        compute_s=task.compute_s / conditions.clock,
+        launch_s=task.launch_s / conditions.clock,
+    )

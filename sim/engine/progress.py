@@ -1,0 +1,124 @@
+"""How far each step group has come: the times of its steps and the conditions they ran under."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sim.engine.conditions import Conditions, timed_at
+from sim.engine.governor import PowerLaw
+from sim.engine.maxplus import step_seconds
+from sim.engine.timed import FloatColumn, TimedGroup
+from workloads.program import StepGroup
+
+if TYPE_CHECKING:
+    from sim.engine.replay import Change, Replayed
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Consecutive steps under the same conditions, or one step across changes of them."""
+
+    first: int
+    count: int
+    conditions: Conditions
+    changes: tuple[Change, ...] = ()
+
+
+@dataclass(slots=True)
+class Progress:
+    """A group on its way.
+
+    Attributes
+    ----------
+    law
+        Power of the group on the die by conditions [W].
+    operators
+        What the event engine saw; empty where the max-plus engine ran.
+    """
+
+    group: StepGroup
+    timed: TimedGroup
+    law: PowerLaw
+    done: int = 0
+    spans: list[Span] = field(default_factory=list)
+    operators: list[Replayed] = field(default_factory=list)
+    _starts: list[FloatColumn] = field(default_factory=list)
+    _ends: list[FloatColumn] = field(default_factory=list)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether all steps have run."""
+        return self.done == self.timed.steps
+
+    def add(
+        self,
+        starts_s: FloatColumn,
+        ends_s: FloatColumn,
+        conditions: Conditions,
+        changes: Sequence[Change] = (),
+    ) -> None:
+        """Note steps that have run [s]."""
+        self.spans.append(Span(self.done, len(ends_s), conditions, tuple(changes)))
+        self._starts.append(starts_s)
+        self._ends.append(ends_s)
+        self.done += len(ends_s)
+
+    @property
+    def starts_s(self) -> FloatColumn:
+        """Start of each step that has run [s]."""
+        return np.concatenate(self._starts)
+
+    @property
+    def ends_s(self) -> FloatColumn:
+        """End of each step that has run [s]."""
+        return np.concatenate(self._ends)
+
+
+class StepTimes:
+    """Durations of steps under constant conditions, equal work evaluated once.
+
+    A step begins with both stages idle and its opening is barriers alone, so its duration is that
+    of the opening plus that of the rest, which equal turns share.
+    """
+
+    def __init__(self) -> None:
+        self._rest: dict[tuple[object, ...], FloatColumn] = {}
+
+    def seconds(self, group: TimedGroup, conditions: Conditions) -> FloatColumn:
+        """Return the duration of each step of a group [s]."""
+        opening, *rest = group.segments
+        if not rest or not all(task.is_barrier for task in opening.tasks):
+            return step_seconds(timed_at(group, conditions))
+        key = (conditions, *((id(segment.tasks), segment.repeat) for segment in rest))
+        if key not in self._rest:
+            self._rest[key] = step_seconds(timed_at(replace(group, segments=(*rest,)), conditions))
+        host = conditions.clock * conditions.host
+        opening_s = sum((task.tiles * task.busy_s for task in opening.tasks), np.zeros(group.steps))
+        seconds: FloatColumn = opening.repeat * opening_s / host + self._rest[key]
+        return seconds
+
+
+def first_steps(group: StepGroup, count: int) -> StepGroup:
+    """Return a group cut to its first ``count`` steps, for runs that end inside it."""
+    if count == group.steps:
+        return group
+    segments = tuple(
+        replace(part, tasks=tuple(_cut(task, count) for task in part.tasks))
+        for part in group.segments
+    )
+    whole: StepGroup = _cut(group, count)
+    return replace(whole, segments=segments)
+
+
+def _cut(item: Any, count: int) -> Any:
+    """Return a dataclass with every column cut to its first ``count`` entries."""
+    columns = {
+        part.name: getattr(item, part.name)[:count]
+        for part in fields(item)
+        if isinstance(getattr(item, part.name), np.ndarray)
+    }
+    return replace(item, **columns)

@@ -1,0 +1,253 @@
+"""Which turn runs next: arrivals, priorities, a bounded queue, preemption between steps.
+
+One scheduler serves both engines; it knows turns and instants, they know how long steps take. The
+waiting turn of the smallest priority runs, within it the one that arrived first; turns of one
+client never overtake each other. Every turn that was asked ends as exactly one of `OUTCOMES`.
+
+Not modelled: the cost of changing graphs when a turn of another client runs in between.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+import numpy as np
+
+from sim.engine.progress import Progress
+from sim.engine.residency import Memory
+from workloads.session import Session
+
+Outcome = Literal["done", "rejected", "dropped", "unserved", "killed", "not_asked"]
+OUTCOMES: tuple[Outcome, ...] = (
+    "done",  # replied in full
+    "rejected",  # refused, because the queue was full
+    "dropped",  # left the queue for one that came later
+    "unserved",  # still waiting when the session ended
+    "killed",  # in progress or waiting when memory ran out
+    "not_asked",  # would have arrived after the session's end
+)
+
+
+class Engine(Protocol):
+    """What runs steps: `BatchMachine` or `EventMachine`."""
+
+    @property
+    def now_s(self) -> float:
+        """The clock [s]."""
+
+    def idle(self, until_s: float) -> None:
+        """Let time pass with nothing to run [s]."""
+
+    def run(self, progress: Progress, until_s: float) -> None:
+        """Run steps of a group until it is done or the step in progress at ``until_s`` ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class TurnTimes:
+    """What became of one turn; times in seconds, ``None`` where it never got there.
+
+    Attributes
+    ----------
+    index
+        Its place in the session's list of turns.
+    """
+
+    index: int
+    client: str
+    priority: int
+    outcome: Outcome
+    arrived_s: float | None
+    start_s: float | None
+    first_token_s: float | None
+    end_s: float | None
+
+
+@dataclass(slots=True)
+class TurnRun:
+    """One turn on its way through the queue and the engine; times in seconds."""
+
+    index: int
+    client: str
+    priority: int
+    groups: list[Progress]
+    arrived_s: float = np.inf
+    start_s: float | None = None
+    first_token_s: float | None = None
+    end_s: float | None = None
+    outcome: Outcome = "not_asked"
+
+    @property
+    def current(self) -> Progress | None:
+        """The first group that is not done."""
+        return next((group for group in self.groups if not group.is_done), None)
+
+    def times(self) -> TurnTimes:
+        """Return what became of the turn."""
+        return TurnTimes(
+            index=self.index,
+            client=self.client,
+            priority=self.priority,
+            outcome=self.outcome,
+            arrived_s=None if self.outcome == "not_asked" else self.arrived_s,
+            start_s=self.start_s,
+            first_token_s=self.first_token_s,
+            end_s=self.end_s,
+        )
+
+
+@dataclass(slots=True)
+class Scheduler:
+    """Serves the turns of a session on an engine.
+
+    Parameters
+    ----------
+    memory
+        Admits the activations of each group; a refusal ends the run.
+    """
+
+    session: Session
+    turns: Sequence[TurnRun]
+    engine: Engine
+    memory: Memory
+    _future: dict[str, deque[TurnRun]] = field(default_factory=dict)
+    _waiting: list[TurnRun] = field(default_factory=list)
+
+    def run(self) -> None:
+        """Serve all turns; what became of each stands in the turns."""
+        for asked in self.turns:
+            self._future.setdefault(asked.client, deque()).append(asked)
+        for lane in self._future.values():
+            self._expect(lane, 0.0, 0.0)
+        while (turn := self._next()) is not None:
+            if not self._serve(turn):
+                self._kill()
+                return
+        for waiting in self._waiting:
+            waiting.outcome = "unserved"
+
+    def _expect(self, lane: deque[TurnRun], previous_s: float, replied_s: float) -> None:
+        """Set when the next turn of a client arrives, given its previous arrival and reply."""
+        if lane:
+            asked = self.session.turns[lane[0].index]
+            if asked.think_s is None:
+                lane[0].arrived_s = max(previous_s, asked.at_s)
+            else:
+                lane[0].arrived_s = replied_s + asked.think_s
+
+    def _next(self) -> TurnRun | None:
+        """Return the turn to serve, letting time pass until one arrives; ``None`` at the end."""
+        self._admit(busy=False)
+        while not self._waiting:
+            at_s = min((lane[0].arrived_s for lane in self._future.values() if lane), default=None)
+            if at_s is None or at_s >= self._until_s:
+                return None
+            if at_s > self.engine.now_s:
+                self.engine.idle(at_s)
+            self._admit(busy=False)
+        begun = [turn for turn in self._waiting if turn.start_s is not None]
+        open_ = self._waiting if self.engine.now_s < self._until_s else begun
+        if not open_:
+            return None
+        best = min(open_, key=lambda turn: (turn.priority, turn.arrived_s, turn.index))
+        self._waiting.remove(best)
+        return best
+
+    @property
+    def _until_s(self) -> float:
+        return self.session.until_s or np.inf
+
+    def _admit(self, busy: bool) -> None:
+        """Take in every turn that has arrived by now, in order of arrival."""
+        while True:
+            due = [lane for lane in self._future.values() if lane and self._has_come(lane[0])]
+            if not due:
+                return
+            lane = min(due, key=lambda lane: (lane[0].arrived_s, lane[0].index))
+            turn = lane.popleft()
+            self._queue(turn, busy)
+            self._foresee(lane, turn)
+
+    def _has_come(self, turn: TurnRun) -> bool:
+        return turn.arrived_s <= self.engine.now_s and turn.arrived_s < self._until_s
+
+    def _foresee(self, lane: deque[TurnRun], turn: TurnRun) -> None:
+        """Set the next arrival of a client unless it waits for the reply to ``turn``."""
+        if lane and (self._asked_openly(lane[0]) or turn.outcome == "rejected"):
+            self._expect(lane, turn.arrived_s, turn.arrived_s)
+
+    def _asked_openly(self, turn: TurnRun) -> bool:
+        return self.session.turns[turn.index].think_s is None
+
+    def _queue(self, turn: TurnRun, busy: bool) -> None:
+        limit = self.session.queue.limit
+        queued = [other for other in self._waiting if other.start_s is None]
+        if limit is not None and len(queued) >= limit + (not busy):
+            if self.session.queue.when_full == "reject" or not queued:
+                turn.outcome = "rejected"
+                return
+            oldest = max(queued, key=lambda other: (other.priority, -other.arrived_s))
+            self._waiting.remove(oldest)
+            oldest.outcome = "dropped"
+            self._replied(oldest, turn.arrived_s)
+        self._waiting.append(turn)
+
+    def _replied(self, turn: TurnRun, at_s: float) -> None:
+        lane = self._future[turn.client]
+        if lane and not self._asked_openly(lane[0]):
+            self._expect(lane, turn.arrived_s, at_s)
+
+    def _serve(self, turn: TurnRun) -> bool:
+        """Run a turn until it is done or another goes first; ``False`` if memory ran out."""
+        engine = self.engine
+        if turn.start_s is None:
+            turn.start_s = engine.now_s
+        while (progress := turn.current) is not None:
+            if progress.done == 0 and not self._fits(progress):
+                turn.outcome = "killed"
+                return False
+            engine.run(progress, self._horizon_s(turn))
+            if progress.is_done:
+                self._release(progress)
+                if progress.timed.phase == "prefill":
+                    turn.first_token_s = engine.now_s
+            if turn.current is None:
+                break
+            self._admit(busy=True)
+            if self._is_overtaken(turn):
+                self._waiting.append(turn)
+                return True
+        self._admit(busy=True)
+        turn.end_s, turn.outcome = engine.now_s, "done"
+        self._replied(turn, engine.now_s)
+        return True
+
+    def _fits(self, progress: Progress) -> bool:
+        return self.memory.start(progress.group.activation_bytes, self.engine.now_s)
+
+    def _release(self, progress: Progress) -> None:
+        group = progress.group
+        self.memory.end(group.phase, group.activation_bytes, self.engine.now_s)
+
+    def _horizon_s(self, turn: TurnRun) -> float:
+        """Return when a turn that goes first may arrive [s]."""
+        if self.session.queue.preemption == "turn":
+            return np.inf
+        heads = (lane[0] for lane in self._future.values() if lane)
+        first = min((t.arrived_s for t in heads if t.priority < turn.priority), default=np.inf)
+        return first if first < self._until_s else np.inf
+
+    def _is_overtaken(self, turn: TurnRun) -> bool:
+        if self.session.queue.preemption == "turn" or self.engine.now_s >= self._until_s:
+            return False
+        return any(other.priority < turn.priority for other in self._waiting)
+
+    def _kill(self) -> None:
+        for turn in self._waiting:
+            turn.outcome = "killed"
+        for lane in self._future.values():
+            for turn in lane:
+                if turn.arrived_s <= self.engine.now_s:
+                    turn.outcome = "killed"
