@@ -5,6 +5,7 @@ import shutil
 import pytest
 import yaml
 
+from sim.analysis.host.__main__ import main
 from sim.analysis.host.exhibit import MANIFEST, host_exhibits, load_host_exhibit
 from sim.analysis.host.judge import operator_errors, phase_errors
 from sim.analysis.host.samples import samples_of
@@ -59,6 +60,16 @@ def test_every_fitted_number_names_the_runs(exhibit):
     for item in fitted:
         title = exhibit.soc.sources[item.source].title
         assert all(run.measurement.model in title for run in exhibit.calibration)
+
+
+def test_the_report_has_a_line_per_case_and_per_phase_for_both_engines(exhibit, capsys):
+    assert main(["--shipped"]) == 0
+    told = capsys.readouterr().out
+    for row in exhibit.rows():
+        assert told.count(row.id) == 1
+    for phase in exhibit.manifest.tolerances:
+        assert told.count(f"\n{phase} ") == 2
+    assert "median error of an operator" in told
 
 
 def test_a_changed_file_is_refused(copy):
