@@ -1,4 +1,4 @@
-"""The `measure` command: run the real module here and write down times and memory."""
+"""The `measure` command, and what `calibrate` and `validate` do with the files it writes."""
 
 from __future__ import annotations
 
@@ -6,6 +6,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from hw_models.soc import load_soc
+from sim.analysis.host.calibration import (
+    calibrate_host,
+    measured_file,
+    report,
+    write_device,
+)
+from sim.analysis.host.judge import HostRow, judge_all
+from sim.analysis.host.report import phase_table, row_table
 from sim.analysis.measured import parse_images
 from sim.analysis.measuring.cases import cases_for
 from sim.analysis.measuring.document import CaseTimes, Measurement, write_measurement
@@ -69,3 +78,16 @@ def closing(measurement: Measurement, path: Path) -> str:
     judged = "process CPU time" if measurement.device == "cpu" else "wall time"
     left_out = f" Left out: {', '.join(measurement.skipped)}." if measurement.skipped else ""
     return f"{path}: {judged}, noise floor {measurement.noise_floor:.1%}.{left_out}"
+
+
+def calibrate_host_to(measured: Sequence[Path], out: Path) -> str:
+    """Fit a host device to measurement files, write it, and say what was fitted and what not."""
+    fit = calibrate_host([measured_file(path) for path in measured])
+    write_device(fit, out)
+    return "\n".join([str(out), *report(fit)])
+
+
+def validate_host(measured: Sequence[Path], device: Path) -> tuple[list[HostRow], str]:
+    """Return the rows that judge a host device on measurement files, and their tables."""
+    rows = judge_all([measured_file(path) for path in measured], load_soc(device))
+    return rows, f"{row_table(rows)}\n{phase_table(rows)}"

@@ -8,14 +8,22 @@ import pytest
 
 from hw_models.kernels import edge_utilisation, interpolated_utilisation
 from hw_models.soc import load_soc
-from sim.analysis.host.calibration import MeasuredFile, calibrate_host, report, write_device
+from sim.analysis.host.calibration import (
+    MeasuredFile,
+    calibrate_host,
+    measured_file,
+    report,
+    write_device,
+)
 from sim.analysis.host.exhibit import ROOT, load_host_exhibit
 from sim.analysis.host.fit import fit_host
 from sim.analysis.host.judge import HostRow, judge, operator_errors, phase_errors
 from sim.analysis.host.prior import STACK, nodes_of, template
 from sim.analysis.host.samples import Samples, case_scenario, samples_of
 from sim.analysis.measuring.cases import Case
+from sim.analysis.measuring.document import is_measurement, write_measurement
 from sim.calibrated_range import outside
+from sim.cli.measuring import calibrate_host_to, validate_host
 from sim.engine.maxplus import step_seconds
 from sim.engine.pricing import Pricing
 from sim.errors import SimError
@@ -173,3 +181,20 @@ def test_errors_are_told_per_phase():
 def test_operator_errors_vanish_on_a_machine_that_is_the_device(exhibit, small):
     samples = as_measured_on(samples_of([(small, None)], exhibit.soc), exhibit.soc)
     assert operator_errors(samples, exhibit.soc)["all"] == pytest.approx(0.0, abs=1e-12)
+
+
+def test_a_device_is_fitted_and_judged_from_files(exhibit, small, tmp_path):
+    run, device = tmp_path / "run.json", tmp_path / "device.yaml"
+    write_measurement(small, run)
+    assert is_measurement(run)
+    assert not is_measurement(exhibit.folder / "device.yaml")
+    assert str(device) in calibrate_host_to([run], device)
+    rows, told = validate_host([run], device)
+    assert [row.id for row in rows] == [f"{SMOLLM} {times.case.id}" for times in small.cases]
+    assert all(abs(row.error) < 0.1 for row in rows)
+    assert all(row.id in told for row in rows)
+
+
+def test_a_model_of_ones_own_is_looked_for_beside_its_measurement(exhibit):
+    found = measured_file(exhibit.folder / "wide.measurement.json")
+    assert found.trace == str(exhibit.folder / "wide.trace.json")
