@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from dashboard.choices import Choices
-from dashboard.runs import decode_terms, run
+from dashboard.runs import decode_terms, intervals, run
 
 UPLOAD_MEGABYTES = 64
 """Largest file the Validate page takes; importers read no more than that."""
@@ -43,6 +43,7 @@ def warm() -> None:
     import plotly.graph_objects  # noqa: F401
 
     run(Choices()).summary()
+    intervals(Choices())
     decode_terms(Choices())
 
 

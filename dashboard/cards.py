@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dashboard.choices import GIB
+from dashboard.runs import Intervals
 from sim.metrics import Summary
 from sim.results import Result
 
@@ -26,6 +27,10 @@ class Card:
         What to read the number against.
     help
         How the number is defined.
+    metric
+        Name of the metric it shows, as `simulate --json` has it.
+    range
+        The 80 % interval, as text.
     """
 
     label: str
@@ -34,6 +39,13 @@ class Card:
     less_is_better: bool
     note: str
     help: str
+    metric: str
+    range: str = ""
+
+
+def with_ranges(plain: list[Card], intervals: Intervals | None) -> list[Card]:
+    """Return the cards with the 80 % interval of each number, or that it is being computed."""
+    return [replace(card, range=_range(card.metric, intervals)) for card in plain]
 
 
 def cards(result: Result, baseline: Result | None = None) -> list[Card]:
@@ -70,13 +82,36 @@ def number(value: float | None, unit: str, digits: int = 2) -> str:
     return "–" if value is None else f"{value:.{digits}f} {unit}"
 
 
+def _range(metric: str, intervals: Intervals | None) -> str:
+    """Return an interval as text.
+
+    >>> _range("load_s", {"load_s": {"p10": 0.4, "p50": 0.6, "p90": 0.9}})
+    '80 % range 0.40 to 0.90'
+    >>> _range("load_s", {"load_s": {"p10": 0.4, "p50": 0.4, "p90": 0.4}})
+    'no uncertain input'
+    """
+    if intervals is None:
+        return "80 % range: computing"
+    if metric not in intervals:
+        return ""
+    scale = GIB if metric.endswith("_bytes") else 1.0
+    low, high = (intervals[metric][name] / scale for name in ("p10", "p90"))
+    if low == high:
+        return "no uncertain input"
+    digits = 2 if high < 10.0 else 1
+    return f"80 % range {low:.{digits}f} to {high:.{digits}f}"
+
+
 def _first_token(new: Summary, old: Summary | None) -> Card:
     return Card(
         label="Time to first token",
+        metric="time_to_first_token_s",
         value=number(new.time_to_first_token_s, "s"),
         delta=change(new.time_to_first_token_s, old.time_to_first_token_s if old else None, "s"),
         less_is_better=True,
-        note=f"vision {number(new.vision_encode_s, 's')}, prefill {number(new.prefill_s, 's')}",
+        note=f"vision {number(new.vision_encode_s, 's')}, prefill {number(new.prefill_s, 's')}"
+        if new.fits
+        else "the run ends before it",
         help="Vision encode + prefill + first token, on loaded weights, mean per turn.",
     )
 
@@ -84,6 +119,7 @@ def _first_token(new: Summary, old: Summary | None) -> Card:
 def _rate(new: Summary, old: Summary | None) -> Card:
     return Card(
         label="Tokens/s, burst",
+        metric="tokens_per_s",
         value=number(new.tokens_per_s, "tok/s", 1),
         delta=change(new.tokens_per_s, old.tokens_per_s if old else None, "tok/s", 1),
         less_is_better=False,
@@ -96,6 +132,7 @@ def _rate(new: Summary, old: Summary | None) -> Card:
 def _peak(new: Summary, old: Summary | None, budget_bytes: float) -> Card:
     return Card(
         label="Peak DRAM",
+        metric="peak_dram_bytes",
         value=number(new.peak_dram_bytes / GIB, "GiB"),
         delta=change(new.peak_dram_bytes / GIB, old.peak_dram_bytes / GIB if old else None, "GiB"),
         less_is_better=True,
@@ -108,10 +145,13 @@ def _peak(new: Summary, old: Summary | None, budget_bytes: float) -> Card:
 def _energy(new: Summary, old: Summary | None) -> Card:
     return Card(
         label="Energy per reply",
+        metric="energy_j",
         value=number(_spent_j(new), "J", 1),
         delta=change(_spent_j(new), _spent_j(old) if old else None, "J", 1),
         less_is_better=True,
-        note=f"{number(new.energy_per_token_j, 'J/token')}, {number(new.mean_power_w, 'W', 1)}",
+        note=f"{number(new.energy_per_token_j, 'J/token')}, {number(new.mean_power_w, 'W', 1)}"
+        if new.fits
+        else "the run ends before it",
         help="Energy of the whole device over the run, display and host included.",
     )
 
@@ -124,6 +164,7 @@ def _spent_j(summary: Summary) -> float | None:
 def _load(new: Summary, old: Summary | None, file_bytes: float) -> Card:
     return Card(
         label="Cold start",
+        metric="load_s",
         value=number(new.load_s, "s"),
         delta=change(new.load_s, old.load_s if old else None, "s"),
         less_is_better=True,

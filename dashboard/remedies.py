@@ -15,7 +15,7 @@ from typing import Any
 from dashboard.choices import BY_BITS, Choices
 from dashboard.options import stacks
 from dashboard.runs import run
-from dashboard.verdicts import Verdict, verdict
+from dashboard.verdicts import answer, verdict
 from hw_models.errors import HardwareError
 from sim.errors import SimError
 from workloads.errors import WorkloadError
@@ -26,7 +26,7 @@ MOST_SHOWN = 4
 
 @dataclass(frozen=True, slots=True)
 class Remedy:
-    """One change, what it costs, and the verdict with it.
+    """One change, what it costs, and the numbers with it.
 
     Attributes
     ----------
@@ -37,7 +37,7 @@ class Remedy:
     text: str
     cost: str
     changes: dict[str, Any]
-    verdict: Verdict
+    answer: str
 
 
 def remedies(choices: Choices) -> list[Remedy]:
@@ -46,11 +46,11 @@ def remedies(choices: Choices) -> list[Remedy]:
     for text, cost, changes in _candidates(choices):
         changed = choices.changed(**changes)
         try:
-            outcome = verdict(changed, run(changed))
+            result = run(changed)
         except (WorkloadError, HardwareError, SimError):
             continue  # this change does not exist here, e.g. a format the unit cannot compute
-        if outcome.status == "PASS":
-            found.append(Remedy(text, cost, changes, outcome))
+        if verdict(changed, result).status == "PASS":
+            found.append(Remedy(text, cost, changes, answer(result)))
         if len(found) == MOST_SHOWN:
             break
     return found

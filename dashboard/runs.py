@@ -7,15 +7,21 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from dashboard.background import Background
 from dashboard.choices import Choices
 from hw_models.soc import SocSpec, load_soc
 from sim import Result, simulate
 from sim.analysis.sensitivity import REPLY, Swing, tornado
+from sim.analysis.uncertainty import uncertainty
 from sim.breakdown import Term, phase_terms
 from sim.errors import SimError
 from workloads.scenario import Scenario
 
 REMEMBERED = 64
+SAMPLES = 100
+"""Draws of the device behind an interval: enough for two digits of its ends."""
+
+Intervals = dict[str, dict[str, float]]
 
 
 def what_if_values(text: str) -> dict[str, float | str]:
@@ -69,6 +75,19 @@ def nominal(choices: Choices, metric: str) -> float:
     if metric == REPLY:
         return float(sum((times.ends_s - times.starts_s).sum() for times in result.groups))
     return float(result.summary().as_dict()[metric] or 0.0)
+
+
+def intervals(choices: Choices) -> Intervals | None:
+    """Return the 80 % interval of each metric, or ``None`` while it is being computed."""
+    return _BACKGROUND.ask(choices.question())
+
+
+def _intervals(question: Choices) -> Intervals:
+    result = _run(question)
+    return uncertainty(result, SAMPLES) if result.fits else {}
+
+
+_BACKGROUND = Background(_intervals, REMEMBERED)
 
 
 @lru_cache(maxsize=REMEMBERED)

@@ -9,10 +9,10 @@ from typing import Any, TypeVar
 import streamlit as st
 
 from dashboard import state
-from dashboard.cards import Card
+from dashboard.cards import Card, cards, with_ranges
 from dashboard.charts.palette import Figure
 from dashboard.choices import Choices
-from dashboard.runs import run
+from dashboard.runs import intervals, run
 from dashboard.verdicts import Status, Verdict
 from hw_models.errors import HardwareError
 from sim.errors import SimError
@@ -27,6 +27,7 @@ _BADGES: dict[Status, tuple[Callable[..., Any], str]] = {
     "OUT OF MEMORY": (st.error, ":material/block:"),
 }
 
+POLL_S = 0.7
 _CONFIG = {"displaylogo": False}
 
 Made = TypeVar("Made")
@@ -61,10 +62,24 @@ def show_verdict(verdict: Verdict) -> None:
     draw(f"**{verdict.status}.** {verdict.sentence}", icon=icon)
 
 
-def show_cards(cards: list[Card]) -> None:
+def live_cards(choices: Choices, result: Result) -> None:
+    """Draw the cards at once, and again with their intervals when those are computed."""
+    waiting = intervals(choices) is None
+    fragment = st.fragment(_cards_when_ready, run_every=POLL_S if waiting else None)
+    fragment(choices, result, waiting)
+
+
+def _cards_when_ready(choices: Choices, result: Result, waiting: bool) -> None:
+    ranges = intervals(choices)
+    if waiting and ranges is not None:
+        st.rerun()  # a full run ends the polling
+    _show_cards(with_ranges(cards(result, baseline_result()), ranges))
+
+
+def _show_cards(shown: list[Card]) -> None:
     """Draw the cards in equal boxes that wrap."""
-    with st.grid(len(cards), min_column_width=170, gap="small"):
-        for card in cards:
+    with st.grid(len(shown), min_column_width=170, gap="small"):
+        for card in shown:
             with st.container(border=True, height="stretch", gap=None):
                 st.metric(
                     card.label,
@@ -74,6 +89,7 @@ def show_cards(cards: list[Card]) -> None:
                     help=card.help,
                 )
                 st.caption(card.note)
+                st.caption(card.range)
 
 
 def selectable(title: str, drawn: Figure, alt: str, key: str) -> Any:

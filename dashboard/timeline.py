@@ -21,6 +21,9 @@ MOST_BARS = 2000
 
 DMA = "DMA from DRAM"
 HOST = "host CPU"
+WAITING = "waiting for operands"
+SHORTEST_S = 1e-9
+"""Shorter bars are rounding and are left out."""
 
 
 def phases(result: Result) -> dict[str, int]:
@@ -46,22 +49,29 @@ def step_frame(result: Result, phase: str, step: int) -> pd.DataFrame:
 
 
 def lanes(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return a row per bar: lane, name, layer, start and seconds, bytes, and what bounds it."""
+    """Return a row per bar: lane, name, layer, start and seconds, bytes, and what bounds it.
+
+    A unit first waits for an operator's operands, then computes; the tiles of a large operator do
+    both in turn, which is drawn as one wait and one stretch of work.
+    """
     import pandas as pd
 
     host = frame["kind"].isin(HOST_KINDS)
     unit = np.where(host, HOST, frame["unit"].str.upper())
     shared = frame[["name", "layer", "dram_bytes", "bound"]]
-    computing = shared.assign(
-        lane=unit, start_s=frame["start_s"], seconds=frame["end_s"] - frame["start_s"]
-    )
+    wait_s = frame["wait_s"].clip(lower=0.0)
+    work_s = frame["end_s"] - frame["ready_s"] - wait_s
+    waiting = shared.assign(lane=unit, start_s=frame["ready_s"], seconds=wait_s, bound=WAITING)
+    computing = shared.assign(lane=unit, start_s=frame["ready_s"] + wait_s, seconds=work_s)
     moving = shared.assign(
         lane=DMA,
         start_s=frame["fetch_start_s"],
         seconds=frame["fetch_end_s"] - frame["fetch_start_s"],
     )
-    bars = pd.concat([computing, moving], ignore_index=True)
-    bars = bars[bars["seconds"] > 0.0].sort_values("start_s", kind="stable", ignore_index=True)
+    bars = pd.concat([waiting, computing, moving], ignore_index=True)
+    bars = bars[bars["seconds"] > SHORTEST_S].sort_values(
+        "start_s", kind="stable", ignore_index=True
+    )
     return bars.head(MOST_BARS)
 
 
@@ -92,8 +102,11 @@ def busy(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def operators(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the operators of a step with equal ones of all layers together, slowest first."""
-    elapsed = frame.assign(elapsed_s=frame["end_s"] - frame["ready_s"])
+    """Return the operators of some records, equal ones of all layers together, slowest first."""
+    elapsed = frame.assign(
+        elapsed_s=frame["end_s"] - frame["ready_s"],
+        dram_bytes=frame["dram_read_bytes"] + frame["dram_write_bytes"],
+    )
     grouped = elapsed.groupby(["name", "kind", "unit", "bound"], sort=False, as_index=False).agg(
         layers=("layer", "nunique"),
         elapsed_s=("elapsed_s", "sum"),
@@ -102,6 +115,7 @@ def operators(frame: pd.DataFrame) -> pd.DataFrame:
         flops=("flops", "sum"),
     )
     share = grouped["elapsed_s"] / grouped["elapsed_s"].sum()
+    grouped["wait_s"] = grouped["wait_s"].clip(lower=0.0).round(9)  # rounding leaves -1e-17
     return grouped.assign(share=share).sort_values("elapsed_s", ascending=False, ignore_index=True)
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from dashboard.choices import BY_BITS, GIB, Choices
 from dashboard.runs import device
+from dashboard.verdicts import answer as said
 from dashboard.verdicts import verdict
 from hw_models.errors import HardwareError
 from sim import simulate
@@ -92,7 +93,8 @@ def row_of(choices: Choices, result: Result) -> Row:
         summary.energy_j if result.fits else None,
     )
     metrics = dict(zip(METRICS, values, strict=True))
-    return metrics | {"status": answer.status, "reason": answer.sentence}
+    reason = said(result) if answer.status == "PASS" else answer.sentence
+    return metrics | {"status": answer.status, "reason": reason}
 
 
 def front(table: pd.DataFrame) -> pd.DataFrame:

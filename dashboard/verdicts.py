@@ -29,10 +29,12 @@ def verdict(choices: Choices, result: Result) -> Verdict:
     name = f"{choices.model} on {result.soc.name}"
     if missed:
         return Verdict("FAIL", f"{name}: {'; '.join(missed)}.")
-    return Verdict("PASS", f"{name} meets every target: {_answer(summary, result)}.")
+    return Verdict("PASS", f"{name} meets every target: {answer(result)}.")
 
 
-def _answer(summary: Summary, result: Result) -> str:
+def answer(result: Result) -> str:
+    """Return the numbers that targets bound, in words."""
+    summary = result.summary()
     parts = [f"first token after {summary.time_to_first_token_s:.2f} s"]
     if summary.tokens_per_s:
         parts.append(f"{summary.tokens_per_s:.1f} tokens/s")

@@ -3,7 +3,6 @@
 import streamlit as st
 
 from dashboard import screens, state
-from dashboard.cards import cards
 from dashboard.charts import memory, phases
 from dashboard.remedies import remedies
 from dashboard.runs import decode_terms
@@ -14,7 +13,7 @@ result = screens.result_or_stop(choices)
 summary = result.summary()
 answer = verdict(choices, result)
 screens.show_verdict(answer)
-screens.show_cards(cards(result, screens.baseline_result()))
+screens.live_cards(choices, result)
 
 if answer.status != "PASS":
     with st.container(border=True):
@@ -24,13 +23,14 @@ if answer.status != "PASS":
             st.markdown("No single change passes. Try two: the Trade-offs page sweeps them.")
         for index, remedy in enumerate(found):
             text, button = st.columns([5, 1], vertical_alignment="center")
-            text.markdown(f"**{remedy.text}** (costs: {remedy.cost}). {remedy.verdict.sentence}")
+            text.markdown(f"**{remedy.text}** (costs: {remedy.cost}): {remedy.answer}")
             button.button(
                 "Apply",
                 key=f"remedy_{index}",
                 on_click=state.apply,
                 args=(remedy.changes,),
                 help=remedy.text,
+                width="stretch",
             )
 
 left, right = st.columns(2)

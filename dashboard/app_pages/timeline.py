@@ -12,7 +12,7 @@ if not steps:
     st.info("Nothing ran: the model does not fit. Explore says what to change.")
     st.stop()
 
-left, middle, right = st.columns([2, 3, 1], vertical_alignment="bottom")
+left, middle, near, right = st.columns([3, 3, 2, 2], vertical_alignment="bottom")
 phase = left.segmented_control(
     "Phase", list(steps), default=list(steps)[-1], key="phase", required=True
 )
@@ -24,11 +24,15 @@ right.download_button(
     "trace.json",
     "application/json",
     on_click="ignore",
+    width="stretch",
     help="The whole run, for ui.perfetto.dev",
 )
 
 frame = timeline.step_frame(result, phase, step)
-bars, table = timeline.lanes(frame), timeline.operators(frame)
+layers = sorted(set(frame["layer"].tolist()))
+layer = near.selectbox("Layer", ["all", *layers], key=f"layer_{phase}")
+seen = frame if layer == "all" else frame[frame["layer"] == layer]
+bars, table = timeline.lanes(seen), timeline.operators(frame)
 slowest = table.iloc[0]
 screens.chart(
     f"{phase.capitalize()} step {step}: {frame['end_s'].max() * 1e3:.1f} ms",

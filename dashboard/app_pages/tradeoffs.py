@@ -39,20 +39,28 @@ picked = st.dataframe(
     selection_mode="single-row",
     key="points",
 )
+actions = st.container(horizontal=True)
 chosen = screens.first_point(event, picked, best)
 if chosen is not None and chosen in table.index:
     row = table.loc[chosen]
-    st.button(
+    actions.button(
         f"Load {', '.join(str(row[axis]) for axis in axes)} into the sidebar",
         on_click=state.apply,
         args=(row["changes"],),
         key="load_point",
     )
-st.download_button("Table as CSV", shown.to_csv(), "sweep.csv", "text/csv", on_click="ignore")
+actions.download_button("Table as CSV", shown.to_csv(), "sweep.csv", "text/csv", on_click="ignore")
 alt = "Each line is a configuration; drag along an axis to keep a part of it."
 screens.chart("All configurations at once", tradeoff.parallel(table, axes), alt)
 
-metric = st.selectbox("Which assumption moves", list(tornado.METRICS), key="tornado_metric")
+if not result.fits:
+    st.stop()
+metric = st.selectbox(
+    "Which assumption moves",
+    list(tornado.METRICS),
+    format_func=lambda name: tornado.METRICS[name],
+    key="tornado_metric",
+)
 swings = parameter_swings(choices, metric)
 drawn = tornado.tornado(swings, nominal(choices, metric), tornado.METRICS[metric])
 screens.chart("Assumptions, one at a time", drawn, tornado.takeaway(swings))

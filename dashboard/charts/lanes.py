@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dashboard.charts.palette import ALERT, GREY, Figure, Trace, colour, figure
+from dashboard.timeline import WAITING
 from sim.results import Result
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ LARGEST_MARKER_PX = 34.0
 def gantt(bars: pd.DataFrame) -> Figure:
     """Draw the bars of a step; the colour says what bounds the operator."""
     return figure(
-        [_bars(bars[bars["bound"] == bound], bound) for bound in BOUNDS],
+        [_bars(bars[bars["bound"] == bound], bound) for bound in (*BOUNDS, WAITING)],
         70 + 60 * bars["lane"].nunique(),
         barmode="overlay",
         xaxis={"title": {"text": "milliseconds from the start of the step"}},

@@ -58,12 +58,15 @@ def vertical_line(x: float, text: str) -> Figure:
 def horizontal_line(y: float, text: str) -> Figure:
     """Return layout entries that draw a dashed line at ``y`` with its name on the left."""
     line = {"type": "line", "y0": y, "y1": y, "xref": "paper", "x0": 0, "x1": 1}
-    name = {"y": y, "xref": "paper", "x": 0, "xanchor": "left", "yanchor": "bottom", "text": text}
+    name = {"y": y, "xref": "paper", "x": 1, "xanchor": "right", "yanchor": "bottom", "text": text}
     return _marked(line, name)
 
 
 def _marked(line: Figure, name: Figure) -> Figure:
     return {
         "shapes": [line | {"line": {"color": ALERT, "dash": "dash"}}],
-        "annotations": [name | {"showarrow": False, "font": {"color": ALERT}}],
+        "annotations": [
+            name
+            | {"showarrow": False, "font": {"color": ALERT}, "bgcolor": "rgba(255,255,255,0.85)"}
+        ],
     }

@@ -33,9 +33,10 @@ def pareto(table: pd.DataFrame, axes: Sequence[str], now: Row) -> Figure:
         "mode": "markers",
         "name": "the sidebar",
         "x": [now["peak [GiB]"]],
-        "y": [now["tokens/s"]],
+        "y": [now["tokens/s"] or 0.0],
         "marker": {"symbol": "star", "size": 16, "color": ALERT},
         "hovertemplate": "the sidebar: %{y:.1f} tokens/s, %{x:.2f} GiB<extra></extra>",
+        "cliponaxis": False,
     }
     coloured = {"color": passing["first token [s]"].tolist(), "colorscale": SCALE, "size": 12}
     coloured |= {"showscale": True, "colorbar": {"title": {"text": "first<br>token [s]"}}}
@@ -71,7 +72,7 @@ def _points(name: str, table: pd.DataFrame, axes: Sequence[str], marker: dict[st
         "mode": "markers",
         "name": name,
         "x": table["peak [GiB]"].tolist(),
-        "y": table["tokens/s"].tolist(),
+        "y": table["tokens/s"].fillna(0.0).tolist(),  # out of memory: no token at all
         "customdata": [
             [index, levels, reason]
             for index, levels, reason in zip(

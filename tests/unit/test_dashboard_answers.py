@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+from threading import Event
+from time import sleep
 
 import numpy as np
 import pytest
 
-from dashboard import assumptions, timeline
-from dashboard.cards import cards
+from dashboard import assumptions, handover, timeline
+from dashboard.background import Background
+from dashboard.cards import cards, with_ranges
+from dashboard.charts import lanes, memory, phases, tornado
 from dashboard.choices import GIB, Choices
 from dashboard.remedies import MOST_SHOWN, remedies
-from dashboard.runs import run
+from dashboard.runs import decode_terms, nominal, parameter_swings, run
 from dashboard.verdicts import verdict
 
 
@@ -127,3 +131,89 @@ def test_a_what_if_value_is_set_and_taken_back():
     assert assumptions.with_what_if(Choices(what_if=text), path, 0.4) == f"{path}=0.4"
     own = run(Choices()).soc.parameters()[path].value
     assert assumptions.with_what_if(Choices(what_if=text), path, own) == ""
+
+
+def test_the_report_holds_the_numbers_of_the_summary(result):
+    found = {section.title: section for section in handover.sections(Choices(), "LINK")}
+    summary = result.summary()
+    shown = {row[0]: row[1] for row in found["Numbers"].rows}
+    assert shown["Time to first token"] == f"{summary.time_to_first_token_s:.2f} s"
+    resident = dict(found["Memory"].rows)
+    assert resident["total"] == f"{summary.peak_dram_bytes / GIB:.3f} GiB"
+    assert ("link", "LINK") in found["Reproduce"].rows
+    assert json.loads(handover.summary_json(Choices()))["metrics"] == summary.as_dict()
+
+
+def test_the_report_escapes_what_people_typed():
+    page = handover.html([handover.Section("<script>alert(1)</script>", "a & b")])
+    assert "<script>" not in page
+    assert "&lt;script&gt;" in page
+    assert "a &amp; b" in page
+
+
+def test_the_report_page_needs_nothing_from_elsewhere():
+    page = handover.html(handover.sections(Choices()))
+    assert "src=" not in page
+    assert "@import" not in page
+
+
+def test_a_report_on_a_model_that_does_not_fit_leaves_out_what_never_ran():
+    titles = [section.title for section in handover.sections(Choices(app_budget_gib=1.0))]
+    assert titles[0] == "Verdict: OUT OF MEMORY"
+    assert "Where the time goes" not in titles
+
+
+def test_ranges_are_the_intervals_of_the_metrics(result):
+    intervals = {"load_s": {"p10": 0.5, "p50": 0.6, "p90": 0.75}}
+    shown = with_ranges(cards(result), intervals)
+    assert [card.range for card in shown if card.metric == "load_s"] == ["80 % range 0.50 to 0.75"]
+    assert {card.range for card in with_ranges(cards(result), None)} == {"80 % range: computing"}
+
+
+def test_work_in_the_background_is_done_once_and_the_stale_left_out():
+    begun, gate, done = [], Event(), Event()
+
+    def compute(question: str) -> str:
+        begun.append(question)
+        gate.wait(5.0)
+        if question == "newest":
+            done.set()
+        return question.upper()
+
+    background = Background(compute)
+    assert background.ask("first") is None
+    while not begun:
+        sleep(0.001)
+    assert background.ask("stale") is None
+    assert background.ask("newest") is None
+    gate.set()
+    assert done.wait(5.0)
+    while (answer := background.ask("newest")) is None:
+        sleep(0.001)
+    assert answer == "NEWEST"
+    assert begun == ["first", "newest"]
+    assert background.ask("first") == "FIRST"
+
+
+def test_every_chart_is_a_valid_figure(result):
+    from plotly.graph_objects import Figure
+
+    frame = timeline.step_frame(result, "prefill", 0)
+    swings = parameter_swings(Choices())
+    for drawn in (
+        phases.first_token_waterfall(result.summary(), 1.0),
+        phases.decode_bounds(decode_terms(Choices()), 127),
+        memory.residency(result),
+        lanes.gantt(timeline.lanes(frame)),
+        lanes.roofline(result, timeline.operators(frame)),
+        tornado.tornado(swings, nominal(Choices(), "reply_s"), "s"),
+    ):
+        assert Figure(drawn).data
+
+
+def test_a_component_keeps_its_colour_in_every_chart(result):
+    area = {trace["name"]: trace["fillcolor"] for trace in memory.residency(result)["data"]}
+    bars = phases.decode_bounds(decode_terms(Choices()), 127)["data"][0]
+    drawn = dict(zip(bars["y"], bars["marker"]["color"], strict=True))
+    assert drawn["DRAM: weights"] == area["weights"]
+    assert drawn["DRAM: KV cache"] == area["KV cache"]
