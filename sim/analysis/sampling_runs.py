@@ -4,8 +4,8 @@ Steps that cost the same are priced once per variant, and all variants of one pr
 side as columns of the max-plus engine. The metrics are computed by `sim.metrics` itself, on a
 `Result` per variant whose operators are merged by what the metrics can tell apart.
 
-Not modelled: rates that change during the run; a nominal run on the event engine is varied at
-constant rates.
+A run whose rates change on the way (other apps, throttling, several clients) is simulated once per
+variant instead, which is slower.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from hw_models.soc import SocSpec
 from hw_models.tree import moved
 from sim.analysis.sweeps_steps import at_steps, narrowed
+from sim.engine.conditions import NOMINAL
 from sim.engine.maxplus import step_seconds, step_starts
 from sim.engine.pricing import Pricing
 from sim.engine.timed import FloatColumn, TimedGroup, TimedSegment, TimedTask
@@ -48,6 +49,8 @@ def variant_metrics(result: Result, values: Mapping[str, NDArray[np.float64]]) -
         moved(result.soc, {path: float(column[i]) for path, column in values.items()})
         for i in range(variants)
     ]
+    if not _is_steady(result):
+        return _columns([_numbers(_again(result, soc)) for soc in socs])
     programs: dict[GraphOptions, list[int]] = {}
     for index, soc in enumerate(socs):
         options = graph_options(result.scenario, soc, soc.stack(result.stack))
@@ -57,7 +60,28 @@ def variant_metrics(result: Result, values: Mapping[str, NDArray[np.float64]]) -
         shape = _Shape.of(result, socs[members[0]])
         for index, metrics in zip(members, shape.metrics([socs[i] for i in members]), strict=True):
             found[index] = metrics
+    return _columns(found)
+
+
+def _columns(found: Sequence[Mapping[str, float]]) -> MetricColumns:
     return {name: np.array([metrics[name] for metrics in found]) for name in found[0]}
+
+
+def _again(result: Result, soc: SocSpec) -> Result:
+    return simulate(result.scenario, seed=result.seed, soc=soc)
+
+
+def _is_steady(result: Result) -> bool:
+    """Return whether the steps of a run follow each other at nominal rates, weights in DRAM."""
+    spans = [span for times in result.groups for span in times.spans]
+    nominal = all(span.conditions == NOMINAL and not span.changes for span in spans)
+    clients = {turn.client for turn in result.session.turns}
+    return nominal and len(clients) == 1 and not result.mapped
+
+
+def _is_slowed(run: Result) -> bool:
+    """Return whether the governor acts in a run that was priced at nominal rates."""
+    return run.heat.hottest_body_c >= run.soc.thermal.governor.trip_c[0].value
 
 
 @dataclass(frozen=True)
@@ -94,10 +118,8 @@ class _Shape:
         """Return the metrics on each device."""
         pricings = [Pricing(soc, soc.stack(self.run.stack)) for soc in socs]
         seconds = [_stacked_seconds(pricings, group) for group in self.distinct]
-        return [
-            _numbers(self._result(soc, [column[i] for column in seconds]))
-            for i, soc in enumerate(socs)
-        ]
+        runs = [self._result(soc, [column[i] for column in seconds]) for i, soc in enumerate(socs)]
+        return [_numbers(_again(run, run.soc) if _is_slowed(run) else run) for run in runs]
 
     def _result(self, soc: SocSpec, seconds: Sequence[FloatColumn]) -> Result:
         groups: list[GroupTimes] = []
@@ -108,7 +130,7 @@ class _Shape:
             groups.append(GroupTimes(group, starts_s, starts_s + durations_s))
             now_s = groups[-1].end_s
         ledger = replace(self.run.ledger, budget_bytes=_budget_bytes(self.run, soc))
-        return replace(self.run, soc=soc, groups=tuple(groups), ledger=ledger)
+        return replace(self.run, soc=soc, groups=tuple(groups), ledger=ledger, observed=None)
 
 
 def _numbers(result: Result) -> dict[str, float]:

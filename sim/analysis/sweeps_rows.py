@@ -106,7 +106,7 @@ def _tokens(spec: SweepSpec, values: Sequence[Any], base: Scenario) -> tuple[int
 def _batch_rows(
     base: Scenario, soc: SocSpec, tokens: Sequence[tuple[int, int]], seed: int
 ) -> dict[int, Row]:
-    """Return the rows a batch can give, by place; runs that outgrow it or memory are left out."""
+    """Return the rows a batch can give, by place; those it does not know are left out."""
     prompts, outputs = np.array(tokens, dtype=np.int64).T
     batch = Batch(base, soc, prompts, outputs)
     if batch.contexts > MAX_CONTEXTS or batch.outgrown().any():
@@ -114,10 +114,11 @@ def _batch_rows(
     columns = {name: column.tolist() for name, column in batch.metrics().items()}
     names = fingerprints(base, soc, tokens, seed)
     rows = zip(*columns.values(), strict=True)
+    trip_c = soc.thermal.governor.trip_c[0].value
     return {
         place: dict(zip(columns, row, strict=True)) | {"fingerprint": name, "error": None}
         for place, (row, name) in enumerate(zip(rows, names, strict=True))
-        if columns["fits"][place]
+        if columns["fits"][place] and columns["max_skin_c"][place] < trip_c
     }
 
 

@@ -67,6 +67,18 @@ def test_a_run_out_of_memory_is_a_row_not_a_failure(tmp_path):
     assert list(frame["decode_s"].isna()) == [True, False]
 
 
+def test_runs_that_the_governor_slows_are_simulated_one_by_one(tmp_path):
+    hot = BASE | {"device": "dimensity_9500", "environment": {"ambient_c": 41.0}}
+    spec = SweepSpec(base=hot, axes={"session.turns.0.output_tokens": [64, 2000]})
+    run_sweep(spec, tmp_path / "rows.parquet")
+    found = pd.read_parquet(tmp_path / "rows.parquet")["decode_s"]
+    for seconds, tokens in zip(found, (64, 2000), strict=True):
+        alone = simulate(Scenario.from_mapping(spec.mapping((tokens,)))).summary()
+        assert seconds == pytest.approx(alone.decode_s, rel=1e-9)
+    cool = Scenario.from_mapping(spec.mapping((2000,)) | {"environment": {}})
+    assert found[1] > 1.05 * simulate(cool).summary().decode_s
+
+
 def test_a_stopped_sweep_continues_where_it_was(tmp_path):
     file = tmp_path / "rows.parquet"
     with pytest.raises(KeyboardInterrupt):

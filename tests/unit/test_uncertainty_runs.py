@@ -26,6 +26,8 @@ SCENARIOS = {
     "two turns": [*SMALL, f"session.turns=[{{prompt_tokens: 9, output_tokens: 4}}, {LATER}]"],
     "speculation": [*SMALL, f"deployment.speculation={NGRAM}"],
     "adapters": [*SMALL, f"deployment.lora={ADAPTERS}", f"session.turns={SWITCHING}"],
+    "other apps": [*SMALL, "environment.background=game"],
+    "throttled": [*SMALL, "environment.ambient_c=41", "session.turns.0.output_tokens=2000"],
     "eviction": [*SMALL, "deployment.kv_cache.eviction={policy: okv, keep: 0.5}"],
 }
 
@@ -110,7 +112,7 @@ def test_morris_gives_no_effect_to_what_cannot_matter():
     result = simulate(load_scenario(None, ["model=qwen3-0.6b", "session.turns=[{}]"]))
     effects = sensitivity.morris(result, "energy_j", trajectories=2, seed=1)
     assert effects == sensitivity.morris(result, "energy_j", trajectories=2, seed=1)
-    idle = [effect for effect in effects if effect.path.startswith("thermal.")]
+    idle = [effect for effect in effects if effect.path.startswith("flash.")]
     assert idle
     assert all(effect.main == pytest.approx(0.0, abs=1e-9) for effect in idle)
     assert effects[0].main > 0.0
