@@ -207,7 +207,7 @@ class _Problem:
         squares = float(np.sum(self.misfit(logs) ** 2))
         spread = math.sqrt(squares / max(1, len(self.rows) - self._used(jacobian)))
         inflation = max(1.0, spread / self.noise)
-        covariance = inflation**2 * np.linalg.inv(jacobian.T @ jacobian)
+        covariance = np.float64(inflation**2) * np.linalg.inv(jacobian.T @ jacobian)
         values = dict(zip(self.paths, np.exp(logs).tolist(), strict=True))
         return Fit(self.paths, values, covariance, (), spread, inflation)
 

@@ -89,10 +89,10 @@ def read_residuals(path: Path = RESIDUALS) -> list[Residual]:
     if not path.is_file():
         return []
     with path.open(encoding="utf-8", newline="") as stream:
-        return [
-            Residual(**{**row, "log_error": float(row["log_error"])})
-            for row in csv.DictReader(stream)
-        ]
+        rows = list(csv.DictReader(stream))
+    return [
+        Residual._make([*row.values()])._replace(log_error=float(row["log_error"])) for row in rows
+    ]
 
 
 def calibrate_exhibits(folder: Path = DEVICES, residuals: Path = RESIDUALS) -> list[StackFit]:
