@@ -45,7 +45,7 @@ validate: $(VENV)/.dev  ## measure this machine, calibrate, and judge on other d
 	@$(BIN)/andesim validate
 
 docs: $(VENV)/.dev  ## the documentation as a site, in site/
-	$(BIN)/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
