@@ -41,8 +41,10 @@ bench: $(VENV)/.dev  ## prints figures, judges nothing
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 validate: $(VENV)/.dev  ## measure this machine, calibrate, and judge on other data
-	@$(BIN)/python -m sim.analysis.host $(ARGS)
-	@$(BIN)/andesim validate
+	@missed=0; \
+	$(BIN)/python -m sim.analysis.host $(ARGS) || missed=1; \
+	$(BIN)/andesim validate || missed=1; \
+	exit $$missed
 
 docs: $(VENV)/.dev  ## the documentation as a site, in site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -53,13 +54,17 @@ def calibrate(
 ) -> None:
     """Fit a software stack or this machine to measured runs; writes a device file."""
     from sim.cli.calibrating import calibrate_shipped, calibrate_to
+    from sim.cli.measuring import calibrate_host_to
 
     if shipped:
         typer.echo(calibrate_shipped(), err=True)
         return
     if not measured or out is None:
         raise SimError("calibrate must be given measured files and -o DEVICE.yaml, or --exhibits.")
-    typer.echo(calibrate_to(measured, device, out), err=True)
+    if _are_measurements(measured):
+        typer.echo(calibrate_host_to(measured, out), err=True)
+    else:
+        typer.echo(calibrate_to(measured, device, out), err=True)
 
 
 def validate(
@@ -69,6 +74,9 @@ def validate(
     out: Annotated[Path | None, typer.Option("--out", help="Folder for the report.")] = None,
 ) -> None:
     """Judge the simulator on measured runs it was not fitted to; the shipped ones if none."""
+    if measured and _are_measurements(measured):
+        _validate_host(measured, device, as_json)
+        return
     from sim.analysis.validation_tables import document
     from sim.cli.validating import validate_files
 
@@ -76,3 +84,23 @@ def validate(
     print_json(document(outcome.found)) if as_json else typer.echo(outcome.text)
     if outcome.exit_code:
         raise typer.Exit(outcome.exit_code)
+
+
+def _validate_host(measured: Sequence[Path], device: str | None, as_json: bool) -> None:
+    """Judge a fitted host device on files of `andesim measure`."""
+    from sim.analysis.host.report import document
+    from sim.cli.measuring import validate_host
+
+    if device is None:
+        raise SimError("--device must name the device file that was fitted to this machine.")
+    rows, text = validate_host(measured, Path(device))
+    print_json(document(rows)) if as_json else typer.echo(text)
+
+
+def _are_measurements(measured: Sequence[Path]) -> bool:
+    from sim.analysis.measuring.document import is_measurement
+
+    found = [is_measurement(path) for path in measured]
+    if any(found) and not all(found):
+        raise SimError("Files of `andesim measure` and of other tools must be given apart.")
+    return all(found)

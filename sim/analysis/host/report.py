@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
 
 from sim.analysis.host.exhibit import HostExhibit
 from sim.analysis.host.judge import HostRow, PhaseErrors, operator_errors, phase_errors
 from sim.analysis.host.samples import samples_of
+from sim.analysis.validation_tables import SCHEMA
 
 
 def row_table(rows: Sequence[HostRow]) -> str:
@@ -19,6 +22,21 @@ def phase_table(rows: Sequence[HostRow]) -> str:
     """Return a line for each phase."""
     head = f"{'phase':10}{'n':>3}{'MAPE':>8}{'bias':>8}{'p95':>8}{'inside':>8}"
     return "\n".join([head, *(_phase_line(item) for item in phase_errors(rows))])
+
+
+def document(rows: Sequence[HostRow]) -> dict[str, Any]:
+    """Return a host validation as `andesim validate --json` prints it."""
+    metric_of = {row.phase: row.metric for row in rows}
+    scores = {metric_of[item.phase]: asdict(item) for item in phase_errors(rows)}
+    for score in scores.values():
+        del score["phase"]
+    names = ("id", "metric", "measured", "simulated", "error")
+    return {
+        "schema": SCHEMA,
+        "metrics": scores,
+        "rows": [{name: getattr(row, name) for name in names} for row in rows],
+        "skipped": [],
+    }
 
 
 def exhibit_report(exhibit: HostExhibit) -> str:
