@@ -1,0 +1,163 @@
+"""The charts of a report as data: bars from one value to another, and layers over time.
+
+Colours are Okabe and Ito's, safe for colour-blind readers; a component keeps its colour in every
+chart, and every bar and layer carries its name, so colour is never the only sign.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sim.analysis.reports.wording import label, shown
+
+BLUE, SKY, GREEN = "#0072B2", "#56B4E9", "#009E73"
+ORANGE, YELLOW, PINK = "#E69F00", "#F0E442", "#CC79A7"
+ALERT, GREY = "#D55E00", "#9AA0A6"
+COLOURS: Final = {
+    "weights": BLUE,
+    "embedding": "#5B9BD5",
+    "vision": SKY,
+    "vision encode": SKY,
+    "kv_cache": GREEN,
+    "activations": ORANGE,
+    "draft": YELLOW,
+    "adapters": PINK,
+    "prefill": BLUE,
+}
+BUDGET_SHOWN: Final = 1.5
+"""The budget is drawn where it is at most this many times the peak; else it dwarfs the layers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A bar from one value to another, named at its left, with a text at its right."""
+
+    name: str
+    start: float
+    end: float
+    colour: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class BarChart:
+    """Horizontal bars over one axis; a dashed line stands at ``mark``."""
+
+    id: str
+    title: str
+    alt: str
+    bars: tuple[Bar, ...]
+    mark: float | None = None
+    mark_text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A quantity that holds from each instant to the next."""
+
+    name: str
+    colour: str
+    values: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LayerChart:
+    """Layers upon each other over time [s]; a dashed line stands at ``mark``."""
+
+    id: str
+    title: str
+    alt: str
+    at_s: tuple[float, ...]
+    layers: tuple[Layer, ...]
+    top_text: str
+    mark: float | None = None
+    mark_text: str = ""
+
+
+Chart = BarChart | LayerChart
+
+
+def first_token_chart(document: dict[str, Any]) -> BarChart | None:
+    """Return the waterfall of the first token; ``None`` where there was none."""
+    parts = [part for part in document["phases"] if part["name"] in ("vision encode", "prefill")]
+    total_s = document["run"]["metrics"]["time_to_first_token_s"]
+    if total_s is None:
+        return None
+    bars, start_s = [], 0.0
+    for part in parts:
+        end_s = start_s + part["seconds"]
+        text = shown("seconds_s", part["seconds"]).text
+        bars.append(Bar(part["name"], start_s, end_s, COLOURS[part["name"]], text))
+        start_s = end_s
+    text = shown("seconds_s", total_s).text
+    bars.append(Bar("first token", 0.0, total_s, GREY, text))
+    target = _ceiling(document, "time_to_first_token_s")
+    mark = f"target {shown('seconds_s', target).text}" if target is not None else ""
+    alt = f"The first token comes after {text}."
+    title = "Where the time to the first token goes"
+    return BarChart("first-token", title, alt, tuple(bars), target, mark)
+
+
+def memory_chart(document: dict[str, Any]) -> LayerChart:
+    """Return DRAM by class over time."""
+    memory = document["memory"]
+    timeline, budget_bytes = memory["timeline"], memory["budget_bytes"]
+    end_s = document["run"]["metrics"]["decode_s"] or 1.0
+    instants = [item["at_s"] for item in timeline]
+    at_s = (*instants, instants[-1] if len(instants) > 1 else instants[-1] + end_s)
+    layers = tuple(
+        Layer(item["name"], COLOURS.get(item["name"], GREY), _held(timeline, item["name"]))
+        for item in memory["classes"]
+    )
+    peak = shown("peak_dram_bytes", memory["peak_bytes"]).text
+    near = budget_bytes <= BUDGET_SHOWN * memory["peak_bytes"]
+    budget = shown("budget_bytes", budget_bytes).text
+    return LayerChart(
+        id="memory",
+        title="DRAM over the run",
+        alt=f"DRAM peaks at {peak} during {memory['peak_phase']}; the app budget is {budget}.",
+        at_s=at_s,
+        layers=layers,
+        top_text=peak,
+        mark=budget_bytes if near else None,
+        mark_text=f"app budget {budget}",
+    )
+
+
+def swing_chart(entry: dict[str, Any]) -> BarChart | None:
+    """Return the tornado of one metric; ``None`` where nothing moves it."""
+    metric, nominal = entry["metric"], entry["value"]
+    bars = []
+    for item in entry["swings"]:
+        at_low, at_high = item["at_low"], item["at_high"]
+        if at_low is not None and at_high is not None:
+            low, high = sorted((at_low, at_high))
+            text = f"{shown(metric, low).text} to {shown(metric, high).text}"
+            bars.append(Bar(item["path"], low, high, ORANGE, text))
+    if not bars:
+        return None
+    value = shown(metric, nominal).text
+    return BarChart(
+        id=f"swings-{metric}",
+        title=f"What moves the {label(metric)}",
+        alt=f"{bars[0].name} moves the {label(metric)} most: {bars[0].text}, from {value}.",
+        bars=tuple(bars),
+        mark=nominal,
+        mark_text=f"nominal {value}",
+    )
+
+
+def _held(timeline: Sequence[dict[str, Any]], name: str) -> tuple[float, ...]:
+    return tuple(item["bytes"].get(name, 0.0) for item in timeline)
+
+
+def _ceiling(document: dict[str, Any], metric: str) -> float | None:
+    """Return the lowest limit that is asked of a metric, or ``None``."""
+    asked = [
+        item["limit"]
+        for item in document["targets"]
+        if item["metric"] == metric and item["sign"].startswith("<")
+    ]
+    return min(asked, default=None)

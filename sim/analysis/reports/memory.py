@@ -1,0 +1,99 @@
+"""The bill of DRAM: each class at the peak, the formula behind it, and the instant of the peak.
+
+Formulas leave out what is below a per cent: scales per row, norms and biases.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from sim.planning import formats
+from sim.results import Result
+from workloads.catalogue import trace_for
+from workloads.graph import Formats
+from workloads.pruning import prune
+from workloads.trace import Trace
+from workloads.weight_formats import WeightFormat
+
+PHASES: Final = {"vision": "vision encode", "prefill": "prefill", "decode": "decode"}
+
+
+def memory(result: Result) -> dict[str, Any]:
+    """Return the bill of a run as plain data [B, s]."""
+    peak, budget_bytes = result.ledger.peak, result.ledger.budget_bytes
+    said = _formulas(result)
+    held = sorted(peak.by_class.items(), key=lambda item: -item[1])
+    return {
+        "peak_bytes": peak.total_bytes,
+        "peak_at_s": peak.at_s,
+        "peak_phase": _phase_at(result, peak.at_s),
+        "budget_bytes": budget_bytes,
+        "budget_formula": _budget_formula(result),
+        "left_bytes": budget_bytes - peak.total_bytes,
+        "beyond_budget_bytes": result.soc.dram.capacity.value - budget_bytes,
+        "classes": [
+            {"name": name, "bytes": size, "formula": said.get(name, "")}
+            for name, size in held
+            if size
+        ],
+        "timeline": [
+            {"at_s": item.at_s, "bytes": dict(item.by_class)} for item in result.ledger.timeline
+        ],
+    }
+
+
+def _phase_at(result: Result, at_s: float) -> str:
+    """Return the phase that starts at an instant; what did not fit has not started."""
+    starting = (times.group for times in result.groups if times.start_s >= at_s)
+    group = next(starting, None)
+    return PHASES[group.phase] if group else "the phase that did not fit"
+
+
+def _formulas(result: Result) -> dict[str, str]:
+    scenario, deployment = result.scenario, result.scenario.deployment
+    trace = prune(trace_for(scenario.model), deployment.pruning)
+    stored = formats(scenario, result.soc, result.soc.stack(result.stack))
+    lora = deployment.lora
+    said = {
+        "weights": _decoder(trace, stored),
+        "vision": _size(trace.parameters.get("vision", 0), stored.weights.format_for("vision")),
+        "kv_cache": _kv_cache(result, trace, stored),
+        "activations": f"largest working set of a step, {stored.activations}",
+        "draft": "draft weights and their KV cache",
+        "adapters": f"adapters of rank {lora.rank} that stay resident" if lora else "",
+    }
+    if not stored.shared_table:
+        table = trace.decoder.vocab * trace.decoder.hidden
+        said["embedding"] = _size(table, stored.weights.format_for("embedding"))
+    if result.mapped:
+        said["weights"] += "; only what the rest leaves of the budget, the others stay in flash"
+    return said
+
+
+def _decoder(trace: Trace, stored: Formats) -> str:
+    head = trace.decoder.vocab * trace.decoder.hidden
+    parts = (
+        f"body {_size(trace.parameters['body'], stored.weights.format_for('body'))}",
+        f"LM head {_size(head, stored.weights.format_for('lm_head'))}",
+    )
+    return " + ".join(parts)
+
+
+def _size(parameters: int, held: WeightFormat) -> str:
+    return f"{parameters / 1e6:.0f} M × {held.resident_bits:.4g} bits / 8 ({held.id})"
+
+
+def _kv_cache(result: Result, trace: Trace, stored: Formats) -> str:
+    shape, conversations = trace.decoder, len({turn.client for turn in result.session.turns})
+    each = f"2 × {shape.layers} layers × {shape.kv_heads} heads × {shape.head_dim}"
+    size = f"{each} × {stored.kv.bits:.4g} bits / 8 × {result.program.kv_capacity_tokens} tokens"
+    many = f" × {conversations} conversations" if conversations > 1 else ""
+    return f"{size}{many} ({stored.kv.id})"
+
+
+def _budget_formula(result: Result) -> str:
+    environment, dram = result.scenario.environment, result.soc.dram
+    if environment.app_budget_bytes is not None:
+        return "given"
+    whole = f"{dram.capacity.value / 2**30:.4g} GiB × {dram.app_fraction.value:.4g}"
+    return f"{whole}, less what other apps hold"

@@ -1,0 +1,57 @@
+"""What to deploy instead: the sizing's choice, two runners-up, and the scenario as asked.
+
+The knobs are those of `sim.analysis.sizing.default_knobs`; what they cost in answer quality is
+not modelled, so each row says how far it gives in.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from sim.analysis.reports.question import Question
+from sim.analysis.sizing import Candidate, default_knobs, probabilities, size
+from workloads.scenario import Scenario, with_override
+
+SHOWN: Final = 3
+ALWAYS: Final = ("time_to_first_token_s", "tokens_per_s", "peak_dram_bytes", "energy_j")
+
+
+def recommendation(question: Question) -> dict[str, Any] | None:
+    """Return the recommended setting and two runners-up, or ``None`` without targets."""
+    if not question.targets:
+        return None
+    base = question.scenario.model_dump(mode="json", exclude_defaults=True)
+    knobs = default_knobs(question.scenario)
+    found = size(base, knobs, question.targets, question.seed)
+    chosen = (found.meeting or found.closest)[:SHOWN]
+    return {
+        "meets": bool(found.meeting),
+        "meeting": len(found.meeting),
+        "evaluated": len(found.candidates),
+        "exact": found.exact,
+        "blocking": [str(target) for target in found.blocking],
+        "knobs": {path: list(values) for path, values in knobs.items()},
+        "rows": [_row(question, base, candidate) for candidate in chosen],
+    }
+
+
+def _row(question: Question, base: dict[str, Any], candidate: Candidate) -> dict[str, Any]:
+    asked = [target.metric for target in question.targets]
+    return {
+        "settings": dict(candidate.settings),
+        "concessions": candidate.concessions,
+        "meets": candidate.meets,
+        "share_of_draws": _share_of_draws(question, base, candidate),
+        "metrics": {name: candidate.metrics[name] for name in dict.fromkeys((*asked, *ALWAYS))},
+    }
+
+
+def _share_of_draws(question: Question, base: dict[str, Any], candidate: Candidate) -> float | None:
+    """Return the share of draws of the device that meet every target at once."""
+    if not question.draws:
+        return None
+    mapping = base
+    for path, value in candidate.settings.items():
+        mapping = with_override(mapping, path, value)
+    scenario = Scenario.from_mapping(mapping)
+    return probabilities(scenario, question.targets, question.draws, question.seed)["all"]

@@ -1,0 +1,153 @@
+"""PASS, MARGINAL or FAIL: targets against the nominal run and its 80 % intervals.
+
+A target passes where the nominal value and both ends of its interval keep it, fails where none of
+them does, and is marginal in between. The app budget is a target of every report.
+
+Not judged: how likely a target is to be met; `andesim size --uncertainty` counts that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from sim.analysis.reports.wording import label, shown
+from sim.analysis.sizing_targets import Target
+from sim.results import Intervals, Result
+
+
+class Verdict(StrEnum):
+    """How a target fares, and a report as a whole: as its worst target."""
+
+    PASS = "PASS"
+    MARGINAL = "MARGINAL"
+    FAIL = "FAIL"
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """One target, the value that met or missed it, and the margin as a share of the limit.
+
+    Attributes
+    ----------
+    low, high
+        10th and 90th percentile; ``None`` without an interval.
+    slack
+        Share of the limit to spare, negative where missed; ``None`` if the run has no such value.
+    """
+
+    target: Target
+    value: float | None
+    low: float | None
+    high: float | None
+    slack: float | None
+    verdict: Verdict
+
+    @property
+    def met(self) -> bool:
+        """Whether the nominal run keeps the target."""
+        return self.target.is_met(self.value)
+
+    def plain(self) -> dict[str, Any]:
+        """Return the judgement as plain data."""
+        return {
+            "metric": self.target.metric,
+            "sign": self.target.sign,
+            "limit": self.target.limit,
+            "value": self.value,
+            "p10": self.low,
+            "p90": self.high,
+            "slack": self.slack,
+            "verdict": self.verdict.value,
+        }
+
+
+def judge(target: Target, metrics: Mapping[str, Any], intervals: Intervals) -> Judgement:
+    """Return how a target fares under the metrics of a run and their intervals.
+
+    >>> target, metrics = Target.parse("tokens_per_s>20"), {"tokens_per_s": 21.0}
+    >>> judge(target, metrics, {"tokens_per_s": {"p10": 18.0, "p50": 21.0, "p90": 24.0}}).verdict
+    <Verdict.MARGINAL: 'MARGINAL'>
+    """
+    value, interval = metrics[target.metric], intervals.get(target.metric)
+    low, high = (interval["p10"], interval["p90"]) if interval else (None, None)
+    seen = [value] if value is None or interval is None else [value, low, high]
+    kept = [target.is_met(one) for one in seen]
+    verdict = Verdict.PASS if all(kept) else Verdict.MARGINAL if any(kept) else Verdict.FAIL
+    slack = None if value is None else target.slack(value)
+    return Judgement(target, value, low, high, slack, verdict)
+
+
+def judgements(
+    result: Result, targets: Sequence[Target], intervals: Intervals
+) -> tuple[Judgement, ...]:
+    """Return how the targets of a report fare, the app budget last."""
+    budget = Target("peak_dram_bytes", "<=", result.ledger.budget_bytes)
+    metrics = result.summary().as_dict()
+    return tuple(judge(target, metrics, intervals) for target in (*targets, budget))
+
+
+def overall(found: Sequence[Judgement]) -> Verdict:
+    """Return the worst verdict."""
+    return max((item.verdict for item in found), key=list(Verdict).index)
+
+
+def sentence(result: Result, found: Sequence[Judgement]) -> str:
+    """Return why the verdict is what it is."""
+    worst = overall(found)
+    deciding = [item for item in found if item.verdict is worst]
+    if not result.fits:
+        return _out_of_memory(result)
+    if worst is Verdict.FAIL:
+        return " ".join(map(_failed, deciding))
+    if worst is Verdict.MARGINAL:
+        return " ".join(map(_marginal, deciding))
+    return _passed(found)
+
+
+def _out_of_memory(result: Result) -> str:
+    peak, budget_bytes = result.ledger.peak, result.ledger.budget_bytes
+    needs, budget = (shown("peak_dram_bytes", x).text for x in (peak.total_bytes, budget_bytes))
+    largest = max(peak.by_class, key=lambda name: peak.by_class[name])
+    return f"Out of memory: the run needs {needs} of {budget}; most of it is {largest}."
+
+
+def _failed(item: Judgement) -> str:
+    if item.value is None:
+        return f"{_asked(item)}, but the run has no such value."
+    ends = "" if item.low is None else ", and both ends of its interval miss it too"
+    missed = f"the {label(item.target.metric)} is {shown(item.target.metric, item.value).text}"
+    return f"{_asked(item)}; {missed}{ends}."
+
+
+def _marginal(item: Judgement) -> str:
+    metric = item.target.metric
+    value, low, high = (shown(metric, x).text for x in (item.value, item.low, item.high))
+    does = "meets" if item.met else "misses"
+    return (
+        f"{_asked(item)}; the nominal run {does} it with {value}, "
+        f"but the interval, {low} to {high}, crosses it."
+    )
+
+
+def _passed(found: Sequence[Judgement]) -> str:
+    metrics = [item for item in found if item.slack is not None]
+    closest = min(metrics, key=lambda item: item.slack or 0.0)
+    ends = " at both ends of its interval" if closest.low is not None else " by the nominal run"
+    spare = shown("share", closest.slack).text
+    return (
+        f"Every target is met{ends}; the closest is the {label(closest.target.metric)}, "
+        f"with {spare} of its limit to spare."
+    )
+
+
+def _asked(item: Judgement) -> str:
+    bound = "at most" if item.target.is_ceiling else "at least"
+    return f"Asked: {label(item.target.metric)} {bound} {limit(item.target).text}"
+
+
+def limit(target: Target) -> Any:
+    """Return the limit of a target as a number to show."""
+    return shown(target.metric, target.limit)

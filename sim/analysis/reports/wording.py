@@ -1,0 +1,103 @@
+"""Numbers and names as people read them.
+
+A shown number keeps its exact value, so that a page can be checked against its JSON. Memory is in
+binary units, everything moved in decimal ones.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+NAMES: Final = {
+    "time_to_first_token_s": "time to first token",
+    "tokens_per_s": "decode rate",
+    "sustained_tokens_per_s": "sustained decode rate",
+    "time_per_output_token_s": "time per output token",
+    "peak_dram_bytes": "peak DRAM",
+    "load_s": "cold start",
+    "max_skin_c": "body temperature",
+    "energy_per_token_j": "energy per token",
+    "weight_bytes_per_step": "weight bytes per step",
+    "mfu": "MFU",
+    "mbu": "MBU",
+}
+MEMORY: Final = ((2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"), (1, "B"))
+MOVED: Final = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"), (1, "B"))
+TIMES: Final = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))
+PLAIN: Final = (
+    ("tokens_per_s", "tokens/s"),
+    ("tokens_per_step", ""),
+    ("_j", "J"),
+    ("_w", "W"),
+    ("_c", "°C"),
+)
+SHARES: Final = ("mfu", "mbu", "share", "error")
+SMALLEST_SECONDS: Final = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A value and its text, unit included."""
+
+    value: float | None
+    text: str
+
+
+def shown(metric: str, value: float | None) -> Number:
+    """Return a value of a metric as text; the metric's name tells the unit.
+
+    >>> shown("time_to_first_token_s", 1.93936).text, shown("prefill_s", 0.04637).text
+    ('1.94 s', '46.4 ms')
+    >>> shown("peak_dram_bytes", 3048413696.0).text, shown("tokens_per_s", None).text
+    ('2.84 GiB', '-')
+    """
+    return Number(value, "-" if value is None else _text(metric, float(value)))
+
+
+def label(metric: str) -> str:
+    """Return the name of a metric without its unit.
+
+    >>> label("tokens_per_s"), label("vision_encode_s"), label("dram_read_bytes")
+    ('decode rate', 'vision encode', 'DRAM read')
+    """
+    if metric in NAMES:
+        return NAMES[metric]
+    stem, _, unit = metric.rpartition("_")
+    spoken = (stem if unit in ("s", "bytes", "j", "w", "c") else metric).replace("_", " ")
+    return spoken.replace("dram", "DRAM").replace("kv", "KV")
+
+
+def significant(value: float) -> str:
+    """Return a number with three significant digits, all digits before the point kept.
+
+    >>> significant(0.0396), significant(21.565), significant(1463.7), significant(0.0)
+    ('0.0396', '21.6', '1464', '0')
+    """
+    if not value or abs(value) < 1e-6 or abs(value) >= 1e9:
+        return f"{value:.3g}"
+    return f"{value:.{max(0, 2 - math.floor(math.log10(abs(value))))}f}"
+
+
+def _text(metric: str, value: float) -> str:
+    if metric.endswith(SHARES):
+        return f"{100.0 * value:.0f} %" if abs(value) >= 0.1 else f"{100.0 * value:.1f} %"
+    for ending, unit in PLAIN:
+        if metric.endswith(ending):
+            return f"{significant(value)} {unit}".rstrip()
+    if metric.endswith("_s"):
+        return _scaled(value, TIMES, SMALLEST_SECONDS)
+    if metric.endswith("_bytes") or metric == "weight_bytes_per_step":
+        is_held = metric.startswith(("peak", "budget", "held"))
+        return _scaled(value, MEMORY if is_held else MOVED)
+    if metric == "flops":
+        return f"{significant(value / 1e12)} TFLOP"
+    return f"{value:.0f}" if value == int(value) else significant(value)
+
+
+def _scaled(value: float, units: tuple[tuple[float, str], ...], smallest: float = 1.0) -> str:
+    """Return a value in the largest unit of which it holds at least ``smallest``."""
+    fitting = (pair for pair in units if abs(value) >= smallest * pair[0])
+    factor, unit = next(fitting, units[-1] if value else units[0])
+    return f"{significant(value / factor)} {unit}"
