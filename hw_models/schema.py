@@ -248,6 +248,8 @@ class Stack(Part):
     graph_call_s: Seconds
     graphs_per_step: Count
     graph_switch_s: Seconds
+    runtime: Bytes | None = None
+    """What the runtime and its compiled graphs keep resident besides tensors; None: not known."""
     prefill_chunk_tokens: Count | None
     """Tokens per prefill call; None runs the whole prompt at once."""
     cache_buckets_tokens: Sizes

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -66,8 +66,15 @@ def plan(scenario: Scenario, soc: SocSpec, seed: int = 0) -> Plan:
         draft(scenario, trace, stored),
         random_stream(seed, "acceptance"),
     )
+    held = {**program.resident_bytes, "runtime": runtime_bytes(stack)}
+    program = replace(program, resident_bytes=held)
     warnings = tuple(item.sentence() for item in outside(program, stack))
     return Plan(program, session, name, _budget_bytes(scenario, soc), warnings)
+
+
+def runtime_bytes(stack: Stack) -> float:
+    """Return what the runtime keeps resident besides tensors; 0 where nobody knows [B]."""
+    return stack.runtime.value if stack.runtime else 0.0
 
 
 def formats(scenario: Scenario, soc: SocSpec, stack: Stack) -> Formats:

@@ -24,7 +24,7 @@ from sim.engine.conditions import NOMINAL
 from sim.engine.maxplus import step_seconds, step_starts
 from sim.engine.pricing import Pricing
 from sim.engine.timed import FloatColumn, TimedGroup, TimedSegment, TimedTask
-from sim.planning import graph_options
+from sim.planning import graph_options, runtime_bytes
 from sim.results import GroupTimes, Result
 from sim.simulation import simulate
 from workloads.graph import GraphOptions
@@ -129,7 +129,8 @@ class _Shape:
             starts_s = step_starts(durations_s, max(now_s, group.at_s))
             groups.append(GroupTimes(group, starts_s, starts_s + durations_s))
             now_s = groups[-1].end_s
-        ledger = replace(self.run.ledger, budget_bytes=_budget_bytes(self.run, soc))
+        held = self.run.ledger.holding("runtime", runtime_bytes(soc.stack(self.run.stack)))
+        ledger = replace(held, budget_bytes=_budget_bytes(self.run, soc))
         return replace(self.run, soc=soc, groups=tuple(groups), ledger=ledger, observed=None)
 
 

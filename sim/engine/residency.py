@@ -64,6 +64,13 @@ class Ledger:
         over = (item for item in self.timeline if item.total_bytes > self.budget_bytes)
         return next(over, None)
 
+    def holding(self, name: str, held_bytes: float) -> Ledger:
+        """Return the ledger with one class at another, constant size [B]."""
+        timeline = (
+            Residency(item.at_s, {**item.by_class, name: held_bytes}) for item in self.timeline
+        )
+        return Ledger(self.budget_bytes, tuple(timeline))
+
 
 def ledger(allocations: Iterable[Allocation], budget_bytes: float) -> Ledger:
     """Return the ledger of allocations; those of one instant apply together.
