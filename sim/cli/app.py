@@ -19,6 +19,7 @@ from sim.cli.dashboarding import dashboard
 from sim.cli.evidence import calibrate, measure, validate
 from sim.cli.listing import devices, formats, models, trace
 from sim.cli.options import AsJson, print_json
+from sim.cli.reporting import report
 from sim.cli.sizing import size
 from sim.cli.studying import study
 from sim.cli.sweeping import sweep
@@ -97,6 +98,7 @@ for command in (
     sweep,
     size,
     compare,
+    report,
     study,
     dashboard,
     devices,

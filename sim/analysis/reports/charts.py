@@ -6,7 +6,7 @@ chart, and every bar and layer carries its name, so colour is never the only sig
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -76,10 +76,32 @@ class LayerChart:
     mark_text: str = ""
 
 
-Chart = BarChart | LayerChart
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A pair of positive values."""
+
+    name: str
+    x: float
+    y: float
 
 
-def first_token_chart(document: dict[str, Any]) -> BarChart | None:
+@dataclass(frozen=True, slots=True)
+class ScatterChart:
+    """Simulated over measured on equal logarithmic axes, with the line of equality."""
+
+    id: str
+    title: str
+    alt: str
+    points: tuple[Point, ...]
+    low_text: str
+    high_text: str
+
+
+Chart = BarChart | LayerChart | ScatterChart
+Document = Mapping[str, Any]
+
+
+def first_token_chart(document: Document) -> BarChart | None:
     """Return the waterfall of the first token; ``None`` where there was none."""
     parts = [part for part in document["phases"] if part["name"] in ("vision encode", "prefill")]
     total_s = document["run"]["metrics"]["time_to_first_token_s"]
@@ -100,7 +122,7 @@ def first_token_chart(document: dict[str, Any]) -> BarChart | None:
     return BarChart("first-token", title, alt, tuple(bars), target, mark)
 
 
-def memory_chart(document: dict[str, Any]) -> LayerChart:
+def memory_chart(document: Document) -> LayerChart:
     """Return DRAM by class over time."""
     memory = document["memory"]
     timeline, budget_bytes = memory["timeline"], memory["budget_bytes"]
@@ -126,7 +148,7 @@ def memory_chart(document: dict[str, Any]) -> LayerChart:
     )
 
 
-def swing_chart(entry: dict[str, Any]) -> BarChart | None:
+def swing_chart(entry: Document) -> BarChart | None:
     """Return the tornado of one metric; ``None`` where nothing moves it."""
     metric, nominal = entry["metric"], entry["value"]
     bars = []
@@ -149,11 +171,11 @@ def swing_chart(entry: dict[str, Any]) -> BarChart | None:
     )
 
 
-def _held(timeline: Sequence[dict[str, Any]], name: str) -> tuple[float, ...]:
+def _held(timeline: Sequence[Document], name: str) -> tuple[float, ...]:
     return tuple(item["bytes"].get(name, 0.0) for item in timeline)
 
 
-def _ceiling(document: dict[str, Any], metric: str) -> float | None:
+def _ceiling(document: Document, metric: str) -> float | None:
     """Return the lowest limit that is asked of a metric, or ``None``."""
     asked = [
         item["limit"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sim.analysis.reports.charts import ALERT, BarChart, Chart, LayerChart
+from sim.analysis.reports.charts import ALERT, BLUE, BarChart, Chart, LayerChart, ScatterChart
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -27,7 +27,13 @@ def library() -> str:
 
 def figure(chart: Chart) -> str:
     """Return a chart as an HTML element that the library draws."""
-    drawn = _bars(chart) if isinstance(chart, BarChart) else _layers(chart)
+    match chart:
+        case BarChart():
+            drawn = _bars(chart)
+        case LayerChart():
+            drawn = _layers(chart)
+        case ScatterChart():
+            drawn = _scatter(chart)
     drawn.update_layout(**LAYOUT)
     element: str = drawn.to_html(full_html=False, include_plotlyjs=False, div_id=chart.id)
     return element
@@ -68,6 +74,27 @@ def _layers(chart: LayerChart) -> go.Figure:
         )
     if chart.mark is not None:
         drawn.add_hline(chart.mark, **_dashed(chart.mark_text))
+    return drawn
+
+
+def _scatter(chart: ScatterChart) -> go.Figure:
+    import plotly.graph_objects as go
+
+    ends = [value for point in chart.points for value in (point.x, point.y)]
+    drawn = go.Figure()
+    drawn.add_scatter(
+        x=[point.x for point in chart.points],
+        y=[point.y for point in chart.points],
+        text=[point.name for point in chart.points],
+        mode="markers",
+        marker_color=BLUE,
+        name="rows",
+    )
+    line = {"dash": "dash", "color": ALERT}
+    equal = [min(ends), max(ends)]
+    drawn.add_scatter(x=equal, y=equal, mode="lines", line=line, name="simulated = measured")
+    drawn.update_xaxes(type="log", title="measured")
+    drawn.update_yaxes(type="log", title="simulated")
     return drawn
 
 

@@ -5,11 +5,21 @@ Not drawn: axes with ticks. Every bar carries its value as text, every layer its
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from typing import Final
 
-from sim.analysis.reports.charts import ALERT, Bar, BarChart, Chart, Layer, LayerChart
+from sim.analysis.reports.charts import (
+    ALERT,
+    BLUE,
+    Bar,
+    BarChart,
+    Chart,
+    Layer,
+    LayerChart,
+    ScatterChart,
+)
 
 WIDTH: Final = 720
 LEFT: Final = 245
@@ -19,11 +29,18 @@ HEAD: Final = 30
 HEIGHT: Final = 180
 LEGEND: Final = 20
 KEY: Final = 118
+SIDE: Final = 300
 
 
 def svg(chart: Chart) -> str:
     """Return a chart as one ``svg`` element with a title and a description."""
-    drawn, height = _bars(chart) if isinstance(chart, BarChart) else _layers(chart)
+    match chart:
+        case BarChart():
+            drawn, height = _bars(chart)
+        case LayerChart():
+            drawn, height = _layers(chart)
+        case ScatterChart():
+            drawn, height = _scatter(chart)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" role="img" viewBox="0 0 {WIDTH} {height}" '
         f'aria-labelledby="{chart.id}-title {chart.id}-alt">'
@@ -100,6 +117,33 @@ def _legend(layers: Iterable[Layer]) -> Iterator[str]:
         left, top = index * KEY, HEIGHT + LEGEND + 6
         yield _box(left, top, 11, 11, layer.colour)
         yield _text(left + 16, top + 10, layer.name, anchor="start")
+
+
+def _scatter(chart: ScatterChart) -> tuple[str, int]:
+    """Draw points in a square in the middle; both axes span the same values."""
+    values = [value for point in chart.points for value in (point.x, point.y)]
+    low, span = math.log(min(values)), math.log(max(values) / min(values)) or 1.0
+    left, top = (WIDTH - SIDE) / 2, 10.0
+
+    def place(x: float, y: float) -> tuple[float, float]:
+        right, up = ((math.log(value) - low) / span * SIDE for value in (x, y))
+        return left + right, top + SIDE - up
+
+    dots = "".join(
+        f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{BLUE}" fill-opacity="0.6"/>'
+        for x, y in (place(point.x, point.y) for point in chart.points)
+    )
+    bottom = top + SIDE + 16
+    texts = (
+        _text(left, bottom, chart.low_text, anchor="start"),
+        _text(left + SIDE / 2, bottom, "measured"),
+        _text(left + SIDE, bottom, chart.high_text, anchor="end"),
+        _text(left - 8, top + SIDE / 2, "simulated", anchor="end"),
+        _text(left + SIDE - 6, top + 26, "simulated = measured", ALERT, "end"),
+    )
+    frame = f'<path d="M{left:.1f} {top:.1f}v{SIDE}h{SIDE}" fill="none" stroke="#59636e"/>'
+    equal = _dashed(left, left + SIDE, top + SIDE, top)
+    return "".join([frame, equal, dots, *texts]), SIDE + 32
 
 
 def _box(x: float, y: float, width: float, height: float, colour: str) -> str:

@@ -1,0 +1,60 @@
+"""Writing a report: the ending of the file name says as what, and it is written whole or not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Final
+
+from sim.analysis.reports.page import Page, html, markdown
+from sim.errors import SimError
+from sim.output import write_text, write_whole
+from workloads.errors import did_you_mean
+
+ENDINGS: Final = (".html", ".pdf", ".md", ".json")
+PDF_REMEDY: Final = (
+    "Remedy: pip install 'andesim[pdf]' and the system library Pango; or write .html and print it."
+)
+Document = Mapping[str, Any]
+
+
+def write_report(path: Path, page: Page, document: Document, *, interactive: bool = False) -> None:
+    """Write a report as what the ending of the path says."""
+    check_path(path, interactive=interactive)
+    if path.suffix == ".pdf":
+        write_whole(path, partial(_write_pdf, page))
+    elif path.suffix == ".html":
+        write_text(path, html(page, interactive=interactive))
+    else:
+        write_text(path, markdown(page) if path.suffix == ".md" else json_text(document))
+
+
+def check_path(path: Path, *, interactive: bool = False) -> None:
+    """Refuse a path whose ending no report has; cheap, so that it comes before the run."""
+    if path.suffix not in ENDINGS:
+        hint = did_you_mean(path.suffix, ENDINGS)
+        raise SimError(f"-o must end in {', '.join(ENDINGS)}. Got '{path}'. {hint}")
+    if interactive and path.suffix != ".html":
+        raise SimError(f"--interactive must go with -o FILE.html. Got '{path}'.")
+
+
+def json_text(document: Document) -> str:
+    """Return the document as text."""
+    return json.dumps(document, indent=2, allow_nan=False) + "\n"
+
+
+def _write_pdf(page: Page, path: Path) -> None:
+    """Print the HTML page; without a date, so that the same page gives the same bytes."""
+    try:
+        weasyprint = import_module("weasyprint")
+    except (ImportError, OSError) as error:  # OSError: Pango is not there
+        reason = str(error).splitlines()[0]
+        raise SimError(f"A PDF must have WeasyPrint. Got: {reason}. {PDF_REMEDY}") from None
+    weasyprint.HTML(string=html(page), url_fetcher=_no_network).write_pdf(path)
+
+
+def _no_network(url: str) -> dict[str, Any]:
+    raise SimError(f"A report must need no other file. Got {url!r}.")

@@ -1,0 +1,31 @@
+"""From what the command line names to a document and its page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from sim.analysis.reports.document import report_document
+from sim.analysis.reports.page import Page
+from sim.analysis.reports.question import read_question
+from sim.analysis.reports.sections import sizing_page
+from sim.analysis.reports.validation_report import read_validation, validation_page
+from sim.analysis.sizing_targets import Target
+
+VALIDATION: Final = "validation.json"
+
+
+def make_report(
+    path: Path | None,
+    targets: Sequence[Target] = (),
+    draws: int = 0,
+    seed: int | None = None,
+    overrides: Sequence[str] = (),
+) -> tuple[dict[str, Any], Page]:
+    """Return the document and the page of a scenario, a result folder, or a validation folder."""
+    if path is not None and (path / VALIDATION).is_file():
+        judged = read_validation(path / VALIDATION)
+        return judged, validation_page(judged)
+    document = report_document(read_question(path, targets, draws, seed, overrides))
+    return document, sizing_page(document)

@@ -1,0 +1,323 @@
+"""A sizing report as sections of paragraphs, tables, charts and code.
+
+HTML and Markdown are both made of these. Every number comes from the report's JSON document; only
+text is made here.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from sim.analysis.reports.charts import first_token_chart, memory_chart, swing_chart
+from sim.analysis.reports.page import Block, Cell, Code, Page, Paragraph, Section, Table, charts
+from sim.analysis.reports.wording import Number, label, shown
+
+Document = Mapping[str, Any]
+
+
+def sizing_page(document: Document) -> Page:
+    """Return the page of a sizing report."""
+    asked, verdict = document["question"], document["verdict"]
+    return Page(
+        title=f"{asked['model']} on {asked['device']}",
+        subtitle=_subtitle(asked, document["run"]["versions"]["andesim"]),
+        verdict=verdict["word"],
+        sentence=verdict["sentence"],
+        status=document["validation"]["status"],
+        sections=tuple(
+            section
+            for section in (
+                _notes(document),
+                _targets(document),
+                _recommendation(document),
+                _memory(document),
+                _first_token(document),
+                _sustained(document),
+                _sensitivities(document),
+                _assumptions(document),
+                _validation(document),
+                _reproduce(document),
+                _all_metrics(document),
+                _parameters(document),
+                _gaps(document),
+            )
+            if section.blocks
+        ),
+    )
+
+
+def _subtitle(asked: Document, version: str) -> str:
+    images = f"{asked['images']} image{'s' * (asked['images'] != 1)}"
+    turns = f"{asked['turns']} turn{'s' * (asked['turns'] != 1)}"
+    return (
+        f"Stack {asked['stack']}; {turns}: {images} ({asked['visual_tokens']} visual tokens), "
+        f"{asked['prompt_tokens']} prompt tokens, {asked['output_tokens']} output tokens; "
+        f"andesim {version}"
+    )
+
+
+def _notes(document: Document) -> Section:
+    said = [*document["differences"], *document["run"]["warnings"]]
+    return Section("Mind", tuple(Paragraph((text,)) for text in said))
+
+
+def _targets(document: Document) -> Section:
+    has_intervals = any(item["p10"] is not None for item in document["targets"])
+    rows = tuple(map(_target_row, document["targets"]))
+    header = ("metric", "target", "simulated", "80 % interval", "margin", "verdict")
+    rule = (
+        "PASS: the nominal run and both ends of the 80 % interval keep the target. FAIL: none of "
+        "them does. MARGINAL: the interval crosses it."
+        if has_intervals
+        else "Judged on the nominal run alone: no intervals were asked for (--uncertainty)."
+    )
+    return Section("Targets", (Table(header, rows), Paragraph((rule,))))
+
+
+def _target_row(item: Document) -> tuple[Cell, ...]:
+    metric = item["metric"]
+    limit = shown(metric, item["limit"])
+    return (
+        label(metric),
+        Number(limit.value, f"{item['sign']} {limit.text}"),
+        shown(metric, item["value"]),
+        *_interval(metric, item["p10"], item["p90"]),
+        shown("share", item["slack"]),
+        item["verdict"],
+    )
+
+
+def _interval(metric: str, low: float | None, high: float | None) -> tuple[Cell]:
+    if low is None or high is None:
+        return ("-",)
+    return ((shown(metric, low), " to ", shown(metric, high)),)
+
+
+def _recommendation(document: Document) -> Section:
+    found = document["recommendation"]
+    if found is None:
+        return Section("Recommended configuration", ())
+    searched = "All" if found["exact"] else "A search over"
+    text = f"{searched} {found['evaluated']} settings were simulated; {found['meeting']} meet "
+    blocked = f" In the way: {', '.join(found['blocking'])}." if found["blocking"] else ""
+    verdict = "every target." if found["meets"] else f"every target.{blocked} The closest:"
+    blocks = (
+        Paragraph((text + verdict,)),
+        _settings_table(found["rows"], found["meets"]),
+        Paragraph(
+            (
+                "Chosen for the fewest concessions, then the most slack. What a format, a smaller "
+                "image or a shorter cache costs in answer quality is not modelled.",
+            )
+        ),
+    )
+    return Section("Recommended configuration", blocks)
+
+
+def _settings_table(rows: list[Document], meets: bool) -> Table:
+    first = "recommended" if meets else "closest"
+    names = (first, "runner-up", "second runner-up")[: len(rows)]
+    lines: list[tuple[Cell, ...]] = [
+        (_knob(path), *(_setting(row["settings"][path]) for row in rows))
+        for path in rows[0]["settings"]
+    ]
+    lines += [
+        (label(metric), *(shown(metric, row["metrics"][metric]) for row in rows))
+        for metric in rows[0]["metrics"]
+    ]
+    if rows[0]["share_of_draws"] is not None:
+        shares = (shown("share", row["share_of_draws"]) for row in rows)
+        lines.append(("draws of the device that meet every target", *shares))
+    return Table(("", *names), tuple(lines))
+
+
+def _knob(path: str) -> str:
+    return path.removeprefix("deployment.")
+
+
+def _setting(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {part}" for name, part in value.items())
+    return str(value)
+
+
+def _memory(document: Document) -> Section:
+    found = document["memory"]
+    rows: list[tuple[Cell, ...]] = [
+        (item["name"], shown("held_bytes", item["bytes"]), item["formula"])
+        for item in found["classes"]
+    ]
+    left = shown("held_bytes", found["left_bytes"])
+    rows += [
+        ("total at the peak", shown("held_bytes", found["peak_bytes"]), ""),
+        ("app budget", shown("held_bytes", found["budget_bytes"]), found["budget_formula"]),
+        ("left of the budget", left, ""),
+        ("system and other apps", shown("held_bytes", found["beyond_budget_bytes"]), ""),
+    ]
+    text = (
+        "The peak is reached at ",
+        shown("at_s", found["peak_at_s"]),
+        f", when {found['peak_phase']} starts.",
+    )
+    blocks: tuple[Block, ...] = (
+        Paragraph(text),
+        *charts(memory_chart(document)),
+        Table(("class", "DRAM", "how"), tuple(rows)),
+    )
+    return Section("Bill of DRAM", blocks)
+
+
+def _first_token(document: Document) -> Section:
+    phases = [part for part in document["phases"] if part["name"] != "decode"]
+    if not phases:
+        return Section("First token", ())
+    rows = tuple(
+        (part["name"], term["name"], *_seconds_and_share(term))
+        for part in phases
+        for term in part["terms"]
+    )
+    cold = (
+        "On loaded weights; a cold start from flash takes ",
+        shown("load_s", document["run"]["metrics"]["load_s"]),
+        " more.",
+    )
+    table = Table(("phase", "bound by", "time", "share of the phase"), rows)
+    return Section("First token", (*charts(first_token_chart(document)), table, Paragraph(cold)))
+
+
+def _seconds_and_share(term: Document) -> tuple[Cell, Cell]:
+    return shown("seconds_s", term["seconds"]), shown("share", term["share"])
+
+
+def _sustained(document: Document) -> Section:
+    metrics, heat = document["run"]["metrics"], document["heat"]
+    if metrics["tokens_per_s"] is None:
+        return Section("Sustained run", ())
+    throttled = [item["at_s"] for item in heat["readings"] if item["level"]]
+    names = ("tokens_per_s", "sustained_tokens_per_s", "mean_power_w", "energy_j", "max_skin_c")
+    rows = tuple((label(name), shown(name, metrics[name])) for name in names)
+    text = (
+        "The sustained rate is that of the tenth minute of decoding without a pause, from ",
+        shown("ambient_c", heat["ambient_c"]),
+        " ambient; the governor first slows the clock at a body temperature of ",
+        shown("trip_c", heat["trip_c"][0]) if heat["trip_c"] else "none",
+        ". Within this run ",
+        *(("it did so at ", shown("at_s", throttled[0]), ".") if throttled else ("it never did.",)),
+    )
+    return Section("Sustained run", (Table(("metric", "simulated"), rows), Paragraph(text)))
+
+
+def _sensitivities(document: Document) -> Section:
+    blocks: list[Block] = []
+    for entry in document["sensitivities"]:
+        blocks += charts(swing_chart(entry))
+        rows = tuple(_swing_row(entry["metric"], item) for item in entry["swings"])
+        name = label(entry["metric"])
+        header = (f"number behind the {name}", "value", f"{name} at low", f"{name} at high", "kind")
+        if rows:
+            blocks.append(Table(header, rows))
+    return Section("What the answer hangs on", tuple(blocks))
+
+
+def _swing_row(metric: str, item: Document) -> tuple[Cell, ...]:
+    return (
+        item["path"],
+        item["value"],
+        (f"{item['low']}: ", shown(metric, item["at_low"])),
+        (f"{item['high']}: ", shown(metric, item["at_high"])),
+        item["kind"],
+    )
+
+
+def _assumptions(document: Document) -> Section:
+    kinds = Counter(item["kind"] for item in document["assumptions"])
+    counted = ", ".join(f"{kind} {count}" for kind, count in kinds.most_common())
+    text = (
+        f"The device numbers behind this run by kind: {counted}. Each is listed with its range and "
+        "source in the appendix. Claims of vendors and papers are never inputs."
+    )
+    rows = tuple(
+        (*(item[name] for name in ("part", "format")), *_bits_and_source(item))
+        for item in document["formats"]
+    )
+    header = ("stored", "format", "bits each", "kind", "source")
+    return Section("Assumptions", (Paragraph((text,)), Table(header, rows)))
+
+
+def _bits_and_source(item: Document) -> tuple[Cell, Cell, Cell]:
+    return shown("bits", item["bits"]), item["kind"] or "-", item["source"]
+
+
+def _validation(document: Document) -> Section:
+    found = document["validation"]
+    blocks: list[Block] = [Paragraph((f"{found['status'].capitalize()}. {found['sentence']}",))]
+    if found["scores"]:
+        rows = tuple(map(_score_row, found["scores"]))
+        header = ("measured on", "metric", "rows", "mean error", "bias", "inside 80 % interval")
+        blocks.append(Table(header, rows))
+    blocks += [Paragraph((f"Not judged: {x['id']}, {x['reason']}",)) for x in found["skipped"]]
+    return Section("Validation", tuple(blocks))
+
+
+def _score_row(item: Document) -> tuple[Cell, ...]:
+    return (
+        item["where"],
+        label(item["metric"]),
+        Number(item["n"], str(item["n"])),
+        shown("share", item["mape"]),
+        shown("share", item["bias"]),
+        shown("share", item["inside_interval"]),
+    )
+
+
+def _reproduce(document: Document) -> Section:
+    found = document["reproduce"]
+    versions = ", ".join(f"{name} {text}" for name, text in document["run"]["versions"].items())
+    text = (
+        f"Fingerprint {found['fingerprint']}, seed {found['seed']}, {found['draws']} draws, "
+        f"engine {document['run']['engine']}; {versions}."
+    )
+    blocks = (Code(found["command"]), Paragraph((text,)), Code(found["scenario"]))
+    return Section("How to reproduce", blocks)
+
+
+def _all_metrics(document: Document) -> Section:
+    intervals = document["run"].get("intervals", {})
+    rows = tuple(
+        (name, shown(name, value), *_interval(name, *_ends(intervals.get(name))))
+        for name, value in document["run"]["metrics"].items()
+        if name != "fits"
+    )
+    table = Table(("metric", "simulated", "80 % interval"), rows)
+    return Section("Appendix: every metric", (table,), is_appendix=True)
+
+
+def _ends(interval: Mapping[str, float] | None) -> tuple[float | None, float | None]:
+    return (interval["p10"], interval["p90"]) if interval else (None, None)
+
+
+def _parameters(document: Document) -> Section:
+    rows = tuple(
+        (item["path"], item["value"], _range(item), item["kind"], _source(item))
+        for item in document["assumptions"]
+    )
+    table = Table(("number", "value", "range", "kind", "source"), rows)
+    return Section("Appendix: numbers of the device", (table,), is_appendix=True)
+
+
+def _range(item: Document) -> str:
+    low, high = item["low"], item["high"]
+    return "-" if low == high else f"{low} to {high}"
+
+
+def _source(item: Document) -> str:
+    accessed = f", read {item['accessed']}" if item["accessed"] else ""
+    return f"{item['source']}{accessed}"
+
+
+def _gaps(document: Document) -> Section:
+    rows = tuple((item["module"], item["text"]) for item in document["not_modelled"])
+    table = Table(("module", "leaves out"), rows)
+    return Section("Appendix: what is not modelled", (table,), is_appendix=True)

@@ -1,0 +1,106 @@
+"""The validation report: the page of what `andesim validate --out` wrote.
+
+Nothing is judged here again; the figures are those of ``validation.json``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sim.analysis.reports.charts import Point, ScatterChart
+from sim.analysis.reports.page import Cell, Page, Paragraph, Section, Table, charts
+from sim.analysis.reports.wording import Number, label, shown
+from sim.analysis.validation_tables import SCHEMA
+from sim.errors import SimError
+from workloads.files import parse_json, read_text
+
+Document = Mapping[str, Any]
+
+
+def read_validation(path: Path) -> dict[str, Any]:
+    """Return the document of a validation, or refuse what is none."""
+    found = parse_json(read_text(path), str(path))
+    schema = found.get("schema") if isinstance(found, Mapping) else None
+    if not isinstance(found, dict) or schema != SCHEMA:
+        raise SimError(f"{path} must have the schema {SCHEMA}. Got {schema!r}.")
+    return found
+
+
+def validation_page(document: Document) -> Page:
+    """Return the page of a validation."""
+    scores, skipped = document["metrics"], document["skipped"]
+    found = "; ".join(
+        f"{label(name)}: mean error {shown('share', item['mape']).text} of {item['n']} rows"
+        for name, item in scores.items()
+    )
+    return Page(
+        title="Simulated against measured",
+        subtitle=f"{len(document['rows'])} figures judged, {len(skipped)} rows not judged",
+        verdict="",
+        sentence=f"{found}." if found else "No row could be judged.",
+        status="",
+        sections=(_scores(scores), *_parities(document), _rows(document), _skipped(skipped)),
+    )
+
+
+def _scores(scores: Document) -> Section:
+    rows = tuple(
+        (
+            label(name),
+            Number(item["n"], str(item["n"])),
+            shown("share", item["mape"]),
+            shown("share", item["bias"]),
+            shown("share", item["p95_abs_error"]),
+            shown("share", item["inside_interval"]),
+        )
+        for name, item in scores.items()
+    )
+    header = ("metric", "rows", "mean error", "bias", "p95 error", "inside 80 % interval")
+    rule = "Errors are relative to the measured value; bias is their signed mean."
+    return Section("Errors", (Table(header, rows), Paragraph((rule,))))
+
+
+def _parities(document: Document) -> tuple[Section, ...]:
+    figures = charts(*(_parity(document, name) for name in document["metrics"]))
+    return (Section("Parity", figures),) if figures else ()
+
+
+def _parity(document: Document, metric: str) -> ScatterChart | None:
+    points = tuple(
+        Point(row["id"], row["measured"], row["simulated"])
+        for row in document["rows"]
+        if row["metric"] == metric and row["measured"] > 0 and row["simulated"] > 0
+    )
+    if not points:
+        return None
+    error = shown("share", document["metrics"][metric]["mape"]).text
+    return ScatterChart(
+        id=f"parity-{metric}",
+        title=f"{label(metric)}: simulated over measured, logarithmic",
+        alt=f"{len(points)} rows; their mean error is {error}.",
+        points=points,
+        low_text=shown(metric, min(min(point.x, point.y) for point in points)).text,
+        high_text=shown(metric, max(max(point.x, point.y) for point in points)).text,
+    )
+
+
+def _rows(document: Document) -> Section:
+    rows: tuple[tuple[Cell, ...], ...] = tuple(
+        (
+            row["id"],
+            label(row["metric"]),
+            shown(row["metric"], row["measured"]),
+            shown(row["metric"], row["simulated"]),
+            shown("error", row["error"]),
+        )
+        for row in document["rows"]
+    )
+    table = Table(("row", "metric", "measured", "simulated", "error"), rows)
+    return Section("Every row", (table,), is_appendix=True)
+
+
+def _skipped(skipped: list[Document]) -> Section:
+    rows = tuple((item["id"], item["reason"]) for item in skipped)
+    return Section("Rows not judged", (Table(("row", "reason"), rows),), is_appendix=True)

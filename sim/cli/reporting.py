@@ -1,0 +1,59 @@
+"""`andesim report`: the answer to a scenario as a page to hand upward."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sim.cli.options import AsJson
+
+MISSED = 1
+
+
+def report(
+    scenario: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="SCENARIO.yaml|RESULT_DIR",
+            help="Scenario, or a folder of simulate or validate --out; the default if none.",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("-o", "--out", help="FILE.html, .pdf, .md or .json; Markdown here if none."),
+    ] = None,
+    target: Annotated[
+        list[str] | None, typer.Option(help="METRIC<LIMIT or METRIC>LIMIT; repeat for more.")
+    ] = None,
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Override a path.")
+    ] = None,
+    uncertainty: Annotated[
+        int, typer.Option(min=0, help="Draws of the uncertain numbers, for intervals.")
+    ] = 100,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Seed of every random stream; the folder's, else 0.")
+    ] = None,
+    interactive: Annotated[
+        bool, typer.Option("--interactive", help="Plotly charts inside the HTML: 5 MB.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Report verdict, memory, time, assumptions and evidence; exit code 1 on FAIL."""
+    from sim.analysis.reports.files import check_path, json_text, write_report
+    from sim.analysis.reports.making import make_report
+    from sim.analysis.reports.page import markdown
+    from sim.analysis.sizing_targets import Target
+
+    if out is not None:
+        check_path(out, interactive=interactive)
+    targets = [Target.parse(text) for text in target or ()]
+    document, page = make_report(scenario, targets, uncertainty, seed, overrides or ())
+    if out is not None:
+        write_report(out, page, document, interactive=interactive)
+    if as_json or out is None:
+        typer.echo(json_text(document) if as_json else markdown(page), nl=False)
+    if page.verdict == "FAIL":
+        raise typer.Exit(MISSED)
