@@ -65,6 +65,13 @@ LIMITS: Final = """\
 - *Silicon*. Peak rates of the NPUs are assumptions; only their product with an efficiency is
   fitted. fp16 graphs expand their weights in ways that are in the fitted bandwidth alone.
 - *Memory*. What a process holds besides weights, cache and activations is not simulated.
+- *Processors*. Prefill on application cores depends on the phone's cores and threads, which the
+  rows do not state; devices without a calibration row inherit the rates of a faster phone.
+- *Labels*. The rates of R241 are a third of what the same stack attains in its other rows, and
+  close to what the vendor publishes for fp16 graphs; it is judged as it is labelled.
+- *Second look*. The exhibits had been judged once when padding was taken out of runtimes that
+  follow the live prompt length. The reason is how these runtimes work; calibration rows no longer
+  push efficiencies to their limits, and the prefill errors of CPU rows became larger, not smaller.
 - *Not covered*: sustained runs, energy, vision encoders inside a session, speculative decoding.
 """
 MEDIATEK_NOTE: Final = """\
