@@ -30,6 +30,7 @@ def flags(port: int) -> list[str]:
         "global.disableWidgetStateDuplicationWarning": "true",
         "theme.base": "light",
         "theme.primaryColor": "#0072B2",
+        "theme.textColor": "#0B0B10",  # captions fade it; this keeps them above 4.5 to 1
         "theme.baseFontSize": 15,
         "theme.paddingTop": "3rem",
         "theme.sidebar.paddingTop": "1rem",

@@ -169,7 +169,7 @@ def _share(choices: Choices) -> None:
         st.caption("Link with every choice and the baseline")
         st.code(state.link(), language=None, wrap_lines=True)
         st.caption("The same numbers from the command line")
-        st.code(command_line(choices), language="bash", wrap_lines=True)
+        st.code(command_line(choices), language=None, wrap_lines=True)
         st.download_button(
             "Download scenario YAML",
             scenario_yaml(choices),

@@ -24,7 +24,7 @@ if dropped is None and sample is None:
     st.markdown("With llama.cpp on the device, this command writes a file to drop here:")
     st.code(
         "llama-bench -m model.gguf -p 128 -n 128 -r 5 -o json > run.json",
-        language="bash",
+        language=None,
         wrap_lines=True,
     )
     st.caption("A file that names no device is simulated on the sidebar's device and stack.")
