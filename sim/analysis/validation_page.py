@@ -67,7 +67,7 @@ LIMITS: Final = """\
 - *Memory*. What a process holds besides weights, cache and activations is not simulated.
 - *Processors*. Prefill on application cores depends on the phone's cores and threads, which the
   rows do not state; devices without a calibration row inherit the rates of a faster phone.
-- *Labels*. The rates of R241 are a third of what the same stack attains in its other rows, and
+- *Labels*. The rates of R241 are about a third of what the other rows of its stack imply, and
   close to what the vendor publishes for fp16 graphs; it is judged as it is labelled.
 - *Second look*. The exhibits had been judged once when padding was taken out of runtimes that
   follow the live prompt length. The reason is how these runtimes work; calibration rows no longer
