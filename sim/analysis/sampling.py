@@ -23,7 +23,6 @@ from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr
 
 from hw_models.provenance import Parameter
 from hw_models.soc import SocSpec
@@ -51,6 +50,8 @@ def uncertain(soc: SocSpec, stack: str) -> dict[str, Parameter]:
 
 def draw(soc: SocSpec, stack: str, samples: int, seed: int) -> Draws:
     """Return `samples` values of each uncertain parameter, by dotted path, in SI units."""
+    from scipy.special import ndtr  # slow to import, and a tornado draws nothing
+
     found = {}
     items = uncertain(soc, stack)
     scores = _stack_scores(soc, stack, items, samples, seed)

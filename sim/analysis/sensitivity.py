@@ -108,16 +108,19 @@ def relevant(result: Result, metric: str) -> dict[str, Parameter]:
 
 def tornado(result: Result, metric: str = REPLY) -> list[Swing]:
     """Return the swing of each uncertain parameter that can move a metric, widest first."""
-    from sim.analysis.sampling_runs import variant_metrics
+    from sim.analysis.sampling_runs import reply_seconds, variant_metrics
 
     items = relevant(result, metric)
     if not items:
         return []
-    nominal = np.array([item.value for item in items.values()])
-    places = np.tile(nominal, (2 * len(items), 1))
-    for index, item in enumerate(items.values()):
-        places[2 * index : 2 * index + 2, index] = item.low, item.high
-    outcomes = variant_metrics(result, dict(zip(items, places.T, strict=True)))[metric]
+    ends = [(path, end) for path, item in items.items() for end in (item.low, item.high)]
+    if metric == REPLY:
+        outcomes = reply_seconds(result, [result.soc.with_values({p: end}) for p, end in ends])
+    else:
+        nominal = {path: item.value for path, item in items.items()}
+        moved = [nominal | {path: end} for path, end in ends]
+        columns = {path: np.array([values[path] for values in moved]) for path in items}
+        outcomes = variant_metrics(result, columns)[metric]
     swings = [
         Swing(path, item, result.soc.sources[item.source].title, metric, float(low), float(high))
         for (path, item), (low, high) in zip(items.items(), outcomes.reshape(-1, 2), strict=True)

@@ -33,6 +33,8 @@ def show_result(
     console = Console(highlight=False, soft_wrap=True)
     summary = result.summary()
     _headline(console, result, summary)
+    if len(result.turns) > 1:
+        _session(console, result)
     if summary.fits:
         _first_token(console, summary)
         _decode(console, result)
@@ -46,12 +48,14 @@ def show_result(
 
 
 def _headline(console: Console, result: Result, summary: Summary) -> None:
-    turns = result.session.turns
+    served = (turn.index for turn in result.turns if turn.start_s is not None)
+    turns = [result.session.turns[index] for index in served] or result.session.turns
     images = [size for turn in turns for size in turn.images_px]
+    visual = round(summary.visual_tokens * len(turns) / len(result.session.turns))
     asked = f"{len(images)} image{'s' * (len(images) != 1)}" if images else "no image"
     console.print(
         f"\n[bold]{result.program.model}[/bold] on [bold]{result.soc.name}[/bold], "
-        f"stack {result.stack}: {asked} ({summary.visual_tokens} visual tokens), "
+        f"stack {result.stack}: {asked} ({visual} visual tokens), "
         f"{sum(turn.prompt_tokens for turn in turns)} prompt tokens, "
         f"{sum(turn.output_tokens for turn in turns)} output tokens."
     )
@@ -68,10 +72,36 @@ def verdict(result: Result, summary: Summary) -> str:
             f"Out of memory at {overflow.at_s:.3f} s: needs {peak}; "
             f"the largest part is {largest}, {overflow.by_class[largest] / GIB:.2f} GiB."
         )
+    per = "per reply" if len(result.turns) == 1 else f"in {result.makespan_s:.0f} s"
     rate = f"{summary.tokens_per_s:.1f} tokens/s" if summary.tokens_per_s else "one token"
     return (
         f"First token after {summary.time_to_first_token_s:.2f} s, then {rate}; "
-        f"peak DRAM {peak}; {summary.energy_j:.1f} J per reply."
+        f"peak DRAM {peak}; {summary.energy_j:.1f} J {per}."
+    )
+
+
+def _session(console: Console, result: Result) -> None:
+    """Print how the turns of each client fared, and what ten minutes do to the rate."""
+    session = result.session_summary()
+    console.print(f"[bold]{session.verdict}[/bold]")
+    table = Table(title="Turns", title_justify="left", box=None, pad_edge=False)
+    table.add_column("client")
+    for name in ("asked", "done", "wait p95 s", "first token p50 s", "p95 s", "reply p50 s"):
+        table.add_column(name, justify="right")
+    for row in session.clients:
+        times = (row.wait_s.get("p95"), *row.first_token_s.values(), row.reply_s.get("p50"))
+        cells = [f"{value:.2f}" for value in times if value is not None]
+        table.add_row(row.client, str(row.asked), str(row.outcomes.get("done", 0)), *cells)
+    console.print(table)
+    rates = (session.first_minute_tokens_per_s, session.tenth_minute_tokens_per_s)
+    if all(rates):
+        console.print(
+            "Decode {:.1f} tokens/s in the first minute, {:.1f} in the tenth.".format(*rates)
+        )
+    console.print(
+        f"Busy {session.busy_share:.0%} of the time, {session.throttled_share:.0%} of that "
+        f"throttled; {session.battery_share:.1%} of the battery. "
+        f"{session.steps} steps, {session.replayed_steps} by events.\n"
     )
 
 
@@ -159,7 +189,7 @@ def _intervals(console: Console, intervals: Intervals) -> None:
 
 
 def _notes(console: Console, result: Result) -> None:
-    from sim.assumptions import least_certain
+    from sim.analysis.sensitivity import least_certain
 
     for warning in result.warnings:
         console.print(f"[yellow]Warning:[/yellow] {warning}")
