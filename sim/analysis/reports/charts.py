@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sim.analysis.reports.wording import label, shown
+from sim.analysis.reports.wording import label, shown, span
 
 BLUE, SKY, GREEN = "#0072B2", "#56B4E9", "#009E73"
 ORANGE, YELLOW, PINK = "#E69F00", "#F0E442", "#CC79A7"
@@ -55,7 +55,7 @@ class BarChart:
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """A quantity that holds from each instant to the next."""
+    """Bytes of one class that are held from each instant to the next [B]."""
 
     name: str
     colour: str
@@ -64,7 +64,7 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class LayerChart:
-    """Layers upon each other over time [s]; a dashed line stands at ``mark``."""
+    """Layers upon each other over time [s]; a dashed line stands at ``mark`` [B]."""
 
     id: str
     title: str
@@ -156,8 +156,7 @@ def swing_chart(entry: Document) -> BarChart | None:
         at_low, at_high = item["at_low"], item["at_high"]
         if at_low is not None and at_high is not None:
             low, high = sorted((at_low, at_high))
-            text = f"{shown(metric, low).text} to {shown(metric, high).text}"
-            bars.append(Bar(item["path"], low, high, ORANGE, text))
+            bars.append(Bar(item["path"], low, high, ORANGE, span(metric, low, high)))
     if not bars:
         return None
     value = shown(metric, nominal).text

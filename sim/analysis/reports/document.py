@@ -35,6 +35,7 @@ SWINGS: Final = 5
 MOST_METRICS: Final = 3
 HEADLINES: Final = ("time_to_first_token_s", "tokens_per_s")
 SMALLEST_SHARE: Final = 0.01
+LONGEST_NUMBER: Final = 9
 PARTS: Final = ("dram.", "flash.", "host.", "power.", "thermal.")
 
 
@@ -142,10 +143,15 @@ def _swing(item: Swing) -> dict[str, Any]:
 
 def _parameter(item: Parameter) -> dict[str, Any]:
     """Return a parameter as text with units, as device files write it."""
-    texts = {
-        name: format_quantity(getattr(item, name), item.unit) for name in ("value", "low", "high")
-    }
+    names = ("value", "low", "high")
+    texts = {name: _quantity(getattr(item, name), item.unit) for name in names}
     return {**texts, "kind": item.kind}
+
+
+def _quantity(value: float, unit: str) -> str:
+    """Return a number as device files write it, or with an exponent where that is very long."""
+    text = format_quantity(value, unit)
+    return text if len(text.partition(" ")[0]) <= LONGEST_NUMBER else f"{value:.3g} {unit}"
 
 
 def _assumptions(result: Result) -> list[dict[str, Any]]:

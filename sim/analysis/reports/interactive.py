@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from sim.analysis.reports.charts import ALERT, BLUE, BarChart, Chart, LayerChart, ScatterChart
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-LAYOUT = {
+GIB: Final = 2**30
+LAYOUT: Final = {
     "margin": {"l": 10, "r": 10, "t": 30, "b": 10},
     "height": 300,
     "template": "plotly_white",
@@ -35,7 +36,9 @@ def figure(chart: Chart) -> str:
         case ScatterChart():
             drawn = _scatter(chart)
     drawn.update_layout(**LAYOUT)
-    element: str = drawn.to_html(full_html=False, include_plotlyjs=False, div_id=chart.id)
+    element: str = drawn.to_html(
+        full_html=False, include_plotlyjs=False, div_id=chart.id, config={"displaylogo": False}
+    )
     return element
 
 
@@ -65,15 +68,17 @@ def _layers(chart: LayerChart) -> go.Figure:
     for layer in chart.layers:
         drawn.add_scatter(
             x=chart.at_s,
-            y=[*layer.values, layer.values[-1]],
+            y=[held / GIB for held in (*layer.values, layer.values[-1])],
             name=layer.name,
             mode="lines",
             line={"shape": "hv", "width": 0, "color": layer.colour},
             fillcolor=layer.colour,
             stackgroup="dram",
         )
+    drawn.update_xaxes(title="s")
+    drawn.update_yaxes(title="GiB")
     if chart.mark is not None:
-        drawn.add_hline(chart.mark, **_dashed(chart.mark_text))
+        drawn.add_hline(chart.mark / GIB, **_dashed(chart.mark_text))
     return drawn
 
 

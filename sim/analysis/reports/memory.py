@@ -59,6 +59,7 @@ def _formulas(result: Result) -> dict[str, str]:
         "vision": _size(trace.parameters.get("vision", 0), stored.weights.format_for("vision")),
         "kv_cache": _kv_cache(result, trace, stored),
         "activations": f"largest working set of a step, {stored.activations}",
+        "runtime": "what the stack's runtime holds besides tensors",
         "draft": "draft weights and their KV cache",
         "adapters": f"adapters of rank {lora.rank} that stay resident" if lora else "",
     }

@@ -7,14 +7,15 @@ text is made here.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from sim.analysis.reports.charts import first_token_chart, memory_chart, swing_chart
 from sim.analysis.reports.page import Block, Cell, Code, Page, Paragraph, Section, Table, charts
-from sim.analysis.reports.wording import Number, label, shown
+from sim.analysis.reports.wording import Number, label, shown, span
 
 Document = Mapping[str, Any]
+SIGNS: Final = {"<": "<", "<=": "≤", ">": ">", ">=": "≥"}
 
 
 def sizing_page(document: Document) -> Page:
@@ -64,7 +65,7 @@ def _notes(document: Document) -> Section:
 
 
 def _targets(document: Document) -> Section:
-    has_intervals = any(item["p10"] is not None for item in document["targets"])
+    has_intervals = any(item["interval"] for item in document["targets"])
     rows = tuple(map(_target_row, document["targets"]))
     header = ("metric", "target", "simulated", "80 % interval", "margin", "verdict")
     rule = (
@@ -80,19 +81,22 @@ def _target_row(item: Document) -> tuple[Cell, ...]:
     metric = item["metric"]
     limit = shown(metric, item["limit"])
     return (
-        label(metric),
-        Number(limit.value, f"{item['sign']} {limit.text}"),
+        "peak DRAM in the app budget" if item["is_budget"] else label(metric),
+        Number(limit.value, f"{SIGNS[item['sign']]} {limit.text}"),
         shown(metric, item["value"]),
-        *_interval(metric, item["p10"], item["p90"]),
+        _interval(metric, item["interval"]),
         shown("share", item["slack"]),
         item["verdict"],
     )
 
 
-def _interval(metric: str, low: float | None, high: float | None) -> tuple[Cell]:
-    if low is None or high is None:
-        return ("-",)
-    return ((shown(metric, low), " to ", shown(metric, high)),)
+def _interval(metric: str, found: Sequence[float] | None) -> Cell:
+    """Return both ends, or a dash where there is no interval or nothing uncertain in it."""
+    if not found or found[0] == found[1]:
+        return "-"
+    low, high = found
+    low_text, high_text = span(metric, low, high).split(" to ")
+    return Number(low, low_text), " to ", Number(high, high_text)
 
 
 def _recommendation(document: Document) -> Section:
@@ -138,8 +142,14 @@ def _knob(path: str) -> str:
 
 
 def _setting(value: Any) -> str:
+    """Return a knob's value as text.
+
+    >>> _setting("w4"), _setting({"policy": "okv", "keep": 0.5})
+    ('w4', 'okv, keep 0.5')
+    """
     if isinstance(value, Mapping):
-        return ", ".join(f"{name} {part}" for name, part in value.items())
+        parts = (f"{name} {part}" for name, part in value.items())
+        return ", ".join(parts).removeprefix("policy ")
     return str(value)
 
 
@@ -214,8 +224,7 @@ def _sensitivities(document: Document) -> Section:
     for entry in document["sensitivities"]:
         blocks += charts(swing_chart(entry))
         rows = tuple(_swing_row(entry["metric"], item) for item in entry["swings"])
-        name = label(entry["metric"])
-        header = (f"number behind the {name}", "value", f"{name} at low", f"{name} at high", "kind")
+        header = (label(entry["metric"]), "value", "at its low", "at its high", "kind")
         if rows:
             blocks.append(Table(header, rows))
     return Section("What the answer hangs on", tuple(blocks))
@@ -239,8 +248,7 @@ def _assumptions(document: Document) -> Section:
         "source in the appendix. Claims of vendors and papers are never inputs."
     )
     rows = tuple(
-        (*(item[name] for name in ("part", "format")), *_bits_and_source(item))
-        for item in document["formats"]
+        (item["part"], item["format"], *_bits_and_source(item)) for item in document["formats"]
     )
     header = ("stored", "format", "bits each", "kind", "source")
     return Section("Assumptions", (Paragraph((text,)), Table(header, rows)))
@@ -286,7 +294,7 @@ def _reproduce(document: Document) -> Section:
 def _all_metrics(document: Document) -> Section:
     intervals = document["run"].get("intervals", {})
     rows = tuple(
-        (name, shown(name, value), *_interval(name, *_ends(intervals.get(name))))
+        (name, shown(name, value), _interval(name, _ends(intervals.get(name))))
         for name, value in document["run"]["metrics"].items()
         if name != "fits"
     )
@@ -294,17 +302,22 @@ def _all_metrics(document: Document) -> Section:
     return Section("Appendix: every metric", (table,), is_appendix=True)
 
 
-def _ends(interval: Mapping[str, float] | None) -> tuple[float | None, float | None]:
-    return (interval["p10"], interval["p90"]) if interval else (None, None)
+def _ends(interval: Mapping[str, float] | None) -> Sequence[float] | None:
+    return (interval["p10"], interval["p90"]) if interval else None
 
 
 def _parameters(document: Document) -> Section:
+    sources = dict.fromkeys(map(_source, document["assumptions"]))
+    numbers = {source: str(index) for index, source in enumerate(sources, start=1)}
     rows = tuple(
-        (item["path"], item["value"], _range(item), item["kind"], _source(item))
+        (item["path"], item["value"], _range(item), item["kind"], numbers[_source(item)])
         for item in document["assumptions"]
     )
-    table = Table(("number", "value", "range", "kind", "source"), rows)
-    return Section("Appendix: numbers of the device", (table,), is_appendix=True)
+    tables = (
+        Table(("number", "value", "range", "kind", "source"), rows),
+        Table(("source", "title", "where"), tuple((numbers[one], *one) for one in sources)),
+    )
+    return Section("Appendix: numbers of the device", tables, is_appendix=True)
 
 
 def _range(item: Document) -> str:
@@ -312,9 +325,9 @@ def _range(item: Document) -> str:
     return "-" if low == high else f"{low} to {high}"
 
 
-def _source(item: Document) -> str:
+def _source(item: Document) -> tuple[str, str]:
     accessed = f", read {item['accessed']}" if item["accessed"] else ""
-    return f"{item['source']}{accessed}"
+    return item["source"], f"{item['where'] or 'reasoning stated in the device file'}{accessed}"
 
 
 def _gaps(document: Document) -> Section:

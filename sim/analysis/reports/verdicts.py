@@ -9,11 +9,11 @@ Not judged: how likely a target is to be met; `andesim size --uncertainty` count
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from sim.analysis.reports.wording import label, shown
+from sim.analysis.reports.wording import Number, label, shown, span
 from sim.analysis.sizing_targets import Target
 from sim.results import Intervals, Result
 
@@ -32,18 +32,20 @@ class Judgement:
 
     Attributes
     ----------
-    low, high
-        10th and 90th percentile; ``None`` without an interval.
+    is_budget
+        The target is the app budget rather than one that was asked for.
+    interval
+        10th and 90th percentile, if there were draws.
     slack
         Share of the limit to spare, negative where missed; ``None`` if the run has no such value.
     """
 
     target: Target
     value: float | None
-    low: float | None
-    high: float | None
+    interval: tuple[float, float] | None
     slack: float | None
     verdict: Verdict
+    is_budget: bool = False
 
     @property
     def met(self) -> bool:
@@ -57,9 +59,9 @@ class Judgement:
             "sign": self.target.sign,
             "limit": self.target.limit,
             "value": self.value,
-            "p10": self.low,
-            "p90": self.high,
+            "interval": list(self.interval) if self.interval else None,
             "slack": self.slack,
+            "is_budget": self.is_budget,
             "verdict": self.verdict.value,
         }
 
@@ -71,13 +73,12 @@ def judge(target: Target, metrics: Mapping[str, Any], intervals: Intervals) -> J
     >>> judge(target, metrics, {"tokens_per_s": {"p10": 18.0, "p50": 21.0, "p90": 24.0}}).verdict
     <Verdict.MARGINAL: 'MARGINAL'>
     """
-    value, interval = metrics[target.metric], intervals.get(target.metric)
-    low, high = (interval["p10"], interval["p90"]) if interval else (None, None)
-    seen = [value] if value is None or interval is None else [value, low, high]
-    kept = [target.is_met(one) for one in seen]
+    value, found = metrics[target.metric], intervals.get(target.metric)
+    interval = (found["p10"], found["p90"]) if found and value is not None else None
+    kept = [target.is_met(one) for one in (value, *(interval or ()))]
     verdict = Verdict.PASS if all(kept) else Verdict.MARGINAL if any(kept) else Verdict.FAIL
     slack = None if value is None else target.slack(value)
-    return Judgement(target, value, low, high, slack, verdict)
+    return Judgement(target, value, interval, slack, verdict)
 
 
 def judgements(
@@ -86,7 +87,8 @@ def judgements(
     """Return how the targets of a report fare, the app budget last."""
     budget = Target("peak_dram_bytes", "<=", result.ledger.budget_bytes)
     metrics = result.summary().as_dict()
-    return tuple(judge(target, metrics, intervals) for target in (*targets, budget))
+    asked = (judge(target, metrics, intervals) for target in targets)
+    return (*asked, replace(judge(budget, metrics, intervals), is_budget=True))
 
 
 def overall(found: Sequence[Judgement]) -> Verdict:
@@ -117,25 +119,25 @@ def _out_of_memory(result: Result) -> str:
 def _failed(item: Judgement) -> str:
     if item.value is None:
         return f"{_asked(item)}, but the run has no such value."
-    ends = "" if item.low is None else ", and both ends of its interval miss it too"
+    ends = "" if item.interval is None else ", and both ends of its interval miss it too"
     missed = f"the {label(item.target.metric)} is {shown(item.target.metric, item.value).text}"
     return f"{_asked(item)}; {missed}{ends}."
 
 
 def _marginal(item: Judgement) -> str:
-    metric = item.target.metric
-    value, low, high = (shown(metric, x).text for x in (item.value, item.low, item.high))
+    metric, (low, high) = item.target.metric, item.interval or (0.0, 0.0)
     does = "meets" if item.met else "misses"
     return (
-        f"{_asked(item)}; the nominal run {does} it with {value}, "
-        f"but the interval, {low} to {high}, crosses it."
+        f"{_asked(item)}; the nominal run {does} it with {shown(metric, item.value).text}, "
+        f"but its interval, {span(metric, low, high)}, crosses it."
     )
 
 
 def _passed(found: Sequence[Judgement]) -> str:
     metrics = [item for item in found if item.slack is not None]
     closest = min(metrics, key=lambda item: item.slack or 0.0)
-    ends = " at both ends of its interval" if closest.low is not None else " by the nominal run"
+    everywhere = all(item.interval for item in found)
+    ends = " at both ends of its interval" if everywhere else " by the nominal run"
     spare = shown("share", closest.slack).text
     return (
         f"Every target is met{ends}; the closest is the {label(closest.target.metric)}, "
@@ -148,6 +150,6 @@ def _asked(item: Judgement) -> str:
     return f"Asked: {label(item.target.metric)} {bound} {limit(item.target).text}"
 
 
-def limit(target: Target) -> Any:
+def limit(target: Target) -> Number:
     """Return the limit of a target as a number to show."""
     return shown(target.metric, target.limit)

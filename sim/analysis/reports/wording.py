@@ -56,6 +56,19 @@ def shown(metric: str, value: float | None) -> Number:
     return Number(value, "-" if value is None else _text(metric, float(value)))
 
 
+def span(metric: str, low: float, high: float) -> str:
+    """Return a range of a metric, the unit once where both ends have the same.
+
+    >>> span("tokens_per_s", 16.36, 28.13), span("prefill_s", 0.05, 1.2)
+    ('16.4 to 28.1 tokens/s', '50.0 ms to 1.20 s')
+    """
+    texts = [shown(metric, value).text for value in (low, high)]
+    units = [text.partition(" ")[2] for text in texts]
+    if units[0] == units[1]:
+        texts[0] = texts[0].partition(" ")[0]
+    return " to ".join(texts)
+
+
 def label(metric: str) -> str:
     """Return the name of a metric without its unit.
 
