@@ -29,6 +29,9 @@ COLOURS: Final = {
 BUDGET_SHOWN: Final = 1.5
 """The budget is drawn where it is at most this many times the peak; else it dwarfs the layers."""
 
+TAIL: Final = 0.05
+"""Share of the run for which the residency that ended it is drawn, so that it can be seen."""
+
 
 @dataclass(frozen=True, slots=True)
 class Bar:
@@ -122,13 +125,15 @@ def first_token_chart(document: Document) -> BarChart | None:
     return BarChart("first-token", title, alt, tuple(bars), target, mark)
 
 
-def memory_chart(document: Document) -> LayerChart:
-    """Return DRAM by class over time."""
+def memory_chart(document: Document) -> LayerChart | None:
+    """Return DRAM by class over time; ``None`` where it ended at once."""
     memory = document["memory"]
     timeline, budget_bytes = memory["timeline"], memory["budget_bytes"]
-    end_s = document["run"]["metrics"]["decode_s"] or 1.0
     instants = [item["at_s"] for item in timeline]
-    at_s = (*instants, instants[-1] if len(instants) > 1 else instants[-1] + end_s)
+    if len(instants) == 1:
+        return None
+    tail_s = 0.0 if document["run"]["metrics"]["fits"] else TAIL * (instants[-1] - instants[0])
+    at_s = (*instants, instants[-1] + tail_s)
     layers = tuple(
         Layer(item["name"], COLOURS.get(item["name"], GREY), _held(timeline, item["name"]))
         for item in memory["classes"]

@@ -49,7 +49,7 @@ def report_document(question: Question) -> dict[str, Any]:
         "verdict": {"word": overall(judged).value, "sentence": sentence(result, judged)},
         "question": _asked(result),
         "targets": [item.plain() for item in judged],
-        "recommendation": recommendation(question),
+        "recommendation": recommendation(question, result.ledger.budget_bytes),
         "run": summary_document(result, intervals),
         "memory": memory(result),
         "phases": _phases(result),

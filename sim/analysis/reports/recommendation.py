@@ -9,30 +9,48 @@ from __future__ import annotations
 from typing import Any, Final
 
 from sim.analysis.reports.question import Question
-from sim.analysis.sizing import Candidate, default_knobs, probabilities, size
+from sim.analysis.sizing import Candidate, Sizing, default_knobs, probabilities, size
 from workloads.scenario import Scenario, with_override
 
 SHOWN: Final = 3
 ALWAYS: Final = ("time_to_first_token_s", "tokens_per_s", "peak_dram_bytes", "energy_j")
 
 
-def recommendation(question: Question) -> dict[str, Any] | None:
-    """Return the recommended setting and two runners-up, or ``None`` without targets."""
+def recommendation(question: Question, budget_bytes: float) -> dict[str, Any] | None:
+    """Return the recommended setting and two runners-up, or ``None`` without targets.
+
+    Where nothing meets every target, the closest are those least over the app budget [B], then
+    those that miss least.
+    """
     if not question.targets:
         return None
     base = question.scenario.model_dump(mode="json", exclude_defaults=True)
     knobs = default_knobs(question.scenario)
     found = size(base, knobs, question.targets, question.seed)
-    chosen = (found.meeting or found.closest)[:SHOWN]
+    chosen = (found.meeting or _closest(found, budget_bytes))[:SHOWN]
     return {
         "meets": bool(found.meeting),
         "meeting": len(found.meeting),
         "evaluated": len(found.candidates),
         "exact": found.exact,
-        "blocking": [str(target) for target in found.blocking],
+        "blocking": _blocking(found),
         "knobs": {path: list(values) for path, values in knobs.items()},
         "rows": [_row(question, base, candidate) for candidate in chosen],
     }
+
+
+def _closest(found: Sizing, budget_bytes: float) -> list[Candidate]:
+    def distance(one: Candidate) -> tuple[float, float, int]:
+        over_bytes = max(0.0, one.metrics["peak_dram_bytes"] - budget_bytes)
+        return over_bytes, one.miss, one.concessions
+
+    return sorted(found.candidates, key=distance)
+
+
+def _blocking(found: Sizing) -> list[str]:
+    if not any(one.metrics["fits"] for one in found.candidates):
+        return ["the app budget"]
+    return [str(target) for target in found.blocking]
 
 
 def _row(question: Question, base: dict[str, Any], candidate: Candidate) -> dict[str, Any]:

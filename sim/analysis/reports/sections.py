@@ -1,18 +1,18 @@
 """A sizing report as sections of paragraphs, tables, charts and code.
 
 HTML and Markdown are both made of these. Every number comes from the report's JSON document; only
-text is made here.
+text is made here. What the answer rests on stands in `sim.analysis.reports.basis`.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
+from sim.analysis.reports import basis
 from sim.analysis.reports.charts import first_token_chart, memory_chart, swing_chart
-from sim.analysis.reports.page import Block, Cell, Code, Page, Paragraph, Section, Table, charts
-from sim.analysis.reports.wording import Number, label, shown, span
+from sim.analysis.reports.page import Block, Cell, Page, Paragraph, Section, Table, charts
+from sim.analysis.reports.wording import Number, label, shown
 
 Document = Mapping[str, Any]
 SIGNS: Final = {"<": "<", "<=": "≤", ">": ">", ">=": "≥"}
@@ -37,12 +37,12 @@ def sizing_page(document: Document) -> Page:
                 _first_token(document),
                 _sustained(document),
                 _sensitivities(document),
-                _assumptions(document),
-                _validation(document),
-                _reproduce(document),
-                _all_metrics(document),
-                _parameters(document),
-                _gaps(document),
+                basis.assumptions(document),
+                basis.validation(document),
+                basis.reproduce(document),
+                basis.all_metrics(document),
+                basis.parameters(document),
+                basis.gaps(document),
             )
             if section.blocks
         ),
@@ -84,19 +84,10 @@ def _target_row(item: Document) -> tuple[Cell, ...]:
         "peak DRAM in the app budget" if item["is_budget"] else label(metric),
         Number(limit.value, f"{SIGNS[item['sign']]} {limit.text}"),
         shown(metric, item["value"]),
-        _interval(metric, item["interval"]),
+        basis.interval(metric, item["interval"]),
         shown("share", item["slack"]),
         item["verdict"],
     )
-
-
-def _interval(metric: str, found: Sequence[float] | None) -> Cell:
-    """Return both ends, or a dash where there is no interval or nothing uncertain in it."""
-    if not found or found[0] == found[1]:
-        return "-"
-    low, high = found
-    low_text, high_text = span(metric, low, high).split(" to ")
-    return Number(low, low_text), " to ", Number(high, high_text)
 
 
 def _recommendation(document: Document) -> Section:
@@ -238,99 +229,3 @@ def _swing_row(metric: str, item: Document) -> tuple[Cell, ...]:
         (f"{item['high']}: ", shown(metric, item["at_high"])),
         item["kind"],
     )
-
-
-def _assumptions(document: Document) -> Section:
-    kinds = Counter(item["kind"] for item in document["assumptions"])
-    counted = ", ".join(f"{kind} {count}" for kind, count in kinds.most_common())
-    text = (
-        f"The device numbers behind this run by kind: {counted}. Each is listed with its range and "
-        "source in the appendix. Claims of vendors and papers are never inputs."
-    )
-    rows = tuple(
-        (item["part"], item["format"], *_bits_and_source(item)) for item in document["formats"]
-    )
-    header = ("stored", "format", "bits each", "kind", "source")
-    return Section("Assumptions", (Paragraph((text,)), Table(header, rows)))
-
-
-def _bits_and_source(item: Document) -> tuple[Cell, Cell, Cell]:
-    return shown("bits", item["bits"]), item["kind"] or "-", item["source"]
-
-
-def _validation(document: Document) -> Section:
-    found = document["validation"]
-    blocks: list[Block] = [Paragraph((f"{found['status'].capitalize()}. {found['sentence']}",))]
-    if found["scores"]:
-        rows = tuple(map(_score_row, found["scores"]))
-        header = ("measured on", "metric", "rows", "mean error", "bias", "inside 80 % interval")
-        blocks.append(Table(header, rows))
-    blocks += [Paragraph((f"Not judged: {x['id']}, {x['reason']}",)) for x in found["skipped"]]
-    return Section("Validation", tuple(blocks))
-
-
-def _score_row(item: Document) -> tuple[Cell, ...]:
-    return (
-        item["where"],
-        label(item["metric"]),
-        Number(item["n"], str(item["n"])),
-        shown("share", item["mape"]),
-        shown("share", item["bias"]),
-        shown("share", item["inside_interval"]),
-    )
-
-
-def _reproduce(document: Document) -> Section:
-    found = document["reproduce"]
-    versions = ", ".join(f"{name} {text}" for name, text in document["run"]["versions"].items())
-    text = (
-        f"Fingerprint {found['fingerprint']}, seed {found['seed']}, {found['draws']} draws, "
-        f"engine {document['run']['engine']}; {versions}."
-    )
-    blocks = (Code(found["command"]), Paragraph((text,)), Code(found["scenario"]))
-    return Section("How to reproduce", blocks)
-
-
-def _all_metrics(document: Document) -> Section:
-    intervals = document["run"].get("intervals", {})
-    rows = tuple(
-        (name, shown(name, value), _interval(name, _ends(intervals.get(name))))
-        for name, value in document["run"]["metrics"].items()
-        if name != "fits"
-    )
-    table = Table(("metric", "simulated", "80 % interval"), rows)
-    return Section("Appendix: every metric", (table,), is_appendix=True)
-
-
-def _ends(interval: Mapping[str, float] | None) -> Sequence[float] | None:
-    return (interval["p10"], interval["p90"]) if interval else None
-
-
-def _parameters(document: Document) -> Section:
-    sources = dict.fromkeys(map(_source, document["assumptions"]))
-    numbers = {source: str(index) for index, source in enumerate(sources, start=1)}
-    rows = tuple(
-        (item["path"], item["value"], _range(item), item["kind"], numbers[_source(item)])
-        for item in document["assumptions"]
-    )
-    tables = (
-        Table(("number", "value", "range", "kind", "source"), rows),
-        Table(("source", "title", "where"), tuple((numbers[one], *one) for one in sources)),
-    )
-    return Section("Appendix: numbers of the device", tables, is_appendix=True)
-
-
-def _range(item: Document) -> str:
-    low, high = item["low"], item["high"]
-    return "-" if low == high else f"{low} to {high}"
-
-
-def _source(item: Document) -> tuple[str, str]:
-    accessed = f", read {item['accessed']}" if item["accessed"] else ""
-    return item["source"], f"{item['where'] or 'reasoning stated in the device file'}{accessed}"
-
-
-def _gaps(document: Document) -> Section:
-    rows = tuple((item["module"], item["text"]) for item in document["not_modelled"])
-    table = Table(("module", "leaves out"), rows)
-    return Section("Appendix: what is not modelled", (table,), is_appendix=True)

@@ -29,6 +29,7 @@ HEAD: Final = 30
 HEIGHT: Final = 180
 LEGEND: Final = 20
 KEY: Final = 118
+CHARACTER: Final = 7.5
 SIDE: Final = 300
 
 
@@ -88,12 +89,14 @@ def _layers(chart: LayerChart) -> tuple[str, int]:
         under = over
     if chart.mark is not None:
         y = HEIGHT - chart.mark * scale
-        parts += [_dashed(0, WIDTH, y, y), _text(4, y - 5, chart.mark_text, ALERT, "start")]
+        behind = _box(0, y - 18, CHARACTER * len(chart.mark_text), 16, "#fff")
+        text = _text(4, y - 5, chart.mark_text, ALERT, "start")
+        parts += [_dashed(0, WIDTH, y, y), behind, text]
     peak = totals.index(max(totals))
     at = min(max((xs[peak] + xs[peak + 1]) / 2, 60), WIDTH - 60)
     parts.append(_text(at, HEIGHT - totals[peak] * scale - 5, f"peak {chart.top_text}"))
     parts += [_text(0, HEIGHT + 15, f"{chart.at_s[0]:.2f} s", anchor="start")]
-    parts += [_text(WIDTH, HEIGHT + 15, f"{chart.at_s[-1]:.2f} s", anchor="end")]
+    parts += [_text(WIDTH, HEIGHT + 15, f"{chart.at_s[-2]:.2f} s", anchor="end")]
     return "".join([*parts, *_legend(chart.layers)]), HEIGHT + 2 * LEGEND + 8
 
 
@@ -139,7 +142,7 @@ def _scatter(chart: ScatterChart) -> tuple[str, int]:
         _text(left + SIDE / 2, bottom, "measured"),
         _text(left + SIDE, bottom, chart.high_text, anchor="end"),
         _text(left - 8, top + SIDE / 2, "simulated", anchor="end"),
-        _text(left + SIDE - 6, top + 26, "simulated = measured", ALERT, "end"),
+        _text(left + 8, top + 14, "dashed: simulated = measured", ALERT, "start"),
     )
     frame = f'<path d="M{left:.1f} {top:.1f}v{SIDE}h{SIDE}" fill="none" stroke="#59636e"/>'
     equal = _dashed(left, left + SIDE, top + SIDE, top)

@@ -139,6 +139,10 @@ def _passed(found: Sequence[Judgement]) -> str:
     everywhere = all(item.interval for item in found)
     ends = " at both ends of its interval" if everywhere else " by the nominal run"
     spare = shown("share", closest.slack).text
+    if len(found) == 1:
+        return (
+            f"No target was asked for; the run fits in the app budget with {spare} of it to spare."
+        )
     return (
         f"Every target is met{ends}; the closest is the {label(closest.target.metric)}, "
         f"with {spare} of its limit to spare."

@@ -13,6 +13,7 @@ from typing import Final
 NAMES: Final = {
     "time_to_first_token_s": "time to first token",
     "tokens_per_s": "decode rate",
+    "prefill_tokens_per_s": "prefill rate",
     "sustained_tokens_per_s": "sustained decode rate",
     "time_per_output_token_s": "time per output token",
     "peak_dram_bytes": "peak DRAM",
