@@ -2,7 +2,8 @@
 
 The seconds from the end of one operator to the end of the next belong to what bounds the later one:
 arithmetic, launch, or DRAM, whose seconds are shared out by the bytes of the operators it bounds.
-What is hidden behind the bound does not show.
+What is hidden behind the bound does not show. Of a long session the first steps of a phase stand
+for all of them.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from sim.metrics import total
 
 if TYPE_CHECKING:
     from sim.results import Result
@@ -36,23 +39,29 @@ class Term:
 
 def phase_terms(result: Result, phase: str) -> list[Term]:
     """Return the terms of a phase, largest first; their seconds add up to the phase."""
-    records = result.records
-    chosen = records["phase"] == phase
+    records = result.sample(phase)
     elapsed_s = records["end_s"] - records["ready_s"]
-    host = chosen & np.isin(records["kind"], ("host", "graph_call"))
+    host = np.isin(records["kind"], ("host", "graph_call"))
     bound = records["bound"]
     seconds = {
-        "arithmetic": float(elapsed_s[chosen & ~host & (bound == "compute")].sum()),
-        "operator launch": float(elapsed_s[chosen & ~host & (bound == "launch")].sum()),
+        "arithmetic": float(elapsed_s[~host & (bound == "compute")].sum()),
+        "operator launch": float(elapsed_s[~host & (bound == "launch")].sum()),
         "host and graph calls": float(elapsed_s[host].sum()),
     }
-    dram_s = float(elapsed_s[chosen & (bound == "dram")].sum())
-    moved = {name: result.program.total(column, phase) for name, column in BYTE_CLASSES}
+    dram_s = float(elapsed_s[bound == "dram"].sum())
+    groups = [times for times in result.groups if times.group.phase == phase]
+    moved = {name: total(groups, column) for name, column in BYTE_CLASSES}
     total_bytes = sum(moved.values()) or 1.0
     seconds |= {f"DRAM: {name}": dram_s * part / total_bytes for name, part in moved.items()}
     whole = sum(seconds.values())
+    spans_s = sum(float((times.ends_s - times.starts_s).sum()) for times in groups)
     terms = [
-        Term(name, value, value / whole, moved.get(name.removeprefix("DRAM: "), 0.0))
+        Term(
+            name,
+            value * spans_s / whole,
+            value / whole,
+            moved.get(name.removeprefix("DRAM: "), 0.0),
+        )
         for name, value in seconds.items()
         if value > 0.0
     ]

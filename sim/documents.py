@@ -25,6 +25,8 @@ def summary_document(result: Result, intervals: Intervals | None = None) -> dict
         "energy_j": result.energy.parts(),
         "warnings": list(result.warnings),
     }
+    if len(result.turns) > 1:
+        document["session"] = result.session_summary().as_dict()
     if intervals is not None:
         document["intervals"] = {name: dict(interval) for name, interval in intervals.items()}
     return document

@@ -126,8 +126,8 @@ def summarise(result: Result) -> Summary:
         decode_steps=sum(times.group.steps for times in phases["decode"]),
         tokens_per_step=_ratio(decoded, sum(times.group.steps for times in phases["decode"])),
         peak_dram_bytes=result.ledger.peak.total_bytes,
-        dram_read_bytes=_total(groups, "read_bytes"),
-        dram_write_bytes=_total(groups, "write_bytes"),
+        dram_read_bytes=total(groups, "read_bytes"),
+        dram_write_bytes=total(groups, "write_bytes"),
         flash_read_bytes=result.flash_read_bytes,
         load_s=read_s(soc, program.file_bytes),
         energy_j=energy_j,
@@ -138,12 +138,12 @@ def summarise(result: Result) -> Summary:
         visual_tokens=program.visual_tokens,
         kv_tokens_final=program.kv_tokens_final,
         weight_bytes_per_step=program.weight_bytes_per_step,
-        flops=_total(groups, "flops"),
+        flops=total(groups, "flops"),
         mfu=_ratio(
             _peak_matrix_s(result, phases["vision"] + phases["prefill"]),
             _span_s(phases["vision"] + phases["prefill"]),
         ),
-        mbu=_ratio(_total(phases["decode"], "dram_bytes"), decode_s * soc.dram.peak_bytes_per_s),
+        mbu=_ratio(total(phases["decode"], "dram_bytes"), decode_s * soc.dram.peak_bytes_per_s),
         fits=whole,
     )
 
@@ -173,8 +173,16 @@ def _sustained_fraction(result: Result) -> float:
     return float(sustained_fractions(result.soc, ambient_c, np.array([power_w]))[0])
 
 
-def _total(groups: Iterable[GroupTimes], quantity: str) -> float:
-    return sum(times.group.total(quantity) for times in groups)
+def total(groups: Iterable[GroupTimes], quantity: str) -> float:
+    """Return the sum of a task column over all steps of groups."""
+    found: dict[int, float] = {}  # equal turns share their segments
+    total = 0.0
+    for times in groups:
+        key = id(times.group.segments)
+        if key not in found:
+            found[key] = times.group.total(quantity)
+        total += found[key]
+    return total
 
 
 def _peak_matrix_s(result: Result, groups: Iterable[GroupTimes]) -> float:

@@ -1,8 +1,8 @@
 """Chrome trace JSON of a run, for ui.perfetto.dev.
 
 One track per unit (its DMA stage, its compute stage, the host), one for steps, and counters for
-DRAM bandwidth, resident bytes and power. Slices of one track never overlap; times are in
-microseconds.
+DRAM bandwidth, resident bytes, power, temperatures and the throttling level. Slices of one track
+never overlap; times are in microseconds. Of a long session steps are shown, not their tasks.
 """
 
 from __future__ import annotations
@@ -29,13 +29,15 @@ Event = dict[str, Any]
 
 def trace_events(result: Result) -> Iterator[Event]:
     """Yield the events of a run, slices of each track in order of time."""
-    units = [str(unit) for unit in np.unique(result.records["unit"])]
+    units = [str(unit) for unit in np.unique(result.records["unit"])] if result.keeps_tasks else []
     yield from _names(f"{result.soc.name} / {result.program.model}", units)
     yield from _steps(result)
-    yield from _tasks(result)
-    yield from _bandwidth(result)
+    if result.keeps_tasks:
+        yield from _tasks(result)
+        yield from _bandwidth(result)
     yield from _resident(result)
     yield from _power(result)
+    yield from _temperatures(result)
 
 
 def write_trace(result: Result, path: Path) -> None:
@@ -124,6 +126,13 @@ def _bandwidth(result: Result) -> Iterator[Event]:
 def _resident(result: Result) -> Iterator[Event]:
     for residency in result.ledger.timeline:
         yield _counter("resident bytes", residency.at_s, **dict(residency.by_class))
+
+
+def _temperatures(result: Result) -> Iterator[Event]:
+    for reading in result.heat.readings:
+        temperatures = {"die": reading.die_c, "body": reading.body_c}
+        yield _counter("temperature", reading.at_s, **temperatures)
+        yield _counter("throttling level", reading.at_s, level=float(reading.level))
 
 
 def _power(result: Result) -> Iterator[Event]:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from hw_models.soc import SocSpec
 from sim.energy import Energy, EnergyModel
@@ -21,7 +23,8 @@ from sim.engine.residency import Ledger
 from sim.engine.scheduler import TurnTimes
 from sim.engine.timed import FloatColumn, TimedGroup, TimedProgram
 from sim.heat import Heat, heat_of_groups
-from sim.metrics import Summary, summarise
+from sim.loading import ColdStart, cold_start
+from sim.metrics import Summary, summarise, total
 from sim.records import RecordTable
 from sim.versions import versions
 from workloads.program import Program, StepGroup
@@ -32,10 +35,15 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from sim.engine.replay import Replayed
+    from sim.sessions import SessionSummary
 
 
 Intervals = Mapping[str, Mapping[str, float]]
 """Percentiles ``p10``, ``p50`` and ``p90`` of each metric."""
+
+
+TASK_STEPS = 2000
+"""Runs of more steps are written and explained by steps, to keep memory flat in their length."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +138,35 @@ class Result:
         """A record per operator and step that ran."""
         return run_records(self.groups)
 
+    @cached_property
+    def steps(self) -> int:
+        """Steps that ran."""
+        return sum(times.group.steps for times in self.groups)
+
+    def first_reply(self) -> Result:
+        """Return the part of the run that belongs to the first turn: what a session repeats."""
+        if len(self.turns) <= 1:
+            return self
+        first = self.program.groups[0].turn
+        program = replace(
+            self.program, groups=tuple(g for g in self.program.groups if g.turn == first)
+        )
+        groups = tuple(times for times in self.groups if times.group.turn == first)
+        return replace(self, program=program, groups=groups, turns=self.turns[:1], observed=None)
+
+    @property
+    def keeps_tasks(self) -> bool:
+        """Whether files hold a row per task; of longer runs they hold a row per step, all steps."""
+        return self.steps <= TASK_STEPS
+
+    def sample(self, phase: str) -> RecordTable:
+        """Return the records of a phase's first groups, as many as `TASK_STEPS` needs."""
+        chosen: list[GroupTimes] = []
+        for times in self.groups:
+            if times.group.phase == phase and sum(t.group.steps for t in chosen) < TASK_STEPS:
+                chosen.append(times)
+        return run_records(chosen)
+
     @property
     def replayed_steps(self) -> int:
         """Steps that the event engine ran."""
@@ -172,8 +209,8 @@ class Result:
         """Bytes read from flash: a cold start's file, adapters, weights that did not fit [B]."""
         cold = self.scenario.environment.start == "cold"
         adapters = sum(times.group.setup.flash_bytes for times in self.groups)
-        weights = sum(times.group.total("weight_bytes") for times in self.groups)
-        return cold * self.program.file_bytes + adapters + (weights if self.mapped else 0.0)
+        mapped = total(self.groups, "weight_bytes") if self.mapped else 0.0
+        return cold * self.program.file_bytes + adapters + mapped
 
     @cached_property
     def energy(self) -> Energy:
@@ -190,6 +227,51 @@ class Result:
     def summary(self) -> Summary:
         """Return the metrics, each defined once in `sim.metrics`."""
         return summarise(self)
+
+    def session_summary(self) -> SessionSummary:
+        """Return waits and replies per client, sustained rates, battery and the verdict."""
+        from sim.sessions import summarise_session
+
+        return summarise_session(self)
+
+    def cold_start(self) -> ColdStart:
+        """Return the parts of a cold start; the clock of a run starts after it."""
+        graphs = int(self.soc.stack(self.stack).graphs_per_step.value)
+        return cold_start(self.soc, self.program.file_bytes, graphs)
+
+    def to_turn_frame(self) -> pd.DataFrame:
+        """Return a row per turn: client, outcome, arrival, start, first token, end [s]."""
+        import pandas as pd
+
+        return pd.DataFrame([asdict(turn) for turn in self.turns])
+
+    def to_step_frame(self) -> pd.DataFrame:
+        """Return a row per step: records aggregated over its operators, none left out."""
+        import pandas as pd
+
+        rows = zip(self.groups, self.dynamic_j, strict=True)
+        parts = [
+            pd.DataFrame(
+                {
+                    "turn": times.group.turn,
+                    "phase": times.group.phase,
+                    "step": np.arange(times.group.steps),
+                    "start_s": times.starts_s,
+                    "end_s": times.ends_s,
+                    "tokens": times.group.committed_tokens,
+                    "dynamic_j": dram_j + compute_j,
+                    "records": sum(repeat for _, repeat in times.group.tasks()),
+                }
+            )
+            for times, (dram_j, compute_j) in rows
+        ]
+        return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+    def to_heat_frame(self) -> pd.DataFrame:
+        """Return a row per reading of the sensor: temperatures, level, power."""
+        import pandas as pd
+
+        return pd.DataFrame([asdict(reading) for reading in self.heat.readings])
 
     def to_frame(self) -> pd.DataFrame:
         """Return the records as a pandas frame, a row per task."""

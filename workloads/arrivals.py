@@ -41,12 +41,12 @@ def arrival_times(
     elif isinstance(arrivals, Poisson):
         yield from _poisson(arrivals.per_s, until_s, random)
     else:
-        spacing_s = arrivals.spacing_s
-        bursts = (
-            (at_s + index * spacing_s for index in range(arrivals.size))
+        times_s = sorted(
+            at_s + index * arrivals.spacing_s
             for at_s in _poisson(arrivals.per_s, until_s, random)
+            for index in range(arrivals.size)
         )
-        yield from (at_s for at_s in sorted(itertools.chain(*bursts)) if at_s < until_s)
+        yield from (at_s for at_s in times_s if at_s < until_s)
 
 
 def _poisson(per_s: float, until_s: float, random: np.random.Generator) -> Iterator[float]:

@@ -10,7 +10,7 @@ Not modelled: operators of one step that run on two units at once.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal
 
@@ -278,14 +278,24 @@ class Program:
     def fingerprint(self) -> str:
         """Return the SHA-256 of everything that determines a run, as 16 hexadecimal digits."""
         digest = hashlib.sha256(repr((self.model, dict(self.resident_bytes))).encode())
+        seen: dict[int, bytes] = {}  # equal turns share their segments
         for group in self.groups:
             digest.update(repr((group.phase, group.turn, group.at_s)).encode())
             digest.update(group.committed_tokens.tobytes())
-            for segment in group.segments:
-                digest.update(repr((segment.name, segment.repeat)).encode())
-                for task in segment.tasks:
-                    _digest_task(digest, task)
+            key = id(group.segments)
+            if key not in seen:
+                seen[key] = _digest_of(group.segments)
+            digest.update(seen[key])
         return digest.hexdigest()[:16]
+
+
+def _digest_of(segments: Sequence[ProgramSegment]) -> bytes:
+    digest = hashlib.sha256()
+    for segment in segments:
+        digest.update(repr((segment.name, segment.repeat)).encode())
+        for task in segment.tasks:
+            _digest_task(digest, task)
+    return digest.digest()
 
 
 def _digest_task(digest: hashlib._Hash, task: Task) -> None:

@@ -193,7 +193,7 @@ def _notes(console: Console, result: Result) -> None:
 
     for warning in result.warnings:
         console.print(f"[yellow]Warning:[/yellow] {warning}")
-    found = least_certain(result)
+    found = least_certain(result.first_reply())
     if found is not None:
         console.print(f"Least certain assumption: {found.sentence()}")
     console.print(_provenance(result))

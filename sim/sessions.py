@@ -1,0 +1,177 @@
+"""What a session was like: waits and replies per client, sustained rates, battery, the verdict.
+
+Times of a turn count from its arrival, waiting included. The counts of outcomes add up to the turns
+that were asked.
+
+Not modelled: users who change what they ask because they wait.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sim.heat import MINUTE_S, TENTH_MINUTE_S
+
+if TYPE_CHECKING:
+    from sim.engine.scheduler import TurnTimes
+    from sim.results import GroupTimes, Result
+
+JOULES_PER_WH = 3600.0
+PERCENTS = (50, 95)
+OVERLOAD = 0.05
+"""A queue that turns away more than this share is called overloaded."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClientSummary:
+    """The turns of one client.
+
+    Attributes
+    ----------
+    outcomes
+        Turns by outcome; they add up to ``asked``.
+    wait_s, first_token_s, reply_s
+        From arrival to the first step, the first token, the end, as percentiles ``p50`` and ``p95``
+        over the turns that were done [s].
+    energy_per_reply_j
+        Dynamic energy of a turn that was done, mean [J].
+    """
+
+    client: str
+    asked: int
+    outcomes: dict[str, int]
+    wait_s: dict[str, float]
+    first_token_s: dict[str, float]
+    reply_s: dict[str, float]
+    energy_per_reply_j: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionSummary:
+    """A session as a whole.
+
+    Attributes
+    ----------
+    busy_share, throttled_share
+        Share of the makespan in which steps ran; share of that below the full clock.
+    first_minute_tokens_per_s, tenth_minute_tokens_per_s
+        Decode rate of the steps that ended in that minute.
+    battery_share
+        Energy over that of a full battery.
+    """
+
+    verdict: str
+    clients: tuple[ClientSummary, ...]
+    busy_share: float
+    throttled_share: float
+    first_minute_tokens_per_s: float | None
+    tenth_minute_tokens_per_s: float | None
+    battery_share: float
+    steps: int
+    replayed_steps: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the summary as plain data."""
+        return asdict(self)
+
+
+def summarise_session(result: Result) -> SessionSummary:
+    """Return what a session was like."""
+    clients = {turn.client for turn in result.turns}
+    full_j = result.scenario.environment.battery_wh * JOULES_PER_WH
+    return SessionSummary(
+        verdict=verdict(result),
+        clients=tuple(_client(result, name) for name in sorted(clients)),
+        busy_share=result.busy_s / result.makespan_s if result.makespan_s else 0.0,
+        throttled_share=_throttled_s(result.groups) / (result.busy_s or 1.0),
+        first_minute_tokens_per_s=decode_rate(result.groups, 0.0, MINUTE_S),
+        tenth_minute_tokens_per_s=decode_rate(result.groups, *TENTH_MINUTE_S),
+        battery_share=result.energy.total_j / full_j,
+        steps=result.steps,
+        replayed_steps=result.replayed_steps,
+    )
+
+
+def verdict(result: Result) -> str:
+    """Return one sentence on how the session went."""
+    asked = [turn for turn in result.turns if turn.outcome != "not_asked"]
+    counts = Counter(turn.outcome for turn in asked)
+    lost = {name: count for name, count in counts.items() if name != "done"}
+    if not lost:
+        return f"All {len(asked)} turns were answered."
+    told = ", ".join(f"{count} {name}" for name, count in lost.items())
+    turned_away = counts["rejected"] + counts["dropped"]
+    if counts["killed"]:
+        reason = "Memory ran out"
+    elif turned_away > OVERLOAD * len(asked):
+        reason = f"Overloaded: turns ask for {_offered_load(result, asked):.1f} times the capacity"
+    else:
+        reason = "Not every turn was answered"
+    return f"{reason}. Of {len(asked)} turns {counts['done']} were done, {told}."
+
+
+def decode_rate(groups: Iterable[GroupTimes], start_s: float, end_s: float) -> float | None:
+    """Return tokens per second of the decode steps that ended between two instants [s]."""
+    tokens = seconds = 0.0
+    for times in groups:
+        if times.group.phase == "decode" and times.start_s < end_s and times.end_s >= start_s:
+            inside = (times.ends_s >= start_s) & (times.ends_s < end_s)
+            tokens += float(times.group.committed_tokens[inside].sum())
+            seconds += float((times.ends_s - times.starts_s)[inside].sum())
+    return tokens / seconds if seconds else None
+
+
+def turn_energies_j(result: Result) -> dict[int, float]:
+    """Return the dynamic energy of each turn that ran [J]."""
+    found: dict[int, float] = {}
+    for times, (dram_j, compute_j) in zip(result.groups, result.dynamic_j, strict=True):
+        joules = float((dram_j + compute_j).sum())
+        found[times.group.turn] = found.get(times.group.turn, 0.0) + joules
+    return found
+
+
+def _client(result: Result, name: str) -> ClientSummary:
+    turns = [turn for turn in result.turns if turn.client == name and turn.outcome != "not_asked"]
+    done = [turn for turn in turns if turn.outcome == "done"]
+    energies_j = turn_energies_j(result)
+    return ClientSummary(
+        client=name,
+        asked=len(turns),
+        outcomes=dict(Counter(turn.outcome for turn in turns)),
+        wait_s=_percentiles(done, "start_s"),
+        first_token_s=_percentiles(done, "first_token_s"),
+        reply_s=_percentiles(done, "end_s"),
+        energy_per_reply_j=float(np.mean([energies_j[turn.index] for turn in done]))
+        if done
+        else None,
+    )
+
+
+def _percentiles(turns: Sequence[TurnTimes], until: str) -> dict[str, float]:
+    if not turns:
+        return {}
+    seconds = [getattr(turn, until) - turn.arrived_s for turn in turns]
+    found = np.percentile(seconds, PERCENTS)
+    return {f"p{percent}": float(value) for percent, value in zip(PERCENTS, found, strict=True)}
+
+
+def _offered_load(result: Result, asked: Sequence[TurnTimes]) -> float:
+    """Return the work asked for over the time it was asked in: mean service times arrivals."""
+    done = sum(turn.outcome == "done" for turn in asked)
+    arrivals_s = [turn.arrived_s for turn in asked if turn.arrived_s is not None]
+    window_s = result.session.until_s or max(arrivals_s)
+    return result.busy_s / max(done, 1) * len(asked) / window_s if window_s else np.inf
+
+
+def _throttled_s(groups: Iterable[GroupTimes]) -> float:
+    return sum(
+        float((times.ends_s - times.starts_s)[span.first : span.first + span.count].sum())
+        for times in groups
+        for span in times.spans
+        if span.conditions.clock < 1.0
+    )
