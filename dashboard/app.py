@@ -7,7 +7,7 @@ import streamlit as st
 from dashboard import state
 from dashboard.sidebar import sidebar
 
-PAGES = ("explore", "timeline", "tradeoffs", "validate", "report", "assumptions")
+PAGES = ("explore", "timeline", "tradeoffs", "sustained", "validate", "report", "assumptions")
 TITLES = {"tradeoffs": "Trade-offs"}
 
 st.set_page_config(page_title="andesim", page_icon="📱", layout="wide")

@@ -16,6 +16,7 @@ from dashboard.presets import CUSTOM, preset
 
 _BASELINE = "pinned_baseline"
 _FAULTS = "link_faults"
+_REPORTED = "reported_choices"
 
 
 def open_link() -> None:
@@ -54,6 +55,17 @@ def baseline() -> Choices | None:
 def pin(choices: Choices | None) -> None:
     """Pin choices as the baseline, or none."""
     st.session_state[_BASELINE] = choices
+
+
+def note_report(choices: Choices) -> None:
+    """Remember which choices the report was asked for."""
+    st.session_state[_REPORTED] = choices
+
+
+def reported() -> Choices | None:
+    """Return the choices the report was asked for."""
+    found: Choices | None = st.session_state.get(_REPORTED)
+    return found
 
 
 def apply(changes: dict[str, Any]) -> None:

@@ -1,26 +1,38 @@
 """What do I hand over?"""
 
-import pandas as pd
+from functools import partial
+
 import streamlit as st
 
 from dashboard import handover, screens, state, timeline
+from dashboard.verdicts import verdict
+from sim.analysis.reports.page import html
 
 choices = state.current()
 result = screens.result_or_stop(choices)
-found = handover.sections(choices, state.link())
-titles = [section.title for section in found]
-wanted = st.pills(
-    "Sections", titles, selection_mode="multi", default=titles, key=f"sections_{titles[0]}"
+screens.show_verdict(verdict(choices, result))
+asked = st.button(
+    "Write the report",
+    type="primary",
+    key="write_report",
+    help="Tries other configurations and compares with measurements: about ten seconds.",
 )
-chosen = [section for section in found if section.title in wanted]
+if asked:
+    state.note_report(choices)
+if state.reported() != choices:
+    st.info("The report on these choices is not written yet.")
+    st.stop()
+
+with st.spinner("Trying configurations, comparing with measurements", show_time=True):
+    whole = screens.made_or_stop(lambda: handover.page(choices))
+titles = [section.title for section in whole.sections]
+wanted = st.pills("Sections", titles, selection_mode="multi", default=titles, key="sections")
+shown = handover.shortened(whole, wanted)
 
 with st.container(horizontal=True):
-    st.download_button(
-        "HTML", lambda: handover.html(chosen), "report.html", "text/html", on_click="ignore"
-    )
-    st.download_button(
-        "JSON", lambda: handover.summary_json(choices), "summary.json", on_click="ignore"
-    )
+    for ending, name in ((".html", "HTML"), (".md", "Markdown"), (".json", "JSON")):
+        make = partial(handover.file, choices, shown, ending)
+        st.download_button(name, make, f"report{ending}", on_click="ignore")
     if result.fits:
         st.download_button(
             "CSV of operators",
@@ -30,13 +42,6 @@ with st.container(horizontal=True):
             on_click="ignore",
         )
     if st.button("Make PDF", key="make_pdf"):
-        made = screens.made_or_stop(lambda: handover.pdf(chosen))
+        made = screens.made_or_stop(lambda: handover.file(choices, shown, ".pdf"))
         st.download_button("PDF", made, "report.pdf", "application/pdf", on_click="ignore")
-
-for section in chosen:
-    with st.container(border=True):
-        st.markdown(f"**{section.title}**")
-        if section.text:
-            st.text(section.text)
-        if section.rows:
-            st.table(pd.DataFrame(section.rows, columns=section.header), hide_index=True)
+st.iframe(html(shown), height=900)

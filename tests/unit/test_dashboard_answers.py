@@ -9,7 +9,7 @@ from time import sleep
 import numpy as np
 import pytest
 
-from dashboard import assumptions, handover, timeline
+from dashboard import assumptions, handover, sustained, timeline
 from dashboard.background import Background
 from dashboard.cards import cards, with_ranges
 from dashboard.charts import lanes, memory, phases, tornado
@@ -133,34 +133,31 @@ def test_a_what_if_value_is_set_and_taken_back():
     assert assumptions.with_what_if(Choices(what_if=text), path, own) == ""
 
 
-def test_the_report_holds_the_numbers_of_the_summary(result):
-    found = {section.title: section for section in handover.sections(Choices(), "LINK")}
-    summary = result.summary()
-    shown = {row[0]: row[1] for row in found["Numbers"].rows}
-    assert shown["Time to first token"] == f"{summary.time_to_first_token_s:.2f} s"
-    resident = dict(found["Memory"].rows)
-    assert resident["total"] == f"{summary.peak_dram_bytes / GIB:.3f} GiB"
-    assert ("link", "LINK") in found["Reproduce"].rows
-    assert json.loads(handover.summary_json(Choices()))["metrics"] == summary.as_dict()
+def test_the_report_holds_the_numbers_and_targets_of_the_sidebar(result):
+    choices = Choices(most_first_token_s=1.0)
+    found = handover.document(choices)
+    assert found["run"]["metrics"] == result.summary().as_dict()
+    assert found["verdict"]["word"] in ("FAIL", "MARGINAL")
+    assert [str(target) for target in handover.targets(choices)] == [
+        "time_to_first_token_s<=1",
+        "tokens_per_s>=15",
+    ]
 
 
-def test_the_report_escapes_what_people_typed():
-    page = handover.html([handover.Section("<script>alert(1)</script>", "a & b")])
-    assert "<script>" not in page
-    assert "&lt;script&gt;" in page
-    assert "a &amp; b" in page
+def test_the_report_uses_the_what_if_values():
+    choices = Choices(what_if="dram.rate=5 GT/s")
+    metrics = handover.document(choices)["run"]["metrics"]
+    assert metrics == run(choices).summary().as_dict()
 
 
-def test_the_report_page_needs_nothing_from_elsewhere():
-    page = handover.html(handover.sections(Choices()))
-    assert "src=" not in page
-    assert "@import" not in page
-
-
-def test_a_report_on_a_model_that_does_not_fit_leaves_out_what_never_ran():
-    titles = [section.title for section in handover.sections(Choices(app_budget_gib=1.0))]
-    assert titles[0] == "Verdict: OUT OF MEMORY"
-    assert "Where the time goes" not in titles
+def test_sections_of_the_report_can_be_left_out():
+    whole = handover.page(Choices())
+    first = whole.sections[0].title
+    shown = handover.shortened(whole, [first])
+    assert [section.title for section in shown.sections] == [first]
+    text = handover.file(Choices(), shown, ".md").decode()
+    assert first in text
+    assert whole.sections[-1].title not in text
 
 
 def test_ranges_are_the_intervals_of_the_metrics(result):
@@ -217,3 +214,20 @@ def test_a_component_keeps_its_colour_in_every_chart(result):
     drawn = dict(zip(bars["y"], bars["marker"]["color"], strict=True))
     assert drawn["DRAM: weights"] == area["weights"]
     assert drawn["DRAM: KV cache"] == area["KV cache"]
+
+
+def test_the_ten_minutes_begin_at_ambient_and_as_fast_as_one_reply():
+    session = sustained.session(Choices())
+    found = sustained.endurance(session)
+    once = run(Choices()).summary().tokens_per_s
+    assert found.first_tokens_per_s == pytest.approx(once, rel=1e-6)
+    assert session.heat.readings[0].body_c == pytest.approx(25.0, abs=1.0)
+    assert session.makespan_s >= sustained.SESSION_S - 60.0
+    assert sustained.rates(session)["at_s"].max() < sustained.SESSION_S
+
+
+def test_a_hot_phone_throttles_and_says_when():
+    found = sustained.endurance(sustained.session(Choices(ambient_c=45.0)))
+    assert found.throttled_at_s is not None
+    assert found.tenth_tokens_per_s < found.first_tokens_per_s or found.throttled_at_s < 60.0
+    assert f"after {found.throttled_at_s:.0f} s" in found.sentence()

@@ -138,6 +138,16 @@ def test_an_upload_is_judged_and_a_broken_one_is_explained():
     assert app.error[0].value == "This cannot be simulated."
 
 
+def test_the_report_is_written_when_asked_and_not_before():
+    app = opened().switch_page("app_pages/report.py").run()
+    assert not app.get("iframe")
+    app.button(key="write_report").click().run()
+    assert not app.exception
+    assert len(app.get("iframe")) == 1
+    app.number_input(key="prompt_tokens").set_value(128).run()
+    assert app.info[0].value == "The report on these choices is not written yet."
+
+
 def test_operator_search_narrows_the_table():
     app = opened().switch_page("app_pages/timeline.py").run()
     app.text_input(key="operator_search").set_value("lm_head").run()

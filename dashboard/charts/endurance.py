@@ -1,0 +1,91 @@
+"""Ten minutes on one clock: tokens/s, temperatures, clock and power, one above the other."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from dashboard.charts.palette import ALERT, COLOURS, GREY, Figure, Trace, figure
+from dashboard.sustained import clocks, rates
+from sim.results import Result
+
+PANELS = ("tokens/s", "°C", "clock [%]", "W")
+GAP = 0.05
+
+
+def endurance(result: Result) -> Figure:
+    """Draw four panels over minutes; spans below the full clock are shaded."""
+    readings = result.heat.readings
+    minutes = [reading.at_s / 60 for reading in readings]
+    speed = rates(result)
+    speed_minutes = (speed["at_s"] / 60).tolist()
+    temperatures = (("body", "body_c", COLOURS["activations"]), ("die", "die_c", GREY))
+    traces = [
+        _line("tokens/s", speed_minutes, speed["tokens_per_s"].tolist(), COLOURS["decode"], 1),
+        *(
+            _line(name, minutes, [getattr(reading, field) for reading in readings], ink, 2)
+            for name, field, ink in temperatures
+        ),
+        _line("clock", minutes, [100 * clock for clock in clocks(result)], COLOURS["prefill"], 3),
+        _line("power", minutes, [reading.power_w for reading in readings], COLOURS["host"], 4),
+    ]
+    trip_c = result.soc.thermal.governor.trip_c[0].value
+    trip = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": trip_c, "y1": trip_c}
+    shapes = [trip | {"yref": "y2", "line": {"color": ALERT, "dash": "dash"}}]
+    return figure(
+        traces,
+        620,
+        xaxis={"title": {"text": "minutes"}, "anchor": "y4"},
+        shapes=[*shapes, *_throttled(result)],
+        showlegend=False,
+        **_axes(),
+    )
+
+
+def _axes() -> Figure:
+    """Return one vertical axis per panel, the first on top."""
+    height = (1.0 - GAP * (len(PANELS) - 1)) / len(PANELS)
+    axes = {}
+    for place, title in enumerate(PANELS, start=1):
+        top = 1.0 - (place - 1) * (height + GAP)
+        axis = {"title": {"text": title}, "domain": [max(0.0, top - height), top]}
+        from_zero = title in ("tokens/s", "W", "clock [%]")
+        axes[_axis("yaxis", place)] = axis | {"rangemode": "tozero" if from_zero else "normal"}
+    return axes
+
+
+def _throttled(result: Result) -> list[Figure]:
+    """Return shaded spans between readings at which the clock is below full."""
+    readings = result.heat.readings
+    return [
+        {
+            "type": "rect",
+            "yref": "paper",
+            "y0": 0,
+            "y1": 1,
+            "x0": first.at_s / 60,
+            "x1": second.at_s / 60,
+            "fillcolor": ALERT,
+            "opacity": 0.08,
+            "line": {"width": 0},
+        }
+        for first, second in pairwise(readings)
+        if first.level > 0
+    ]
+
+
+def _line(name: str, x: list[float], y: list[float], ink: str, panel: int) -> Trace:
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "name": name,
+        "x": x,
+        "y": y,
+        "yaxis": _axis("y", panel),
+        "line": {"color": ink},
+        "hovertemplate": f"{name} %{{y:.1f}}<extra></extra>",
+    }
+
+
+def _axis(name: str, place: int) -> str:
+    """Return Plotly's name of the axis of a panel; the first has no number."""
+    return name if place == 1 else f"{name}{place}"

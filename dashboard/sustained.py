@@ -1,0 +1,104 @@
+"""Ten minutes of one question asked over and over: temperature, clock, power and tokens/s.
+
+The session is simulated with the governor in the loop; each question starts a new conversation as
+soon as the reply before it is done. Not covered here: other arrivals and several clients; a
+scenario file holds those.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dashboard.choices import Choices
+from dashboard.runs import device, run
+from sim import simulate
+from sim.results import Result
+from sim.sessions import decode_rate
+from workloads.scenario import Scenario
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SESSION_S = 600.0
+MINUTE_S = 60.0
+WINDOW_S = 15.0
+"""Tokens per second are averaged over windows of this length [s]."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endurance:
+    """Decode rate of the first and of the tenth minute, and when the clock first fell.
+
+    Attributes
+    ----------
+    first_tokens_per_s, tenth_tokens_per_s
+        ``None`` where no decode step ended in that minute.
+    throttled_at_s
+        ``None`` where the clock never fell.
+    """
+
+    first_tokens_per_s: float | None
+    tenth_tokens_per_s: float | None
+    throttled_at_s: float | None
+    hottest_body_c: float
+
+    def sentence(self) -> str:
+        """Return the answer for people."""
+        if self.throttled_at_s is None:
+            return (
+                f"It lasts: the body reaches {self.hottest_body_c:.1f} °C, the clock never falls."
+            )
+        return (
+            f"The clock falls after {self.throttled_at_s:.0f} s; the body reaches "
+            f"{self.hottest_body_c:.1f} °C."
+        )
+
+
+def session(choices: Choices) -> Result:
+    """Return the run of ten minutes of the question; equal questions share one."""
+    return _session(choices.question())
+
+
+def endurance(result: Result) -> Endurance:
+    """Return how the session held out."""
+    throttled = [reading.at_s for reading in result.heat.readings if reading.level > 0]
+    return Endurance(
+        decode_rate(result.groups, 0.0, MINUTE_S),
+        decode_rate(result.groups, SESSION_S - MINUTE_S, SESSION_S),
+        min(throttled, default=None),
+        result.heat.hottest_body_c,
+    )
+
+
+def clocks(result: Result) -> list[float]:
+    """Return the fraction of the full clock at each reading of the sensor."""
+    fractions = [1.0, *(item.value for item in result.soc.thermal.governor.clock_fraction)]
+    return [fractions[reading.level] for reading in result.heat.readings]
+
+
+def rates(result: Result) -> pd.DataFrame:
+    """Return tokens/s in windows of the session; empty cells where nothing was decoded."""
+    import pandas as pd
+
+    edges = np.arange(0.0, SESSION_S + WINDOW_S, WINDOW_S)
+    rows = [
+        (start_s + WINDOW_S / 2, decode_rate(result.groups, start_s, start_s + WINDOW_S))
+        for start_s in edges[:-1].tolist()
+    ]
+    return pd.DataFrame(rows, columns=["at_s", "tokens_per_s"])
+
+
+@lru_cache(maxsize=8)
+def _session(question: Choices) -> Result:
+    mapping = question.mapping()
+    turn = mapping["session"]["turns"][0] | {"fresh": True}
+    count = math.ceil(SESSION_S / run(question).makespan_s) + 1
+    arrivals = {"process": "closed", "think_s": 0.0, "count": count}
+    client = {"turns": [turn], "arrivals": arrivals}
+    mapping["session"] = {"until_s": SESSION_S, "clients": {"assistant": client}}
+    return simulate(Scenario.from_mapping(mapping), soc=device(question))
