@@ -152,7 +152,16 @@ class Result:
             self.program, groups=tuple(g for g in self.program.groups if g.turn == first)
         )
         groups = tuple(times for times in self.groups if times.group.turn == first)
-        return replace(self, program=program, groups=groups, turns=self.turns[:1], observed=None)
+        session = Session(turns=(self.session.turns[first],))
+        return replace(
+            self,
+            scenario=self.scenario.model_copy(update={"session": session}),
+            session=session,
+            program=program,
+            groups=groups,
+            turns=self.turns[:1],
+            observed=None,
+        )
 
     @property
     def keeps_tasks(self) -> bool:
