@@ -1,0 +1,93 @@
+"""Bytes, tokens, joules and heat are conserved across preemption, throttling and out-of-memory."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hw_models.soc import load_soc
+from sim import Result, Scenario, simulate
+
+FAST_HEAT = load_soc("dimensity_9500").with_values(
+    {"thermal.governor.sensor_period_s": 0.1, "thermal.body.heat_capacity": 2.0}
+)
+
+
+def run(environment: dict[str, Any], session: dict[str, Any], seed: int = 0) -> Result:
+    mapping = {
+        "device": "dimensity_9500",
+        "model": "smollm2-135m",
+        "environment": environment,
+        "session": session,
+    }
+    return simulate(Scenario.from_mapping(mapping), soc=FAST_HEAT, seed=seed)
+
+
+def sessions(per_s: float, preemption: str, limit: int | None) -> dict[str, Any]:
+    return {
+        "until_s": 2.0,
+        "queue": {"preemption": preemption, "limit": limit},
+        "clients": {
+            "agent": {
+                "turns": [{"prompt_tokens": 140, "output_tokens": 6, "fresh": True}],
+                "arrivals": {"process": "closed", "think_s": 0.1, "count": 4},
+            },
+            "keyboard": {
+                "priority": 0,
+                "turns": [{"prompt_tokens": 8, "output_tokens": 2, "fresh": True}],
+                "arrivals": {"process": "bursts", "per_s": per_s, "size": 3, "spacing_s": 0.01},
+            },
+        },
+    }
+
+
+def assert_conserved(result: Result) -> None:
+    ran = [times.group for times in result.groups]
+    records, summary = result.records, result.summary()
+    for column in ("read_bytes", "write_bytes", "flops"):
+        name = column if column == "flops" else f"dram_{column}"
+        asked = sum(group.total(column) for group in ran)
+        assert records[name].sum() == pytest.approx(asked, rel=1e-9)
+        assert summary.as_dict()[name] == pytest.approx(asked, rel=1e-9)
+    done = {turn.index for turn in result.turns if turn.outcome == "done"}
+    delivered = sum(result.session.turns[index].output_tokens for index in done)
+    assert summary.output_tokens >= delivered
+    assert sum(result.energy.parts().values()) == pytest.approx(summary.energy_j, rel=1e-12)
+    spans = sorted(
+        span for times in result.groups for span in zip(times.starts_s, times.ends_s, strict=True)
+    )
+    assert all(later[0] >= now[1] - 1e-9 for now, later in pairwise(spans))
+
+
+@settings(max_examples=12, deadline=None)
+@given(
+    st.floats(0.5, 6.0),
+    st.sampled_from(["step", "turn"]),
+    st.sampled_from([None, 1]),
+    st.sampled_from([5.0, 41.0]),
+    st.sampled_from(["idle", "game"]),
+)
+def test_preemption_throttling_and_other_apps_lose_nothing(
+    per_s, preemption, limit, ambient_c, background
+):
+    environment = {"ambient_c": ambient_c, "background": background}
+    result = run(environment, sessions(per_s, preemption, limit))
+    assert_conserved(result)
+    assert all(times.group.steps == len(times.ends_s) for times in result.groups)
+
+
+@pytest.mark.parametrize("share", [0.05, 0.999])
+def test_a_run_that_memory_ends_keeps_what_it_did(share):
+    session = sessions(2.0, "step", None)
+    peak = run({}, session).summary().peak_dram_bytes
+    result = run({"app_budget_bytes": int(peak * share)}, session)
+    assert not result.fits
+    assert "killed" in {turn.outcome for turn in result.turns}
+    assert result.ledger.overflow is not None
+    assert result.makespan_s <= result.ledger.overflow.at_s + 1e-9
+    if result.groups:
+        assert_conserved(result)

@@ -1,0 +1,153 @@
+"""Throttling and other apps inside a run: engines agree, rates follow, nothing is lost."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from hw_models.soc import SocSpec, load_soc
+from sim import Result, Scenario, simulate
+from sim.heat import Lumps, sustained_fractions
+from sim.loading import fault_bytes_per_s
+
+HOT = {"ambient_c": 41.0}
+
+
+def soc(**values: float) -> SocSpec:
+    return load_soc("dimensity_9500").with_values(
+        {"thermal.governor.sensor_period_s": 0.05, "thermal.body.heat_capacity": 1.0, **values}
+    )
+
+
+def run(engine: str = "auto", environment: dict[str, Any] = HOT, **session: Any) -> Result:
+    asked = session or {"turns": [{"prompt_tokens": 40, "output_tokens": 40}]}
+    scenario = Scenario.from_mapping(
+        {
+            "device": "dimensity_9500",
+            "model": "smollm2-135m",
+            "environment": environment,
+            "session": asked,
+        }
+    )
+    return simulate(scenario, engine=engine, soc=soc())  # type: ignore[arg-type]
+
+
+CLIENTS = {
+    "until_s": 3.0,
+    "clients": {
+        "agent": {
+            "turns": [{"prompt_tokens": 150, "output_tokens": 12, "fresh": True}],
+            "arrivals": {"process": "closed", "think_s": 0.05, "count": 6},
+        },
+        "keyboard": {
+            "priority": 0,
+            "turns": [{"prompt_tokens": 10, "output_tokens": 3, "fresh": True}],
+            "arrivals": {"process": "poisson", "per_s": 4.0},
+        },
+    },
+}
+CHANGING = {
+    **HOT,
+    "background": [
+        {"at_s": 0.031, "profile": "video_call"},
+        {"at_s": 0.4321, "profile": "game"},
+        {"at_s": 1.2, "profile": "idle"},
+    ],
+}
+
+
+@pytest.mark.parametrize("environment", [HOT, CHANGING], ids=["throttled", "throttled and busy"])
+def test_auto_equals_the_event_engine_across_changes(environment):
+    auto, event = (run(name, environment, **CLIENTS) for name in ("auto", "event"))
+    assert auto.engine == "maxplus+event"
+    assert 0 < auto.replayed_steps < event.replayed_steps
+    assert [turn.outcome for turn in auto.turns] == [turn.outcome for turn in event.turns]
+    for mine, theirs in zip(auto.groups, event.groups, strict=True):
+        np.testing.assert_allclose(mine.starts_s, theirs.starts_s, rtol=1e-6, atol=1e-9)
+        np.testing.assert_allclose(mine.ends_s, theirs.ends_s, rtol=1e-6, atol=1e-9)
+    for name, value in auto.summary().as_dict().items():
+        assert value == pytest.approx(event.summary().as_dict()[name], rel=1e-6), name
+    for mine_c, theirs_c in zip(auto.heat.readings, event.heat.readings, strict=True):
+        assert mine_c.level == theirs_c.level
+        assert mine_c.die_c == pytest.approx(theirs_c.die_c, rel=1e-6)
+    assert len(auto.records) == len(event.records)
+    for name in ("start_s", "end_s", "ready_s"):
+        np.testing.assert_allclose(auto.records[name], event.records[name], rtol=1e-6, atol=1e-9)
+
+
+def test_throttling_slows_and_moves_the_same_bytes():
+    cool, hot = run(environment={"ambient_c": 5.0}).summary(), run().summary()
+    assert hot.tokens_per_s < cool.tokens_per_s
+    assert hot.dram_read_bytes == cool.dram_read_bytes
+    assert hot.flops == cool.flops
+
+
+def test_a_step_at_half_the_clock_takes_twice_as_long():
+    asked = run(environment={"ambient_c": 60.0})
+    (decode,) = (times for times in asked.groups if times.group.phase == "decode")
+    level = {span.conditions.clock: span for span in decode.spans if not span.changes}
+    assert len(level) >= 1
+    for clock, span in level.items():
+        took_s = (decode.ends_s - decode.starts_s)[span.first]
+        cool = run(environment={"ambient_c": 5.0}).groups[-1]
+        full_s = (cool.ends_s - cool.starts_s)[span.first]
+        assert took_s == pytest.approx(full_s / clock, rel=1e-9)
+
+
+@pytest.mark.parametrize("profile", ["scrolling", "video_call", "game"])
+def test_the_npu_loses_little_to_other_apps(profile):
+    """SERENO (OSDI'26): 1.0 % of prefill and 1.6 % of decode; decode has more host work."""
+
+    def summary(background: str) -> Any:
+        mapping = {
+            "device": "dimensity_9500",
+            "model": "andesvl-4b",
+            "environment": {"background": background},
+            "session": {"turns": [{"prompt_tokens": 256, "output_tokens": 16}]},
+        }
+        return simulate(Scenario.from_mapping(mapping)).summary()
+
+    alone, beside = summary("idle"), summary(profile)
+    decode, prefill = beside.decode_s / alone.decode_s - 1, beside.prefill_s / alone.prefill_s - 1
+    assert 0.002 < decode < 0.03
+    assert 0.0 < prefill < decode
+
+
+def test_sustained_decode_settles_below_the_full_clock_when_power_is_high():
+    phone = load_soc("dimensity_9500")
+    low, high = sustained_fractions(phone, 25.0, np.array([1.0, 14.0]))
+    assert low == 1.0
+    assert 0.3 <= high < 1.0
+
+
+def test_one_period_of_heat_is_the_exact_solution():
+    lumps = Lumps(load_soc("dimensity_9500"), 25.0)
+    decay, gain = lumps.period(7.0)
+    start_c = np.array([[40.0], [35.0], [30.0]])
+    powers_w = np.array([5.0, 0.0, lumps.soc.power.display_w.value])
+    expected = lumps.advance(start_c, np.array([5.0]), 7.0)
+    found = 25.0 + decay @ (start_c - 25.0) + (gain @ powers_w)[:, None]
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+    chained = lumps.chain.advance(start_c[:, 0], powers_w, 7.0, 25.0)
+    np.testing.assert_allclose(chained, expected[:, 0], rtol=1e-12)
+
+
+def test_weights_over_budget_collapse_as_measured():
+    """SmallThinker, Qwen3-1.7B at a limit of 1 GiB: from 41 to 1.09 tokens/s, through mmap."""
+    mapping = {
+        "device": "dimensity_9500",
+        "model": "qwen3-1.7b",
+        "deployment": {"weights": {"body": "q4_0", "lm_head": "q4_0", "embedding": "q4_0"}},
+        "environment": {"app_budget_bytes": "1 GiB", "over_budget": "spill"},
+        "session": {"turns": [{"prompt_tokens": 32, "output_tokens": 8}]},
+    }
+    result = simulate(Scenario.from_mapping(mapping))
+    summary = result.summary()
+    assert result.mapped
+    assert summary.fits
+    assert 1.09 / 2 < summary.tokens_per_s < 1.09 * 2
+    assert summary.flash_read_bytes == pytest.approx(result.program.total("weight_bytes"))
+    rate = summary.weight_bytes_per_step * summary.tokens_per_s
+    assert rate <= fault_bytes_per_s(result.soc) * (1 + 1e-9)
