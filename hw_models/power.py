@@ -8,6 +8,7 @@ import numpy as np
 from hw_models.laws import Numbers
 
 _REFERENCE_C = 25.0
+_SHUTDOWN_C = 125.0
 
 
 def dram_energy_j(traffic_bytes: Numbers, energy_j_per_bit: float) -> Numbers:
@@ -38,12 +39,13 @@ def compute_energy_j(flops: Numbers, energy_j_per_flop: float) -> Numbers:
 
 
 def leakage_w(die_c: Numbers, leakage_at_25c_w: float, doubling_k: float) -> Numbers:
-    """Leakage power at a die temperature: P_25 2^((T - 25) / D).
+    """Leakage power at a die temperature: P_25 2^((T - 25) / D), no more than at 125 C.
 
     Source: the usual exponential fit to subthreshold leakage; valid within tens of kelvin of
-    the range it was fitted in.
+    the range it was fitted in. At 125 C silicon shuts itself down, so nothing grows beyond it.
 
     >>> float(leakage_w(55.0, 0.15, 30.0))
     0.3
     """
-    return leakage_at_25c_w * np.exp2(np.subtract(die_c, _REFERENCE_C) / doubling_k)
+    rise_k = np.minimum(die_c, _SHUTDOWN_C) - _REFERENCE_C
+    return leakage_at_25c_w * np.exp2(rise_k / doubling_k)

@@ -7,7 +7,8 @@ and decoding without a pause under the governor.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import itertools
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -151,11 +152,13 @@ def unthrottled(
     return hottest_c, leakage_j
 
 
-def sustained_fractions(soc: SocSpec, ambient_c: float, dynamic_w: FloatColumn) -> FloatColumn:
-    """Return the mean clock in the tenth minute of decoding without a pause, as a fraction.
+def decoding(
+    soc: SocSpec, ambient_c: float, dynamic_w: FloatColumn
+) -> Iterator[tuple[float, FloatColumn, FloatColumn]]:
+    """Yield start [s], clock and body temperature after it [C] of sensor periods, for ever.
 
-    ``dynamic_w`` is the power above the static one at full clock, a column over runs; it falls with
-    the clock, and so does the decode rate. The stepwise governor reads and moves as in a run.
+    ``dynamic_w`` is the power of decoding above the static one at full clock, a column over runs;
+    it falls with the clock, and so does the decode rate.
     """
     lumps, governor = Lumps(soc, ambient_c), soc.thermal.governor
     period_s, hysteresis_c = governor.sensor_period_s.value, governor.hysteresis_c.value
@@ -163,18 +166,26 @@ def sustained_fractions(soc: SocSpec, ambient_c: float, dynamic_w: FloatColumn) 
     clocks = np.array([1.0, *(fraction.value for fraction in governor.clock_fraction)])
     static_w = soc.power.idle_w.value + soc.power.host_poll_w.value
     level = np.zeros(len(dynamic_w), dtype=np.int64)
-    clock_s = np.zeros(len(level))
     decay, gain = lumps.period(period_s)
     excess_k = np.zeros((len(decay), len(level)))
     display_k = gain[:, BODY, None] * soc.power.display_w.value
-    begin_s, end_s = TENTH_MINUTE_S
-    for start_s in np.arange(0.0, end_s, period_s):
-        inside_s = max(0.0, min(start_s + period_s, end_s) - max(start_s, begin_s))
+    for reading in itertools.count():
         clock = clocks[level]
-        clock_s = clock_s + clock * inside_s
         die_w = static_w + lumps.leakage_w(excess_k + ambient_c) + clock * dynamic_w
         excess_k = decay @ excess_k + display_k + gain[:, DIE, None] * die_w
         body_c = ambient_c + excess_k[BODY]
+        yield reading * period_s, clock, body_c
         rises, falls = body_c >= trips_c[level + 1], body_c < trips_c[level] - hysteresis_c
         level = level + rises - (falls & ~rises)
+
+
+def sustained_fractions(soc: SocSpec, ambient_c: float, dynamic_w: FloatColumn) -> FloatColumn:
+    """Return the mean clock in the tenth minute of decoding without a pause, as a fraction."""
+    begin_s, end_s = TENTH_MINUTE_S
+    period_s = soc.thermal.governor.sensor_period_s.value
+    clock_s = np.zeros(len(dynamic_w))
+    for start_s, clock, _ in decoding(soc, ambient_c, dynamic_w):
+        if start_s >= end_s:
+            break
+        clock_s = clock_s + clock * max(0.0, min(start_s + period_s, end_s) - max(start_s, begin_s))
     return clock_s / (end_s - begin_s)

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+
+# One thread per process: tests run side by side, and PyTorch's threads would fight over the cores.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass

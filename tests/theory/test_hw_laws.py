@@ -169,7 +169,8 @@ def test_energies_are_proportional(amount, unit_energy):
     assert compute_energy_j(amount, unit_energy) == pytest.approx(amount * unit_energy)
 
 
-@given(st.floats(-20, 120))
+@given(st.floats(-20, 95))
 def test_leakage_doubles_per_doubling_temperature(die_c):
     assert leakage_w(die_c + 30, 0.15, 30) == pytest.approx(2 * leakage_w(die_c, 0.15, 30))
     assert leakage_w(25.0, 0.15, 30) == 0.15
+    assert leakage_w(1000.0, 0.15, 30) == leakage_w(125.0, 0.15, 30)

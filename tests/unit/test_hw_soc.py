@@ -105,7 +105,7 @@ def test_nullable_and_listed_entries_can_be_overridden():
         ({"dram.channels": 2.5}, "dram.channels must be a whole number"),
         ({"flash.latency_s": float("nan")}, "flash.latency_s must be a quantity in s. Got nan."),
         ({"default_stack": "genie"}, "default_stack must be one of the stacks. Got 'genie'."),
-        ({"stacks.neuropilot.unit": "gpu"}, "stacks.neuropilot.unit must be one of the units."),
+        ({"stacks.neuropilot.unit": "tpu"}, "stacks.neuropilot.unit must be 'npu', 'gpu' or 'cpu'."),
         ({"thermal.governor.trip_c.1": 30}, "thermal.governor.trip_c must have ascending values."),
         ({"thermal.governor.trip_c": ["40 C"]}, "must have as many trip_c as clock_fraction."),
     ],
@@ -199,7 +199,7 @@ def test_sources_admit_no_unknown_key(tmp_path):
 def test_the_catalogue_is_plain_data_with_provenance():
     entries = {entry["id"]: entry for entry in catalogue()}
     entry = entries["dimensity_9500"]
-    assert entry["stacks"] == ["neuropilot", "neuropilot_public"]
+    assert entry["stacks"][:2] == ["neuropilot", "neuropilot_public"]
     rate = entry["parameters"]["dram.rate"]
     assert rate["value"] == rate["low"] == rate["high"] == 10.667e9
     assert (rate["unit"], rate["kind"]) == ("T/s", "datasheet")

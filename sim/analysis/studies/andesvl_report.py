@@ -18,7 +18,7 @@ from workloads.weight_formats import catalogue
 TEMPLATE = Path(__file__).with_name("andesvl.md.j2")
 NEAR_BITS = 0.05
 CONTEXTS = (1024, 4096, 8192, 32_768)
-CLASSES = ("weights", "embedding", "vision", "kv_cache", "draft", "activations")
+CLASSES = ("weights", "embedding", "vision", "kv_cache", "draft", "activations", "runtime")
 MIX_FORMATS = ("w4", "w8", "w2", "sparse75_int4_entropy", "bitnet", "w2_entropy", "tq1_0")
 
 Row = tuple[str, ...]
