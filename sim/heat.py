@@ -17,7 +17,7 @@ import numpy as np
 from hw_models import power
 from hw_models.soc import SocSpec
 from hw_models.thermal import RcChain
-from sim.engine.governor import BODY, DIE, Load, Phone, Reading
+from sim.engine.governor import BODY, DIE, Load, Phone, PowerLaw, Reading
 from sim.engine.timed import FloatColumn
 
 MINUTE_S = 60.0
@@ -102,10 +102,14 @@ def heat_of_groups(
     phone = Phone(soc, ambient_c, iter([Load(0.0, None)]))
     for start_s, end_s, dynamic_w in pieces:
         _until(phone, start_s)
-        phone.run(lambda _, power_w=dynamic_w: power_w, start_s)
+        phone.run(_constant(dynamic_w), start_s)
         _until(phone, end_s)
         phone.run(None, end_s)
     return heat_of(phone)
+
+
+def _constant(power_w: float) -> PowerLaw:
+    return lambda _: power_w
 
 
 def heat_of(phone: Phone) -> Heat:

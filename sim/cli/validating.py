@@ -9,7 +9,9 @@ from typing import NamedTuple
 
 from hw_models.soc import load_soc
 from sim.analysis.calibration_exhibits import read_residuals
+from sim.analysis.exhibits import load_exhibits
 from sim.analysis.importers.registry import import_measured
+from sim.analysis.thermal_exhibit import thermal_exhibit, thermal_text
 from sim.analysis.validation import Validation, validate
 from sim.analysis.validation_exhibits import Missed, missed_tolerances, validate_exhibits
 from sim.analysis.validation_tables import (
@@ -55,9 +57,16 @@ def validate_files(
         found = validate_exhibits(soc)
         missed = missed_tolerances(found)
     text = _text(found, missed)
+    if not measured:
+        text += "\n\n" + _thermal_text()
     if out is not None:
         _write(found, text, out)
     return Outcome(found, text, MISSED if missed else DONE)
+
+
+def _thermal_text() -> str:
+    exhibits = [exhibit for exhibit in load_exhibits() if exhibit.series]
+    return "\n".join(thermal_text(thermal_exhibit(exhibit)) for exhibit in exhibits)
 
 
 def _text(found: Validation, missed: Sequence[Missed]) -> str:
