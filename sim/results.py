@@ -22,6 +22,7 @@ from sim.engine.recording import run_records
 from sim.engine.residency import Ledger
 from sim.engine.scheduler import TurnTimes
 from sim.engine.timed import FloatColumn, TimedGroup, TimedProgram
+from sim.errors import SimError
 from sim.heat import Heat, heat_of_groups
 from sim.loading import ColdStart, cold_start
 from sim.metrics import Summary, summarise, total
@@ -66,6 +67,13 @@ class GroupTimes:
     timed: TimedGroup | None = None
     spans: tuple[Span, ...] = ()
     operators: tuple[Replayed, ...] = ()
+
+    @property
+    def priced(self) -> TimedGroup:
+        """What the engine ran; records need it."""
+        if self.timed is None:
+            raise SimError("Records must come from a run of an engine. Got step times alone.")
+        return self.timed
 
     @property
     def start_s(self) -> float:

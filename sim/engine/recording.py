@@ -54,7 +54,7 @@ def _evaluated(
     times: GroupTimes, conditions: Conditions, chosen: NDArray[np.int64]
 ) -> Iterator[Block]:
     """Yield rows of steps under constant conditions: the recurrences, operator by operator."""
-    group = timed_at(times.timed, conditions)
+    group = timed_at(times.priced, conditions)
     starts = np.zeros(group.steps)
     starts[chosen] = times.starts_s[chosen]
     for position, (task, ran, layers, columns) in enumerate(_walk(group, starts)):
@@ -68,7 +68,7 @@ def _across(times: GroupTimes, span: Span) -> Iterator[Block]:
     """Yield rows of one step across changes of conditions, replayed again."""
     from sim.engine.replay import replay_step
 
-    _, seen = replay_step(times.timed, span.first, span.conditions, span.changes)
+    _, seen = replay_step(times.priced, span.first, span.conditions, span.changes)
     yield from _replayed(times, span.conditions, seen, float(times.starts_s[span.first]))
 
 
@@ -76,10 +76,10 @@ def _replayed(
     times: GroupTimes, conditions: Conditions, seen: Sequence[Replayed], start_s: float = 0.0
 ) -> Iterator[Block]:
     """Yield rows of what the event engine saw; busy seconds are those at a step's start."""
-    group = timed_at(times.timed, conditions)
+    group = timed_at(times.priced, conditions)
     slowed = {
         id(task): later
-        for before, after in zip(times.timed.segments, group.segments, strict=True)
+        for before, after in zip(times.priced.segments, group.segments, strict=True)
         for task, later in zip(before.tasks, after.tasks, strict=True)
     }
     by_task: dict[int, list[int]] = {}
