@@ -11,6 +11,7 @@ from html.parser import HTMLParser
 import pytest
 import yaml
 
+from sim.analysis.reports.charts import first_token_chart
 from sim.analysis.reports.files import json_text, write_report
 from sim.analysis.reports.gaps import gaps
 from sim.analysis.reports.making import make_report
@@ -170,6 +171,21 @@ def test_formula_of_the_kv_cache_gives_its_bytes(made):
     for number in NUMERAL.findall(entry["formula"].partition("(")[0].replace("/ 8 ", "")):
         product *= float(number)
     assert product / 8 == entry["bytes"]
+
+
+def test_the_waterfall_ends_at_the_first_token(made):
+    *parts, whole = first_token_chart(made[0]).bars
+    assert [bar.name for bar in parts] == ["prefill"]
+    assert parts[-1].end == pytest.approx(whole.end)
+
+
+def test_waiting_for_other_turns_is_a_bar_of_its_own(made):
+    first_s = made[0]["run"]["metrics"]["time_to_first_token_s"]
+    metrics = made[0]["run"]["metrics"] | {"time_to_first_token_s": first_s + 0.5}
+    waiting = made[0] | {"run": made[0]["run"] | {"metrics": metrics}, "waiting_s": 0.5}
+    *parts, whole = first_token_chart(waiting).bars
+    assert [bar.name for bar in parts] == ["waiting", "prefill"]
+    assert parts[-1].end == pytest.approx(whole.end)
 
 
 def test_the_bill_adds_up(made):

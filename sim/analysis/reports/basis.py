@@ -48,7 +48,11 @@ def validation(document: Document) -> Section:
         rows = tuple(map(_score_row, found["scores"]))
         header = ("measured on", "metric", "rows", "mean error", "bias", "inside 80 % interval")
         blocks.append(Table(header, rows))
-    blocks += [Paragraph((f"Not judged: {x['id']}, {x['reason']}",)) for x in found["skipped"]]
+    if found["skipped"]:
+        ids = ", ".join(item["id"] for item in found["skipped"])
+        blocks.append(
+            Paragraph((f"Rows not judged: {ids}; the JSON of this report gives the reasons.",))
+        )
     return Section("Validation", tuple(blocks))
 
 

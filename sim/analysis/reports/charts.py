@@ -106,16 +106,21 @@ Document = Mapping[str, Any]
 
 def first_token_chart(document: Document) -> BarChart | None:
     """Return the waterfall of the first token; ``None`` where there was none."""
-    parts = [part for part in document["phases"] if part["name"] in ("vision encode", "prefill")]
-    total_s = document["run"]["metrics"]["time_to_first_token_s"]
+    metrics = document["run"]["metrics"]
+    total_s = metrics["time_to_first_token_s"]
     if total_s is None:
         return None
+    parts = {
+        "waiting": document["waiting_s"],
+        "vision encode": metrics["vision_encode_s"],
+        "prefill": metrics["prefill_s"],
+    }
     bars, start_s = [], 0.0
-    for part in parts:
-        end_s = start_s + part["seconds"]
-        text = shown("seconds_s", part["seconds"]).text
-        bars.append(Bar(part["name"], start_s, end_s, COLOURS[part["name"]], text))
-        start_s = end_s
+    for name, seconds in parts.items():
+        if seconds:
+            end_s, text = start_s + seconds, shown("seconds_s", seconds).text
+            bars.append(Bar(name, start_s, end_s, COLOURS.get(name, GREY), text))
+            start_s = end_s
     text = shown("seconds_s", total_s).text
     bars.append(Bar("first token", 0.0, total_s, GREY, text))
     target = _ceiling(document, "time_to_first_token_s")

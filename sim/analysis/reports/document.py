@@ -53,6 +53,7 @@ def report_document(question: Question) -> dict[str, Any]:
         "run": summary_document(result, intervals),
         "memory": memory(result),
         "phases": _phases(result),
+        "waiting_s": _waiting_s(result),
         "heat": _heat(result),
         "sensitivities": _sensitivities(result, question.targets),
         "assumptions": _assumptions(result),
@@ -101,6 +102,16 @@ def _phases(result: Result) -> list[dict[str, Any]]:
                 }
             )
     return found
+
+
+def _waiting_s(result: Result) -> float | None:
+    """Return the part of the time to first token in which other turns ran [s]."""
+    found = result.summary()
+    total_s = found.time_to_first_token_s
+    if total_s is None:
+        return None
+    waiting_s = total_s - (found.vision_encode_s or 0.0) - (found.prefill_s or 0.0)
+    return waiting_s if waiting_s > SMALLEST_SHARE * total_s else 0.0
 
 
 def _heat(result: Result) -> dict[str, Any]:

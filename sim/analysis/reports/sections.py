@@ -171,21 +171,28 @@ def _memory(document: Document) -> Section:
 
 
 def _first_token(document: Document) -> Section:
-    phases = [part for part in document["phases"] if part["name"] != "decode"]
-    if not phases:
+    figures = charts(first_token_chart(document))
+    if not figures:
         return Section("First token", ())
-    rows = tuple(
-        (part["name"], term["name"], *_seconds_and_share(term))
-        for part in phases
-        for term in part["terms"]
-    )
+    waiting = " Waiting is for other turns." if document["waiting_s"] else ""
     cold = (
         "On loaded weights; a cold start from flash takes ",
         shown("load_s", document["run"]["metrics"]["load_s"]),
-        " more.",
+        f" more.{waiting}",
     )
-    table = Table(("phase", "bound by", "time", "share of the phase"), rows)
-    return Section("First token", (*charts(first_token_chart(document)), table, Paragraph(cold)))
+    table = _terms(document, "vision encode", "prefill")
+    return Section("First token", (*figures, table, Paragraph(cold)))
+
+
+def _terms(document: Document, *phases: str) -> Table:
+    """Return what bounds some phases: their seconds by term, mean per turn."""
+    rows = tuple(
+        (part["name"], term["name"], *_seconds_and_share(term))
+        for part in document["phases"]
+        if part["name"] in phases
+        for term in part["terms"]
+    )
+    return Table(("phase", "bound by", "time per turn", "share of the phase"), rows)
 
 
 def _seconds_and_share(term: Document) -> tuple[Cell, Cell]:
@@ -207,7 +214,8 @@ def _sustained(document: Document) -> Section:
         ". Within this run ",
         *(("it did so at ", shown("at_s", throttled[0]), ".") if throttled else ("it never did.",)),
     )
-    return Section("Sustained run", (Table(("metric", "simulated"), rows), Paragraph(text)))
+    blocks = (Table(("metric", "simulated"), rows), Paragraph(text), _terms(document, "decode"))
+    return Section("Sustained run", blocks)
 
 
 def _sensitivities(document: Document) -> Section:
