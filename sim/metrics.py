@@ -7,7 +7,7 @@ is ``None``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -139,13 +139,14 @@ def summarise(result: Result) -> Summary:
         kv_tokens_final=program.kv_tokens_final,
         weight_bytes_per_step=program.weight_bytes_per_step,
         flops=total(groups, "flops"),
-        mfu=_ratio(
-            _peak_matrix_s(result, phases["vision"] + phases["prefill"]),
-            _span_s(phases["vision"] + phases["prefill"]),
-        ),
+        mfu=_mfu(result, phases["vision"] + phases["prefill"]),
         mbu=_ratio(total(phases["decode"], "dram_bytes"), decode_s * soc.dram.peak_bytes_per_s),
         fits=whole,
     )
+
+
+def _mfu(result: Result, groups: Sequence[GroupTimes]) -> float | None:
+    return _ratio(_peak_matrix_s(result, groups), _span_s(groups))
 
 
 def _span_s(groups: Iterable[GroupTimes]) -> float:

@@ -72,7 +72,7 @@ class RunColumns:
 
 def metric_columns(runs: RunColumns) -> Metrics:
     """Return every metric of `sim.metrics.Summary`, in its order, shape (runs,)."""
-    program, soc = runs.plan.program, runs.soc
+    program = runs.plan.program
     vision_s, prefill_s, decode_s = (
         runs.total("seconds", phase) for phase in ("vision", "prefill", "decode")
     )
@@ -98,7 +98,7 @@ def metric_columns(runs: RunColumns) -> Metrics:
         "dram_read_bytes": runs.total("read_bytes"),
         "dram_write_bytes": runs.total("write_bytes"),
         "flash_read_bytes": one * (program.file_bytes if cold else 0.0),
-        "load_s": one * read_s(soc, program.file_bytes),
+        "load_s": one * read_s(runs.soc, program.file_bytes),
         "energy_j": energy_j,
         "energy_per_token_j": energy_j / runs.output_tokens,
         "mean_power_w": energy_j / makespan_s,
@@ -109,12 +109,14 @@ def metric_columns(runs: RunColumns) -> Metrics:
         "weight_bytes_per_step": one * program.weight_bytes_per_step,
         "flops": runs.total("flops"),
         "mfu": ratio(runs.total("peak_matrix_s", "vision", "prefill"), encode_s),
-        "mbu": ratio(
-            runs.total("read_bytes", "decode") + runs.total("write_bytes", "decode"),
-            decode_s * soc.dram.peak_bytes_per_s,
-        ),
+        "mbu": _mbu(runs, decode_s),
         "fits": peak_bytes <= runs.plan.budget_bytes,
     }
+
+
+def _mbu(runs: RunColumns, decode_s: FloatColumn) -> FloatColumn:
+    moved = runs.total("read_bytes", "decode") + runs.total("write_bytes", "decode")
+    return ratio(moved, decode_s * runs.soc.dram.peak_bytes_per_s)
 
 
 def ratio(part: NDArray[Any], whole: NDArray[Any]) -> FloatColumn:

@@ -18,7 +18,7 @@ from sim.cli.comparing import compare
 from sim.cli.dashboarding import dashboard
 from sim.cli.evidence import calibrate, measure, validate
 from sim.cli.listing import devices, formats, models, trace
-from sim.cli.options import AsJson, print_json
+from sim.cli.options import AsJson, Overrides, ScenarioFile, Seed, print_json
 from sim.cli.reporting import report
 from sim.cli.sizing import size
 from sim.cli.studying import study
@@ -39,20 +39,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-ScenarioFile = Annotated[
-    Path | None, typer.Argument(help="Scenario YAML; the default scenario if none.")
-]
-Overrides = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="PATH=VALUE", help="Override a dotted path; the value is YAML."),
-]
-
 
 @app.command()
 def simulate(
     scenario: ScenarioFile = None,
     overrides: Overrides = None,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of every random stream.")] = 0,
+    seed: Seed = 0,
     engine: Annotated[
         Literal["auto", "event", "maxplus"], typer.Option(help="Which engine runs.")
     ] = "auto",

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from sim.cli.options import AsJson, Seed, print_json
 
 if TYPE_CHECKING:
     from sim.analysis.comparison import Comparison
@@ -20,18 +20,15 @@ EXPLAINED = "time_to_first_token_s", "time_per_output_token_s", "energy_j", "pea
 def compare(
     before: Annotated[Path, typer.Argument(help="First scenario YAML.")],
     after: Annotated[Path, typer.Argument(help="Second scenario YAML.")],
-    seed: Annotated[int, typer.Option(help="Seed of every random stream.")] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    seed: Seed = 0,
+    as_json: AsJson = False,
 ) -> None:
     """Explain the difference of two scenarios term by term."""
     from sim.analysis import comparison
     from workloads.scenario import load_scenario
 
     found = comparison.compare(load_scenario(before), load_scenario(after), seed)
-    if as_json:
-        sys.stdout.write(json.dumps(document(found), indent=2, allow_nan=False) + "\n")
-    else:
-        _show(found)
+    print_json(document(found)) if as_json else _show(found)
 
 
 def document(found: Comparison) -> dict[str, Any]:

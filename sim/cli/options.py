@@ -19,6 +19,18 @@ MeasuredFiles = Annotated[
 DeviceFile = Annotated[
     str | None, typer.Option("--device", help="Device id or file; the one the rows name if none.")
 ]
+ScenarioFile = Annotated[
+    Path | None, typer.Argument(help="Scenario id or YAML file; the default scenario if none.")
+]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="PATH=VALUE", help="Override a dotted path; the value is YAML."),
+]
+Targets = Annotated[
+    list[str] | None,
+    typer.Option("--target", help="METRIC<LIMIT or METRIC>LIMIT; repeat for more."),
+]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of every random stream.")]
 
 
 def print_json(document: Any) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from sim.cli.options import AsJson
+from sim.cli.options import AsJson, Overrides, Targets
 
 MISSED = 1
 
@@ -24,12 +24,8 @@ def report(
         Path | None,
         typer.Option("-o", "--out", help="FILE.html, .pdf, .md or .json; Markdown here if none."),
     ] = None,
-    target: Annotated[
-        list[str] | None, typer.Option(help="METRIC<LIMIT or METRIC>LIMIT; repeat for more.")
-    ] = None,
-    overrides: Annotated[
-        list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Override a path.")
-    ] = None,
+    target: Targets = None,
+    overrides: Overrides = None,
     uncertainty: Annotated[
         int, typer.Option(min=0, help="Draws of the uncertain numbers, for intervals.")
     ] = 100,

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
-import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from sim.cli.options import AsJson, Overrides, ScenarioFile, Seed, Targets, print_json
 from sim.errors import SimError
 from workloads.files import parse_yaml
 from workloads.weight_formats import catalogue
@@ -26,12 +24,8 @@ SHOWN = 8
 
 
 def size(
-    scenario: Annotated[
-        Path | None, typer.Argument(help="Scenario YAML; the default scenario if none.")
-    ] = None,
-    target: Annotated[
-        list[str] | None, typer.Option(help="METRIC<LIMIT or METRIC>LIMIT; repeat for more.")
-    ] = None,
+    scenario: ScenarioFile = None,
+    target: Targets = None,
     free: Annotated[
         list[str] | None,
         typer.Option(metavar="PATH=[VALUES]", help="What may change, preferred values first."),
@@ -43,14 +37,12 @@ def size(
             help="Find the largest whole number, or format, that meets the targets.",
         ),
     ] = None,
-    overrides: Annotated[
-        list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Override a path.")
-    ] = None,
+    overrides: Overrides = None,
     uncertainty: Annotated[
         int, typer.Option(help="Draws of the device for the probability of each target.")
     ] = 0,
-    seed: Annotated[int, typer.Option(help="Seed of every random stream.")] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    seed: Seed = 0,
+    as_json: AsJson = False,
 ) -> None:
     """Find what meets the targets; exit code 1 if nothing does."""
     from sim.analysis.sizing_targets import parse_targets
@@ -64,10 +56,7 @@ def size(
         document = _largest(base, targets, largest, seed)
     if document["meeting"] and uncertainty:
         document["probability"] = _probability(base, targets, document, uncertainty, seed)
-    if as_json:
-        sys.stdout.write(json.dumps(document, indent=2, allow_nan=False) + "\n")
-    else:
-        _show(document)
+    print_json(document) if as_json else _show(document)
     if not document["meeting"]:
         raise typer.Exit(MISSED)
 

@@ -76,3 +76,9 @@ def test_a_folder_with_another_schema_is_refused(tmp_path):
     (tmp_path / "validation.json").write_text('{"schema": "other/1"}')
     with pytest.raises(ValueError, match=r"must have the schema andesim.validation/1"):
         make_report(tmp_path)
+
+
+def test_a_validation_takes_no_overrides(tmp_path):
+    (tmp_path / "validation.json").write_text(json.dumps(DOCUMENT))
+    with pytest.raises(ValueError, match=r"--target and --set must go with a scenario"):
+        make_report(tmp_path, overrides=("model=qwen3-4b",))

@@ -51,6 +51,13 @@ class _Log:
     operators_s: list[list[list[float]]] = field(default_factory=list)
 
 
+def _check(model: str, cases: Sequence[Case], rounds: int) -> None:
+    if rounds < LEAST_ROUNDS:
+        raise SimError(f"rounds must be at least {LEAST_ROUNDS} to tell noise. Got {rounds}.")
+    if not cases:
+        raise SimError(f"a measurement of {model} must have a case. Got none.")
+
+
 def measure(
     model: str,
     cases: Sequence[Case],
@@ -75,10 +82,7 @@ def measure(
         Cases that do not fit into this time after loading, the longest first, are left out and
         named in the result [s].
     """
-    if rounds < LEAST_ROUNDS:
-        raise SimError(f"rounds must be at least {LEAST_ROUNDS} to tell noise. Got {rounds}.")
-    if not cases:
-        raise SimError(f"a measurement of {model} must have a case. Got none.")
+    _check(model, cases, rounds)
     torch_version, accelerator = _prepare(device)
     from workloads.measuring.memory import weight_bytes
     from workloads.measuring.phases import phase_call, random_model, read_bytes_per_s

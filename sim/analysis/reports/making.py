@@ -12,6 +12,7 @@ from sim.analysis.reports.question import read_question
 from sim.analysis.reports.sections import sizing_page
 from sim.analysis.reports.validation_report import read_validation, validation_page
 from sim.analysis.sizing_targets import Target
+from sim.errors import SimError
 
 VALIDATION: Final = "validation.json"
 
@@ -25,6 +26,10 @@ def make_report(
 ) -> tuple[dict[str, Any], Page]:
     """Return the document and the page of a scenario, a result folder, or a validation folder."""
     if path is not None and (path / VALIDATION).is_file():
+        if targets or overrides:
+            raise SimError(
+                f"--target and --set must go with a scenario. Got the validation {path}."
+            )
         judged = read_validation(path / VALIDATION)
         return judged, validation_page(judged)
     document = report_document(read_question(path, targets, draws, seed, overrides))
