@@ -159,12 +159,12 @@ def _show(document: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=True)
     rows = document["meeting"] or document.get("closest", [])
     metrics = [re.split("[<>]", target)[0] for target in document["targets"]]
     if document["meeting"]:
-        settings = ", ".join(f"{path} = {value}" for path, value in rows[0]["settings"].items())
-        console.print(f"[bold]Meets every target:[/bold] {settings}")
+        settings = (f"{path} = {_spoken(value)}" for path, value in rows[0]["settings"].items())
+        console.print(f"[bold]Meets every target:[/bold] {', '.join(settings)}")
     else:
         console.print(f"[bold]Nothing meets every target.[/bold] {_blocked(document)}")
     table = Table(box=None, pad_edge=False)
@@ -173,10 +173,15 @@ def _show(document: dict[str, Any]) -> None:
     for row in rows[:SHOWN]:
         shown = [row["metrics"][metric] for metric in metrics]
         numbers = ("-" if value is None else f"{value:.4g}" for value in shown)
-        table.add_row(*map(str, row["settings"].values()), *numbers)
+        table.add_row(*map(_spoken, row["settings"].values()), *numbers)
     console.print(table)
     for target, share in document.get("probability", {}).items():
         console.print(f"Probability of {target}: {share:.0%}")
+
+
+def _spoken(value: Any) -> str:
+    """Return a setting as a person would say it: a policy by its values."""
+    return " ".join(map(str, value.values())) if isinstance(value, dict) else str(value)
 
 
 def _blocked(document: dict[str, Any]) -> str:
