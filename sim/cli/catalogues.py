@@ -46,39 +46,46 @@ def _chosen(rows: list[Row], name: str | None, what: str) -> list[Row]:
 
 
 def show_rows(title: str, rows: Sequence[Row]) -> None:
-    """Print rows as a table with a column per key."""
+    """Print rows as a table with a column per key, sources numbered and listed below it."""
     from rich.console import Console
     from rich.table import Table
 
+    console = Console(highlight=False, soft_wrap=True)
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
-    for name in rows[0]:
-        numeric = isinstance(rows[0][name], int | float)
-        table.add_column(name, justify="right" if numeric else "left", overflow="fold")
+    first = next(iter(rows[0]))
+    for name, value in rows[0].items():
+        widest = max(len(str(row[name])) for row in rows) if name == first else None
+        numeric = isinstance(value, int | float) and not isinstance(value, bool)
+        table.add_column(name, justify="right" if numeric else "left", min_width=widest)
+    numbers: dict[str, int] = {}
     for row in rows:
-        table.add_row(*(_cell(value) for value in row.values()))
-    Console(highlight=False).print(table)
+        cited = {**row}
+        if "source" in row:
+            cited["source"] = f"({numbers.setdefault(row['source'], len(numbers) + 1)})"
+        table.add_row(*map(_cell, cited.values()))
+    console.print(table)
+    for source, number in numbers.items():
+        console.print(f"({number}) {source}")
 
 
 def _cell(value: Any) -> str:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return str(value)
-    return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int | float):
+        return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
+    return str(value)
 
 
 def show_devices(rows: Sequence[Row], detailed: bool) -> None:
-    """Print the devices, or every parameter of one of them."""
+    """Print the devices, or every parameter of each."""
     if not detailed:
-        show_rows(
-            "Devices",
-            [{"id": row["id"], "stacks": ", ".join(row["stacks"])} for row in rows],
-        )
+        listed = [{"id": row["id"], "stacks": ", ".join(row["stacks"])} for row in rows]
+        show_rows("Devices", listed)
         return
+    shown = ("value", "low", "high", "unit", "kind", "source")
     for row in rows:
         parameters = [
-            {
-                "parameter": path,
-                **{key: item[key] for key in ("value", "low", "high", "unit", "kind", "source")},
-            }
+            {"parameter": path, **{key: item[key] for key in shown}}
             for path, item in row["parameters"].items()
         ]
         show_rows(row["id"], parameters)
