@@ -24,20 +24,29 @@ __all__ = ["DramServer", "TrafficClass", "Transfer", "fair_shares"]
 
 
 class Transfer:
-    """One transfer in progress."""
+    """One transfer in progress; ``done`` fires when it would end at its present speed."""
 
-    __slots__ = ("bus", "done", "priority", "rate", "remaining", "share_limit", "speed")
+    __slots__ = ("bus", "done", "priority", "remaining", "share_limit", "speed")
 
     def __init__(
         self, done: simpy.Event, nbytes: float, rate: float, bus: float, priority: int
     ) -> None:
         self.done = done
         self.remaining = nbytes
-        self.rate = rate
         self.bus = bus
         self.share_limit = rate / bus
         self.priority = priority
         self.speed = 0.0
+
+
+def postponed(env: simpy.Environment, event: simpy.Event, delay_s: float | None) -> simpy.Event:
+    """Return an event ``delay_s`` from now that those who wait for ``event`` now wait for [s].
+
+    SimPy cannot unschedule: the old event still comes, but nobody listens. ``None``: never.
+    """
+    later = env.event() if delay_s is None else env.timeout(delay_s)
+    later.callbacks, event.callbacks = event.callbacks, []
+    return later
 
 
 def fair_shares(limits: Sequence[float], capacity: float) -> list[float]:
@@ -73,23 +82,25 @@ class DramServer:
         self.bytes_served = 0.0
         self._active: list[Transfer] = []
         self._settled_s = 0.0
-        self._timer_id = 0
+        self._undisturbed = not any(NOMINAL.demands)
 
     def transfer(self, nbytes: float, rate: float, bus: float, priority: int) -> simpy.Event:
         """Start moving ``nbytes`` [B] and return the event of its end.
 
         ``rate`` and ``bus`` are in B/s with ``0 < rate <= bus``.
         """
-        done = self.env.event()
         self._settle()
-        self._active.append(Transfer(done, nbytes, rate, bus, priority))
+        item = Transfer(self.env.event(), nbytes, rate, bus, priority)
+        item.done.callbacks.append(lambda _: self._finish(item))
+        self._active.append(item)
         self._reschedule()
-        return done
+        return item.done
 
     def set_conditions(self, conditions: Conditions) -> None:
         """Change the clock that units issue at and the demand of other apps, from now on."""
         self._settle()
         self.conditions = conditions
+        self._undisturbed = not any(conditions.demands)
         self._reschedule()
 
     def set_capacity(self, capacity: float) -> None:
@@ -109,6 +120,10 @@ class DramServer:
 
     def _allocate(self) -> None:
         left, clock = self.capacity, self.conditions.clock
+        if self._undisturbed and len(self._active) == 1:
+            only = self._active[0]
+            only.speed = min(clock * only.share_limit, left) * only.bus
+            return
         waiting = len(self._active)
         for priority, demand in enumerate(self.conditions.demands):
             peers = [item for item in self._active if item.priority == priority]
@@ -122,23 +137,17 @@ class DramServer:
                 return
 
     def _reschedule(self) -> None:
-        self._timer_id += 1
-        if not self._active:
-            return
+        """Give every transfer its speed, and its end where the speed has changed."""
+        before = [item.speed for item in self._active]
         self._allocate()
-        served = [item for item in self._active if item.speed > 0.0]
-        if not served:
-            return
-        first = min(served, key=lambda item: item.remaining / item.speed)
-        timer = self.env.timeout(max(0.0, first.remaining / first.speed), self._timer_id)
-        timer.callbacks.append(lambda event: self._finish(event.value, first))
+        for item, speed in zip(self._active, before, strict=True):
+            if item.speed != speed:
+                left_s = max(0.0, item.remaining / item.speed) if item.speed else None
+                item.done = postponed(self.env, item.done, left_s)
 
-    def _finish(self, timer_id: int, transfer: Transfer) -> None:
-        if timer_id != self._timer_id:  # rates changed since: a newer timer is running
-            return
+    def _finish(self, transfer: Transfer) -> None:
         self._settle()
         self.bytes_served += transfer.remaining
-        transfer.remaining = 0.0
         self._active.remove(transfer)
-        transfer.done.succeed()
-        self._reschedule()
+        if self._active:
+            self._reschedule()

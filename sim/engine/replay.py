@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import simpy
 
-from sim.engine.bandwidth import DramServer
+from sim.engine.bandwidth import DramServer, postponed
 from sim.engine.conditions import NOMINAL, UNIT_CLASS, Conditions
 from sim.engine.governor import Phone
 from sim.engine.progress import Progress
@@ -58,33 +58,21 @@ class Pace:
         self._done: simpy.Event | None = None
         self._remaining_s = 0.0
         self._settled_s = 0.0
-        self._timer_id = 0
 
     def work(self, seconds: float) -> simpy.Event:
         """Start work of ``seconds`` at full speed [s] and return the event of its end."""
-        self._done = self.env.event()
         self._remaining_s, self._settled_s = seconds, self.env.now
-        self._start_timer()
+        self._done = self.env.timeout(seconds / self.speed)
         return self._done
 
     def set_speed(self, speed: float) -> None:
         """Change the speed from now on, work in progress included."""
-        if self._done is not None:
+        done = self._done
+        if done is not None and not done.processed:
             self._remaining_s -= (self.env.now - self._settled_s) * self.speed
             self._settled_s = self.env.now
+            self._done = postponed(self.env, done, max(0.0, self._remaining_s) / speed)
         self.speed = speed
-        if self._done is not None:
-            self._start_timer()
-
-    def _start_timer(self) -> None:
-        self._timer_id += 1
-        timer = self.env.timeout(max(0.0, self._remaining_s / self.speed), self._timer_id)
-        timer.callbacks.append(self._finish)
-
-    def _finish(self, timer: simpy.Event) -> None:
-        if timer.value == self._timer_id and self._done is not None:
-            self._done.succeed()
-            self._done = None
 
 
 class Machine:
