@@ -38,7 +38,8 @@ dashboard: $(VENV)/.core
 	@$(BIN)/andesim dashboard $(ARGS)
 
 bench: $(VENV)/.dev  ## prints figures, judges nothing
-	@$(BIN)/python -m benchmarks $(ARGS)
+	@$(BIN)/python -m benchmarks
+	@$(BIN)/python -m benchmarks.sweeps $(ARGS)
 
 validate: $(VENV)/.dev  ## measure this machine, calibrate, and judge on other data
 	@missed=0; \
