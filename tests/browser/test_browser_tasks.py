@@ -53,6 +53,8 @@ def test_fastest_configuration_under_one_second_to_the_first_token(opened):
     answer = page.get_by_test_id("stAlert").filter(has_text="Fastest of")
     expect(answer).to_contain_text("meet every target")
     page.get_by_role("button", name="into the sidebar").click()
+    model = page.get_by_test_id("stSidebar").get_by_test_id("stSelectbox").filter(has_text="Model")
+    expect(model.locator("input")).not_to_have_value("andesvl-4b")  # seen to change, then on
     page.get_by_role("link", name="Explore").click()
     expect(page.get_by_test_id("stAlert").first).to_contain_text("PASS")
     text = card(page, "Time to first token").inner_text()
