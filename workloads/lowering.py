@@ -27,7 +27,7 @@ from workloads.weight_formats import WeightFormat
 
 Whole = NDArray[np.int64]
 
-MATRIX_KINDS = ("linear", "attention", "convolution", "embedding")
+MATRIX_KINDS = ("linear", "attention", "embedding")
 
 
 class Lowering:
