@@ -12,6 +12,7 @@ MODULES = (
     "sim.analysis.calibration_folds",
     "sim.analysis.conformal",
     "sim.analysis.scenario_of_run",
+    "sim.analysis.validation_repeats",
     "sim.analysis.validation_tables",
 )
 

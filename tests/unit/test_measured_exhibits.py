@@ -7,6 +7,9 @@ from itertools import pairwise
 import pytest
 import yaml
 
+from hw_models.errors import HardwareError
+from hw_models.soc import load_soc
+from sim.analysis.calibration_exhibits import DEVICES
 from sim.analysis.exhibits import ROOT, load_exhibits, runs_in_role
 from sim.errors import SimError
 from workloads.compression import WeightMap
@@ -159,3 +162,21 @@ def test_the_readme_states_the_calibration_networks(exhibits):
 
 def readme():
     return (ROOT / "README.md").read_text()
+
+
+def test_no_prior_of_a_stack_comes_from_a_row_that_judges_it(exhibits):
+    judging = {(run.stack, run.source_url) for run in runs_in_role(exhibits, "validation")}
+    for device in (path.stem for path in DEVICES.glob("*.yaml")):
+        for stack, source in cited_by_stacks(device):
+            assert (stack, source) not in judging, (device, stack, source)
+
+
+def cited_by_stacks(device):
+    """Yield the stack and the source's address of each of its numbers that no fit has made."""
+    try:
+        soc = load_soc(device)
+    except HardwareError:
+        return  # a part that other files extend
+    for path, parameter in soc.parameters().items():
+        if path.startswith("stacks.") and parameter.kind != "fitted":
+            yield path.split(".")[1], soc.sources[parameter.source].url

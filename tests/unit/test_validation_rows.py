@@ -17,6 +17,7 @@ from sim.analysis.physics_checks import floor_seconds, impossible, measured_seco
 from sim.analysis.scenario_of_run import CannotSimulate, scenario_of_run
 from sim.analysis.validation import Judged, Validation, scores, validate
 from sim.analysis.validation_intervals import interval_80
+from sim.analysis.validation_repeats import error_floor, least_error
 from sim.analysis.validation_tables import document, parity_figure, row_table, table
 
 
@@ -171,3 +172,17 @@ def test_tables_and_plot_show_every_row() -> None:
     assert "(outside)" in row_table(found.rows)
     assert [len(trace.x) for trace in parity_figure(found).data] == [2, 2]
     assert table(["a"], [["x|y"]]).endswith("x\\|y |")
+
+
+@given(st.lists(st.floats(1.0, 100.0), min_size=1, max_size=6), st.floats(1.0, 100.0))
+def test_no_value_beats_the_floor_of_repeats(measured: list[float], value: float) -> None:
+    errors = [abs(value / one - 1.0) for one in measured]
+    assert least_error(measured) <= sum(errors) / len(errors) + 1e-12
+
+
+def test_rows_that_ask_apart_have_no_floor(phone: SocSpec) -> None:
+    runs = [row(id=f"r{n}", prompt_tokens=n, tokens_per_s=float(n)) for n in (100, 200)]
+    found = validate(runs)
+    assert error_floor(found.rows) == 0.0
+    again = validate([runs[0], row(id="again", prompt_tokens=100, tokens_per_s=200.0)])
+    assert error_floor(again.rows) == pytest.approx(0.25)
