@@ -65,7 +65,7 @@ def scenario_of_run(run: MeasuredRun, metric: str, soc: SocSpec) -> Scenario:
     """
     stack = stack_of_run(run, soc)
     if not run.model:
-        raise CannotSimulate("the row must name a model. Got none that settles one.")
+        raise CannotSimulate("the row must name a model. Got none; give one with --model.")
     deployment: dict[str, Any] = {"kv_cache": _kv_cache(run, soc, stack)}
     if run.weights:
         deployment["weights"] = run.weights

@@ -136,7 +136,7 @@ def judge(run: MeasuredRun, soc: SocSpec | None, residuals: Sequence[Residual]) 
     if run.role in ("calibration", "context"):
         raise CannotSimulate(f"the row has role {run.role}: it does not judge.")
     if not run.metrics:
-        raise CannotSimulate("the row holds no metric to judge.")
+        raise CannotSimulate(" ".join(("the row holds no metric to judge.", *run.warnings)))
     device = device_of_run(run, soc)
     return [
         _timed(observe(run, metric, device), device, residuals)

@@ -11,24 +11,27 @@ from hw_models.soc import load_soc
 from sim.analysis.calibration_exhibits import calibrate_exhibits
 from sim.analysis.calibration_observations import by_stack, observations
 from sim.analysis.calibration_stacks import checked_rows, fit_stack, overlay, report
-from sim.analysis.importers.registry import import_measured
+from sim.cli.measured_files import NOTHING, Given, read_runs
 from sim.errors import SimError
 from sim.output import write_text
 
 COMMENT = "Written by `andesim calibrate`: the device it extends, with fitted stacks."
 
 
-def calibrate_to(measured: Sequence[Path], device: str | None, out: Path) -> str:
+def calibrate_to(
+    measured: Sequence[Path], device: str | None, out: Path, given: Given = NOTHING
+) -> str:
     """Fit the stacks of one device to measured files, write the device file, and say what was done.
 
     Parameters
     ----------
     device
         Id or path of the device with the priors; the one the rows name if none.
+    given
+        What the rows leave open.
     """
     soc = load_soc(device) if device else None
-    runs = [run for path in measured for run in import_measured(path)]
-    runs = [run for run in runs if run.role != "context"]
+    runs = [run for run in read_runs(measured, given) if run.role != "context"]
     rows, skipped = observations(runs, soc)
     checked_rows(rows)
     devices = sorted({row.device for row in rows})

@@ -8,7 +8,18 @@ from typing import Annotated, Literal
 
 import typer
 
-from sim.cli.options import AsJson, DeviceFile, MeasuredFiles, ModelName, print_json
+from sim.cli.options import (
+    AsJson,
+    DeviceFile,
+    MeasuredFiles,
+    ModelName,
+    RunColumns,
+    RunFormat,
+    RunModel,
+    RunStack,
+    RunWeights,
+    print_json,
+)
 from sim.errors import SimError
 
 
@@ -51,9 +62,15 @@ def calibrate(
     shipped: Annotated[
         bool, typer.Option("--exhibits", help="Fit the shipped devices to the shipped exhibits.")
     ] = False,
+    model: RunModel = "",
+    stack: RunStack = "",
+    weights: RunWeights = "",
+    format: RunFormat = None,
+    column: RunColumns = None,
 ) -> None:
     """Fit a software stack or this machine to measured runs; writes a device file."""
     from sim.cli.calibrating import calibrate_shipped, calibrate_to
+    from sim.cli.measured_files import Given
     from sim.cli.measuring import calibrate_host_to
 
     if shipped:
@@ -64,7 +81,8 @@ def calibrate(
     if _are_measurements(measured):
         typer.echo(calibrate_host_to(measured, out), err=True)
     else:
-        typer.echo(calibrate_to(measured, device, out), err=True)
+        given = Given(model, stack, weights, format, column or ())
+        typer.echo(calibrate_to(measured, device, out, given), err=True)
 
 
 def validate(
@@ -72,16 +90,23 @@ def validate(
     device: DeviceFile = None,
     as_json: AsJson = False,
     out: Annotated[Path | None, typer.Option("--out", help="Folder for the report.")] = None,
+    model: RunModel = "",
+    stack: RunStack = "",
+    weights: RunWeights = "",
+    format: RunFormat = None,
+    column: RunColumns = None,
 ) -> None:
     """Judge the simulator on measured runs it was not fitted to; the shipped ones if none."""
     if measured and _are_measurements(measured):
         _validate_host(measured, device, as_json)
         return
     from sim.analysis.validation_tables import document
-    from sim.cli.validating import validate_files
+    from sim.cli.measured_files import Given
+    from sim.cli.validating import show, validate_files
 
-    outcome = validate_files(measured or (), device, out)
-    print_json(document(outcome.found)) if as_json else typer.echo(outcome.text)
+    given = Given(model, stack, weights, format, column or ())
+    outcome = validate_files(measured or (), device, out, given)
+    print_json(document(outcome.found)) if as_json else show(outcome.text)
     if outcome.exit_code:
         raise typer.Exit(outcome.exit_code)
 

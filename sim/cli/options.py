@@ -19,6 +19,20 @@ MeasuredFiles = Annotated[
 DeviceFile = Annotated[
     str | None, typer.Option("--device", help="Device id or file; the one the rows name if none.")
 ]
+RunModel = Annotated[
+    str, typer.Option("--model", help="Model of the rows that name none: id or config.json.")
+]
+RunStack = Annotated[str, typer.Option("--stack", help="Stack of the rows that name none.")]
+RunWeights = Annotated[
+    str, typer.Option("--weights", help="Weights of the rows that name none, such as q4_0.")
+]
+RunFormat = Annotated[
+    str | None, typer.Option("--format", help="Format of the files; found from the text if none.")
+]
+RunColumns = Annotated[
+    list[str] | None,
+    typer.Option("--column", metavar="THEIRS=OURS", help="Rename a CSV column; repeat for more."),
+]
 ScenarioFile = Annotated[
     Path | None, typer.Argument(help="Scenario id or YAML file; the default scenario if none.")
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -10,9 +11,8 @@ from typing import NamedTuple
 from hw_models.soc import load_soc
 from sim.analysis.calibration_exhibits import read_residuals
 from sim.analysis.exhibits import load_exhibits
-from sim.analysis.importers.registry import import_measured
 from sim.analysis.thermal_exhibit import thermal_exhibit, thermal_text
-from sim.analysis.validation import Validation, validate
+from sim.analysis.validation import Scores, Validation, validate
 from sim.analysis.validation_exhibits import Missed, missed_tolerances, validate_exhibits
 from sim.analysis.validation_tables import (
     document,
@@ -22,6 +22,7 @@ from sim.analysis.validation_tables import (
     skipped_table,
     write_parity,
 )
+from sim.cli.measured_files import NOTHING, Given, read_runs
 from sim.errors import OutputError
 from sim.output import write_text, write_whole
 
@@ -37,7 +38,10 @@ class Outcome(NamedTuple):
 
 
 def validate_files(
-    measured: Sequence[Path], device: str | None = None, out: Path | None = None
+    measured: Sequence[Path],
+    device: str | None = None,
+    out: Path | None = None,
+    given: Given = NOTHING,
 ) -> Outcome:
     """Judge measured files; the validation exhibits if there are none.
 
@@ -47,12 +51,13 @@ def validate_files(
         Id or path of the device to simulate, instead of the ones the rows name.
     out
         Folder for ``validation.json``, ``validation.md`` and ``parity.html``.
+    given
+        What the rows leave open.
     """
     soc = load_soc(device) if device else None
     missed: list[Missed] = []
     if measured:
-        runs = [run for path in measured for run in import_measured(path)]
-        found = validate(runs, soc, read_residuals())
+        found = validate(read_runs(measured, given), soc, read_residuals())
     else:
         found = validate_exhibits(soc)
         missed = missed_tolerances(found)
@@ -69,9 +74,45 @@ def _thermal_text() -> str:
     return "\n".join(thermal_text(thermal_exhibit(exhibit)) for exhibit in exhibits)
 
 
+def show(text: str) -> None:
+    """Print Markdown; on a terminal with its tables drawn."""
+    if not sys.stdout.isatty():
+        print(text)
+        return
+    from rich.console import Console  # only where a person looks
+    from rich.markdown import Markdown
+
+    Console().print(Markdown(text))
+
+
+def headline(found: Validation) -> str:
+    """Return in words how the rows came out: per metric, never over all of them."""
+    said = [_sentence(metric, value) for metric, value in found.by_metric().items()]
+    if found.skipped:
+        said.append(_skipped(len(found.skipped)))
+    if not found.rows:
+        said.insert(0, "No row could be judged.\n")
+    return "\n".join(said)
+
+
+def _sentence(metric: str, value: Scores) -> str:
+    inside = value.inside_interval
+    covered = "" if inside is None else f", {inside:.0%} inside their 80 % interval"
+    rows = "1 row" if value.n == 1 else f"{value.n} rows"
+    return f"- {metric}: {rows}, mean error {value.mape:.1%}, bias {value.bias:+.1%}{covered}."
+
+
+def _skipped(count: int) -> str:
+    if count == 1:
+        return "- 1 row was skipped; the reason stands below."
+    return f"- {count} rows were skipped; the reasons stand below."
+
+
 def _text(found: Validation, missed: Sequence[Missed]) -> str:
-    parts = [row_table(found.rows), metric_table(found.by_metric())]
-    parts += [group_table(found.by_group(kind), kind) for kind in ("unit", "context")]
+    parts = [headline(found)]
+    if found.rows:
+        parts += [row_table(found.rows), metric_table(found.by_metric())]
+        parts += [group_table(found.by_group(kind), kind) for kind in ("unit", "context")]
     impossible = [f"- {row.run.id}: {row.impossible}" for row in found.rows if row.impossible]
     if impossible:
         parts.append("Physically impossible:\n" + "\n".join(impossible))

@@ -10,6 +10,7 @@ import pytest
 MODULES = (
     "sim.analysis.calibration",
     "sim.analysis.calibration_folds",
+    "sim.cli.measured_files",
     "sim.analysis.conformal",
     "sim.analysis.scenario_of_run",
     "sim.analysis.validation_repeats",

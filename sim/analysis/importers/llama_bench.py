@@ -38,6 +38,7 @@ _DEFINITIONS: Final = {
     "prefill_tokens_per_s": "llama-bench avg_ts of a prompt test; no tokenisation, no sampling",
     "tokens_per_s": "llama-bench avg_ts of a generation test; no tokenisation, no sampling",
 }
+_MIXED: Final = "Prompt and generation share one rate (-pg), which cannot be split."
 
 
 def sniff(text: str) -> bool:
@@ -135,9 +136,13 @@ def _run(index: int, record: Mapping[str, Any]) -> MeasuredRun:
         kv_dtype=_kv_dtype(record),
         notes=_notes(record),
         source_format="llama-bench",
-        warnings=(*names.warnings, *doubts, *_spread(record)),
+        warnings=(*names.warnings, *doubts, *_spread(record), *_mixed(prompt, generated)),
         **_measured(record, prompt, generated, depth),
     )
+
+
+def _mixed(prompt: int, generated: int) -> tuple[str, ...]:
+    return (_MIXED,) if prompt and generated else ()
 
 
 def _measured(record: Mapping[str, Any], prompt: int, generated: int, depth: int) -> dict[str, Any]:

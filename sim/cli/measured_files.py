@@ -1,0 +1,69 @@
+"""Measured files on the command line: what the person adds to what the files say.
+
+Logs and profiles seldom name the model, the software stack or the weights. What is given here
+fills the rows that leave it open; it never overrules a row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from sim.analysis.importers.registry import import_measured
+from sim.analysis.measured import COLUMNS, MeasuredRun
+from sim.errors import SimError
+from workloads.errors import did_you_mean
+
+
+class Given(NamedTuple):
+    """What the command line says of the runs in the files."""
+
+    model: str = ""
+    stack: str = ""
+    weights: str = ""
+    format: str | None = None
+    columns: Sequence[str] = ()
+
+
+NOTHING: Final = Given()
+
+
+def read_runs(paths: Sequence[Path], given: Given = NOTHING) -> list[MeasuredRun]:
+    """Return the runs of the files, the open fields filled; ids must differ between files."""
+    mapping = column_mapping(given.columns)
+    runs = [run for path in paths for run in import_measured(path, given.format, mapping)]
+    seen: set[str] = set()
+    for run in runs:
+        if run.id in seen:
+            raise SimError(f"id {run.id!r} must be unique over all files. Got it twice.")
+        seen.add(run.id)
+    return [filled(run, given) for run in runs]
+
+
+def filled(run: MeasuredRun, given: Given) -> MeasuredRun:
+    """Return a run whose open fields hold what the person gave.
+
+    >>> filled(MeasuredRun(id="a", stack="genie"), Given("qwen3-4b", "mnn_cpu")).stack
+    'genie'
+    """
+    values = {"model": given.model, "stack": given.stack, "weights": given.weights}
+    update = {name: value for name, value in values.items() if value and not getattr(run, name)}
+    return run.model_copy(update=update)
+
+
+def column_mapping(pairs: Sequence[str]) -> Mapping[str, str] | None:
+    """Return a column mapping, theirs to ours, or none.
+
+    >>> column_mapping(["TG (tok/s)=tokens_per_s"])
+    {'TG (tok/s)': 'tokens_per_s'}
+    """
+    found = {}
+    for pair in pairs:
+        theirs, sign, ours = (part.strip() for part in pair.rpartition("="))
+        if not (theirs and sign):
+            raise SimError(f"--column must be THEIRS=OURS, such as TG=tokens_per_s. Got {pair!r}.")
+        if ours not in COLUMNS:
+            raise SimError(f"--column names {ours!r}. {did_you_mean(ours, COLUMNS)}")
+        found[theirs] = ours
+    return found or None
