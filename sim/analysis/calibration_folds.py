@@ -2,7 +2,8 @@
 
 - *Network*: the stack is fitted again without any row of the network. Networks of equal shapes are
   left out together. A stack with one network falls back to its priors.
-- *Device*: the stack takes the geometric mean of what it was fitted to on the other devices.
+- *Device*: the stack takes the geometric mean of the fractions, efficiencies and shape factors that
+  it was fitted to on the other devices. Overheads are the host's and stay with it.
 
 The residuals choose the form of the model and give the reference intervals. Not modelled: releases
 of a runtime, of which an exhibit may hold two.
@@ -20,6 +21,8 @@ from sim.analysis.calibration_stacks import StackFit, fit_stack
 
 SAME_SHAPES: Final = {"llama-3-8b": "llama-3.1-8b"}
 """Networks that count as another for lack of any difference in shape."""
+
+OVERHEADS: Final = ("step_overhead_s", "graph_call_s")
 
 
 class Residual(NamedTuple):
@@ -71,12 +74,16 @@ def _networks(soc: SocSpec, rows: Sequence[Observation]) -> Iterator[Residual]:
 def _devices(fits: Sequence[StackFit], prior_of: Callable[[str], SocSpec]) -> Iterator[Residual]:
     for item in fits:
         others = [
-            other.found.values
+            _of_the_runtime(other.found.values)
             for other in fits
             if other.stack == item.stack and other.device != item.device and other.found
         ]
         if others:
             yield from _residuals("device", item.rows, prior_of(item.device), mean_values(others))
+
+
+def _of_the_runtime(values: Mapping[str, float]) -> dict[str, float]:
+    return {path: value for path, value in values.items() if not path.endswith(OVERHEADS)}
 
 
 def mean_values(values: Sequence[Mapping[str, float]]) -> dict[str, float]:

@@ -6,9 +6,11 @@ import json
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from hw_models.soc import load_soc
+from sim.analysis.calibration import Fit
 from sim.analysis.calibration_exhibits import (
     DEVICES,
     KEPT_AT_PRIORS,
@@ -180,3 +182,13 @@ def test_a_fit_moves_its_own_stack_only(fits: list[StackFit]) -> None:
     paths = [path for item in fits if item.found for path in item.found.paths]
     assert paths
     assert all(path.startswith(f"stacks.{STACK}.") for path in paths)
+
+
+def test_a_left_out_device_borrows_no_overhead_of_another_host(rows: list[Observation]) -> None:
+    slow = {f"stacks.{STACK}.step_overhead_s": 1.0}
+    found = Fit(tuple(slow), slow, np.eye(1), (), 0.1, 1.0)
+    fits = [StackFit(device, STACK, tuple(rows[:1]), found) for device in ("one", "other")]
+    soc = prior_of(rows[0].device)
+    at_priors = math.log(rows[0].simulated(soc) / rows[0].measured)
+    residuals = leave_one_out([], fits, lambda _: soc)
+    assert [item.log_error for item in residuals] == pytest.approx([at_priors, at_priors])
