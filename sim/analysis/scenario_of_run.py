@@ -3,11 +3,11 @@
 Prefill, first token, vision and memory are asked with the prompt the row names; decode is asked at
 the context the row names, since tools that time a generation at some depth fill the cache first::
 
-    prefill: turn(prompt, 1)        decode: turn(max(prompt, context - output), output)
+    prefill: turn(prompt, 1)        decode: turn(context - output, output)
 
-A stack with static graphs reads all of the named context in every step, whatever is live. Cells
-that are empty mean what `PROMPT_TOKENS` and `OUTPUT_TOKENS` say; formats that the row leaves open
-are the stack's defaults.
+or with the prompt where the row names no context. A stack with static graphs reads all of the
+named context in every step, whatever is live. Cells that are empty mean what `PROMPT_TOKENS` and
+`OUTPUT_TOKENS` say; formats that the row leaves open are the stack's defaults.
 
 Not modelled: the state a phone was in before the row (heat, clocks, other programs).
 """
@@ -27,6 +27,7 @@ from workloads.scenario import Scenario
 PROMPT_TOKENS: Final = 128
 OUTPUT_TOKENS: Final = 128
 DECODE: Final = "tokens_per_s"
+UNITS: Final = ("npu", "gpu", "cpu")
 
 
 class CannotSimulate(SimError):
@@ -47,12 +48,28 @@ def device_of_run(run: MeasuredRun, soc: SocSpec | None = None) -> SocSpec:
 
 
 def stack_of_run(run: MeasuredRun, soc: SocSpec) -> str:
-    """Return the stack a run is simulated on: the one it names, else the device's default."""
-    stack = run.stack or soc.default_stack
-    if stack not in soc.stacks:
-        hint = did_you_mean(stack, soc.stacks)
-        raise CannotSimulate(f"device {soc.id} has no stack {stack!r}. {hint}")
-    return stack
+    """Return the stack a run is simulated on: the one it names, else one of its backend's unit.
+
+    A run that names neither takes the device's default stack. Of the stacks of a unit the default
+    comes first, then those fitted to measurements, in the order of the device file.
+    """
+    if run.stack and run.stack not in soc.stacks:
+        hint = did_you_mean(run.stack, soc.stacks)
+        raise CannotSimulate(f"device {soc.id} has no stack {run.stack!r}. {hint}")
+    return run.stack or _stack_of_unit(run.backend, soc)
+
+
+def _stack_of_unit(backend: str, soc: SocSpec) -> str:
+    """Return the stack of the unit that a backend such as "GPU (OpenCL)" begins with."""
+    unit = next(iter(backend.lower().split()), "")
+    if unit not in UNITS:
+        return soc.default_stack
+    own = [name for name, stack in soc.stacks.items() if stack.unit == unit]
+    if soc.default_stack in own:
+        return soc.default_stack
+    if own:
+        return next((name for name in own if soc.stacks[name].fit), own[0])
+    raise CannotSimulate(f"device {soc.id} has no stack on its {unit}.")
 
 
 def scenario_of_run(run: MeasuredRun, metric: str, soc: SocSpec) -> Scenario:

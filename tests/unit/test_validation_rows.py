@@ -14,7 +14,7 @@ from sim import simulate
 from sim.analysis.calibration_observations import observations, observe
 from sim.analysis.measured import MeasuredRun
 from sim.analysis.physics_checks import floor_seconds, impossible, measured_seconds
-from sim.analysis.scenario_of_run import CannotSimulate, scenario_of_run
+from sim.analysis.scenario_of_run import CannotSimulate, scenario_of_run, stack_of_run
 from sim.analysis.validation import Judged, Validation, scores, validate
 from sim.analysis.validation_intervals import interval_80
 from sim.analysis.validation_repeats import error_floor, least_error
@@ -186,3 +186,24 @@ def test_rows_that_ask_apart_have_no_floor(phone: SocSpec) -> None:
     assert error_floor(found.rows) == 0.0
     again = validate([runs[0], row(id="again", prompt_tokens=100, tokens_per_s=200.0)])
     assert error_floor(again.rows) == pytest.approx(0.25)
+
+
+@pytest.mark.parametrize(
+    ("backend", "stack"),
+    [
+        ("", "genie"),
+        ("NPU (HTP v79)", "genie"),
+        ("CPU", "llamacpp_cpu"),
+        ("GPU (OpenCL)", "mnn_gpu"),
+        ("Genie 2.1", "genie"),
+    ],
+)
+def test_a_row_without_a_stack_takes_one_of_its_backend(
+    backend: str, stack: str, phone: SocSpec
+) -> None:
+    assert stack_of_run(row(stack="", backend=backend), phone) == stack
+
+
+def test_a_backend_the_device_lacks_is_a_reason() -> None:
+    with pytest.raises(CannotSimulate, match="has no stack on its npu"):
+        stack_of_run(row(stack="", backend="NPU"), load_soc("tensor_g1"))
