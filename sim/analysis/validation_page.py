@@ -113,11 +113,7 @@ def page() -> str:
 
 def targets(found: Validation) -> str:
     """Return the scores the project set out to reach, per stack and exhibit."""
-    exhibit_of = {
-        run.id: exhibit.name.partition("/")[0]
-        for exhibit in load_exhibits()
-        for run in exhibit.runs
-    }
+    exhibit_of = _exhibits()
     groups: dict[tuple[str, str, str], list[Judged]] = {}
     for row in found.rows:
         if row.device in TARGET_DEVICES and row.metric in (DECODE, FIRST_TOKEN):
@@ -139,21 +135,33 @@ def targets(found: Validation) -> str:
     return note + "\n\n" + table(header, lines)
 
 
+def _exhibits() -> dict[str, str]:
+    """Return the exhibit of each published row."""
+    return {
+        run.id: exhibit.name.partition("/")[0]
+        for exhibit in load_exhibits()
+        for run in exhibit.runs
+    }
+
+
 def two_numbers(found: Validation) -> str:
     """Return the decode errors of the simulator and of bytes / bandwidth + overhead."""
     law = two_number_errors(found)
     rows = [row for row in found.rows if row.metric == DECODE and row.run.id in law]
-    groups: dict[str, list[Judged]] = {}
+    exhibit_of = _exhibits()
+    groups: dict[tuple[str, str, str], list[Judged]] = {}
     for row in rows:
-        groups.setdefault(row.stack, []).append(row)
+        groups.setdefault((row.stack, "all", "all"), []).append(row)
         if row.device in TARGET_DEVICES:
-            groups.setdefault("the target devices", []).append(row)
+            key = (row.stack, "the two of the targets", exhibit_of[row.run.id])
+            groups.setdefault(key, []).append(row)
     lines = [
-        [name, str(len(own)), f"{scores(own).mape:.1%}", f"{_mean_abs(own, law):.1%}"]
+        [*name, str(len(own)), f"{scores(own).mape:.1%}", f"{_mean_abs(own, law):.1%}"]
         for name, own in sorted(groups.items())
     ]
     note = "Decode MAPE; both are fitted to the same rows with the same priors."
-    return note + "\n\n" + table(["stack", "rows", "simulator", "two numbers"], lines)
+    header = ["stack", "devices", "exhibit", "rows", "simulator", "two numbers"]
+    return note + "\n\n" + table(header, lines)
 
 
 def _mean_abs(rows: Sequence[Judged], law: Mapping[str, float]) -> float:
