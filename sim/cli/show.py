@@ -178,13 +178,16 @@ def _energy(console: Console, result: Result, summary: Summary) -> None:
 
 
 def _intervals(console: Console, intervals: Intervals) -> None:
+    from sim.analysis.reports.wording import label, shown  # only where there are intervals
+
     table = Table(title="\nIntervals", title_justify="left", box=None, pad_edge=False)
     table.add_column("metric")
     for name in ("p10", "p50", "p90"):
         table.add_column(name, justify="right")
     for metric in HEADLINES:
         if metric in intervals:
-            table.add_row(metric, *(f"{value:,.4g}" for value in intervals[metric].values()))
+            cells = [shown(metric, value).text for value in intervals[metric].values()]
+            table.add_row(label(metric), *cells)
     console.print(table)
 
 
