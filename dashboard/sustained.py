@@ -66,7 +66,7 @@ def session(choices: Choices) -> Result:
 
 def endurance(result: Result) -> Endurance:
     """Return how the session held out."""
-    throttled = [reading.at_s for reading in result.heat.readings if reading.level > 0]
+    throttled = [reading.at_s for reading in result.heat.readings if reading.clock < 1.0]
     return Endurance(
         decode_rate(result.groups, 0.0, MINUTE_S),
         decode_rate(result.groups, SESSION_S - MINUTE_S, SESSION_S),
@@ -77,8 +77,7 @@ def endurance(result: Result) -> Endurance:
 
 def clocks(result: Result) -> list[float]:
     """Return the fraction of the full clock at each reading of the sensor."""
-    fractions = [1.0, *(item.value for item in result.soc.thermal.governor.clock_fraction)]
-    return [fractions[reading.level] for reading in result.heat.readings]
+    return [reading.clock for reading in result.heat.readings]
 
 
 def rates(result: Result) -> pd.DataFrame:

@@ -13,6 +13,7 @@ from hw_models.quantities import (
     Bits,
     Bytes,
     BytesPerSecond,
+    Celsius,
     Count,
     Elements,
     FlopPerSecond,
@@ -178,13 +179,24 @@ class Governor(Part):
         return self
 
 
+class DieGovernor(Part):
+    """The die's passive trip: at each poll one clock fraction down while it is hot and rising."""
+
+    trip_c: Celsius
+    clock_fraction: Fractions
+    hysteresis_c: Kelvin
+    sensor_period_s: Period
+
+
 class Thermal(Part):
-    """Die, spreader and body in a chain to the ambient air, and the governor."""
+    """Die, spreader and body in a chain to the ambient air, and what throttles the clock."""
 
     die: ThermalNode
     spreader: ThermalNode
     body: BodyNode
     governor: Governor
+    die_governor: DieGovernor | None = None
+    """None: the die is cooled well enough to be left alone."""
 
 
 class StackEfficiency(Part):

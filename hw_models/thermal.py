@@ -1,4 +1,4 @@
-"""Heat: a chain of lumps from the die to the air, solved exactly, and a stepwise governor.
+"""Heat: a chain of lumps from the die to the air, solved exactly, and two stepwise governors.
 
 Not modelled: radiation apart from convection, heat spread within a lump, charging, sunlight and
 the hand that holds the phone.
@@ -84,11 +84,34 @@ class RcChain:
         The matrix exponential is taken through the eigenvectors of the symmetrised matrix, so
         there is no step-size limit and no accumulated error.
         """
+        return self.course(temperatures_c, power_w, np.array([dt_s]), ambient_c)[:, 0]
+
+    def course(
+        self,
+        temperatures_c: Sequence[float] | Vector,
+        power_w: Sequence[float],
+        dt_s: Vector,
+        ambient_c: float,
+    ) -> Vector:
+        """Temperatures at several instants of constant power, shape (lumps, instants)."""
         rates_per_s, modes = self._modes
         root = np.sqrt(self.heat_capacity_j_per_k)
         final_c = self.steady_state_c(power_w, ambient_c)
         excess = modes.T @ (root * (np.asarray(temperatures_c) - final_c))
-        return final_c + (modes @ (np.exp(-rates_per_s * dt_s) * excess)) / root
+        decayed = np.exp(-np.outer(rates_per_s, dt_s)) * excess[:, None]
+        course_c: Vector = final_c[:, None] + (modes @ decayed) / root[:, None]
+        return course_c
+
+    def ceiling_c(
+        self, temperatures_c: Sequence[float] | Vector, power_w: Sequence[float], ambient_c: float
+    ) -> Vector:
+        """Temperatures that no lump exceeds while the power stays as it is.
+
+        The steady state, raised so that no lump starts above it: heat only flows downhill.
+        """
+        final_c = self.steady_state_c(power_w, ambient_c)
+        ceiling: Vector = final_c + max(0.0, float(np.max(np.asarray(temperatures_c) - final_c)))
+        return ceiling
 
 
 def next_level(
@@ -107,6 +130,28 @@ def next_level(
     if level > 0 and temperature_c < trip_c[level - 1] - hysteresis_c:
         return level - 1
     return level
+
+
+def next_state(
+    state: int,
+    states: int,
+    temperature_c: float,
+    before_c: float,
+    trip_c: float,
+    hysteresis_c: float,
+) -> int:
+    """Cooling state of a single passive trip after one poll: one up, one down, or as it was.
+
+    Up while the temperature is at the trip and rises, down while it is below and falls; once in
+    force, the trip counts as lower by the hysteresis. Source: the step_wise governor of the Linux
+    thermal framework, `get_target_state`.
+
+    >>> next_state(0, 7, 86.0, 84.0, 85.0, 2.0), next_state(3, 7, 84.0, 84.5, 85.0, 2.0)
+    (1, 3)
+    """
+    if temperature_c >= trip_c - (hysteresis_c if state else 0.0):
+        return min(state + (temperature_c > before_c), states)
+    return max(0, state - (temperature_c < before_c))
 
 
 def clock_fraction(level: int, fractions: Sequence[float]) -> float:

@@ -7,17 +7,19 @@ and decoding without a pause under the governor.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hw_models import power
+from hw_models.schema import DieGovernor, Governor
 from hw_models.soc import SocSpec
 from hw_models.thermal import RcChain
-from sim.engine.governor import BODY, DIE, Load, Phone, PowerLaw, Reading
+from sim.engine.die_sensor import DIE
+from sim.engine.governor import BODY, Load, Phone, PowerLaw, Reading
 from sim.engine.timed import FloatColumn
 
 MINUTE_S = 60.0
@@ -32,8 +34,8 @@ class Heat:
     ----------
     readings
         Temperatures at the instants of the sensor.
-    hottest_body_c
-        Highest temperature of the body [C].
+    hottest_body_c, hottest_die_c
+        Highest temperatures of body and die [C].
     leakage_j, background_j
         Energy of leakage at the die's temperature, and of other apps [J].
     changes
@@ -42,6 +44,7 @@ class Heat:
 
     readings: tuple[Reading, ...]
     hottest_body_c: float
+    hottest_die_c: float
     leakage_j: float
     background_j: float = 0.0
     changes: int = 0
@@ -88,6 +91,13 @@ class Lumps:
         rest = np.eye(len(decay)) - decay
         return decay, rest @ np.linalg.inv(self.chain.conductance_w_per_k)
 
+    def steady_die_c(self, die_w: FloatColumn) -> FloatColumn:
+        """Return the die's temperatures under constant power for ever [C]; the display is on."""
+        resistance = np.linalg.inv(self.chain.conductance_w_per_k)[DIE]
+        display_k = resistance[BODY] * self.soc.power.display_w.value
+        steady_c: FloatColumn = self.ambient_c + display_k + resistance[DIE] * die_w
+        return steady_c
+
     def leakage_w(self, temperatures_c: FloatColumn) -> FloatColumn:
         """Return the leakage at the die's temperatures [W]."""
         parts = self.soc.power
@@ -117,6 +127,7 @@ def heat_of(phone: Phone) -> Heat:
     return Heat(
         readings=tuple(phone.readings),
         hottest_body_c=phone.hottest_body_c,
+        hottest_die_c=phone.hottest_die_c,
         leakage_j=phone.leakage_j,
         background_j=phone.background_j,
         changes=phone.changes,
@@ -130,8 +141,8 @@ def _until(phone: Phone, to_s: float) -> None:
 
 def unthrottled(
     soc: SocSpec, ambient_c: float, seconds: FloatColumn, dynamic_w: FloatColumn
-) -> tuple[FloatColumn, FloatColumn]:
-    """Return the highest body temperature [C] and the leakage [J] of runs that nothing slows down.
+) -> tuple[FloatColumn, FloatColumn, FloatColumn]:
+    """Return the highest body and die temperatures [C] and the leakage [J] of unthrottled runs.
 
     ``seconds`` and ``dynamic_w`` have shape (phases, runs): the phases follow each other from 0 s
     on, each at its mean power above the static one. Leakage is set anew at each reading.
@@ -145,51 +156,119 @@ def unthrottled(
     static_w = soc.power.idle_w.value + soc.power.host_poll_w.value
     runs = np.arange(len(makespan_s))
     temperatures_c, now_s = lumps.at_rest(len(runs)), np.zeros(len(runs))
-    hottest_c, leakage_j = temperatures_c[BODY], np.zeros(len(runs))
+    hottest_c, leakage_j = temperatures_c, np.zeros(len(runs))
     for mark_s in marks_s:
         phase = np.minimum((now_s >= ends_s).sum(axis=0), len(ends_s) - 1)
         leakage_w, dt_s = lumps.leakage_w(temperatures_c), mark_s - now_s
         leakage_j = leakage_j + leakage_w * dt_s
         die_w = static_w + leakage_w + dynamic_w[phase, runs]
         temperatures_c = lumps.advance(temperatures_c, die_w, dt_s)
-        hottest_c, now_s = np.maximum(hottest_c, temperatures_c[BODY]), mark_s
-    return hottest_c, leakage_j
+        hottest_c, now_s = np.maximum(hottest_c, temperatures_c), mark_s
+    return hottest_c[BODY], hottest_c[DIE], leakage_j
 
 
-def decoding(
-    soc: SocSpec, ambient_c: float, dynamic_w: FloatColumn
-) -> Iterator[tuple[float, FloatColumn, FloatColumn]]:
-    """Yield start [s], clock and body temperature after it [C] of sensor periods, for ever.
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A piece of decoding without a pause at one clock; columns over runs.
+
+    Attributes
+    ----------
+    clock
+        Fraction of the full clock [fraction].
+    body_c, die_c
+        Temperatures at its end [C].
+    """
+
+    start_s: float
+    end_s: float
+    clock: FloatColumn
+    body_c: FloatColumn
+    die_c: FloatColumn
+
+
+def decoding(soc: SocSpec, ambient_c: float, dynamic_w: FloatColumn) -> Iterator[Stretch]:
+    """Yield the stretches of decoding without a pause under both governors, for ever.
 
     ``dynamic_w`` is the power of decoding above the static one at full clock, a column over runs;
     it falls with the clock, and so does the decode rate.
     """
-    lumps, governor = Lumps(soc, ambient_c), soc.thermal.governor
-    period_s, hysteresis_c = governor.sensor_period_s.value, governor.hysteresis_c.value
-    trips_c = np.array([-np.inf, *(trip.value for trip in governor.trip_c), np.inf])
-    clocks = np.array([1.0, *(fraction.value for fraction in governor.clock_fraction)])
+    lumps, body, die = Lumps(soc, ambient_c), soc.thermal.governor, soc.thermal.die_governor
+    readings_s = body.sensor_period_s.value
+    polled = die if die is not None and may_trip(lumps, dynamic_w).any() else None
+    polls_s = polled.sensor_period_s.value if polled else np.inf
+    body_clocks = np.array([1.0, *(fraction.value for fraction in body.clock_fraction)])
+    die_clocks = np.array([1.0, *(item.value for item in polled.clock_fraction)] if polled else [1])
     static_w = soc.power.idle_w.value + soc.power.host_poll_w.value
     level = np.zeros(len(dynamic_w), dtype=np.int64)
-    decay, gain = lumps.period(period_s)
-    excess_k = np.zeros((len(decay), len(level)))
-    display_k = gain[:, BODY, None] * soc.power.display_w.value
-    for reading in itertools.count():
-        clock = clocks[level]
+    state, before_c = level.copy(), np.full(len(level), -np.inf)
+    period = lru_cache(lumps.period)
+    excess_k = lumps.at_rest(len(level)) - ambient_c
+    now_s, reading, poll = 0.0, 1, 1
+    while True:
+        end_s = min(reading * readings_s, poll * polls_s)
+        decay, gain = period(round(end_s - now_s, 9))
+        clock = np.minimum(body_clocks[level], die_clocks[state])
         die_w = static_w + lumps.leakage_w(excess_k + ambient_c) + clock * dynamic_w
+        display_k = gain[:, BODY, None] * soc.power.display_w.value
         excess_k = decay @ excess_k + display_k + gain[:, DIE, None] * die_w
-        body_c = ambient_c + excess_k[BODY]
-        yield reading * period_s, clock, body_c
-        rises, falls = body_c >= trips_c[level + 1], body_c < trips_c[level] - hysteresis_c
-        level = level + rises - (falls & ~rises)
+        body_c, die_c = ambient_c + excess_k[BODY], ambient_c + excess_k[DIE]
+        yield Stretch(now_s, end_s, clock, body_c, die_c)
+        if polled is not None and end_s == poll * polls_s:
+            state, before_c, poll = _polled(polled, state, before_c, die_c), die_c, poll + 1
+        if end_s == reading * readings_s:
+            level, reading = _read(body, level, body_c), reading + 1
+        now_s = end_s
+
+
+def may_trip(lumps: Lumps, dynamic_w: FloatColumn) -> NDArray[np.bool_]:
+    """Return which runs could bring the die to its trip if they decoded for ever."""
+    die, parts = lumps.soc.thermal.die_governor, lumps.soc.power
+    if die is None:
+        return np.zeros(len(dynamic_w), dtype=bool)
+    trip_c = die.trip_c.value
+    leakage_w = power.leakage_w(trip_c, parts.leakage_w.value, parts.leakage_doubling_k.value)
+    die_w = parts.idle_w.value + parts.host_poll_w.value + float(leakage_w) + dynamic_w
+    return np.asarray(lumps.steady_die_c(die_w) >= trip_c)
+
+
+def _polled(
+    die: DieGovernor, state: NDArray[np.int64], before_c: FloatColumn, die_c: FloatColumn
+) -> NDArray[np.int64]:
+    """Return `hw_models.thermal.next_state` of every run."""
+    hot = die_c >= die.trip_c.value - die.hysteresis_c.value * (state > 0)
+    rises, falls = (state == 0) | (die_c > before_c), die_c < before_c
+    following = np.where(hot, state + rises, state - falls)
+    return np.clip(following, 0, len(die.clock_fraction))
+
+
+def _read(body: Governor, level: NDArray[np.int64], body_c: FloatColumn) -> NDArray[np.int64]:
+    """Return `hw_models.thermal.next_level` of every run."""
+    trips_c = np.array([-np.inf, *(trip.value for trip in body.trip_c), np.inf])
+    rises = body_c >= trips_c[level + 1]
+    falls = body_c < trips_c[level] - body.hysteresis_c.value
+    return level + rises - (falls & ~rises)
 
 
 def sustained_fractions(soc: SocSpec, ambient_c: float, dynamic_w: FloatColumn) -> FloatColumn:
-    """Return the mean clock in the tenth minute of decoding without a pause, as a fraction."""
+    """Return the mean clock in the tenth minute of decoding without a pause, as a fraction.
+
+    Runs that never trouble the die are stepped from one reading of the body to the next.
+    """
+    hot = may_trip(Lumps(soc, ambient_c), dynamic_w)
+    found = np.empty(len(dynamic_w))
+    for chosen in (hot, ~hot):
+        if chosen.any():
+            found[chosen] = _tenth_minute_clock(soc, ambient_c, dynamic_w[chosen])
+    return found
+
+
+def _tenth_minute_clock(soc: SocSpec, ambient_c: float, dynamic_w: FloatColumn) -> FloatColumn:
     begin_s, end_s = TENTH_MINUTE_S
-    period_s = soc.thermal.governor.sensor_period_s.value
     clock_s = np.zeros(len(dynamic_w))
-    for start_s, clock, _ in decoding(soc, ambient_c, dynamic_w):
-        if start_s >= end_s:
+    for part in decoding(soc, ambient_c, dynamic_w):
+        if part.start_s >= end_s:
             break
-        clock_s = clock_s + clock * max(0.0, min(start_s + period_s, end_s) - max(start_s, begin_s))
+        clock_s = clock_s + part.clock * max(
+            0.0, min(part.end_s, end_s) - max(part.start_s, begin_s)
+        )
     return clock_s / (end_s - begin_s)

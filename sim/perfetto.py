@@ -1,7 +1,7 @@
 """Chrome trace JSON of a run, for ui.perfetto.dev.
 
 One track per unit (its DMA stage, its compute stage, the host), one for steps, and counters for
-DRAM bandwidth, resident bytes, power, temperatures and the throttling level. Slices of one track
+DRAM bandwidth, resident bytes, power, temperatures and the clock. Slices of one track
 never overlap; times are in microseconds. Of a long session steps are shown, not their tasks.
 """
 
@@ -132,7 +132,7 @@ def _temperatures(result: Result) -> Iterator[Event]:
     for reading in result.heat.readings:
         temperatures = {"die": reading.die_c, "body": reading.body_c}
         yield _counter("temperature", reading.at_s, **temperatures)
-        yield _counter("throttling level", reading.at_s, level=float(reading.level))
+        yield _counter("clock", reading.at_s, fraction=reading.clock)
 
 
 def _power(result: Result) -> Iterator[Event]:

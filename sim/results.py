@@ -188,7 +188,7 @@ class Result:
     def replayed_steps(self) -> int:
         """Steps that the event engine ran."""
         spans = [span for times in self.groups for span in times.spans]
-        return sum(span.count for span in spans if span.changes or self.engine == "event")
+        return sum(span.count for span in spans if span.replayed or self.engine == "event")
 
     @cached_property
     def heat(self) -> Heat:

@@ -86,7 +86,7 @@ def _machine(engine: Engine, phone: Phone, times: StepTimes) -> Machine:
 
 
 def _engine_name(engine: Engine, groups: tuple[GroupTimes, ...]) -> str:
-    replayed = any(span.changes for times in groups for span in times.spans)
+    replayed = any(span.replayed for times in groups for span in times.spans)
     return "event" if engine == "event" else "maxplus+event" if replayed else "maxplus"
 
 

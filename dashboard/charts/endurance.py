@@ -69,7 +69,7 @@ def _throttled(result: Result) -> list[Figure]:
             "line": {"width": 0},
         }
         for first, second in pairwise(readings)
-        if first.level > 0
+        if first.clock < 1.0
     ]
 
 

@@ -96,7 +96,10 @@ def _is_steady(result: Result) -> bool:
 
 def _is_slowed(run: Result) -> bool:
     """Return whether the governor acts in a run that was priced at nominal rates."""
-    return run.heat.hottest_body_c >= run.soc.thermal.governor.trip_c[0].value
+    thermal, heat = run.soc.thermal, run.heat
+    die = thermal.die_governor
+    hot = die is not None and heat.hottest_die_c >= die.trip_c.value
+    return hot or heat.hottest_body_c >= thermal.governor.trip_c[0].value
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -51,7 +52,7 @@ class PhaseColumns:
     dynamic_j: FloatColumn
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RunColumns:
     """Runs of one turn on one device that share everything but token counts."""
 
@@ -69,6 +70,22 @@ class RunColumns:
         zeros = np.zeros(self.output_tokens.shape)
         return sum((getattr(part, quantity) for part in chosen), start=zeros)
 
+    @cached_property
+    def heat(self) -> tuple[FloatColumn, FloatColumn, FloatColumn]:
+        """The highest body and die temperatures [C] and the leakage [J]; see `sim.heat`."""
+        seconds = np.array([part.seconds for part in self.phases])
+        dynamic_w = np.array([ratio(part.dynamic_j, part.seconds) for part in self.phases])
+        ambient_c = self.scenario.environment.ambient_c
+        return unthrottled(self.soc, ambient_c, seconds, np.nan_to_num(dynamic_w))
+
+    @property
+    def throttled(self) -> NDArray[np.bool_]:
+        """Which runs a governor slows down; they are left to `sim.simulate`."""
+        body_c, die_c, _ = self.heat
+        body, die = self.soc.thermal.governor, self.soc.thermal.die_governor
+        slow: NDArray[np.bool_] = body_c >= body.trip_c[0].value
+        return slow | (die_c >= die.trip_c.value) if die else slow
+
 
 def metric_columns(runs: RunColumns) -> Metrics:
     """Return every metric of `sim.metrics.Summary`, in its order, shape (runs,)."""
@@ -79,7 +96,7 @@ def metric_columns(runs: RunColumns) -> Metrics:
     decoded = runs.output_tokens - 1
     rate = ratio(decoded, decode_s)
     makespan_s = vision_s + prefill_s + decode_s
-    hottest_c, leakage_j = _heat(runs)
+    hottest_c, _, leakage_j = runs.heat
     energy_j, peak_bytes = _energy_j(runs, makespan_s, leakage_j), _peak_dram_bytes(runs)
     encode_s = vision_s + prefill_s
     one = np.ones(decoded.shape)
@@ -148,14 +165,6 @@ def _peak_dram_bytes(runs: RunColumns) -> FloatColumn:
     ]
     peak: FloatColumn = np.max(totals, axis=0)
     return peak
-
-
-def _heat(runs: RunColumns) -> tuple[FloatColumn, FloatColumn]:
-    """Return the highest body temperature [C] and the energy of leakage [J]; see `sim.heat`."""
-    seconds = np.array([part.seconds for part in runs.phases])
-    dynamic_w = np.array([ratio(part.dynamic_j, part.seconds) for part in runs.phases])
-    ambient_c = runs.scenario.environment.ambient_c
-    return unthrottled(runs.soc, ambient_c, seconds, np.nan_to_num(dynamic_w))
 
 
 def _sustained_fraction(runs: RunColumns) -> FloatColumn:

@@ -19,6 +19,7 @@ from hw_models.errors import HardwareError
 from hw_models.soc import SocSpec, load_soc
 from sim.analysis.designs import TOKEN_PATHS, Range, SweepSpec
 from sim.analysis.sweeps_batch import MAX_CONTEXTS, Batch, is_batchable, with_tokens
+from sim.analysis.sweeps_metrics import metric_columns
 from sim.errors import SimError
 from sim.metrics import Summary
 from sim.simulation import simulate
@@ -111,14 +112,15 @@ def _batch_rows(
     batch = Batch(base, soc, prompts, outputs)
     if batch.contexts > MAX_CONTEXTS or batch.outgrown().any():
         return {}
-    columns = {name: column.tolist() for name, column in batch.metrics().items()}
+    runs = batch.runs()
+    columns = {name: column.tolist() for name, column in metric_columns(runs).items()}
     names = fingerprints(base, soc, tokens, seed)
     rows = zip(*columns.values(), strict=True)
-    trip_c = soc.thermal.governor.trip_c[0].value
+    throttled = runs.throttled.tolist()
     return {
         place: dict(zip(columns, row, strict=True)) | {"fingerprint": name, "error": None}
         for place, (row, name) in enumerate(zip(rows, names, strict=True))
-        if columns["fits"][place] and columns["max_skin_c"][place] < trip_c
+        if columns["fits"][place] and not throttled[place]
     }
 
 

@@ -108,14 +108,15 @@ def _rows(name: str, points: list[SeriesPoint], soc: SocSpec) -> list[ThermalRow
 def _replayed(
     soc: SocSpec, power_w: float, until_s: float
 ) -> tuple[list[float], list[float], list[float]]:
-    """Return ends [s], clocks and body temperatures [C] of the sensor periods of a run."""
+    """Return ends [s], clocks and body temperatures [C] of the stretches of a run."""
     parts = soc.power
     static_w = sum(
         part.value for part in (parts.idle_w, parts.host_poll_w, parts.display_w, parts.leakage_w)
     )
     dynamic_w = np.array([max(0.0, power_w - static_w)])
-    period_s = soc.thermal.governor.sensor_period_s.value
-    periods = takewhile(lambda row: row[0] < until_s, decoding(soc, AMBIENT_C, dynamic_w))
-    rows = [(start_s + period_s, float(c[0]), float(b[0])) for start_s, c, b in periods]
+    stretches = takewhile(
+        lambda stretch: stretch.start_s < until_s, decoding(soc, AMBIENT_C, dynamic_w)
+    )
+    rows = [(part.end_s, float(part.clock[0]), float(part.body_c[0])) for part in stretches]
     ends_s, clocks, bodies_c = zip(*rows, strict=True)
     return list(ends_s), list(clocks), list(bodies_c)

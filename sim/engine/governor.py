@@ -1,7 +1,8 @@
 """The phone around a run: heat, the thermal governor, and other apps, with the instants of change.
 
 Heat flows through die, spreader and body under constant power between two changes, solved exactly.
-The governor reads the body's temperature once per sensor period and moves one level at most.
+Two governors set the clock, and the lower one holds. One reads the body's temperature once per
+sensor period and moves one level at most. The other polls the die (`sim.engine.die_sensor`).
 Computation, DRAM and idle parts heat the die, charging the spreader (the battery lies there), the
 display the body. Leakage follows the die's temperature at the start of each piece.
 
@@ -20,9 +21,10 @@ from hw_models import power
 from hw_models.soc import SocSpec
 from hw_models.thermal import RcChain, clock_fraction, next_level
 from sim.engine.conditions import NOMINAL, Conditions
+from sim.engine.die_sensor import DIE, DieSensor, Powers
 from workloads.background import Background
 
-DIE, BODY = 0, -1
+BODY = -1
 MOST_DEMAND = 0.95
 """Other apps never take the whole bus, however much they ask for."""
 
@@ -39,13 +41,23 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """Temperatures after an instant, the governor's level, and the power before it [s, C, W]."""
+    """Temperatures after an instant, the governors' levels, and the power before it [s, C, W].
+
+    Attributes
+    ----------
+    level, die_level
+        How far the body's and the die's governor have gone.
+    clock
+        Fraction of the full clock that both leave.
+    """
 
     at_s: float
     die_c: float
     spreader_c: float
     body_c: float
     level: int
+    die_level: int
+    clock: float
     power_w: float
 
 
@@ -64,7 +76,7 @@ class Phone:
     conditions
         The rates in force now.
     readings
-        What the sensor saw, a row per sensor period.
+        What the body's sensor saw, a row per period, and the polls of the die that moved a level.
     """
 
     def __init__(
@@ -79,10 +91,12 @@ class Phone:
         self._loads = loads
         self._load, self._next_load = next(loads), next(loads, None)
         self._reading = 1
+        self._die = DieSensor(soc.thermal.die_governor, self._chain, ambient_c)
+        self._due_s: float | None = None
         self.level = 0
         self.now_s = 0.0
         self.temperatures_c = np.full(len(self._chain.heat_capacity_j_per_k), ambient_c)
-        self.hottest_body_c = ambient_c
+        self.hottest_body_c = self.hottest_die_c = ambient_c
         self.leakage_j = self.background_j = self.heat_j = 0.0
         self.changes = 0
         self.readings: list[Reading] = []
@@ -91,42 +105,65 @@ class Phone:
     @property
     def next_change_s(self) -> float:
         """The next instant at which conditions may change: a reading, or other apps [s]."""
-        reading_s = self._reading * self._governor.sensor_period_s.value
-        return min(reading_s, self._next_load.at_s if self._next_load else np.inf)
+        if self._due_s is None:
+            horizon_s = min(self._reading_s, self._next_load.at_s if self._next_load else np.inf)
+            due = self._die.due_s(self.now_s, horizon_s, self.temperatures_c, self._powers_w())
+            self._due_s = min(horizon_s, due)
+        return self._due_s
+
+    def next_poll_s(self, now_s: float) -> float:
+        """The next instant after ``now_s`` at which the die may be polled [s]."""
+        return self._die.next_poll_s(now_s)
+
+    @property
+    def _reading_s(self) -> float:
+        return self._reading * self._governor.sensor_period_s.value
 
     def run(self, law: PowerLaw | None, from_s: float) -> None:
         """Set what runs from ``from_s`` on: its power by conditions [W]; ``None``: nothing."""
         self.advance(from_s)
-        self._law = law
+        self._law, self._due_s = law, None
 
     def advance(self, to_s: float) -> None:
         """Let heat flow until ``to_s``, at most `next_change_s`, and make the change due there."""
+        due_s, polls_die = self.next_change_s, self._die.is_due(to_s)
         if to_s > self.now_s:
             self._flow(to_s - self.now_s)
-            self.now_s = to_s
-        if to_s < self.next_change_s:
+            self.now_s, self._due_s = to_s, None
+        if to_s < due_s:
             return
+        self._due_s = None
         if self._next_load is not None and to_s >= self._next_load.at_s:
             self._load, self._next_load = self._next_load, next(self._loads, None)
-        if to_s >= self._reading * self._governor.sensor_period_s.value:
-            self._read()
+        reads_body = to_s >= self._reading_s
+        if reads_body:
+            self._read_body()
+        moved = polls_die and self._die.poll(float(self.temperatures_c[DIE]))
+        if reads_body or moved:
+            self._note()
         self._set(self._conditions())
 
     def _set(self, conditions: Conditions) -> None:
         self.changes += conditions != self.conditions
         self.conditions = conditions
 
-    def _read(self) -> None:
+    def _read_body(self) -> None:
         self._reading += 1
         hysteresis_c = self._governor.hysteresis_c.value
         body_c = float(self.temperatures_c[BODY])
         self.level = next_level(self.level, body_c, self._trips_c, hysteresis_c)
-        die_c, spreader_c, body_c = self.temperatures_c.tolist()
-        self.readings.append(
-            Reading(self.now_s, die_c, spreader_c, body_c, self.level, sum(self._powers_w()))
-        )
 
-    def _powers_w(self) -> tuple[float, float, float]:
+    def _note(self) -> None:
+        die_c, spreader_c, body_c = self.temperatures_c.tolist()
+        levels, power_w = (self.level, self._die.level), sum(self._powers_w())
+        temperatures_c = (die_c, spreader_c, body_c)
+        self.readings.append(Reading(self.now_s, *temperatures_c, *levels, self._clock, power_w))
+
+    @property
+    def _clock(self) -> float:
+        return min(clock_fraction(self.level, self._fractions), self._die.clock)
+
+    def _powers_w(self) -> Powers:
         """Return the power that heats die, spreader and body [W]."""
         parts, other = self._soc.power, self._load.background
         leakage_w = float(
@@ -152,9 +189,10 @@ class Phone:
             self.temperatures_c, powers_w, dt_s, self._ambient_c
         )
         self.hottest_body_c = max(self.hottest_body_c, float(self.temperatures_c[BODY]))
+        self.hottest_die_c = max(self.hottest_die_c, float(self.temperatures_c[DIE]))
 
     def _conditions(self) -> Conditions:
-        conditions = replace(NOMINAL, clock=clock_fraction(self.level, self._fractions))
+        conditions = replace(NOMINAL, clock=self._clock)
         other = self._load.background
         if other is None:
             return conditions

@@ -20,12 +20,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Consecutive steps under the same conditions, or one step across changes of them."""
+    """Consecutive steps under the same conditions, or one step across changes of them.
+
+    Attributes
+    ----------
+    replayed
+        The event engine ran the step across its changes.
+    """
 
     first: int
     count: int
     conditions: Conditions
     changes: tuple[Change, ...] = ()
+    replayed: bool = False
 
 
 @dataclass(slots=True)
@@ -60,9 +67,10 @@ class Progress:
         ends_s: FloatColumn,
         conditions: Conditions,
         changes: Sequence[Change] = (),
+        replayed: bool = False,
     ) -> None:
         """Note steps that have run [s]."""
-        self.spans.append(Span(self.done, len(ends_s), conditions, tuple(changes)))
+        self.spans.append(Span(self.done, len(ends_s), conditions, tuple(changes), replayed))
         self._starts.append(starts_s)
         self._ends.append(ends_s)
         self.done += len(ends_s)

@@ -274,7 +274,7 @@ class EventMachine:
         """Make each change of conditions when it is due."""
         phone, env = self.phone, self._machine.env
         while True:
-            due_s = phone.next_change_s
+            due_s = min(phone.next_change_s, phone.next_poll_s(env.now))
             yield env.timeout(max(0.0, due_s - env.now))
             if phone.next_change_s == due_s:
                 phone.advance(due_s)

@@ -21,7 +21,20 @@ def soc(**values: float) -> SocSpec:
     )
 
 
-def run(engine: str = "auto", environment: dict[str, Any] = HOT, **session: Any) -> Result:
+def die_trip(trip_c: float) -> dict[str, float]:
+    return {
+        "thermal.die_governor.trip_c": trip_c,
+        "thermal.die_governor.sensor_period_s": 0.03,
+        "thermal.die.heat_capacity": 0.05,
+    }
+
+
+def run(
+    engine: str = "auto",
+    environment: dict[str, Any] = HOT,
+    phone: SocSpec | None = None,
+    **session: Any,
+) -> Result:
     asked = session or {"turns": [{"prompt_tokens": 40, "output_tokens": 40}]}
     scenario = Scenario.from_mapping(
         {
@@ -31,7 +44,7 @@ def run(engine: str = "auto", environment: dict[str, Any] = HOT, **session: Any)
             "session": asked,
         }
     )
-    return simulate(scenario, engine=engine, soc=soc())  # type: ignore[arg-type]
+    return simulate(scenario, engine=engine, soc=phone or soc())  # type: ignore[arg-type]
 
 
 CLIENTS = {
@@ -58,11 +71,17 @@ CHANGING = {
 }
 
 
+@pytest.mark.parametrize("die_trip_c", [85.0, 46.0], ids=["body alone", "die as well"])
 @pytest.mark.parametrize("environment", [HOT, CHANGING], ids=["throttled", "throttled and busy"])
-def test_auto_equals_the_event_engine_across_changes(environment):
-    auto, event = (run(name, environment, **CLIENTS) for name in ("auto", "event"))
-    assert auto.engine == "maxplus+event"
-    assert 0 < auto.replayed_steps < event.replayed_steps
+def test_auto_equals_the_event_engine_across_changes(environment, die_trip_c):
+    """Where the clock alone changes, max-plus is exact and nothing needs replaying."""
+    phone = soc(**die_trip(die_trip_c))
+    auto, event = (run(name, environment, phone, **CLIENTS) for name in ("auto", "event"))
+    assert auto.heat.changes > 0
+    assert any(reading.die_level for reading in auto.heat.readings) == (die_trip_c < 85.0)
+    assert auto.engine == ("maxplus" if environment is HOT else "maxplus+event")
+    assert (auto.replayed_steps > 0) == (environment is not HOT)
+    assert auto.replayed_steps < event.replayed_steps
     assert [turn.outcome for turn in auto.turns] == [turn.outcome for turn in event.turns]
     for mine, theirs in zip(auto.groups, event.groups, strict=True):
         np.testing.assert_allclose(mine.starts_s, theirs.starts_s, rtol=1e-6, atol=1e-9)

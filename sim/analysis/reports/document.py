@@ -121,7 +121,7 @@ def _heat(result: Result) -> dict[str, Any]:
         "trip_c": [trip.value for trip in thermal.trip_c],
         "clock_fraction": [fraction.value for fraction in thermal.clock_fraction],
         "readings": [
-            {"at_s": reading.at_s, "body_c": reading.body_c, "level": reading.level}
+            {"at_s": reading.at_s, "body_c": reading.body_c, "clock": reading.clock}
             for reading in result.heat.readings
         ],
     }

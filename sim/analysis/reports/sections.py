@@ -203,7 +203,7 @@ def _sustained(document: Document) -> Section:
     metrics, heat = document["run"]["metrics"], document["heat"]
     if metrics["tokens_per_s"] is None:
         return Section("Sustained run", ())
-    throttled = [item["at_s"] for item in heat["readings"] if item["level"]]
+    throttled = [item["at_s"] for item in heat["readings"] if item["clock"] < 1.0]
     names = ("tokens_per_s", "sustained_tokens_per_s", "mean_power_w", "energy_j", "max_skin_c")
     rows = tuple((label(name), shown(name, metrics[name])) for name in names)
     text = (
