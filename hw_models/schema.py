@@ -270,7 +270,7 @@ class Stack(Part):
     causal_skip: bool
     """True where blocks of attention that the causal mask hides are not computed."""
     vision_overlap: bool
-    """True where encoding one image overlaps the prefill of another; not modelled yet."""
+    """True where it prefills visual tokens while another unit encodes later images."""
     defaults: StackDefaults
     fusion: Literal["none", "scores", "elementwise", "attention"] = "attention"
     """What its graph compiler fuses; "scores" is flash attention in an eager framework."""

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hw_models import compute
 from sim.heat import sustained_fractions
@@ -30,7 +32,8 @@ class Summary:
     vision_encode_s
         Images to visual tokens, mean per turn.
     prefill_s
-        Filling the KV cache with the prompt, to the first token's logits, mean per turn.
+        Filling the KV cache with the prompt, to the first token's logits, less what is hidden
+        behind the encoding of images, mean per turn.
     time_to_first_token_s
         TTFT = vision encode + prefill + first token, on loaded weights, mean per turn.
     decode_s
@@ -117,7 +120,7 @@ def summarise(result: Result) -> Summary:
     energy_j = result.energy.total_j
     return Summary(
         vision_encode_s=_span_s(phases["vision"]) / turns if whole else None,
-        prefill_s=_span_s(phases["prefill"]) / turns if whole else None,
+        prefill_s=(_span_s(phases["prefill"]) - hidden_s(groups)) / turns if whole else None,
         time_to_first_token_s=_first_token_s(groups) if whole else None,
         decode_s=decode_s if whole else None,
         tokens_per_s=rate,
@@ -146,11 +149,28 @@ def summarise(result: Result) -> Summary:
 
 
 def _mfu(result: Result, groups: Sequence[GroupTimes]) -> float | None:
-    return _ratio(_peak_matrix_s(result, groups), _span_s(groups))
+    return _ratio(_peak_matrix_s(result, groups), _span_s(groups) - hidden_s(result.groups))
 
 
 def _span_s(groups: Iterable[GroupTimes]) -> float:
     return sum(float((times.ends_s - times.starts_s).sum()) for times in groups)
+
+
+def hidden_s(groups: Sequence[GroupTimes]) -> float:
+    """Return the seconds in which prefill steps ran beside the encoding of images [s]."""
+    return sum(
+        float(_shared_s(ahead, times).sum())
+        for ahead, times in pairwise(groups)
+        if times.group.images_needed is not None
+    )
+
+
+def _shared_s(one: GroupTimes, other: GroupTimes) -> NDArray[np.float64]:
+    """Return the seconds that each step of one group shares with each of the other [s]."""
+    begun_s = np.maximum(one.starts_s[:, None], other.starts_s)
+    ended_s = np.minimum(one.ends_s[:, None], other.ends_s)
+    shared_s: NDArray[np.float64] = np.maximum(0.0, ended_s - begun_s)
+    return shared_s
 
 
 def _first_token_s(groups: Iterable[GroupTimes]) -> float:

@@ -1,8 +1,9 @@
 """Chrome trace JSON of a run, for ui.perfetto.dev.
 
 One track per unit (its DMA stage, its compute stage, the host), one for steps, and counters for
-DRAM bandwidth, resident bytes, power, temperatures and the clock. Slices of one track
-never overlap; times are in microseconds. Of a long session steps are shown, not their tasks.
+DRAM bandwidth, resident bytes, power, temperatures and the clock. Slices of one track never
+overlap; times are in microseconds. Prefill beside the encoding of images has tracks of its own for
+steps, host and DMA. Of a long session steps are shown, not their tasks.
 """
 
 from __future__ import annotations
@@ -13,14 +14,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sim.output import write_whole
 
 if TYPE_CHECKING:
+    from sim.records import RecordTable
     from sim.results import Result
 
 PROCESS_ID = 1
 STEP_TRACK, HOST_TRACK, DMA_TRACK = 1, 2, 6
+BESIDE = 10
+"""Added to the number of a track for what runs beside the encoding of images."""
 UNIT_TRACKS = {"npu": 3, "gpu": 4, "cpu": 5}
 MICROSECONDS = 1e6
 
@@ -30,11 +35,15 @@ Event = dict[str, Any]
 def trace_events(result: Result) -> Iterator[Event]:
     """Yield the events of a run, slices of each track in order of time."""
     units = [str(unit) for unit in np.unique(result.records["unit"])] if result.keeps_tasks else []
-    yield from _names(f"{result.soc.name} / {result.program.model}", units)
+    beside = _turns_beside(result)
+    yield from _names(f"{result.soc.name} / {result.program.model}", units, bool(beside))
     yield from _steps(result)
     if result.keeps_tasks:
-        yield from _tasks(result)
-        yield from _bandwidth(result)
+        records = result.records
+        is_beside = (records["phase"] == "prefill") & np.isin(records["turn"], list(beside))
+        yield from _tasks(result, is_beside)
+        yield from _bandwidth(records, ~is_beside, "DRAM bandwidth")
+        yield from _bandwidth(records, is_beside, "DRAM bandwidth beside")
     yield from _resident(result)
     yield from _power(result)
     yield from _temperatures(result)
@@ -53,9 +62,16 @@ def _put_events(result: Result, path: Path) -> None:
         stream.write("]}\n")
 
 
-def _names(process: str, units: Sequence[str]) -> Iterator[Event]:
+def _turns_beside(result: Result) -> set[int]:
+    """Return the turns whose prefill may run beside the encoding of their images."""
+    groups = (times.group for times in result.groups)
+    return {group.turn for group in groups if group.images_needed is not None}
+
+
+def _names(process: str, units: Sequence[str], beside: bool) -> Iterator[Event]:
     yield {"ph": "M", "pid": PROCESS_ID, "name": "process_name", "args": {"name": process}}
     tracks = {STEP_TRACK: "steps", HOST_TRACK: "host", DMA_TRACK: "dma"}
+    tracks |= {BESIDE + track: f"{name} beside" for track, name in tracks.items() if beside}
     tracks |= {UNIT_TRACKS[unit]: unit for unit in units}
     for track, name in tracks.items():
         arguments = {"name": name}
@@ -80,14 +96,17 @@ def _counter(name: str, at_s: float, **values: float) -> Event:
 
 def _steps(result: Result) -> Iterator[Event]:
     for times in result.groups:
+        track = STEP_TRACK + (0 if times.group.images_needed is None else BESIDE)
         for step, (start_s, end_s) in enumerate(zip(times.starts_s, times.ends_s, strict=True)):
             name = f"{times.group.phase} {step}"
-            yield _slice(STEP_TRACK, name, float(start_s), float(end_s), turn=times.group.turn)
+            yield _slice(track, name, float(start_s), float(end_s), turn=times.group.turn)
 
 
-def _tasks(result: Result) -> Iterator[Event]:
-    for record in result.records:
-        track = HOST_TRACK if record.name == record.kind else UNIT_TRACKS[record.unit]
+def _tasks(result: Result, is_beside: NDArray[np.bool_]) -> Iterator[Event]:
+    for record, beside in zip(result.records, is_beside.tolist(), strict=True):
+        aside = BESIDE if beside else 0
+        is_host = record.name == record.kind
+        track = HOST_TRACK + aside if is_host else UNIT_TRACKS[record.unit]
         yield _slice(
             track,
             record.name,
@@ -101,26 +120,29 @@ def _tasks(result: Result) -> Iterator[Event]:
         moved = record.dram_read_bytes + record.dram_write_bytes
         if moved:
             yield _slice(
-                DMA_TRACK, record.name, record.fetch_start_s, record.fetch_end_s, bytes=moved
+                DMA_TRACK + aside,
+                record.name,
+                record.fetch_start_s,
+                record.fetch_end_s,
+                bytes=moved,
             )
 
 
-def _bandwidth(result: Result) -> Iterator[Event]:
+def _bandwidth(records: RecordTable, chosen: NDArray[np.bool_], name: str) -> Iterator[Event]:
     """Yield the mean DRAM bandwidth of each transfer, falling to zero between transfers."""
-    records = result.records
     moved = records["dram_read_bytes"] + records["dram_write_bytes"]
     starts, ends = records["fetch_start_s"], records["fetch_end_s"]
     last_s = -1.0
-    for row in np.flatnonzero(moved):
+    for row in np.flatnonzero((moved > 0.0) & chosen):
         start_s, end_s = float(starts[row]), float(ends[row])
         if last_s >= 0.0 and start_s > last_s:
-            yield _counter("DRAM bandwidth", last_s, gb_per_s=0.0)
+            yield _counter(name, last_s, gb_per_s=0.0)
         if end_s > start_s:
             rate = float(moved[row]) / (end_s - start_s) / 1e9
-            yield _counter("DRAM bandwidth", start_s, gb_per_s=rate)
+            yield _counter(name, start_s, gb_per_s=rate)
         last_s = end_s
     if last_s >= 0.0:
-        yield _counter("DRAM bandwidth", last_s, gb_per_s=0.0)
+        yield _counter(name, last_s, gb_per_s=0.0)
 
 
 def _resident(result: Result) -> Iterator[Event]:

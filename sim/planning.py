@@ -116,7 +116,7 @@ def placement(scenario: Scenario, soc: SocSpec, stack: Stack) -> dict[str, Unit]
 
 def graph_options(scenario: Scenario, soc: SocSpec, stack: Stack) -> GraphOptions:
     """Return what the stack's graph compiler does for this deployment."""
-    chunk = scenario.deployment.prefill_chunk_tokens
+    chunk, overlap = scenario.deployment.prefill_chunk_tokens, scenario.deployment.vision_overlap
     if chunk is None and stack.prefill_chunk_tokens is not None:
         chunk = int(stack.prefill_chunk_tokens.value)
     return GraphOptions(
@@ -127,6 +127,7 @@ def graph_options(scenario: Scenario, soc: SocSpec, stack: Stack) -> GraphOption
         causal_skip=stack.causal_skip,
         activation_bytes=soc.units[stack.unit].buffer.activation_bytes.value,
         fusion=scenario.deployment.fusion or stack.fusion,
+        vision_overlap=stack.vision_overlap if overlap is None else overlap,
     )
 
 

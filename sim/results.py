@@ -25,7 +25,7 @@ from sim.engine.timed import FloatColumn, TimedGroup, TimedProgram
 from sim.errors import SimError
 from sim.heat import Heat, heat_of_groups
 from sim.loading import ColdStart, cold_start
-from sim.metrics import Summary, summarise, total
+from sim.metrics import Summary, hidden_s, summarise, total
 from sim.records import RecordTable
 from sim.versions import versions
 from workloads.program import Program, StepGroup
@@ -188,7 +188,7 @@ class Result:
     def replayed_steps(self) -> int:
         """Steps that the event engine ran."""
         spans = [span for times in self.groups for span in times.spans]
-        return sum(span.count for span in spans if span.replayed or self.engine == "event")
+        return sum(span.count for span in spans if span.replayed)
 
     @cached_property
     def heat(self) -> Heat:
@@ -198,10 +198,18 @@ class Result:
         return heat_of_groups(self.soc, self.scenario.environment.ambient_c, self._powers())
 
     def _powers(self) -> Iterator[tuple[float, float, float]]:
-        """Yield start, end [s] and mean dynamic power [W] of each group."""
+        """Yield start, end [s] and mean dynamic power [W] of each group, with one beside it."""
+        runs: list[list[GroupTimes]] = []
+        joules: list[float] = []
         for times, (dram_j, compute_j) in zip(self.groups, self.dynamic_j, strict=True):
-            joules, busy_s = (dram_j + compute_j).sum(), (times.ends_s - times.starts_s).sum()
-            yield times.start_s, times.end_s, float(joules / busy_s)
+            if times.group.images_needed is None:
+                runs.append([])
+                joules.append(0.0)
+            runs[-1].append(times)
+            joules[-1] += float((dram_j + compute_j).sum())
+        for run, dynamic_j in zip(runs, joules, strict=True):
+            busy_s = float(sum((times.ends_s - times.starts_s).sum() for times in run))
+            yield run[0].start_s, run[-1].end_s, dynamic_j / (busy_s - hidden_s(run))
 
     @cached_property
     def energy_model(self) -> EnergyModel:
@@ -219,7 +227,8 @@ class Result:
     @property
     def busy_s(self) -> float:
         """Seconds in which steps ran [s]."""
-        return float(sum((times.ends_s - times.starts_s).sum() for times in self.groups))
+        spans_s = sum((times.ends_s - times.starts_s).sum() for times in self.groups)
+        return float(spans_s) - hidden_s(self.groups)
 
     @cached_property
     def flash_read_bytes(self) -> float:

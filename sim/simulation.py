@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Literal
 
 from hw_models.soc import SocSpec, load_soc
@@ -20,7 +21,7 @@ from sim.engine.timed import TimedGroup, TimedProgram
 from sim.heat import heat_of
 from sim.planning import Plan, plan, random_stream
 from sim.results import GroupTimes, Result
-from workloads.program import Program, StepGroup
+from workloads.program import Program, StepGroup, activations_held
 from workloads.scenario import Scenario
 
 Engine = Literal["auto", "event", "maxplus"]
@@ -93,7 +94,7 @@ def _engine_name(engine: Engine, groups: tuple[GroupTimes, ...]) -> str:
 def _residency(scenario: Scenario, planned: Plan) -> tuple[Mapping[str, float], bool]:
     """Return what is resident from the start [B], and whether weights are mapped from flash."""
     resident = planned.program.resident_bytes
-    activation_bytes = max(group.activation_bytes for group in planned.program.groups)
+    activation_bytes = max(activations_held(planned.program.groups))
     fits = sum(resident.values()) + activation_bytes <= planned.budget_bytes
     if fits or scenario.environment.over_budget == "stop":
         return resident, False
@@ -103,10 +104,14 @@ def _residency(scenario: Scenario, planned: Plan) -> tuple[Mapping[str, float], 
 def _progress(
     program: Program, timed: TimedProgram, times: StepTimes, model: EnergyModel
 ) -> list[Progress]:
-    return [
+    found = [
         Progress(group, seconds, _power_law(group, seconds, times, model))
         for group, seconds in zip(program.groups, timed.groups, strict=True)
     ]
+    for ahead, group in pairwise(found):
+        if group.timed.images_needed is not None:
+            group.law_beside = _law_beside(ahead, group, times)
+    return found
 
 
 def _power_law(
@@ -118,6 +123,19 @@ def _power_law(
         dram_j, compute_j = model.dynamic_j(group)
         seconds = times.seconds(timed, conditions).sum()
         return float((dram_j + compute_j).sum() / seconds) if seconds else 0.0
+
+    return law
+
+
+def _law_beside(ahead: Progress, group: Progress, times: StepTimes) -> PowerLaw:
+    """Return the mean dynamic power of two groups that run beside each other [W]."""
+
+    def law(conditions: Conditions) -> float:
+        joules = sum(
+            one.law(conditions) * float(times.seconds(one.timed, conditions).sum())
+            for one in (ahead, group)
+        )
+        return joules / times.beside_s(ahead.timed, group.timed, conditions)
 
     return law
 

@@ -9,7 +9,7 @@ Not modelled: tokenising and detokenising; their host time is part of the stack'
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -73,9 +73,9 @@ class Compiler:
         """Return all step groups in order."""
         found: list[StepGroup] = []
         for index, plan in enumerate(plans):
-            if plan.patches:
-                found.append(self.vision(index, plan))
-            found.append(self.prefill(index, plan))
+            vision = [self.vision(index, plan)] if plan.patches else []
+            prefill = self.prefill(index, plan)
+            found += [*vision, replace(prefill, images_needed=self._needed(plan, vision, prefill))]
             if plan.committed.size:
                 found.append(self.decode(index, plan))
         return found
@@ -168,6 +168,21 @@ class Compiler:
     def kv_row_bytes(self) -> float:
         """Bytes of K or V of one token in one head: the piece a gather moves [B]."""
         return self.trace.decoder.head_dim * self.formats.kv.bits / 8
+
+    def _needed(
+        self, plan: TurnPlan, vision: Sequence[StepGroup], prefill: StepGroup
+    ) -> Column | None:
+        """Return the images each prefill step waits for; ``None`` where it waits for all.
+
+        Only another unit gains: one that alternated between the two would end at the same time. The
+        last step needs every image, so what follows the layers never runs beside an encoder.
+        """
+        if not self.options.vision_overlap or not vision or prefill.steps == 1:
+            return None
+        sees = {task.unit for task, _ in vision[0].tasks()}
+        fills = {task.unit for task, _ in prefill.tasks() if task.runs[:-1].any()}
+        needed = plan.images_needed(int(prefill.new_tokens[0]))
+        return None if sees & fills or needed[0] == vision[0].steps else needed
 
     def _context(self, new: Column, live: Column) -> Column:
         return np.maximum(new, visible_tokens(np.ceil(live), self.buckets))

@@ -32,6 +32,8 @@ class GraphOptions:
     fusion
         ``none``; ``scores``: attention keeps its scores on chip; ``elementwise``: vector operators
         join the matrix operator before them; ``attention``: both.
+    vision_overlap
+        Visual tokens are prefilled while later images encode, where two units do it.
     """
 
     prefill_chunk_tokens: int | None
@@ -40,6 +42,7 @@ class GraphOptions:
     causal_skip: bool
     activation_bytes: float
     fusion: str = "attention"
+    vision_overlap: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,8 @@ A `Program` is a list of step groups; a group is consecutive steps of one phase 
 list. Every quantity of a `Task` is a column with one entry per step, so 128 decode steps are one
 object whose sizes grow along the column.
 
-Not modelled: operators of one step that run on two units at once.
+Not modelled: operators of one step that run on two units at once. Steps of two groups do, where
+images encode on one unit while another prefills (`StepGroup.images_needed`).
 """
 
 from __future__ import annotations
@@ -208,6 +209,9 @@ class StepGroup:
         1 in steps that run another graph than the step before; ``None``: none does.
     setup
         What must happen before the first step.
+    images_needed
+        Prefill beside the encoding of later images: steps of the vision group before this one that
+        must be done before each step; ``None``: the whole group.
     """
 
     phase: str
@@ -221,6 +225,7 @@ class StepGroup:
     at_s: float = 0.0
     switches: Column | None = None
     setup: Setup = Setup()
+    images_needed: Column | None = None
 
     @property
     def steps(self) -> int:
@@ -282,11 +287,21 @@ class Program:
         for group in self.groups:
             digest.update(repr((group.phase, group.turn, group.at_s)).encode())
             digest.update(group.committed_tokens.tobytes())
+            if group.images_needed is not None:
+                digest.update(group.images_needed.tobytes())
             key = id(group.segments)
             if key not in seen:
                 seen[key] = _digest_of(group.segments)
             digest.update(seen[key])
         return digest.hexdigest()[:16]
+
+
+def activations_held(groups: Sequence[StepGroup]) -> Iterator[float]:
+    """Yield what is allocated for activations while each group runs, with one beside it [B]."""
+    ahead_bytes = 0.0
+    for group in groups:
+        yield group.activation_bytes + (0.0 if group.images_needed is None else ahead_bytes)
+        ahead_bytes = group.activation_bytes
 
 
 def _digest_of(segments: Sequence[ProgramSegment]) -> bytes:

@@ -64,6 +64,9 @@ class Deployment(Strict):
         take the stack's default.
     fusion
         What the graph compiler fuses (`workloads.graph.GraphOptions`); the stack's way if none.
+    vision_overlap
+        Visual tokens are prefilled while later images encode, if vision and body run on different
+        units; the stack's way if none.
     """
 
     weights: WeightMap = WeightMap()
@@ -76,6 +79,7 @@ class Deployment(Strict):
     speculation: SpeculationPart = NoSpeculation()
     lora: Lora | None = None
     fusion: Fusion | None = None
+    vision_overlap: bool | None = None
     free_vision_after_encode: bool = True
 
 

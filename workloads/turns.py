@@ -35,8 +35,8 @@ class TurnPlan:
 
     Attributes
     ----------
-    patches
-        Patches of each image.
+    patches, image_tokens
+        Patches and visual tokens of each image.
     prefill_tokens
         Tokens prefilled: visual, tag and text tokens, and what must be computed again.
     cached_tokens
@@ -51,13 +51,18 @@ class TurnPlan:
 
     turn: Turn
     patches: tuple[int, ...]
-    visual_tokens: int
+    image_tokens: tuple[int, ...]
     prefill_tokens: int
     cached_tokens: int
     committed: Column
     width: int
     eviction: Eviction
     switch: AdapterSwitch | None
+
+    @property
+    def visual_tokens(self) -> int:
+        """Visual tokens of all images."""
+        return sum(self.image_tokens)
 
     @property
     def prompt_tokens(self) -> int:
@@ -74,6 +79,20 @@ class TurnPlan:
         """Tokens in the cache once the turn is done; the last output token is never fed back."""
         fed_back = self.turn.output_tokens - 1
         return int(self.eviction.retained_tokens(self.prompt_tokens, fed_back))
+
+    def images_needed(self, chunk: int) -> Column:
+        """Return how many images must be encoded before each prefill step of ``chunk`` tokens.
+
+        What is computed again comes first, then each image between its two tags, then the text. A
+        step needs every image of which it, or a step before it, holds a visual token.
+        """
+        sizes = np.array(self.image_tokens, dtype=np.int64)
+        images = self.visual_tokens + IMAGE_TAG_TOKENS * len(sizes)
+        again = self.prefill_tokens - images - self.turn.prompt_tokens
+        first_visual = again + np.cumsum(sizes + IMAGE_TAG_TOKENS) - sizes - 1
+        steps = -(-self.prefill_tokens // chunk)
+        ends = chunk * np.arange(1, steps + 1)
+        return np.searchsorted(first_visual, ends).astype(np.float64)
 
     def peak_tokens(self, chunk: int | None) -> int:
         """Return the most positions the cache needs during the turn."""
@@ -105,7 +124,7 @@ def plan_turns(
         latest[turn.client] = TurnPlan(
             turn=turn,
             patches=tuple(grid.patches for grid in grids),
-            visual_tokens=visual,
+            image_tokens=tuple(grid.tokens for grid in grids),
             prefill_tokens=own + recomputed,
             cached_tokens=history - recomputed,
             committed=committed_tokens(deployment, turn, random),

@@ -5,7 +5,8 @@ side as columns of the max-plus engine. The metrics are computed by `sim.metrics
 `Result` per variant whose operators are merged by what the metrics can tell apart.
 
 A run whose rates change on the way (other apps, throttling, several clients) is simulated once per
-variant instead, which is slower.
+variant instead, which is slower. Where prefill runs beside the encoding of images, the two units'
+transfers are taken not to disturb each other: nearly true, since encoders are bound by arithmetic.
 """
 
 from __future__ import annotations
@@ -21,12 +22,12 @@ from hw_models.soc import SocSpec
 from hw_models.tree import moved
 from sim.analysis.sweeps_steps import at_steps, narrowed
 from sim.engine.conditions import NOMINAL
-from sim.engine.maxplus import step_seconds, step_starts
+from sim.engine.maxplus import step_ends_beside, step_seconds, step_starts
 from sim.engine.pricing import Pricing
 from sim.engine.timed import FloatColumn, TimedGroup, TimedSegment, TimedTask
 from sim.planning import graph_options, runtime_bytes
 from sim.results import GroupTimes, Result
-from sim.simulation import simulate
+from sim.simulation import Engine, simulate
 from workloads.graph import GraphOptions
 from workloads.program import COLUMN_NAMES, ProgramSegment, StepGroup, Task
 
@@ -52,7 +53,7 @@ def variant_metrics(result: Result, values: Mapping[str, NDArray[np.float64]]) -
     if not _is_steady(result):
         return _columns([_numbers(_again(result, soc)) for soc in socs])
     found: list[dict[str, float]] = [{} for _ in socs]
-    for members, shape in _shapes(result, socs):
+    for members, shape in _shapes(result, socs, "auto"):
         for index, metrics in zip(members, shape.metrics([socs[i] for i in members]), strict=True):
             found[index] = metrics
     return _columns(found)
@@ -63,27 +64,31 @@ def reply_seconds(result: Result, socs: Sequence[SocSpec]) -> FloatColumn:
     if not _is_steady(result):
         return np.array([_again(result, soc).makespan_s for soc in socs])
     found = np.empty(len(socs))
-    for members, shape in _shapes(result, socs):
+    for members, shape in _shapes(result, socs, "maxplus"):  # its program is all that matters
         found[members] = shape.makespans_s([socs[i] for i in members])
     return found
 
 
-def _shapes(result: Result, socs: Sequence[SocSpec]) -> Iterator[tuple[list[int], _Shape]]:
+def _shapes(
+    result: Result, socs: Sequence[SocSpec], engine: Engine
+) -> Iterator[tuple[list[int], _Shape]]:
     """Yield the devices that run the same program, as indices, with that program's shape."""
     programs: dict[GraphOptions, list[int]] = {}
     for index, soc in enumerate(socs):
         options = graph_options(result.scenario, soc, soc.stack(result.stack))
         programs.setdefault(options, []).append(index)
-    for members in programs.values():
-        yield members, _Shape.of(result, socs[members[0]])
+    own = graph_options(result.scenario, result.soc, result.soc.stack(result.stack))
+    for options, members in programs.items():
+        run = result if options == own else _again(result, socs[members[0]], engine)
+        yield members, _Shape.of(run)
 
 
 def _columns(found: Sequence[Mapping[str, float]]) -> MetricColumns:
     return {name: np.array([metrics[name] for metrics in found]) for name in found[0]}
 
 
-def _again(result: Result, soc: SocSpec) -> Result:
-    return simulate(result.scenario, seed=result.seed, soc=soc)
+def _again(result: Result, soc: SocSpec, engine: Engine = "auto") -> Result:
+    return simulate(result.scenario, engine=engine, seed=result.seed, soc=soc)
 
 
 def _is_steady(result: Result) -> bool:
@@ -122,8 +127,7 @@ class _Shape:
     merged: tuple[StepGroup, ...]
 
     @classmethod
-    def of(cls, result: Result, soc: SocSpec) -> _Shape:
-        run = simulate(result.scenario, engine="maxplus", seed=result.seed, soc=soc)
+    def of(cls, run: Result) -> _Shape:
         pairs = [_distinct(group) for group in run.program.groups]
         return cls(
             run=run,
@@ -142,19 +146,31 @@ class _Shape:
     def makespans_s(self, socs: Sequence[SocSpec]) -> FloatColumn:
         """Return the makespan on each device at nominal rates [s]."""
         pricings = [Pricing(soc, soc.stack(self.run.stack)) for soc in socs]
-        now_s = np.zeros(len(socs))
+        now_s = np.zeros((len(socs), 1))
+        ahead_s = start_s = now_s
         for group, distinct, step_of in zip(self.merged, self.distinct, self.step_of, strict=True):
-            durations_s = _stacked_seconds(pricings, distinct)[:, step_of].sum(axis=1)
-            now_s = np.maximum(now_s, group.at_s) + durations_s
-        return now_s
+            durations_s = _stacked_seconds(pricings, distinct)[:, step_of]
+            if group.images_needed is None:
+                start_s = np.maximum(now_s, group.at_s)
+                now_s = start_s + durations_s.sum(axis=1, keepdims=True)
+            else:
+                needed = group.images_needed
+                now_s = step_ends_beside(ahead_s, durations_s, needed, start_s)[:, -1:]
+            ahead_s = durations_s
+        return now_s[:, 0]
 
     def _result(self, soc: SocSpec, seconds: Sequence[FloatColumn]) -> Result:
         groups: list[GroupTimes] = []
         now_s = 0.0
         for group, distinct_s, step_of in zip(self.merged, seconds, self.step_of, strict=True):
             durations_s = distinct_s[step_of]
-            starts_s = step_starts(durations_s, max(now_s, group.at_s))
-            groups.append(GroupTimes(group, starts_s, starts_s + durations_s))
+            if group.images_needed is None:
+                ends_s = step_starts(durations_s, max(now_s, group.at_s)) + durations_s
+            else:
+                ahead_s = groups[-1].ends_s - groups[-1].starts_s
+                begun_s = groups[-1].start_s
+                ends_s = step_ends_beside(ahead_s, durations_s, group.images_needed, begun_s)
+            groups.append(GroupTimes(group, ends_s - durations_s, ends_s))
             now_s = groups[-1].end_s
         held = self.run.ledger.holding("runtime", runtime_bytes(soc.stack(self.run.stack)))
         ledger = replace(held, budget_bytes=_budget_bytes(self.run, soc))

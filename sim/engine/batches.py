@@ -4,6 +4,10 @@ Steps that begin and end under the same conditions are taken together, as a cumu
 in which other apps change is replayed alone by SimPy, from its start. A change of the clock alone
 slows every part of a step by the same factor, as long as no transfer is held up by others; then
 what is left of the step takes longer by that factor, and nothing needs replaying.
+
+Prefill beside the encoding of later images is exact here while no other app uses the memory and
+the two units cannot ask for more than it has. Otherwise `auto` replays both by SimPy, and max-plus
+alone lets prefill wait for the last image, which is never faster than the truth.
 """
 
 from __future__ import annotations
@@ -14,8 +18,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sim.engine.conditions import Conditions
-from sim.engine.governor import Phone
+from sim.engine.governor import Phone, PowerLaw
 from sim.engine.progress import Progress, StepTimes
+from sim.engine.timed import TimedGroup
 
 if TYPE_CHECKING:
     from sim.engine.replay import Change
@@ -45,10 +50,38 @@ class BatchMachine:
             self.phone.advance(self.phone.next_change_s)
         self.now_s = until_s
 
-    def run(self, progress: Progress, until_s: float) -> None:
-        """Run steps of a group until it is done or the step in progress at ``until_s`` ends."""
+    def run(self, progress: Progress, until_s: float, beside: Progress | None = None) -> None:
+        """Run steps of a group, and of one beside it, until done or those at ``until_s`` end."""
+        if beside is None:
+            self._run(progress, until_s, progress.law)
+        elif self.phone.is_alone and not may_collide(progress.timed, beside.timed):
+            self._run_beside(progress, beside, until_s)
+        elif self._replays:
+            from sim.engine.replay import EventMachine  # SimPy is loaded only where needed
+
+            machine = EventMachine(self.phone, self.now_s)
+            machine.run(progress, until_s, beside)
+            self.now_s = machine.now_s
+        else:
+            self._run(progress, until_s, progress.law)
+
+    def _run_beside(self, ahead: Progress, beside: Progress, until_s: float) -> None:
+        """Run two groups whose transfers never disturb each other, one after the other."""
+        begin_s, needed = self.now_s, beside.timed.images_needed
+        assert needed is not None
+        self._run(ahead, until_s, beside.law_beside)
+        encoded_s = np.concatenate(([begin_s], ahead.ends_s))
+        now_s = begin_s
+        while not beside.is_done and needed[beside.done] <= ahead.done:
+            start_s = max(now_s, float(encoded_s[int(needed[beside.done])]))
+            if start_s >= until_s:
+                break
+            now_s = self._one(beside, start_s)
+        self.now_s = max(self.now_s, now_s)
+
+    def _run(self, progress: Progress, until_s: float, law: PowerLaw | None) -> None:
         phone = self.phone
-        phone.run(progress.law, self.now_s)
+        phone.run(law, self.now_s)
         while not progress.is_done and self.now_s < until_s:
             durations_s = self._times.seconds(progress.timed, phone.conditions)[progress.done :]
             ends_s = self.now_s + np.cumsum(durations_s)
@@ -60,30 +93,42 @@ class BatchMachine:
                 progress.add(starts_s[:count], ends_s[:count], phone.conditions)
                 self.now_s = float(ends_s[count - 1])
             else:
-                self._cross(progress, float(durations_s[0]))
+                self.now_s = self._one(progress, self.now_s)
 
-    def _cross(self, progress: Progress, duration_s: float) -> None:
-        """Run the one step during which conditions may change."""
-        phone, start_s = self.phone, self.now_s
-        first = phone.conditions
+    def _one(self, progress: Progress, start_s: float) -> float:
+        """Run one step, during which conditions may change, and return when it ends [s]."""
+        while self.phone.next_change_s <= start_s:
+            self.phone.advance(self.phone.next_change_s)
+        first = before = self.phone.conditions_at(start_s)
+        duration_s = float(self._times.seconds(progress.timed, first)[progress.done])
         changes: list[Change] = []
         replayed = False
-        while phone.next_change_s < start_s + duration_s:
-            at_s, before = phone.next_change_s, phone.conditions
-            phone.advance(at_s)
-            if not self._replays or phone.conditions == before:
-                continue
-            changes.append((at_s - start_s, phone.conditions))
-            stretch = None if replayed else self._stretch(progress, before, phone.conditions)
+        while change := self._change(start_s, start_s + duration_s, len(changes)):
+            changes.append(change)
+            after_s, later = change
+            stretch = None if replayed else self._stretch(progress, before, later)
             if stretch is None:
                 from sim.engine.replay import replay_step  # SimPy is loaded only where needed
 
                 duration_s, _ = replay_step(progress.timed, progress.done, first, changes)
                 replayed = True
             else:
-                duration_s = at_s - start_s + (start_s + duration_s - at_s) * stretch
-        self.now_s = start_s + duration_s
-        progress.add(np.array([start_s]), np.array([self.now_s]), first, changes, replayed)
+                duration_s = after_s + (duration_s - after_s) * stretch
+            before = later
+        end_s = start_s + duration_s
+        progress.add(np.array([start_s]), np.array([end_s]), first, changes, replayed)
+        return end_s
+
+    def _change(self, start_s: float, end_s: float, seen: int) -> Change | None:
+        """Return the change inside a step that comes after ``seen`` others, if it matters here."""
+        while True:
+            inside = self.phone.changes_between(start_s, end_s)
+            if self._replays and len(inside) > seen:
+                at_s, later = inside[seen]
+                return at_s - start_s, later
+            if self.phone.next_change_s >= end_s:
+                return None
+            self.phone.advance(self.phone.next_change_s)
 
     def _stretch(self, progress: Progress, before: Conditions, after: Conditions) -> float | None:
         """Return by what factor the rest of the step slows down; ``None``: not all of it alike.
@@ -99,3 +144,19 @@ class BatchMachine:
         )
         factor = before.clock / after.clock
         return factor if abs(new_s - old_s * factor) <= ALIKE * new_s else None
+
+
+def may_collide(one: TimedGroup, other: TimedGroup) -> bool:
+    """Return whether two groups at once can ask for more than the whole time of the memory bus."""
+    return _most_share(one) + _most_share(other) > 1.0
+
+
+def _most_share(group: TimedGroup) -> float:
+    """Return the largest share of bus time a transfer of the group takes at full clock."""
+    shares = (
+        np.max(task.rate_bytes_per_s / task.bus_bytes_per_s, where=task.tiles > 0, initial=0.0)
+        for segment in group.segments
+        for task in segment.tasks
+        if task.tile_bytes.any()
+    )
+    return float(max(shares, default=0.0))

@@ -12,8 +12,10 @@ governors that look ahead.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from operator import itemgetter
 
 import numpy as np
 
@@ -77,6 +79,8 @@ class Phone:
         The rates in force now.
     readings
         What the body's sensor saw, a row per period, and the polls of the die that moved a level.
+    history
+        Conditions and the instant from which they were in force, in order of time.
     """
 
     def __init__(
@@ -101,6 +105,7 @@ class Phone:
         self.changes = 0
         self.readings: list[Reading] = []
         self.conditions = self._conditions()
+        self.history = [(0.0, self.conditions)]
 
     @property
     def next_change_s(self) -> float:
@@ -118,6 +123,11 @@ class Phone:
     @property
     def _reading_s(self) -> float:
         return self._reading * self._governor.sensor_period_s.value
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether no other app uses the memory, now or later."""
+        return not any(self.conditions.demands) and self._next_load is None
 
     def run(self, law: PowerLaw | None, from_s: float) -> None:
         """Set what runs from ``from_s`` on: its power by conditions [W]; ``None``: nothing."""
@@ -144,8 +154,19 @@ class Phone:
         self._set(self._conditions())
 
     def _set(self, conditions: Conditions) -> None:
-        self.changes += conditions != self.conditions
-        self.conditions = conditions
+        if conditions != self.conditions:
+            self.changes += 1
+            self.conditions = conditions
+            self.history.append((self.now_s, conditions))
+
+    def conditions_at(self, at_s: float) -> Conditions:
+        """Return the conditions in force at an instant before the next change due [s]."""
+        return self.history[bisect_right(self.history, at_s, key=itemgetter(0)) - 1][1]
+
+    def changes_between(self, after_s: float, before_s: float) -> list[tuple[float, Conditions]]:
+        """Return the changes between two instants that have been made, both excluded [s]."""
+        first = bisect_right(self.history, after_s, key=itemgetter(0))
+        return self.history[first : bisect_left(self.history, before_s, key=itemgetter(0))]
 
     def _read_body(self) -> None:
         self._reading += 1

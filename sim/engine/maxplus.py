@@ -118,6 +118,27 @@ def step_seconds(group: TimedGroup) -> FloatColumn:
     return duration
 
 
+def step_ends_beside(
+    ahead_s: FloatColumn,
+    beside_s: FloatColumn,
+    needed: FloatColumn,
+    start_s: FloatColumn | float = 0.0,
+) -> FloatColumn:
+    """Return when each step ends of a group that runs beside the one ahead [s].
+
+    Step j waits for the step before it and for the first ``needed[j]`` steps ahead: two machines in
+    a row, ``end[j] = max(end[j-1], ready[j]) + beside_s[j]``. Steps lie along the last axis.
+
+    >>> step_ends_beside(np.array([3.0, 3.0]), np.array([1.0, 1.0]), np.array([1, 2])).tolist()
+    [4.0, 7.0]
+    """
+    encoded_s = np.insert(np.cumsum(ahead_s, axis=-1), 0, 0.0, axis=-1)
+    ready_s = start_s + encoded_s[..., needed.astype(np.int64)]
+    done_s = np.cumsum(beside_s, axis=-1)
+    ends_s: FloatColumn = done_s + np.maximum.accumulate(ready_s - (done_s - beside_s), axis=-1)
+    return ends_s
+
+
 def step_starts(durations: FloatColumn, start_s: float) -> FloatColumn:
     """Return when each step starts, steps running one after the other from ``start_s`` [s]."""
     return start_s + np.concatenate(([0.0], np.cumsum(durations[:-1])))

@@ -64,6 +64,7 @@ class Pricing:
             buffers=int(unit.buffer.operand_count.value),
             segments=(TimedSegment("host", 1, self._opening(group, call)), *segments),
             release_s=group.at_s,
+            images_needed=group.images_needed,
         )
 
     def _body(self, group: StepGroup, call: TimedTask) -> tuple[TimedSegment, ...]:

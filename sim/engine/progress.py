@@ -10,7 +10,7 @@ import numpy as np
 
 from sim.engine.conditions import Conditions, timed_at
 from sim.engine.governor import PowerLaw
-from sim.engine.maxplus import step_seconds
+from sim.engine.maxplus import step_ends_beside, step_seconds
 from sim.engine.timed import FloatColumn, TimedGroup
 from workloads.program import StepGroup
 
@@ -43,6 +43,10 @@ class Progress:
     ----------
     law
         Power of the group on the die by conditions [W].
+    law_beside
+        Mean power while it runs beside the group before it; ``None`` where it never does [W].
+    is_held
+        Its activations are allocated.
     operators
         What the event engine saw; empty where the max-plus engine ran.
     """
@@ -53,6 +57,8 @@ class Progress:
     done: int = 0
     spans: list[Span] = field(default_factory=list)
     operators: list[Replayed] = field(default_factory=list)
+    law_beside: PowerLaw | None = None
+    is_held: bool = False
     _starts: list[FloatColumn] = field(default_factory=list)
     _ends: list[FloatColumn] = field(default_factory=list)
 
@@ -78,12 +84,12 @@ class Progress:
     @property
     def starts_s(self) -> FloatColumn:
         """Start of each step that has run [s]."""
-        return np.concatenate(self._starts)
+        return np.concatenate([np.empty(0), *self._starts])
 
     @property
     def ends_s(self) -> FloatColumn:
         """End of each step that has run [s]."""
-        return np.concatenate(self._ends)
+        return np.concatenate([np.empty(0), *self._ends])
 
 
 class StepTimes:
@@ -108,6 +114,12 @@ class StepTimes:
         opening_s = sum((task.tiles * task.busy_s for task in opening.tasks), np.zeros(group.steps))
         seconds: FloatColumn = opening.repeat * opening_s / host + self._rest[key]
         return seconds
+
+    def beside_s(self, ahead: TimedGroup, group: TimedGroup, conditions: Conditions) -> float:
+        """Return the makespan of a group beside the one it waits for, transfers undisturbed [s]."""
+        steps_s = self.seconds(ahead, conditions), self.seconds(group, conditions)
+        assert group.images_needed is not None
+        return float(step_ends_beside(*steps_s, group.images_needed)[-1])
 
 
 def first_steps(group: StepGroup, count: int) -> StepGroup:

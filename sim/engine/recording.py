@@ -39,8 +39,8 @@ def _blocks(times: GroupTimes) -> Iterator[Block]:
     steady: dict[Conditions, list[int]] = {}
     for span in times.spans:
         steps = range(span.first, span.first + span.count)
-        if times.operators:
-            seen = [operator for operator in times.operators if operator.step in steps]
+        seen = [operator for operator in times.operators if operator.step in steps]
+        if seen:
             yield from _replayed(times, span.conditions, seen)
         elif span.changes:
             yield from _across(times, span)

@@ -5,7 +5,9 @@ stage of the unit, coupled by its operand buffers. Transfers go through the shar
 other traffic may slow them at any instant. It explains itself: every operator leaves a row of
 times.
 
-Not modelled: two target steps in flight at once (a step waits for the token of the one before).
+Images may encode on one unit while another prefills: then two steps are in flight, each on a `Lane`
+of its own, and share the DRAM. Not modelled: two target steps in flight at once (a step waits for
+the token of the one before).
 """
 
 from __future__ import annotations
@@ -75,13 +77,26 @@ class Pace:
         self.speed = speed
 
 
-class Machine:
-    """The memory, the compute stage and the host of a phone, under conditions that may change."""
+class Lane:
+    """What a step in flight has to itself: the unit, and the host thread that drives it."""
 
-    def __init__(self, conditions: Conditions = NOMINAL) -> None:
-        self.env = simpy.Environment()
-        self.dram = DramServer(self.env)
-        self.unit, self.host = Pace(self.env), Pace(self.env)
+    def __init__(self, env: simpy.Environment, dram: DramServer) -> None:
+        self.env, self.dram = env, dram
+        self.unit, self.host = Pace(env), Pace(env)
+
+    def set_speed(self, conditions: Conditions) -> None:
+        """Change the speed of unit and host from now on."""
+        self.unit.set_speed(conditions.clock)
+        self.host.set_speed(conditions.clock * conditions.host)
+
+
+class Machine(Lane):
+    """A phone under conditions that may change: one lane, the memory, and a lane beside."""
+
+    def __init__(self, conditions: Conditions = NOMINAL, now_s: float = 0.0) -> None:
+        env = simpy.Environment(now_s)
+        super().__init__(env, DramServer(env))
+        self.beside = Lane(env, self.dram)
         self.conditions = NOMINAL
         self.set_conditions(conditions)
 
@@ -91,17 +106,17 @@ class Machine:
             return
         self.conditions = conditions
         self.dram.set_conditions(conditions)
-        self.unit.set_speed(conditions.clock)
-        self.host.set_speed(conditions.clock * conditions.host)
+        self.set_speed(conditions)
+        self.beside.set_speed(conditions)
 
 
 class Stages:
     """The DMA and compute stages of one unit, coupled by ``buffers`` operand buffers."""
 
-    def __init__(self, machine: Machine, buffers: int) -> None:
-        self.env = machine.env
-        self.dram = machine.dram
-        self.unit = machine.unit
+    def __init__(self, lane: Lane, buffers: int) -> None:
+        self.env = lane.env
+        self.dram = lane.dram
+        self.unit = lane.unit
         self.buffers = buffers
         self.fetched = 0
         self.computed = 0
@@ -169,17 +184,17 @@ def step_operators(group: TimedGroup, step: int) -> Iterator[Replayed]:
             layer += segment.is_layer
 
 
-def _barrier(machine: Machine, operator: Replayed) -> Process:
-    now_s = machine.env.now
+def _barrier(lane: Lane, operator: Replayed) -> Process:
+    now_s = lane.env.now
     operator.ready_s = operator.start_s = now_s
     operator.fetch_start_s = operator.fetch_end_s = now_s
-    yield machine.host.work(float(operator.task.busy_s[operator.step]))
-    operator.end_s = machine.env.now
+    yield lane.host.work(float(operator.task.busy_s[operator.step]))
+    operator.end_s = lane.env.now
 
 
-def run_step(machine: Machine, buffers: int, operators: list[Replayed]) -> Process:
+def run_step(lane: Lane, buffers: int, operators: list[Replayed]) -> Process:
     """Run one step: what lies between two barriers on both stages, and the barriers."""
-    stages = Stages(machine, buffers)
+    stages = Stages(lane, buffers)
     batch: list[Replayed] = []
     for operator in operators:
         if not operator.task.is_barrier:
@@ -188,7 +203,7 @@ def run_step(machine: Machine, buffers: int, operators: list[Replayed]) -> Proce
         if batch:
             yield from stages.run(batch)
             batch = []
-        yield from _barrier(machine, operator)
+        yield from _barrier(lane, operator)
     if batch:
         yield from stages.run(batch)
 
@@ -237,15 +252,43 @@ def replay_step(
     return env.now, operators
 
 
+class Encoded:
+    """The images encoded so far, for the prefill steps that wait for them."""
+
+    def __init__(self, env: simpy.Environment, progress: Progress) -> None:
+        self._env, self._progress = env, progress
+        self._changed = env.event()
+        self._ended = False
+
+    def has(self, images: int) -> bool:
+        """Whether so many images are encoded."""
+        return self._progress.done >= images
+
+    def announce(self) -> None:
+        """Wake those who wait: one more image is encoded."""
+        self._changed.succeed()
+        self._changed = self._env.event()
+
+    def end(self) -> None:
+        """Wake those who wait: no further image will be encoded for now."""
+        self._ended = True
+        self.announce()
+
+    def wait(self, images: int) -> Process:
+        """Wait until so many images are encoded, or no more will be."""
+        while not self.has(images) and not self._ended:
+            yield self._changed
+
+
 class EventMachine:
     """Runs steps one by one in SimPy beside the phone's governor and other apps.
 
     The reference of the engines; `sim.engine.batches.BatchMachine` must agree with it.
     """
 
-    def __init__(self, phone: Phone) -> None:
+    def __init__(self, phone: Phone, now_s: float = 0.0) -> None:
         self.phone = phone
-        self._machine = Machine(phone.conditions)
+        self._machine = Machine(phone.conditions, now_s)
         self._machine.env.process(self._watch())
 
     @property
@@ -259,16 +302,41 @@ class EventMachine:
         self.phone.run(None, self.now_s)
         self._machine.env.run(until=until_s)
 
-    def run(self, progress: Progress, until_s: float) -> None:
-        """Run steps of a group until it is done or the step in progress at ``until_s`` ends."""
-        machine, env = self._machine, self._machine.env
-        self.phone.run(progress.law, self.now_s)
+    def run(self, progress: Progress, until_s: float, beside: Progress | None = None) -> None:
+        """Run steps of a group, and of one beside it, until done or those at ``until_s`` end."""
+        env = self._machine.env
+        images = Encoded(env, progress)
+        if beside is None:
+            self.phone.run(progress.law, self.now_s)
+            env.run(env.process(self._steps(self._machine, progress, until_s, images)))
+            return
+        self.phone.run(beside.law_beside, self.now_s)
+        encoding = env.process(self._steps(self._machine, progress, until_s, images))
+        filling = env.process(self._prefill(beside, until_s, images))
+        env.run(encoding & filling)
+
+    def _steps(self, lane: Lane, progress: Progress, until_s: float, images: Encoded) -> Process:
         while not progress.is_done and self.now_s < until_s:
-            operators = list(step_operators(progress.timed, progress.done))
-            start_s, conditions = env.now, machine.conditions
-            env.run(env.process(run_step(machine, progress.timed.buffers, operators)))
-            progress.add(np.array([start_s]), np.array([env.now]), conditions)
-            progress.operators.extend(operators)
+            yield from self._step(lane, progress)
+            images.announce()
+        images.end()
+
+    def _prefill(self, progress: Progress, until_s: float, images: Encoded) -> Process:
+        """Run prefill steps on the lane beside, each once the images it needs are encoded."""
+        needed = progress.timed.images_needed
+        assert needed is not None
+        while not progress.is_done:
+            yield from images.wait(int(needed[progress.done]))
+            if not images.has(int(needed[progress.done])) or self.now_s >= until_s:
+                return
+            yield from self._step(self._machine.beside, progress)
+
+    def _step(self, lane: Lane, progress: Progress) -> Process:
+        operators = list(step_operators(progress.timed, progress.done))
+        start_s, conditions = self.now_s, self._machine.conditions
+        yield from run_step(lane, progress.timed.buffers, operators)
+        progress.add(np.array([start_s]), np.array([self.now_s]), conditions, replayed=True)
+        progress.operators.extend(operators)
 
     def _watch(self) -> Process:
         """Make each change of conditions when it is due."""

@@ -41,8 +41,8 @@ class Engine(Protocol):
     def idle(self, until_s: float) -> None:
         """Let time pass with nothing to run [s]."""
 
-    def run(self, progress: Progress, until_s: float) -> None:
-        """Run steps of a group until it is done or the step in progress at ``until_s`` ends."""
+    def run(self, progress: Progress, until_s: float, beside: Progress | None = None) -> None:
+        """Run steps of a group, and of one beside it, until done or those at ``until_s`` end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +83,14 @@ class TurnRun:
     def current(self) -> Progress | None:
         """The first group that is not done."""
         return next((group for group in self.groups if not group.is_done), None)
+
+    @property
+    def beside(self) -> Progress | None:
+        """The group that may run beside the first that is not done."""
+        open_ = [group for group in self.groups if not group.is_done][:2]
+        if len(open_) < 2 or open_[0].timed.phase != "vision":
+            return None
+        return open_[1] if open_[1].timed.images_needed is not None else None
 
     def times(self) -> TurnTimes:
         """Return what became of the turn."""
@@ -205,14 +213,17 @@ class Scheduler:
         if turn.start_s is None:
             turn.start_s = engine.now_s
         while (progress := turn.current) is not None:
-            if progress.done == 0 and not self._fits(progress):
+            beside = turn.beside
+            running = [group for group in (progress, beside) if group is not None]
+            if not all(group.is_held or self._fits(group) for group in running):
                 turn.outcome = "killed"
                 return False
-            engine.run(progress, self._horizon_s(turn))
-            if progress.is_done:
-                self._release(progress)
-                if progress.timed.phase == "prefill":
-                    turn.first_token_s = engine.now_s
+            engine.run(progress, self._horizon_s(turn), beside)
+            for group in running:
+                if group.is_done:
+                    self._release(group)
+                    if group.timed.phase == "prefill":
+                        turn.first_token_s = float(group.ends_s[-1])
             if turn.current is None:
                 break
             self._admit(busy=True)
@@ -225,11 +236,12 @@ class Scheduler:
         return True
 
     def _fits(self, progress: Progress) -> bool:
+        progress.is_held = True
         return self.memory.start(progress.group.activation_bytes, self.engine.now_s)
 
     def _release(self, progress: Progress) -> None:
         group = progress.group
-        self.memory.end(group.phase, group.activation_bytes, self.engine.now_s)
+        self.memory.end(group.phase, group.activation_bytes, float(progress.ends_s[-1]))
 
     def _horizon_s(self, turn: TurnRun) -> float:
         """Return when a turn that goes first may arrive [s]."""

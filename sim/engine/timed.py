@@ -95,6 +95,9 @@ class TimedGroup:
         Operand buffers d of the unit, at least 1.
     release_s
         The group starts no earlier than this [s].
+    images_needed
+        Steps of the group before it that must be done before each step, which may then run beside
+        the rest of them; ``None``: all.
     """
 
     phase: str
@@ -103,6 +106,7 @@ class TimedGroup:
     buffers: int
     segments: tuple[TimedSegment, ...]
     release_s: float = 0.0
+    images_needed: FloatColumn | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from hw_models.dram import loaded_latency_s
 from sim.engine.bandwidth import DramServer, fair_shares
-from sim.engine.conditions import Conditions, TrafficClass, bus_share
+from sim.engine.conditions import NOMINAL, Conditions, TrafficClass, bus_share
 from sim.engine.progress import Progress
 from sim.engine.residency import Memory
 from sim.engine.scheduler import Scheduler, TurnRun
@@ -30,10 +30,10 @@ class Server:
     def idle(self, until_s: float) -> None:
         self.now_s = until_s
 
-    def run(self, progress: Progress, until_s: float) -> None:
+    def run(self, progress: Progress, until_s: float, beside: Progress | None = None) -> None:
         while not progress.is_done and self.now_s < until_s:
-            self.now_s += self.step_s
-            progress.done += 1
+            start_s, self.now_s = self.now_s, self.now_s + self.step_s
+            progress.add(np.array([start_s]), np.array([self.now_s]), NOMINAL)
 
 
 class Work:
