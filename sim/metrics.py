@@ -16,11 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hw_models import compute
+from sim.engine.times import GroupTimes
 from sim.heat import sustained_fractions
 from sim.loading import read_s
 
 if TYPE_CHECKING:
-    from sim.results import GroupTimes, Result
+    from sim.results import Result
 
 
 @dataclass(frozen=True, slots=True)

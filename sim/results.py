@@ -17,25 +17,23 @@ import numpy as np
 
 from hw_models.soc import SocSpec
 from sim.energy import Energy, EnergyModel
-from sim.engine.progress import Span
 from sim.engine.recording import run_records
 from sim.engine.residency import Ledger
 from sim.engine.scheduler import TurnTimes
-from sim.engine.timed import FloatColumn, TimedGroup, TimedProgram
-from sim.errors import SimError
+from sim.engine.timed import FloatColumn, TimedProgram
+from sim.engine.times import GroupTimes
 from sim.heat import Heat, heat_of_groups
 from sim.loading import ColdStart, cold_start
 from sim.metrics import Summary, hidden_s, summarise, total
 from sim.records import RecordTable
 from sim.versions import versions
-from workloads.program import Program, StepGroup
+from workloads.program import Program
 from workloads.scenario import Scenario
 from workloads.session import Session
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from sim.engine.replay import Replayed
     from sim.sessions import SessionSummary
 
 
@@ -45,45 +43,6 @@ Intervals = Mapping[str, Mapping[str, float]]
 
 TASK_STEPS = 2000
 """Runs of more steps are written and explained by steps, to keep memory flat in their length."""
-
-
-@dataclass(frozen=True, slots=True)
-class GroupTimes:
-    """When each step of a group started and ended [s].
-
-    Attributes
-    ----------
-    timed
-        What the engine ran; ``None`` where only times are known.
-    spans
-        Under which conditions the steps ran.
-    operators
-        What the event engine saw of each operator; empty after the max-plus engine.
-    """
-
-    group: StepGroup
-    starts_s: FloatColumn
-    ends_s: FloatColumn
-    timed: TimedGroup | None = None
-    spans: tuple[Span, ...] = ()
-    operators: tuple[Replayed, ...] = ()
-
-    @property
-    def priced(self) -> TimedGroup:
-        """What the engine ran; records need it."""
-        if self.timed is None:
-            raise SimError("Records must come from a run of an engine. Got step times alone.")
-        return self.timed
-
-    @property
-    def start_s(self) -> float:
-        """Start of the first step [s]."""
-        return float(self.starts_s[0])
-
-    @property
-    def end_s(self) -> float:
-        """End of the last step [s]."""
-        return float(self.ends_s[-1])
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sim.engine.times import GroupTimes
 from sim.heat import MINUTE_S, TENTH_MINUTE_S
 
 if TYPE_CHECKING:
     from sim.engine.scheduler import TurnTimes
-    from sim.results import GroupTimes, Result
+    from sim.results import Result
 
 JOULES_PER_WH = 3600.0
 PERCENTS = (50, 95)

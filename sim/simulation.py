@@ -18,9 +18,10 @@ from sim.engine.residency import Memory, spilled
 from sim.engine.scheduler import Engine as Machine
 from sim.engine.scheduler import Scheduler, TurnRun
 from sim.engine.timed import TimedGroup, TimedProgram
+from sim.engine.times import GroupTimes
 from sim.heat import heat_of
 from sim.planning import Plan, plan, random_stream
-from sim.results import GroupTimes, Result
+from sim.results import Result
 from workloads.program import Program, StepGroup, activations_held
 from workloads.scenario import Scenario
 

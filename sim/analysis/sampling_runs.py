@@ -25,8 +25,9 @@ from sim.engine.conditions import NOMINAL
 from sim.engine.maxplus import step_ends_beside, step_seconds, step_starts
 from sim.engine.pricing import Pricing
 from sim.engine.timed import FloatColumn, TimedGroup, TimedSegment, TimedTask
+from sim.engine.times import GroupTimes
 from sim.planning import graph_options, runtime_bytes
-from sim.results import GroupTimes, Result
+from sim.results import Result
 from sim.simulation import Engine, simulate
 from workloads.graph import GraphOptions
 from workloads.program import COLUMN_NAMES, ProgramSegment, StepGroup, Task

@@ -60,7 +60,7 @@ def simulate(
     from sim import load_scenario
     from sim import simulate as run
     from sim.documents import summary_document
-    from sim.output import write_run
+    from sim.run_files import write_run
 
     result = run(load_scenario(scenario, overrides or ()), engine=engine, seed=seed)
     intervals = _intervals(result, uncertainty, seed)

@@ -13,7 +13,6 @@ alone lets prefill wait for the last image, which is never faster than the truth
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,9 +20,7 @@ from sim.engine.conditions import Conditions
 from sim.engine.governor import Phone, PowerLaw
 from sim.engine.progress import Progress, StepTimes
 from sim.engine.timed import TimedGroup
-
-if TYPE_CHECKING:
-    from sim.engine.replay import Change
+from sim.engine.times import Change
 
 ALIKE = 1e-12
 """Relative difference of two durations that counts as rounding."""

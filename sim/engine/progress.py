@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -12,27 +12,8 @@ from sim.engine.conditions import Conditions, timed_at
 from sim.engine.governor import PowerLaw
 from sim.engine.maxplus import step_ends_beside, step_seconds
 from sim.engine.timed import FloatColumn, TimedGroup
+from sim.engine.times import Change, Replayed, Span
 from workloads.program import StepGroup
-
-if TYPE_CHECKING:
-    from sim.engine.replay import Change, Replayed
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """Consecutive steps under the same conditions, or one step across changes of them.
-
-    Attributes
-    ----------
-    replayed
-        The event engine ran the step across its changes.
-    """
-
-    first: int
-    count: int
-    conditions: Conditions
-    changes: tuple[Change, ...] = ()
-    replayed: bool = False
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ step across a change of conditions is replayed again.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,12 +16,8 @@ from numpy.typing import NDArray
 from sim.engine.conditions import Conditions, timed_at
 from sim.engine.maxplus import State, apply, task_matrix
 from sim.engine.timed import FloatColumn, TimedGroup, TimedTask
+from sim.engine.times import GroupTimes, Replayed, Span
 from sim.records import COLUMNS, RecordTable, bound_of
-
-if TYPE_CHECKING:
-    from sim.engine.progress import Span
-    from sim.engine.replay import Replayed
-    from sim.results import GroupTimes
 
 TIMES = ("ready_s", "fetch_start_s", "fetch_end_s", "start_s", "end_s", "dram_s")
 Rows = dict[str, NDArray[Any]]

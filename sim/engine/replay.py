@@ -22,24 +22,10 @@ from sim.engine.bandwidth import DramServer, postponed
 from sim.engine.conditions import NOMINAL, UNIT_CLASS, Conditions
 from sim.engine.governor import Phone
 from sim.engine.progress import Progress
-from sim.engine.timed import TimedGroup, TimedProgram, TimedTask
+from sim.engine.timed import TimedGroup, TimedProgram
+from sim.engine.times import Change, Replayed
 
 Process = Generator[simpy.Event, object, None]
-
-
-@dataclass(slots=True)
-class Replayed:
-    """The times of one operator in one step, all in seconds."""
-
-    step: int
-    layer: int
-    task: TimedTask
-    ready_s: float = 0.0
-    fetch_start_s: float = 0.0
-    fetch_end_s: float = 0.0
-    start_s: float = 0.0
-    end_s: float = 0.0
-    dram_s: float = 0.0
 
 
 @dataclass(slots=True)
@@ -226,9 +212,6 @@ def replay(program: TimedProgram) -> list[ReplayedGroup]:
 
     env.run(env.process(main()))
     return seen
-
-
-Change = tuple[float, Conditions]
 
 
 def replay_step(

@@ -1,0 +1,84 @@
+"""What an engine hands back, as plain data: when steps and operators ran, and under what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sim.engine.conditions import Conditions
+from sim.engine.timed import FloatColumn, TimedGroup, TimedTask
+from sim.errors import SimError
+from workloads.program import StepGroup
+
+Change = tuple[float, Conditions]
+"""Seconds after a step's start, and the conditions from then on."""
+
+
+@dataclass(slots=True)
+class Replayed:
+    """The times of one operator in one step, all in seconds."""
+
+    step: int
+    layer: int
+    task: TimedTask
+    ready_s: float = 0.0
+    fetch_start_s: float = 0.0
+    fetch_end_s: float = 0.0
+    start_s: float = 0.0
+    end_s: float = 0.0
+    dram_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Consecutive steps under the same conditions, or one step across changes of them.
+
+    Attributes
+    ----------
+    replayed
+        The event engine ran the step across its changes.
+    """
+
+    first: int
+    count: int
+    conditions: Conditions
+    changes: tuple[Change, ...] = ()
+    replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class GroupTimes:
+    """When each step of a group started and ended [s].
+
+    Attributes
+    ----------
+    timed
+        What the engine ran; ``None`` where only times are known.
+    spans
+        Under which conditions the steps ran.
+    operators
+        What the event engine saw of each operator; empty after the max-plus engine.
+    """
+
+    group: StepGroup
+    starts_s: FloatColumn
+    ends_s: FloatColumn
+    timed: TimedGroup | None = None
+    spans: tuple[Span, ...] = ()
+    operators: tuple[Replayed, ...] = ()
+
+    @property
+    def priced(self) -> TimedGroup:
+        """What the engine ran; records need it."""
+        if self.timed is None:
+            raise SimError("Records must come from a run of an engine. Got step times alone.")
+        return self.timed
+
+    @property
+    def start_s(self) -> float:
+        """Start of the first step [s]."""
+        return float(self.starts_s[0])
+
+    @property
+    def end_s(self) -> float:
+        """End of the last step [s]."""
+        return float(self.ends_s[-1])
