@@ -1,6 +1,8 @@
 """Work that is too slow to wait for: done in a thread, the newest question first.
 
-Questions that nobody waits for any more are never begun; answers are remembered.
+A question is begun once it has stayed the newest for a moment, so that a slider on the move keeps
+the processor to itself; questions that nobody waits for any more are never begun. Answers are
+remembered.
 """
 
 from __future__ import annotations
@@ -8,6 +10,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from threading import Lock, Thread
+from time import sleep
 from typing import Generic, TypeVar
 
 Question = TypeVar("Question", bound=Hashable)
@@ -23,11 +26,16 @@ class Background(Generic[Question, Answer]):
         Answers one question; it must handle its own errors.
     remembered
         Answers kept.
+    settle_s
+        How long a question must stay the newest before it is begun [s].
     """
 
-    def __init__(self, compute: Callable[[Question], Answer], remembered: int = 64) -> None:
+    def __init__(
+        self, compute: Callable[[Question], Answer], remembered: int = 64, settle_s: float = 0.0
+    ) -> None:
         self._compute = compute
         self._remembered = remembered
+        self._settle_s = settle_s
         self._answers: OrderedDict[Question, Answer] = OrderedDict()
         self._next: Question | None = None
         self._working = False
@@ -53,7 +61,10 @@ class Background(Generic[Question, Answer]):
                     self._answers.popitem(last=False)
 
     def _taken(self) -> Question | None:
-        """Return the newest question; with none left, the thread ends."""
+        """Return the newest question once it has settled; with none left, the thread ends."""
+        newest = None
+        while newest is not (newest := self._next):
+            sleep(self._settle_s)
         with self._lock:
             question, self._next = self._next, None
             if question is None or question in self._answers:

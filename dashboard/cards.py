@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from dashboard.choices import GIB
-from dashboard.runs import Intervals
+from dashboard.precomputed import Intervals
 from sim.metrics import Summary
 from sim.results import Result
 
-UNCHANGED = 5e-4
-"""Relative change below which a card says "no change"."""
+SMALLEST_CHANGE = 5e-4
+"""Relative change below which a card says that there is none."""
+UNCHANGED = "no change"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,7 @@ class Card:
     Attributes
     ----------
     delta
-        Change from the baseline with its sign and unit, 0 for none, ``None`` without a baseline.
+        Change from the baseline with its sign and unit, ``None`` without a baseline.
     less_is_better
         Whether a negative change is good.
     note
@@ -35,7 +36,7 @@ class Card:
 
     label: str
     value: str
-    delta: str | int | None
+    delta: str | None
     less_is_better: bool
     note: str
     help: str
@@ -56,20 +57,20 @@ def cards(result: Result, baseline: Result | None = None) -> list[Card]:
         _rate(new, old),
         _peak(new, old, result.ledger.budget_bytes),
         _energy(new, old),
-        _load(new, old, result.program.file_bytes),
+        _load(new, old, result),
     ]
 
 
-def change(new: float | None, old: float | None, unit: str, digits: int = 2) -> str | int | None:
-    """Return the change of a number as text, 0 where there is none.
+def change(new: float | None, old: float | None, unit: str, digits: int = 2) -> str | None:
+    """Return the change of a number as text, ``None`` where there is nothing to compare.
 
     >>> change(1.5, 2.0, "s"), change(2.0, 2.0, "s"), change(2.0, None, "s")
-    ('-0.50 s', 0, None)
+    ('-0.50 s', 'no change', None)
     """
     if new is None or old is None:
         return None
-    if abs(new - old) <= UNCHANGED * abs(old):
-        return 0
+    if abs(new - old) <= SMALLEST_CHANGE * abs(old):
+        return UNCHANGED
     return f"{new - old:+.{digits}f} {unit}"
 
 
@@ -161,13 +162,15 @@ def _spent_j(summary: Summary) -> float | None:
     return summary.energy_j if summary.fits else None
 
 
-def _load(new: Summary, old: Summary | None, file_bytes: float) -> Card:
+def _load(new: Summary, old: Summary | None, result: Result) -> Card:
     return Card(
-        label="Cold start",
+        label="Load from flash",
         metric="load_s",
         value=number(new.load_s, "s"),
         delta=change(new.load_s, old.load_s if old else None, "s"),
         less_is_better=True,
-        note=f"{file_bytes / 1e9:.2f} GB from flash, not in the first token",
-        help="Reading the deployed file from flash; separate from the time to first token.",
+        note=f"{result.program.file_bytes / 1e9:.2f} GB, "
+        f"then {result.cold_start().graph_init_s:.1f} s set-up",
+        help="Cold start: reading the deployed file from flash, and setting up its graphs after "
+        "it. Neither is in the time to first token.",
     )

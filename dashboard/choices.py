@@ -24,6 +24,7 @@ Background = Literal["idle", "scrolling", "video_call", "game"]
 Start = Literal["warm", "cold"]
 
 Side = Annotated[int, Field(ge=28, le=10_000)]
+Bits = Annotated[float, Field(ge=1.0, le=16.0)]
 
 
 class Choices(BaseModel):
@@ -33,8 +34,8 @@ class Choices(BaseModel):
     ----------
     stack, body, lm_head, embedding, vision, kv_dtype
         Ids; ``default`` is what the device's stack uses.
-    body_bits
-        Bits per weight of the body where ``body`` is ``by bits``.
+    body_bits, lm_head_bits, embedding_bits, vision_bits
+        Bits per weight of a class whose format is ``by bits``.
     context_tokens
         Tokens the KV cache is built for; 0: what the session needs.
     keep
@@ -60,10 +61,13 @@ class Choices(BaseModel):
     prompt_tokens: Annotated[int, Field(ge=1, le=131_072)] = 64
     output_tokens: Annotated[int, Field(ge=1, le=8_192)] = 128
     body: str = STACK_DEFAULT
-    body_bits: Annotated[float, Field(ge=1.0, le=16.0)] = 4.0
+    body_bits: Bits = 4.0
     lm_head: str = STACK_DEFAULT
+    lm_head_bits: Bits = 8.0
     embedding: str = STACK_DEFAULT
+    embedding_bits: Bits = 8.0
     vision: str = STACK_DEFAULT
+    vision_bits: Bits = 8.0
     kv_dtype: str = STACK_DEFAULT
     context_tokens: Annotated[int, Field(ge=0, le=262_144)] = 0
     eviction: Eviction = "none"
@@ -109,8 +113,9 @@ class Choices(BaseModel):
 
     def _weights(self) -> dict[str, str]:
         chosen = {name: getattr(self, name) for name in WEIGHT_CLASSES}
-        if self.body == BY_BITS:
-            chosen["body"] = f"bpw{self.body_bits:g}"
+        for name, value in chosen.items():
+            if value == BY_BITS:
+                chosen[name] = f"bpw{getattr(self, f'{name}_bits'):g}"
         return {name: value for name, value in chosen.items() if value != STACK_DEFAULT}
 
     def _kv_cache(self) -> dict[str, Any]:

@@ -8,18 +8,47 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from dashboard.choices import STACK_DEFAULT, Choices
 from sim.analysis.exhibits import Exhibit, load_exhibits
 from sim.analysis.measured import MeasuredRun
 from sim.analysis.measured_checks import checks
-from sim.analysis.validation import Judged, Validation, validate
+from sim.analysis.validation import Judged, Scores, Validation, validate
+from sim.analysis.validation import scores as judged
 
 if TYPE_CHECKING:
     import pandas as pd
 
-COLUMNS = ("id", "device", "stack", "model", "metric", "measured", "simulated", "error")
+NAMES: Final = {
+    "prefill_tokens_per_s": "Prefill rate",
+    "tokens_per_s": "Decode rate",
+    "time_to_first_token_s": "Time to first token",
+    "vision_encode_s": "Vision encode",
+    "peak_dram_bytes": "Peak DRAM [GB]",
+    "power_w": "Power",
+}
+"""Metrics as the page calls them."""
+PHASES: Final = {
+    "prefill_tokens_per_s": "prefill",
+    "tokens_per_s": "decode",
+    "time_to_first_token_s": "vision + prefill",
+    "vision_encode_s": "vision encode",
+}
+"""The phase a metric is about; the others are about the whole run."""
+KINDS: Final = {
+    "phase": "phase",
+    "weights": "weights regime",
+    "context": "context regime",
+    "unit": "unit",
+    "stack": "stack",
+    "device": "device",
+}
+"""What errors are grouped by, and what the page calls it."""
+NEAR: Final = 0.25
+"""A relative error that still counts as near."""
+EVERY: Final = "every measurement that judges"
+COLUMNS: Final = ("id", "device", "stack", "model", "metric", "measured", "simulated", "error")
 
 
 def compare(runs: Sequence[MeasuredRun], choices: Choices) -> Validation:
@@ -28,11 +57,67 @@ def compare(runs: Sequence[MeasuredRun], choices: Choices) -> Validation:
 
 
 def table(found: Validation) -> pd.DataFrame:
-    """Return a row per metric of a run; ``low`` and ``high`` bound the simulated 80 % interval."""
+    """Return a row per metric of a run; ``low`` and ``high`` bound the simulated 80 % interval.
+
+    A column per kind of `KINDS` says where the row belongs.
+    """
     import pandas as pd
 
     rows = [_cells(row) for row in found.rows]
-    return pd.DataFrame(rows, columns=[*COLUMNS, "low", "high"])
+    extra = [kind for kind in KINDS if kind not in COLUMNS]
+    return pd.DataFrame(rows, columns=[*COLUMNS, "low", "high", *extra])
+
+
+def scores(found: Validation, kind: str) -> pd.DataFrame:
+    """Return how well each metric of each group of a kind was simulated."""
+    import pandas as pd
+
+    grouped: dict[tuple[str, str], list[Judged]] = {}
+    for row in found.rows:
+        grouped.setdefault((_group(row, kind), row.metric), []).append(row)
+    rows = [
+        {KINDS[kind]: group, "metric": NAMES.get(metric, metric)} | judged(rows)._asdict()
+        for (group, metric), rows in sorted(grouped.items())
+    ]
+    return pd.DataFrame(rows)
+
+
+def sentence(found: Validation) -> str:
+    """Return how far off it is, in one sentence."""
+    worst, score = max(found.by_metric().items(), key=lambda item: item[1].mape)
+    near = sum(abs(row.error) <= NEAR for row in found.rows)
+    side = "high" if score.bias > 0.0 else "low"
+    return (
+        f"{near} of {len(found.rows)} numbers are simulated within {NEAR:.0%}; "
+        f"{NAMES.get(worst, worst).lower()} is furthest off, {score.mape:.0%} on average, "
+        f"mostly too {side}."
+    )
+
+
+def notes(score: Scores) -> list[str]:
+    """Return what stands below the error of a metric: count, bias, coverage."""
+    inside = score.inside_interval
+    said = "no interval" if inside is None else f"{inside:.0%} inside the 80 % interval"
+    return [f"n = {score.n}, bias {score.bias:+.1%}", said]
+
+
+def readable(scored: pd.DataFrame) -> pd.DataFrame:
+    """Return scores as percentages with whole words above them."""
+    names = {
+        "mape": "mean error [%]",
+        "bias": "bias [%]",
+        "p95_abs_error": "95 % of errors below [%]",
+        "inside_interval": "inside 80 % interval [%]",
+        "inside_reference": "inside reference interval [%]",
+    }
+    percent = {name: (100.0 * scored[name].astype(float)).round(1) for name in names}
+    return scored.assign(**percent).rename(columns=names)
+
+
+def baseline_table(runs: Sequence[MeasuredRun], pinned: Choices) -> pd.DataFrame | None:
+    """Return rows simulated as the pinned baseline; none where every run names its own device."""
+    open_runs = [run for run in runs if not run.device]
+    return table(compare(open_runs, pinned)) if open_runs else None
 
 
 def doubts(runs: Sequence[MeasuredRun], found: Validation) -> list[str]:
@@ -44,12 +129,31 @@ def doubts(runs: Sequence[MeasuredRun], found: Validation) -> list[str]:
 
 def exhibit_names() -> list[str]:
     """Return the shipped measurements that judge; the others calibrated something."""
-    return [name for name, item in _exhibits().items() if item.manifest.role == "validation"]
+    names = [name for name, item in _exhibits().items() if item.manifest.role == "validation"]
+    return [EVERY, *names]
 
 
 def exhibit_runs(name: str) -> list[MeasuredRun]:
-    """Return the runs of a shipped exhibit."""
-    return list(_exhibits()[name].runs)
+    """Return the runs of a shipped exhibit, or of all of them."""
+    names = exhibit_names()[1:] if name == EVERY else [name]
+    return [run for each in names for run in _exhibits()[each].runs]
+
+
+def exhibit_list() -> pd.DataFrame:
+    """Return what ships: a row per exhibit with its title, runs, metrics and devices."""
+    import pandas as pd
+
+    shown = [(name, _exhibits()[name]) for name in exhibit_names()[1:]]
+    rows = [
+        {
+            "measurements": name,
+            "what": item.manifest.title,
+            "runs": len(item.runs),
+            "devices": ", ".join(item.manifest.devices),
+        }
+        for name, item in shown
+    ]
+    return pd.DataFrame(rows)
 
 
 def understood(runs: Sequence[MeasuredRun]) -> pd.DataFrame:
@@ -81,4 +185,12 @@ def _placed(run: MeasuredRun, choices: Choices) -> MeasuredRun:
 
 def _cells(row: Judged) -> tuple[str | float | None, ...]:
     names = (row.run.id, row.device, row.stack, row.run.model, row.metric)
-    return (*names, row.measured, row.simulated, row.error, *(row.interval or (None, None)))
+    groups = [_group(row, kind) for kind in KINDS if kind not in COLUMNS]
+    ends = row.interval or (None, None)
+    return (*names, row.measured, row.simulated, row.error, *ends, *groups)
+
+
+def _group(row: Judged, kind: str) -> str:
+    if kind == "phase":
+        return PHASES.get(row.metric, "whole run")
+    return row.groups[kind]

@@ -14,7 +14,8 @@ from typing import Any
 
 from dashboard.choices import Choices
 from dashboard.links import WHAT_IF_DEVICE, command_line
-from dashboard.runs import SAMPLES, device
+from dashboard.precomputed import SAMPLES
+from dashboard.runs import device
 from sim.analysis.reports.document import report_document
 from sim.analysis.reports.files import write_report
 from sim.analysis.reports.page import Page

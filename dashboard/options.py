@@ -20,13 +20,12 @@ def options(device: str) -> dict[str, tuple[str, ...]]:
     >>> options("ideal_85gbps_50tflops")["stack"]
     ('default', 'ideal')
     """
-    formats = (STACK_DEFAULT, *catalogue())
+    formats = (STACK_DEFAULT, BY_BITS, *catalogue())
     return {
         "model": tuple(model_ids()),
         "device": tuple(list_socs()),
         "stack": stacks(device),
-        "body": (STACK_DEFAULT, BY_BITS, *catalogue()),
-        **{name: formats for name in WEIGHT_CLASSES if name != "body"},
+        **dict.fromkeys(WEIGHT_CLASSES, formats),
         "kv_dtype": (STACK_DEFAULT, *KV_FORMAT_IDS),
         **{name: literal_options(name) for name in WORDS},
     }

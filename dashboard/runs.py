@@ -7,21 +7,20 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from dashboard import precomputed
 from dashboard.background import Background
 from dashboard.choices import Choices
+from dashboard.precomputed import Intervals
 from hw_models.soc import SocSpec, load_soc
 from sim import Result, simulate
 from sim.analysis.sensitivity import REPLY, Swing, tornado
-from sim.analysis.uncertainty import uncertainty
 from sim.breakdown import Term, phase_terms
 from sim.errors import SimError
 from workloads.scenario import Scenario
 
 REMEMBERED = 64
-SAMPLES = 100
-"""Draws of the device behind an interval: enough for two digits of its ends."""
-
-Intervals = dict[str, dict[str, float]]
+SETTLE_S = 0.4
+"""Rest of the controls before intervals are drawn [s]."""
 
 
 def what_if_values(text: str) -> dict[str, float | str]:
@@ -79,15 +78,15 @@ def nominal(choices: Choices, metric: str) -> float:
 
 def intervals(choices: Choices) -> Intervals | None:
     """Return the 80 % interval of each metric, or ``None`` while it is being computed."""
-    return _BACKGROUND.ask(choices.question())
+    question = choices.question()
+    return precomputed.shipped(_run(question)) or _BACKGROUND.ask(question)
 
 
 def _intervals(question: Choices) -> Intervals:
-    result = _run(question)
-    return uncertainty(result, SAMPLES) if result.fits else {}
+    return precomputed.intervals(_run(question))
 
 
-_BACKGROUND = Background(_intervals, REMEMBERED)
+_BACKGROUND = Background(_intervals, REMEMBERED, SETTLE_S)
 
 
 @lru_cache(maxsize=REMEMBERED)

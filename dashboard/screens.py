@@ -9,12 +9,13 @@ from typing import Any, TypeVar
 import streamlit as st
 
 from dashboard import state
-from dashboard.cards import Card, cards, with_ranges
+from dashboard.cards import UNCHANGED, Card, cards, with_ranges
 from dashboard.charts.palette import Figure
 from dashboard.choices import Choices
-from dashboard.runs import intervals, run
+from dashboard.runs import decode_terms, intervals, run
 from dashboard.verdicts import Status, Verdict
 from hw_models.errors import HardwareError
+from sim.breakdown import Term
 from sim.errors import SimError
 from sim.results import Result
 from workloads.errors import WorkloadError
@@ -28,7 +29,7 @@ _BADGES: dict[Status, tuple[Callable[..., Any], str]] = {
 }
 
 POLL_S = 0.7
-_CONFIG = {"displaylogo": False}
+_CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["lasso2d", "select2d"]}
 
 Made = TypeVar("Made")
 
@@ -50,10 +51,26 @@ def made_or_stop(make: Callable[[], Made]) -> Made:
         st.stop()
 
 
+def made_or_none(make: Callable[[], Made]) -> Made | None:
+    """Return what `make` makes of the pinned baseline; none where it cannot be simulated."""
+    try:
+        return make()
+    except USER_ERRORS:
+        return None
+
+
 def baseline_result() -> Result | None:
-    """Return the run of the pinned baseline."""
+    """Return the run of the pinned baseline; none where it cannot be simulated."""
     pinned = state.baseline()
-    return run(pinned) if pinned is not None else None
+    return made_or_none(lambda: run(pinned)) if pinned is not None else None
+
+
+def baseline_terms() -> tuple[list[Term], int] | None:
+    """Return what bounds decode of the pinned baseline, and its steps."""
+    pinned, result = state.baseline(), baseline_result()
+    if pinned is None or result is None or not result.fits:
+        return None
+    return decode_terms(pinned), max(1, result.summary().decode_steps)
 
 
 def show_verdict(verdict: Verdict) -> None:
@@ -73,23 +90,24 @@ def _cards_when_ready(choices: Choices, result: Result, waiting: bool) -> None:
     ranges = intervals(choices)
     if waiting and ranges is not None:
         st.rerun()  # a full run ends the polling
-    _show_cards(with_ranges(cards(result, baseline_result()), ranges))
+    show_cards(with_ranges(cards(result, baseline_result()), ranges))
 
 
-def _show_cards(shown: list[Card]) -> None:
+def show_cards(shown: list[Card]) -> None:
     """Draw the cards in equal boxes that wrap."""
     with st.grid(len(shown), min_column_width=170, gap="small"):
         for card in shown:
             with st.container(border=True, height="stretch", gap=None):
-                st.metric(
-                    card.label,
-                    card.value,
-                    card.delta,
-                    "inverse" if card.less_is_better else "normal",
-                    help=card.help,
-                )
-                st.caption(card.note)
-                st.caption(card.range)
+                st.metric(card.label, card.value, help=card.help, **delta(card))
+                for line in filter(None, (card.note, card.range)):
+                    st.caption(line)
+
+
+def delta(card: Card) -> dict[str, Any]:
+    """Return how a card shows its change; none is said in words, without an arrow."""
+    if card.delta == UNCHANGED:
+        return {"delta": card.delta, "delta_color": "off", "delta_arrow": "off"}
+    return {"delta": card.delta, "delta_color": "inverse" if card.less_is_better else "normal"}
 
 
 def selectable(title: str, drawn: Figure, alt: str, key: str) -> Any:
@@ -97,7 +115,13 @@ def selectable(title: str, drawn: Figure, alt: str, key: str) -> Any:
     with st.container(border=True):
         st.markdown(f"**{title}**")
         return st.plotly_chart(
-            drawn, key=key, alt=alt, on_select="rerun", selection_mode="points", config=_CONFIG
+            drawn,
+            key=key,
+            alt=alt,
+            on_select="rerun",
+            selection_mode="points",
+            theme=None,
+            config=_CONFIG,
         )
 
 
@@ -113,4 +137,9 @@ def chart(title: str, drawn: Figure, alt: str, key: str | None = None) -> None:
     """Draw a chart under a heading, with its takeaway for people who cannot see it."""
     with st.container(border=True):
         st.markdown(f"**{title}**")
-        st.plotly_chart(drawn, key=key, alt=alt, config=_CONFIG)
+        plot(drawn, alt, key)
+
+
+def plot(drawn: Figure, alt: str, key: str | None = None) -> None:
+    """Draw a figure with its takeaway for people who cannot see it."""
+    st.plotly_chart(drawn, key=key, alt=alt, theme=None, config=_CONFIG)

@@ -5,10 +5,19 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard import state
-from dashboard.choices import BY_BITS, Choices, default, limits
+from dashboard.charts.palette import BASELINE
+from dashboard.choices import (
+    BY_BITS,
+    STACK_DEFAULT,
+    WEIGHT_CLASSES,
+    Choices,
+    default,
+    limits,
+)
 from dashboard.links import command_line, scenario_yaml
 from dashboard.options import options
 from dashboard.presets import CUSTOM, PRESETS, preset_of
+from hw_models.soc import load_soc
 
 LABELS = {
     "model": "Model",
@@ -17,13 +26,16 @@ LABELS = {
     "images": "Images",
     "image_width_px": "Width [px]",
     "image_height_px": "Height [px]",
-    "prompt_tokens": "Prompt [tokens]",
-    "output_tokens": "Output [tokens]",
-    "body": "Body format",
+    "prompt_tokens": "Prompt tokens",
+    "output_tokens": "Output tokens",
+    "body": "Body",
     "body_bits": "Body bits per weight",
-    "lm_head": "LM head format",
-    "embedding": "Embedding format",
-    "vision": "Vision encoder format",
+    "lm_head": "LM head",
+    "lm_head_bits": "Head bits",
+    "embedding": "Embedding",
+    "embedding_bits": "Table bits",
+    "vision": "Vision",
+    "vision_bits": "Vision bits",
     "kv_dtype": "KV cache format",
     "context_tokens": "Context [tokens], 0 = as needed",
     "eviction": "Eviction policy",
@@ -43,6 +55,7 @@ LABELS = {
 }
 
 STEPS = {
+    **dict.fromkeys(("lm_head_bits", "embedding_bits", "vision_bits"), 0.5),
     "image_width_px": 28,
     "image_height_px": 28,
     "prompt_tokens": 64,
@@ -57,7 +70,7 @@ STEPS = {
 def sidebar() -> Choices:
     """Draw the sidebar and return the choices it holds."""
     with st.sidebar:
-        presets = st.empty()
+        top = st.container()
         _select("model", options(_device())["model"])
         _select("device", options(_device())["device"])
         _select("stack", options(_device())["stack"])
@@ -68,9 +81,26 @@ def sidebar() -> Choices:
         _mechanisms()
         _environment()
         choices = state.current()
-        _presets(presets, choices)
-        _share(choices)
+        with top:
+            _presets(choices)
+            _share(choices)
     return choices
+
+
+def baseline_sentence(choices: Choices, pinned: Choices) -> str:
+    """Return how the pinned baseline differs from the choices.
+
+    >>> baseline_sentence(Choices(model="andesvl-1b"), Choices())
+    'A, pinned, has Model andesvl-4b.'
+    """
+    theirs = [
+        f"{LABELS[name]} {getattr(pinned, name)}".strip()
+        for name in Choices.model_fields
+        if getattr(pinned, name) != getattr(choices, name)
+    ]
+    if not theirs:
+        return f"{BASELINE}, is what the sidebar shows: change something to compare."
+    return f"{BASELINE}, has {', '.join(theirs)}."
 
 
 def _device() -> str:
@@ -80,12 +110,18 @@ def _device() -> str:
     return given if given in known else str(default("device"))
 
 
-def _presets(slot: st.delta_generator.DeltaGenerator, choices: Choices) -> None:
+def _stack() -> str:
+    """Return the chosen stack, the device's own where none is chosen."""
+    chosen = str(st.session_state["stack"])
+    return load_soc(_device()).default_stack if chosen == STACK_DEFAULT else chosen
+
+
+def _presets(choices: Choices) -> None:
     """Offer the presets; what the choices are now is selected."""
     now = preset_of(choices)
     names = [*PRESETS, *([CUSTOM] if now == CUSTOM else [])]
     st.session_state["preset"] = now
-    slot.selectbox(
+    st.selectbox(
         "Preset",
         names,
         key="preset",
@@ -103,23 +139,30 @@ def _targets() -> None:
 
 def _task() -> None:
     with st.expander("Task", expanded=True):
-        _number("images")
         left, right = st.columns(2)
         with left:
+            _number("images")
             _number("image_width_px")
             _number("prompt_tokens")
         with right:
+            st.space("large")
             _number("image_height_px")
             _number("output_tokens")
 
 
 def _weights() -> None:
     with st.expander("Weights", expanded=True):
+        own = load_soc(_device()).stack(_stack()).defaults
+        said = ", ".join(f"{LABELS[name]} {getattr(own, name)}" for name in WEIGHT_CLASSES)
+        st.caption(f"Default of {_stack()}: {said}.")
         _select("body", options(_device())["body"])
-        by_bits = st.session_state["body"] == BY_BITS
-        _slider("body_bits", 0.1, disabled=not by_bits)
-        for name in ("lm_head", "embedding", "vision"):
-            _select(name, options(_device())[name])
+        _slider("body_bits", 0.1, disabled=st.session_state["body"] != BY_BITS)
+        for name in WEIGHT_CLASSES[1:]:
+            left, right = st.columns([3, 2])
+            with left:
+                _select(name, options(_device())[name])
+            with right:
+                _number(f"{name}_bits", disabled=st.session_state[name] != BY_BITS)
 
 
 def _kv_cache() -> None:
@@ -154,7 +197,7 @@ def _environment() -> None:
 
 
 def _share(choices: Choices) -> None:
-    left, right = st.columns(2)
+    left, right = st.columns([2, 3])
     left.button("Reset", on_click=state.apply_preset, args=("balanced",), width="stretch")
     pinned = state.baseline() is not None
     right.button(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dashboard.cards import Card, change, number
 from dashboard.choices import Choices
 from dashboard.runs import device, run
 from sim import simulate
@@ -45,18 +46,15 @@ class Endurance:
     first_tokens_per_s: float | None
     tenth_tokens_per_s: float | None
     throttled_at_s: float | None
-    hottest_body_c: float
+    hottest_body_c: float | None
+    mean_power_w: float | None
 
     def sentence(self) -> str:
         """Return the answer for people."""
+        hottest = number(self.hottest_body_c, "°C", 1)
         if self.throttled_at_s is None:
-            return (
-                f"It lasts: the body reaches {self.hottest_body_c:.1f} °C, the clock never falls."
-            )
-        return (
-            f"The clock falls after {self.throttled_at_s:.0f} s; the body reaches "
-            f"{self.hottest_body_c:.1f} °C."
-        )
+            return f"It lasts: the body reaches {hottest}, the clock never falls."
+        return f"The clock falls after {self.throttled_at_s:.0f} s; the body reaches {hottest}."
 
 
 def session(choices: Choices) -> Result:
@@ -72,6 +70,37 @@ def endurance(result: Result) -> Endurance:
         decode_rate(result.groups, SESSION_S - MINUTE_S, SESSION_S),
         min(throttled, default=None),
         result.heat.hottest_body_c,
+        result.energy.total_j / result.makespan_s,
+    )
+
+
+def baseline_session(pinned: Choices | None) -> Result | None:
+    """Return the ten minutes of the pinned baseline, if there is one that runs."""
+    return session(pinned) if pinned is not None and run(pinned).fits else None
+
+
+def cards(found: Endurance, before: Endurance | None) -> list[Card]:
+    """Return the four cards of a session; the last minute is read against the first."""
+    first, tenth = found.first_tokens_per_s, found.tenth_tokens_per_s
+    kept = f"{tenth / first:.0%} of the first minute" if first and tenth else ""
+    then = before or Endurance(None, None, None, None, None)
+    return [
+        _card("First minute", first, then.first_tokens_per_s, "tok/s"),
+        _card("Tenth minute", tenth, then.tenth_tokens_per_s, "tok/s", kept),
+        _card("Hottest body", found.hottest_body_c, then.hottest_body_c, "°C"),
+        _card("Mean power", found.mean_power_w, then.mean_power_w, "W"),
+    ]
+
+
+def _card(label: str, now: float | None, then: float | None, unit: str, note: str = "") -> Card:
+    return Card(
+        label=label,
+        value=number(now, unit, 1),
+        delta=change(now, then, unit, 1),
+        less_is_better=unit != "tok/s",
+        note=note,
+        help="Of ten minutes with the governor in the loop.",
+        metric="",
     )
 
 

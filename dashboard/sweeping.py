@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _ROWS, _LEVELS, _ASKED = "sweep_rows", "sweep_levels", "sweep_asked"
+_RUN_S = "sweep_run_s"
 
 
 def builder() -> dict[str, list[str]]:
@@ -37,7 +39,7 @@ def run_when_asked(choices: Choices, levels: dict[str, list[str]]) -> None:
     count = tradeoffs.points(levels) if levels else 0
     usable = 0 < count <= tradeoffs.MOST_POINTS
     clicked = st.button(
-        f"Run {count} scenarios, about {max(1, round(count * tradeoffs.RUN_S))} s",
+        f"Run {count} scenarios, about {max(1, round(count * _run_s()))} s",
         disabled=not usable,
         type="primary",
         key="run_sweep",
@@ -55,12 +57,20 @@ def swept() -> tuple[pd.DataFrame, list[str], Choices]:
     return table, list(st.session_state.get(_LEVELS, {})), st.session_state.get(_ASKED, Choices())
 
 
+def _run_s() -> float:
+    """Return the seconds a scenario takes here: of the last sweep, or roughly [s]."""
+    return float(st.session_state.get(_RUN_S, tradeoffs.RUN_S))
+
+
 def _run(choices: Choices, levels: dict[str, list[str]], count: int) -> None:
     rows: list[tradeoffs.Row] = []
     st.session_state[_ROWS], st.session_state[_LEVELS] = rows, levels
     st.session_state[_ASKED] = choices
-    bar = st.progress(0.0)
+    bar, started_s = st.progress(0.0), time.perf_counter()
     for row in tradeoffs.rows(choices, levels):
         rows.append(row)
-        bar.progress(len(rows) / count, f"{len(rows)} of {count}")
+        each_s = (time.perf_counter() - started_s) / len(rows)
+        st.session_state[_RUN_S] = each_s
+        left_s = each_s * (count - len(rows))
+        bar.progress(len(rows) / count, f"{len(rows)} of {count}, {left_s:.0f} s left")
     bar.empty()

@@ -1,7 +1,7 @@
 """Who waits for whom in one step: lanes, busy and waiting seconds, operators, roofline points.
 
-Everything is read from the records of the run. The DMA lane shows transfers from DRAM, so DRAM is
-busy while it is. Flash does not appear: the model is loaded before the run begins.
+Everything is read from the records of the run. DMA and DRAM carry the same transfers: the first
+says for which operator, the second at which rate the memory works.
 """
 
 from __future__ import annotations
@@ -10,25 +10,26 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dashboard.transfers import DRAM, FLASH, LOAD, dram_bars, flash_bars, load_frame, with_flash
 from sim.results import Result
 
 if TYPE_CHECKING:
     import pandas as pd
 
-HOST_KINDS = ("host", "graph_call")
 MOST_BARS = 2000
 """Browsers draw about this many bars without a pause; the Perfetto file holds the rest."""
 
-DMA = "DMA from DRAM"
-HOST = "host CPU"
+DMA, HOST = "DMA", "host CPU"
+LANES = ("NPU", "GPU", "CPU", DMA, DRAM, HOST, FLASH)
+"""From top to bottom."""
 WAITING = "waiting for operands"
 SHORTEST_S = 1e-9
 """Shorter bars are rounding and are left out."""
 
 
 def phases(result: Result) -> dict[str, int]:
-    """Return the steps of each phase that ran, in the order they began."""
-    found: dict[str, int] = {}
+    """Return the steps of each phase, in the order they begin; none where nothing ran."""
+    found: dict[str, int] = {LOAD: 1} if result.groups else {}
     for times in result.groups:
         phase = times.group.phase
         found[phase] = found.get(phase, 0) + times.group.steps
@@ -39,13 +40,15 @@ def step_frame(result: Result, phase: str, step: int) -> pd.DataFrame:
     """Return the records of one step of the first turn; times from the step's start [s]."""
     import pandas as pd
 
+    if phase == LOAD:
+        return load_frame(result)
     records = result.records
     chosen = (records["phase"] == phase) & (records["step"] == step) & (records["turn"] == 0)
     frame = pd.DataFrame({name: column[chosen] for name, column in records.columns.items()})
     times = ["ready_s", "fetch_start_s", "fetch_end_s", "start_s", "end_s"]
     frame[times] -= frame["ready_s"].min() if len(frame) else 0.0
     frame["dram_bytes"] = frame["dram_read_bytes"] + frame["dram_write_bytes"]
-    return frame
+    return with_flash(frame, result)
 
 
 def lanes(frame: pd.DataFrame) -> pd.DataFrame:
@@ -56,9 +59,8 @@ def lanes(frame: pd.DataFrame) -> pd.DataFrame:
     """
     import pandas as pd
 
-    host = frame["kind"].isin(HOST_KINDS)
-    unit = np.where(host, HOST, frame["unit"].str.upper())
-    shared = frame[["name", "layer", "dram_bytes", "bound"]]
+    unit = _lane_of(frame)
+    shared = frame[["name", "layer", "bound"]].assign(moved_bytes=frame["dram_bytes"])
     wait_s = frame["wait_s"].clip(lower=0.0)
     work_s = frame["end_s"] - frame["ready_s"] - wait_s
     waiting = shared.assign(lane=unit, start_s=frame["ready_s"], seconds=wait_s, bound=WAITING)
@@ -68,7 +70,9 @@ def lanes(frame: pd.DataFrame) -> pd.DataFrame:
         start_s=frame["fetch_start_s"],
         seconds=frame["fetch_end_s"] - frame["fetch_start_s"],
     )
-    bars = pd.concat([waiting, computing, moving], ignore_index=True)
+    bars = pd.concat(
+        [waiting, computing, moving, dram_bars(frame), flash_bars(frame)], ignore_index=True
+    )
     bars = bars[bars["seconds"] > SHORTEST_S].sort_values(
         "start_s", kind="stable", ignore_index=True
     )
@@ -80,22 +84,22 @@ def busy(frame: pd.DataFrame) -> pd.DataFrame:
     import pandas as pd
 
     step_s = float(frame["end_s"].max())
-    host = frame["kind"].isin(HOST_KINDS)
+    host = frame["name"] == frame["kind"]
+    moved_s = float(frame["dram_s"].sum())
     rows = [
         (f"{unit.upper()}: {part}", float(frame.loc[~host & (frame["unit"] == unit), column].sum()))
         for unit in frame.loc[~host, "unit"].unique().tolist()
         for part, column in (("arithmetic", "compute_s"), ("launch", "launch_s"))
     ]
-    rows += [
-        (DMA, float(frame["dram_s"].sum())),
-        (HOST, float((frame["end_s"] - frame["ready_s"])[host].sum())),
-    ]
+    flash_s = float(frame["flash_s"].sum())
+    host_s = float((frame["end_s"] - frame["ready_s"])[host].sum()) - flash_s
+    rows += [(DMA, moved_s), (DRAM, moved_s), (HOST, host_s), (FLASH, flash_s)]
     table = pd.DataFrame(rows, columns=["lane", "busy_s"])
     return pd.DataFrame(
         {
             "lane": table["lane"],
             "busy [ms]": table["busy_s"] * 1e3,
-            "idle or waiting [ms]": np.maximum(0.0, step_s - table["busy_s"]) * 1e3,
+            "idle [ms]": np.maximum(0.0, step_s - table["busy_s"]) * 1e3,
             "busy share": table["busy_s"] / step_s,
         }
     )
@@ -119,11 +123,38 @@ def operators(frame: pd.DataFrame) -> pd.DataFrame:
     return grouped.assign(share=share).sort_values("elapsed_s", ascending=False, ignore_index=True)
 
 
+def readable(table: pd.DataFrame) -> pd.DataFrame:
+    """Return operators with units that people read, in the order of what they ask first."""
+    import pandas as pd
+
+    return pd.DataFrame(
+        {
+            "operator": table["name"],
+            "share of the step": table["share"],
+            "time [ms]": (table["elapsed_s"] * 1e3).round(3),
+            "waiting [ms]": (table["wait_s"] * 1e3).round(3),
+            "bound by": table["bound"],
+            "DRAM [MB]": (table["dram_bytes"] / 1e6).round(2),
+            "GFLOP": (table["flops"] / 1e9).round(3),
+            "layers": table["layers"],
+            "kind": table["kind"],
+            "unit": table["unit"],
+        }
+    )
+
+
 def found(table: pd.DataFrame, text: str, bounds: list[str]) -> pd.DataFrame:
     """Return the operators whose name or kind holds ``text`` and that one of ``bounds`` bounds."""
     words = table["name"] + " " + table["kind"]
     chosen = words.str.contains(text, case=False, regex=False)
     return table[chosen & table["bound"].isin(bounds)] if bounds else table[chosen]
+
+
+def step_s(result: Result, phase: str, step: int) -> float | None:
+    """Return the seconds of one step of the first turn, ``None`` where the run has no such [s]."""
+    if step >= phases(result).get(phase, 0):
+        return None
+    return float(step_frame(result, phase, step)["end_s"].max())
 
 
 def perfetto(result: Result) -> bytes:
@@ -135,3 +166,8 @@ def perfetto(result: Result) -> bytes:
         path = Path(folder) / "trace.json"
         result.to_perfetto(path)
         return path.read_bytes()
+
+
+def _lane_of(frame: pd.DataFrame) -> pd.Series[str]:
+    """Return the lane of each record; work of the host has no operator and is named as its kind."""
+    return frame["unit"].str.upper().mask(frame["name"] == frame["kind"], HOST)

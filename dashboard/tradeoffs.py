@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
-from math import prod
+from math import inf, prod
 from typing import TYPE_CHECKING, Any, Final
 
 from dashboard.choices import BY_BITS, GIB, Choices
@@ -29,7 +29,7 @@ Levels = dict[str, dict[str, Any]]
 Row = dict[str, Any]
 
 RUN_S: Final = 0.06
-"""Rough seconds of one run, for the estimate before a sweep."""
+"""Rough seconds of one run, for the estimate before the first sweep."""
 MOST_POINTS: Final = 500
 
 AXES: Final[dict[str, Levels]] = {
@@ -62,7 +62,19 @@ AXES: Final[dict[str, Levels]] = {
 FIRST: Final = {"model": tuple(AXES["model"]), "body": ("1.8 bits", "3 bits", "4 bits", "8 bits")}
 """What is swept before anyone has chosen."""
 
-METRICS: Final = ("first token [s]", "tokens/s", "peak [GiB]", "energy [J]")
+METRICS: Final = {
+    "first token [s]": -1.0,
+    "tokens/s": 1.0,
+    "peak [GiB]": -1.0,
+    "energy [J]": -1.0,
+    "weights [GiB]": 1.0,
+}
+"""What a point is judged by: 1 where more is better, -1 where less is.
+
+Weights stand in for quality, which is not simulated: of one family, more bytes are more able.
+"""
+ACROSS, UP = "peak [GiB]", "tokens/s"
+"""What the front trades before anyone has chosen."""
 
 
 def points(levels: Mapping[str, Sequence[str]]) -> int:
@@ -91,19 +103,20 @@ def row_of(choices: Choices, result: Result) -> Row:
         summary.tokens_per_s,
         summary.peak_dram_bytes / GIB,
         summary.energy_j if result.fits else None,
+        result.ledger.peak.by_class.get("weights", 0.0) / GIB,
     )
     metrics = dict(zip(METRICS, values, strict=True))
     reason = said(result) if answer.status == "PASS" else answer.sentence
     return metrics | {"status": answer.status, "reason": reason}
 
 
-def front(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the passing points that no other passing point beats in both speed and memory."""
-    passing = table[table["status"] == "PASS"].sort_values(
-        ["peak [GiB]", "tokens/s"], ascending=[True, False], kind="stable"
-    )
-    best = passing["tokens/s"].cummax().shift(fill_value=0.0)
-    return passing[passing["tokens/s"] > best]
+def front(table: pd.DataFrame, across: str = ACROSS, up: str = UP) -> pd.DataFrame:
+    """Return the passing points that no other passing point beats in both of two metrics."""
+    passing = table[table["status"] == "PASS"].dropna(subset=[across, up])
+    goodness = passing[[across, up]] * [METRICS[across], METRICS[up]]
+    ordered = goodness.sort_values([across, up], ascending=False, kind="stable")
+    best = ordered[up].cummax().shift(fill_value=-inf)
+    return passing.loc[ordered.index[ordered[up] > best]]
 
 
 def fastest(table: pd.DataFrame) -> int | None:

@@ -33,16 +33,18 @@ if answer.status != "PASS":
                 width="stretch",
             )
 
+baseline = screens.baseline_result()
+before = baseline.summary() if baseline and baseline.fits else None
 left, right = st.columns(2)
 if result.fits:
     with left:
-        drawn = phases.first_token_waterfall(summary, choices.most_first_token_s)
-        alt = f"First token after {summary.time_to_first_token_s:.2f} s."
+        drawn = phases.first_token_waterfall(summary, choices.most_first_token_s, before)
+        alt = phases.first_token_takeaway(summary, before)
         screens.chart("Where the first token's time goes", drawn, alt)
     with right:
         terms = decode_terms(choices)
-        drawn = phases.decode_bounds(terms, max(1, summary.decode_steps))
+        drawn = phases.decode_bounds(terms, max(1, summary.decode_steps), screens.baseline_terms())
         screens.chart("What bounds decode", drawn, phases.takeaway(terms))
-screens.chart("DRAM over time", memory.residency(result), memory.takeaway(result))
+screens.chart("DRAM over time", memory.residency(result, baseline), memory.takeaway(result))
 for warning in result.warnings:
     st.warning(warning)

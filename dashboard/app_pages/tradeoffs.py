@@ -26,17 +26,29 @@ if best is None:
 else:
     names = ", ".join(str(table.loc[best, axis]) for axis in axes)
     st.success(f"**Fastest of {passing} that meet every target: {names}.** {reasons[best]}")
+pinned, before = state.baseline(), screens.baseline_result()
+baseline = tradeoffs.row_of(pinned, before) if pinned and before else None
+left, right = st.columns(2)
+metrics = list(tradeoffs.METRICS)
+across = left.selectbox("Across", metrics, metrics.index(tradeoffs.ACROSS), key="across")
+up = right.selectbox("Up", metrics, metrics.index(tradeoffs.UP), key="up")
+now = tradeoffs.row_of(choices, result)
 event = screens.selectable(
-    "Speed against memory; click a point to load it",
-    tradeoff.pareto(table, axes, tradeoffs.row_of(choices, result)),
+    "All configurations; click a point to load it",
+    tradeoff.pareto(table, axes, now, baseline, (across, up)),
     f"{passing} of {len(table)} configurations meet every target.",
     key="pareto",
 )
+if "weights [GiB]" in (across, up):
+    st.caption("Weight bytes stand in for quality, which is not simulated.")
 shown = table.drop(columns="changes")
+digits = st.column_config.NumberColumn(format="%.2f")
 picked = st.dataframe(
-    shown.round(3),
+    shown,
+    column_config=dict.fromkeys(metrics, digits),
     on_select="rerun",
     selection_mode="single-row",
+    hide_index=True,
     key="points",
 )
 actions = st.container(horizontal=True)
@@ -51,7 +63,7 @@ if chosen is not None and chosen in table.index:
     )
 actions.download_button("Table as CSV", shown.to_csv(), "sweep.csv", "text/csv", on_click="ignore")
 alt = "Each line is a configuration; drag along an axis to keep a part of it."
-screens.chart("All configurations at once", tradeoff.parallel(table, axes), alt)
+screens.chart("Every choice and its numbers", tradeoff.parallel(table, axes, baseline), alt)
 
 if not result.fits:
     st.stop()
@@ -62,5 +74,6 @@ metric = st.selectbox(
     key="tornado_metric",
 )
 swings = parameter_swings(choices, metric)
-drawn = tornado.tornado(swings, nominal(choices, metric), tornado.METRICS[metric])
+before_value = nominal(pinned, metric) if pinned and before else None
+drawn = tornado.tornado(swings, nominal(choices, metric), tornado.METRICS[metric], before_value)
 screens.chart("Assumptions, one at a time", drawn, tornado.takeaway(swings))

@@ -13,14 +13,21 @@ dropped = left.file_uploader(
     help="llama-bench, PyTorch profiler, Chrome trace, Genie, LiteRT-LM, ExecuTorch, QNN, AI Hub, "
     "or a CSV. It stays on this machine.",
 )
-mapping = left.text_input(
-    "Column mapping of a CSV", key="column_mapping", placeholder="speed=tokens_per_s; name=id"
-)
 sample = right.selectbox(
     "Or look at measurements that ship", comparing.exhibit_names(), index=None, key="exhibit"
 )
+mapping = right.text_input(
+    "Column mapping of a CSV", key="column_mapping", placeholder="speed=tokens_per_s; name=id"
+)
 if dropped is None and sample is None:
-    st.info("No measurement yet. Drop one, or choose one that ships.")
+    st.info("**No measurement yet.** Drop one, or look at those that ship.")
+    st.button(
+        "Judge every measurement that ships",
+        type="primary",
+        on_click=state.apply,
+        args=({"exhibit": comparing.EVERY},),
+    )
+    st.dataframe(comparing.exhibit_list(), hide_index=True)
     st.markdown("With llama.cpp on the device, this command writes a file to drop here:")
     st.code(
         "llama-bench -m model.gguf -p 128 -n 128 -r 5 -o json > run.json",
@@ -35,10 +42,37 @@ if dropped is not None:
     runs = screens.made_or_stop(lambda: uploads.read_upload(content, mapping))
 else:
     runs = comparing.exhibit_runs(str(sample))
-with st.expander(f"What was understood: {len(runs)} runs", expanded=dropped is not None):
-    st.dataframe(comparing.understood(runs), hide_index=True)
-found = screens.made_or_stop(lambda: comparing.compare(runs, choices))
+with st.spinner(f"Simulating {len(runs)} runs", show_time=True):
+    found = screens.made_or_stop(lambda: comparing.compare(runs, choices))
 rows = comparing.table(found)
+if not rows.empty:
+    verdict, scores = comparing.sentence(found), found.by_metric()
+    st.info(f"**{verdict}**", icon=":material/straighten:")
+    with st.grid(len(scores), min_column_width=200):
+        for metric, score in scores.items():
+            with st.container(border=True, height="stretch", gap=None):
+                name = comparing.NAMES.get(metric, metric)
+                st.metric(name, f"{score.mape:.1%}", help="Mean absolute error (MAPE).")
+                for line in comparing.notes(score):
+                    st.caption(line)
+    pinned = state.baseline()
+    before = comparing.baseline_table(runs, pinned) if pinned else None
+    left, right = st.columns(2)
+    with left:
+        screens.chart("Simulated against measured", parity.parity(rows, before), verdict)
+    with right, st.container(border=True):
+        kind = st.segmented_control(
+            "Errors by",
+            list(comparing.KINDS),
+            default="phase",
+            format_func=lambda name: comparing.KINDS[name],
+            key="errors_by",
+            required=True,
+        )
+        screens.plot(parity.residuals(rows, kind), f"Signed errors by {kind}.")
+    with st.expander(f"Errors by {comparing.KINDS[kind]} as a table"):
+        st.dataframe(comparing.readable(comparing.scores(found, kind)), hide_index=True)
+
 doubts = comparing.doubts(runs, found)
 if doubts:
     with st.expander(f"Doubts about the measurements: {len(doubts)}", expanded=True):
@@ -46,26 +80,14 @@ if doubts:
 if found.skipped:
     with st.expander(f"Left out: {len(found.skipped)}", expanded=rows.empty):
         st.dataframe(found.skipped, hide_index=True)
+with st.expander(f"What was understood: {len(runs)} runs", expanded=dropped is not None):
+    st.dataframe(comparing.understood(runs), hide_index=True)
 if rows.empty:
     st.warning("Nothing of this file could be simulated; the reasons are above.")
     st.stop()
 
-scores = found.by_metric()
-with st.grid(len(scores), min_column_width=200):
-    for metric, score in scores.items():
-        with st.container(border=True, height="stretch", gap=None):
-            st.metric(metric, f"{score.mape:.1%}", help="Mean absolute error (MAPE).")
-            inside = "" if score.inside_interval is None else f"{score.inside_interval:.0%} inside"
-            st.caption(f"n = {score.n}, bias {score.bias:+.1%}, {inside or 'no'} 80 % interval")
-st.caption("Few rows are an indication, no proof. Rows that calibrated a stack do not judge it.")
-worst = max(scores, key=lambda metric: scores[metric].mape)
-alt = f"{worst} is furthest off: {scores[worst].mape:.0%} on average."
-left, right = st.columns(2)
-with left:
-    screens.chart("Simulated against measured", parity.parity(rows), alt)
-with right:
-    screens.chart("Errors by metric", parity.residuals(rows), alt)
-st.dataframe(rows, hide_index=True)
+st.dataframe(rows.drop(columns=["context", "weights", "unit"]), hide_index=True)
 st.download_button(
     "Table as CSV", rows.to_csv(index=False), "comparison.csv", "text/csv", on_click="ignore"
 )
+st.caption("Few rows are an indication, no proof. Rows that calibrated a stack do not judge it.")

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from dashboard.charts.palette import ALERT, COLOURS, GREY, Figure, Trace, figure
+from dashboard.charts.palette import (
+    ALERT,
+    BASELINE,
+    COLOURS,
+    GREY,
+    INK,
+    Figure,
+    Trace,
+    figure,
+    text_at,
+)
 from dashboard.sustained import clocks, rates
 from sim.results import Result
 
@@ -12,33 +22,52 @@ PANELS = ("tokens/s", "°C", "clock [%]", "W")
 GAP = 0.05
 
 
-def endurance(result: Result) -> Figure:
-    """Draw four panels over minutes; spans below the full clock are shaded."""
+def endurance(result: Result, baseline: Result | None = None) -> Figure:
+    """Draw four panels over minutes; spans below the full clock are shaded, A is dashed."""
+    before = _lines(baseline) if baseline else []
+    dashed = [_dashed(trace) for trace in before]
+    trip_c = result.soc.thermal.governor.trip_c[0].value
+    trip = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": trip_c, "y1": trip_c}
+    shapes = [trip | {"yref": "y2", "line": {"color": ALERT, "dash": "dash"}}]
+    place = {"xref": "paper", "yref": "y2", "xanchor": "left", "yanchor": "top"}
+    said = text_at(0, trip_c, f"governor at {trip_c:g} °C", font={"color": ALERT}, **place)
+    return figure(
+        [*_lines(result), *dashed],
+        620,
+        xaxis={"title": {"text": "minutes"}, "anchor": "y4"},
+        shapes=[*shapes, *_throttled(result)],
+        annotations=[said],
+        **_axes(),
+    )
+
+
+def _lines(result: Result) -> list[Trace]:
+    """Return what changes over the session: speed, temperatures, clock, power."""
     readings = result.heat.readings
     minutes = [reading.at_s / 60 for reading in readings]
     speed = rates(result)
     speed_minutes = (speed["at_s"] / 60).tolist()
-    temperatures = (("body", "body_c", COLOURS["activations"]), ("die", "die_c", GREY))
-    traces = [
+    body = [reading.body_c for reading in readings]
+    die = [reading.die_c for reading in readings]
+    clock = [100 * clock for clock in clocks(result)]
+    watts = [reading.power_w for reading in readings]
+    return [
         _line("tokens/s", speed_minutes, speed["tokens_per_s"].tolist(), COLOURS["decode"], 1),
-        *(
-            _line(name, minutes, [getattr(reading, field) for reading in readings], ink, 2)
-            for name, field, ink in temperatures
-        ),
-        _line("clock", minutes, [100 * clock for clock in clocks(result)], COLOURS["prefill"], 3),
-        _line("power", minutes, [reading.power_w for reading in readings], COLOURS["host"], 4),
+        _line("body °C", minutes, body, COLOURS["activations"], 2),
+        _line("die °C", minutes, die, GREY, 2),
+        _line("clock %", minutes, clock, COLOURS["prefill"], 3),
+        _line("power W", minutes, watts, COLOURS["host"], 4),
     ]
-    trip_c = result.soc.thermal.governor.trip_c[0].value
-    trip = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": trip_c, "y1": trip_c}
-    shapes = [trip | {"yref": "y2", "line": {"color": ALERT, "dash": "dash"}}]
-    return figure(
-        traces,
-        620,
-        xaxis={"title": {"text": "minutes"}, "anchor": "y4"},
-        shapes=[*shapes, *_throttled(result)],
-        showlegend=False,
-        **_axes(),
-    )
+
+
+def _dashed(trace: Trace) -> Trace:
+    """Return the line of the baseline: dashed, and one entry of the legend for all of them."""
+    return trace | {
+        "name": BASELINE,
+        "line": {"color": INK, "width": 1.2, "dash": "dash"},
+        "showlegend": trace["name"] == "tokens/s",
+        "hovertemplate": f"{BASELINE}: %{{y:.1f}}<extra></extra>",
+    }
 
 
 def _axes() -> Figure:

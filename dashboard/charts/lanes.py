@@ -6,8 +6,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dashboard.charts.palette import ALERT, GREY, Figure, Trace, colour, figure
-from dashboard.timeline import WAITING
+from dashboard.charts.palette import (
+    ABOVE,
+    ALERT,
+    BASELINE,
+    GREY,
+    INK,
+    Figure,
+    Trace,
+    colour,
+    figure,
+    text_at,
+    vertical_line,
+)
+from dashboard.timeline import DMA, HOST, LANES, WAITING
+from dashboard.transfers import DRAM, FLASH
 from sim.results import Result
 
 if TYPE_CHECKING:
@@ -15,33 +28,85 @@ if TYPE_CHECKING:
 
 BOUNDS = ("compute", "dram", "launch")
 LARGEST_MARKER_PX = 34.0
+MOST_ARROWS = 6
+UNMOVED = 0.02
+"""Decades: operators that moved by less have no arrow."""
 
 
-def gantt(bars: pd.DataFrame) -> Figure:
-    """Draw the bars of a step; the colour says what bounds the operator."""
+def gantt(bars: pd.DataFrame, baseline_s: float | None = None) -> Figure:
+    """Draw the bars of a step, lanes that rest included; the baseline's end is a line [s]."""
+    used = set(bars["lane"]) | {DMA, DRAM, HOST, FLASH}
+    rows = [lane for lane in LANES if lane in used]
+    end = vertical_line(baseline_s * 1e3, f"{BASELINE}: ends", INK) if baseline_s else {}
     return figure(
-        [_bars(bars[bars["bound"] == bound], bound) for bound in (*BOUNDS, WAITING)],
-        70 + 60 * bars["lane"].nunique(),
+        [_bars(bars[bars["bound"] == bound], bound) for bound in (*BOUNDS, FLASH, WAITING)],
+        110 + 46 * len(rows),
         barmode="overlay",
         xaxis={"title": {"text": "milliseconds from the start of the step"}},
-        yaxis={"categoryorder": "category descending"},
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "title": {"text": "bound by "}},
+        yaxis={
+            "categoryorder": "array",
+            "categoryarray": rows,
+            "range": [len(rows) - 0.5, -0.5],
+            "tickvals": rows,
+        },
+        legend=ABOVE | {"title": {"text": "bound by ", "font": {"size": 13}}, "y": 1.06},
+        **end,
     )
 
 
-def roofline(result: Result, operators: pd.DataFrame) -> Figure:
-    """Draw attained FLOP/s over FLOP/B, the operators sized by their time."""
-    points = operators[(operators["flops"] > 0.0) & (operators["dram_bytes"] > 0.0)]
-    intensity = points["flops"] / points["dram_bytes"]
-    reach = [0.1, max(1e4, float(intensity.max() * 3) if len(points) else 0.0)]
-    traces = [*_roofs(result, reach), *(_points(points, bound) for bound in BOUNDS)]
+def roofline(
+    result: Result, operators: pd.DataFrame, baseline: pd.DataFrame | None = None
+) -> Figure:
+    """Draw attained FLOP/s over FLOP/B, the operators sized by their time.
+
+    Arrows lead from where the baseline's operators lie to where those of now do.
+    """
+    points = _placed(operators)
+    before = _placed(baseline) if baseline is not None else points.iloc[:0]
+    reach = [0.1, max(1e4, float(points["intensity"].max() * 3) if len(points) else 0.0)]
+    roofs, names = _roofs(result, reach)
+    rings = [_rings(before)] if baseline is not None else []
+    traces = [*roofs, *(_points(points, bound) for bound in BOUNDS), *rings]
     return figure(
         traces,
-        380,
+        420,
         xaxis={"type": "log", "dtick": 1, "title": {"text": "FLOP per byte of DRAM traffic"}},
         yaxis={"type": "log", "dtick": 1, "title": {"text": "FLOP/s"}},
-        legend={"orientation": "h", "y": -0.25},
+        annotations=[*names, *_arrows(before, points)],
     )
+
+
+def _placed(operators: pd.DataFrame) -> pd.DataFrame:
+    """Return the operators that compute and move something, with their place [FLOP/B, FLOP/s]."""
+    points = operators[(operators["flops"] > 0.0) & (operators["dram_bytes"] > 0.0)]
+    return points.assign(
+        intensity=points["flops"] / points["dram_bytes"],
+        attained=points["flops"] / points["elapsed_s"],
+    )
+
+
+def _arrows(before: pd.DataFrame, now: pd.DataFrame) -> list[Figure]:
+    """Return an arrow per operator that takes long and has moved; log axes place by exponent."""
+    both = now.merge(before, on="name", suffixes=("", "_before")).head(MOST_ARROWS)
+    columns = ["intensity", "attained", "intensity_before", "attained_before"]
+    places = np.log10(both[columns].to_numpy()).tolist()
+    return [
+        {
+            "x": x,
+            "y": y,
+            "ax": from_x,
+            "ay": from_y,
+            "axref": "x",
+            "ayref": "y",
+            "arrowhead": 2,
+            "arrowwidth": 1.5,
+            "arrowcolor": INK,
+            "text": "",
+            "hovertext": f"{name}: from the pinned baseline to now",
+        }
+        for name, (x, y, from_x, from_y) in zip(both["name"], places, strict=True)
+        if abs(x - from_x) + abs(y - from_y) > UNMOVED
+    ]
 
 
 def _bars(bars: pd.DataFrame, bound: str) -> Trace:
@@ -53,7 +118,7 @@ def _bars(bars: pd.DataFrame, bound: str) -> Trace:
         "base": (bars["start_s"] * 1e3).tolist(),
         "x": (bars["seconds"] * 1e3).tolist(),
         "marker": {"color": colour(bound), "line": {"width": 0}},
-        "customdata": bars[["name", "layer", "dram_bytes"]].to_numpy().tolist(),
+        "customdata": bars[["name", "layer", "moved_bytes"]].to_numpy().tolist(),
         "hovertemplate": "%{customdata[0]}, layer %{customdata[1]}<br>%{x:.3f} ms, "
         "%{customdata[2]:.3s}B<extra></extra>",
     }
@@ -66,23 +131,50 @@ def _points(operators: pd.DataFrame, bound: str) -> Trace:
         "type": "scatter",
         "mode": "markers",
         "name": f"bound by {bound}",
-        "x": (chosen["flops"] / chosen["dram_bytes"]).tolist(),
-        "y": (chosen["flops"] / chosen["elapsed_s"]).tolist(),
+        "x": chosen["intensity"].tolist(),
+        "y": chosen["attained"].tolist(),
         "text": chosen["name"].tolist(),
         "marker": {"size": np.maximum(6.0, area).tolist(), "color": colour(bound)},
         "hovertemplate": "%{text}<br>%{x:.3s} FLOP/B, %{y:.3s}FLOP/s<extra></extra>",
     }
 
 
-def _roofs(result: Result, reach: list[float]) -> list[Trace]:
-    """Return the roofs of the stack's unit: per precision at the DRAM peak, and what it attains."""
+def _rings(before: pd.DataFrame) -> Trace:
+    """Return where the operators of the baseline lie."""
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": BASELINE,
+        "x": before["intensity"].tolist(),
+        "y": before["attained"].tolist(),
+        "text": before["name"].tolist(),
+        "marker": {"symbol": "circle-open", "size": 9, "color": INK},
+        "hovertemplate": BASELINE + ": %{text}<br>%{x:.3s} FLOP/B, %{y:.3s}FLOP/s<extra></extra>",
+    }
+
+
+def _roofs(result: Result, reach: list[float]) -> tuple[list[Trace], list[Figure]]:
+    """Return the roofs of the stack's unit with their names on them.
+
+    One per rate at the DRAM peak, and the bandwidth that the stack attains.
+    """
     soc, stack = result.soc, result.soc.stack(result.stack)
     peak_bytes_per_s = soc.dram.peak_bytes_per_s
-    rates = {item.value: name for name, item in soc.units[stack.unit].matrix.rates.items()}
+    rates: dict[float, str] = {}
+    for name, item in soc.units[stack.unit].matrix.rates.items():
+        rates[item.value] = f"{rates[item.value]}, {name}" if item.value in rates else name
     roofs = [_roof(reach, rate, peak_bytes_per_s, name, GREY) for rate, name in rates.items()]
+    names = [_roof_name(rate, f"{name}: {rate / 1e12:g} TFLOP/s") for rate, name in rates.items()]
     fraction = min(stack.bandwidth_fraction.value, soc.units[stack.unit].dram_fraction.value)
-    sustained = _roof(reach, max(rates), fraction * peak_bytes_per_s, "sustained bandwidth", ALERT)
-    return [*roofs, sustained]
+    attained = fraction * peak_bytes_per_s
+    said = f"attained bandwidth, {attained / 1e9:.0f} GB/s"
+    return [*roofs, _roof(reach, max(rates), attained, said, ALERT)], names
+
+
+def _roof_name(flops_per_s: float, text: str) -> Figure:
+    """Return the name of a roof, on its right end."""
+    place = {"xref": "paper", "xanchor": "right", "yanchor": "bottom"}
+    return text_at(1, float(np.log10(flops_per_s)), text, font={"size": 11}, **place)
 
 
 def _roof(reach: list[float], flops_per_s: float, bytes_per_s: float, name: str, ink: str) -> Trace:
@@ -95,5 +187,6 @@ def _roof(reach: list[float], flops_per_s: float, bytes_per_s: float, name: str,
         "x": corners,
         "y": [min(flops_per_s, bytes_per_s * x) for x in corners],
         "line": {"color": ink, "width": 1.5, "dash": "dot" if ink == ALERT else "solid"},
+        "showlegend": ink == ALERT,
         "hovertemplate": f"{name}: %{{y:.3s}}FLOP/s<extra></extra>",
     }

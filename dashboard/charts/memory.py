@@ -2,39 +2,38 @@
 
 from __future__ import annotations
 
-from dashboard.charts.palette import Figure, Trace, colour, figure, horizontal_line
+from dashboard.charts.palette import (
+    ALERT,
+    BASELINE,
+    INK,
+    Figure,
+    Trace,
+    colour,
+    figure,
+    horizontal_line,
+    text_at,
+    together,
+)
 from dashboard.choices import GIB
 from sim.results import Result
 
 ORDER = ("weights", "embedding", "draft", "adapters", "vision", "kv_cache", "activations")
 FARTHEST_BUDGET = 2.5
-"""A budget further up than this many times the peak would flatten everything: it is left out."""
+"""A budget further up than this many times the peak would flatten everything: it is named."""
 
 
-def residency(result: Result) -> Figure:
-    """Draw the classes of resident bytes as a stacked area, the budget as a line."""
-    peak, budget_bytes = result.ledger.peak, result.ledger.budget_bytes
-    marks: Figure = {"annotations": []}
-    if budget_bytes < FARTHEST_BUDGET * peak.total_bytes:
-        marks = horizontal_line(budget_bytes / GIB, f"app budget {budget_bytes / GIB:.2f} GiB")
-    marks["annotations"].append(
-        {
-            "x": peak.at_s,
-            "y": peak.total_bytes / GIB,
-            "text": f"peak {peak.total_bytes / GIB:.2f} GiB",
-            "arrowhead": 2,
-            "ax": 70,
-            "ay": -18,
-            "bgcolor": "white",
-        }
-    )
+def residency(result: Result, baseline: Result | None = None) -> Figure:
+    """Draw the classes of resident bytes as a stacked area, budget and baseline as lines."""
+    areas = [_area(result, name) for name in classes(result)]
+    totals = [_total(baseline)] if baseline else []
     return figure(
-        [_area(result, name) for name in classes(result)],
-        300,
+        [*areas, *totals],
+        330,
         xaxis={"title": {"text": "seconds"}},
         yaxis={"title": {"text": "GiB"}, "rangemode": "tozero"},
         hovermode="x unified",
-        **marks,
+        legend={"orientation": "h", "y": -0.3, "x": 0, "traceorder": "normal"},
+        **together(_budget(result), _peak(result)),
     )
 
 
@@ -54,6 +53,24 @@ def takeaway(result: Result) -> str:
     )
 
 
+def _budget(result: Result) -> Figure:
+    """Return the line of the app budget, or where it would lie."""
+    peak_bytes, budget_bytes = result.ledger.peak.total_bytes, result.ledger.budget_bytes
+    said = f"app budget {budget_bytes / GIB:.2f} GiB"
+    if budget_bytes < FARTHEST_BUDGET * peak_bytes:
+        return horizontal_line(budget_bytes / GIB, said)
+    said = f"▲ {said}, {budget_bytes / peak_bytes:.1f} times the peak"
+    place = {"xref": "paper", "yref": "paper", "xanchor": "right", "yanchor": "bottom"}
+    return {"annotations": [text_at(1, 1, said, font={"color": ALERT}, **place)]}
+
+
+def _peak(result: Result) -> Figure:
+    peak = result.ledger.peak
+    arrow = {"showarrow": True, "arrowhead": 2, "ax": 70, "ay": -18}
+    said = f"peak {peak.total_bytes / GIB:.2f} GiB"
+    return {"annotations": [text_at(peak.at_s, peak.total_bytes / GIB, said, **arrow)]}
+
+
 def _area(result: Result, component: str) -> Trace:
     timeline = result.ledger.timeline
     held = [item.by_class.get(component, 0.0) / GIB for item in timeline]
@@ -61,10 +78,28 @@ def _area(result: Result, component: str) -> Trace:
         "type": "scatter",
         "mode": "lines",
         "name": component.replace("kv_cache", "KV cache"),
-        "x": [*(item.at_s for item in timeline), max(result.makespan_s, timeline[-1].at_s)],
+        "x": _instants(result),
         "y": [*held, held[-1]],
         "stackgroup": "resident",
         "line": {"shape": "hv", "width": 0},
         "fillcolor": colour(component),
         "hovertemplate": "%{y:.3f} GiB",
     }
+
+
+def _total(baseline: Result) -> Trace:
+    held = [item.total_bytes / GIB for item in baseline.ledger.timeline]
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "name": f"{BASELINE}: all classes",
+        "x": _instants(baseline),
+        "y": [*held, held[-1]],
+        "line": {"shape": "hv", "width": 2, "dash": "dash", "color": INK},
+        "hovertemplate": "%{y:.3f} GiB",
+    }
+
+
+def _instants(result: Result) -> list[float]:
+    timeline = result.ledger.timeline
+    return [*(item.at_s for item in timeline), max(result.makespan_s, timeline[-1].at_s)]

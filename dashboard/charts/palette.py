@@ -14,6 +14,8 @@ Trace = dict[str, Any]
 INK: Final = "#31333F"
 GREY: Final = "#9AA0A6"
 ALERT: Final = "#D55E00"
+BASELINE: Final = "A, pinned"
+"""How every chart calls the pinned baseline."""
 
 COLOURS: Final = {
     "weights": "#0072B2",
@@ -29,6 +31,22 @@ COLOURS: Final = {
     "dram": "#0072B2",
     "launch": "#CC79A7",
     "host": "#CC79A7",
+    "flash": "#56B4E9",
+}
+
+
+ABOVE: Final = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}
+"""Where a legend lies: over the plot, so that it never meets the name of an axis."""
+FADED: Final = "rgba(255,255,255,0.85)"
+_AXIS: Final = {
+    "gridcolor": "#E3E5E8",
+    "linecolor": GREY,
+    "zerolinecolor": GREY,
+    "automargin": True,
+    "title": {"standoff": 6, "font": {"size": 13}},
+    "ticks": "outside",
+    "ticklen": 5,
+    "tickcolor": "white",
 }
 
 
@@ -41,32 +59,44 @@ def figure(data: list[Trace], height: int, **layout: Any) -> Figure:
     """Return a figure with the margins and type all charts share; height in pixels."""
     shared = {
         "height": height,
-        "margin": {"l": 10, "r": 10, "t": 30, "b": 10},
-        "font": {"size": 13, "color": INK},
-        "legend": {"orientation": "h", "y": -0.25, "x": 0},
+        "margin": {"l": 10, "r": 16, "t": 24, "b": 10},
+        "font": {"size": 13, "color": INK, "family": "Source Sans, sans-serif"},
+        "legend": ABOVE,
+        "template": {"layout": {"xaxis": _AXIS, "yaxis": _AXIS}},
+        "paper_bgcolor": "white",
+        "plot_bgcolor": "white",
+        "bargap": 0.3,
     }
     return {"data": data, "layout": shared | layout}
 
 
-def vertical_line(x: float, text: str) -> Figure:
+def text_at(x: float, y: float, text: str, **place: Any) -> Figure:
+    """Return an annotation without an arrow that stays readable over lines."""
+    return {"x": x, "y": y, "text": text, "showarrow": False, "bgcolor": FADED} | place
+
+
+def together(*parts: Figure) -> Figure:
+    """Return layout entries with the shapes and annotations of all parts."""
+    return {
+        kind: [item for part in parts for item in part.get(kind, [])]
+        for kind in ("shapes", "annotations")
+    }
+
+
+def vertical_line(x: float, text: str, ink: str = ALERT) -> Figure:
     """Return layout entries that draw a dashed line at ``x`` with its name above."""
     line = {"type": "line", "x0": x, "x1": x, "yref": "paper", "y0": 0, "y1": 1}
-    name = {"x": x, "yref": "paper", "y": 1, "yanchor": "bottom", "text": text}
-    return _marked(line, name)
+    name = text_at(x, 1, text, yref="paper", yanchor="bottom")
+    return _marked(line, name, ink)
 
 
-def horizontal_line(y: float, text: str) -> Figure:
-    """Return layout entries that draw a dashed line at ``y`` with its name on the left."""
+def horizontal_line(y: float, text: str, ink: str = ALERT) -> Figure:
+    """Return layout entries that draw a dashed line at ``y`` with its name on the right."""
     line = {"type": "line", "y0": y, "y1": y, "xref": "paper", "x0": 0, "x1": 1}
-    name = {"y": y, "xref": "paper", "x": 1, "xanchor": "right", "yanchor": "bottom", "text": text}
-    return _marked(line, name)
+    name = text_at(1, y, text, xref="paper", xanchor="right", yanchor="bottom")
+    return _marked(line, name, ink)
 
 
-def _marked(line: Figure, name: Figure) -> Figure:
-    return {
-        "shapes": [line | {"line": {"color": ALERT, "dash": "dash"}}],
-        "annotations": [
-            name
-            | {"showarrow": False, "font": {"color": ALERT}, "bgcolor": "rgba(255,255,255,0.85)"}
-        ],
-    }
+def _marked(line: Figure, name: Figure, ink: str) -> Figure:
+    shape = line | {"line": {"color": ink, "dash": "dash", "width": 1.5}}
+    return {"shapes": [shape], "annotations": [name | {"font": {"color": ink}}]}

@@ -5,7 +5,16 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING, Final
 
-from dashboard.charts.palette import ALERT, GREY, INK, Figure, Trace, figure
+from dashboard.charts.palette import (
+    BASELINE,
+    GREY,
+    INK,
+    Figure,
+    Trace,
+    figure,
+    vertical_line,
+)
+from dashboard.comparing import NAMES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,16 +36,24 @@ METRIC_SYMBOLS: Final = {
     "power_w": "triangle-down",
 }
 BANDS: Final = (0.1, 0.25)
+SMALLEST_PX: Final = 420
+GROUP_PX: Final = 56
 
 
-def parity(rows: pd.DataFrame) -> Figure:
-    """Draw simulated over measured on log axes, with the diagonal and bands of 10 and 25 %."""
+def parity(rows: pd.DataFrame, baseline: pd.DataFrame | None = None) -> Figure:
+    """Draw simulated over measured on log axes, with the diagonal and bands of 10 and 25 %.
+
+    Rows simulated with the pinned baseline are hollow.
+    """
+    rows = _scaled(rows)
     values = rows[["measured", "simulated"]].to_numpy()
     ends = [float(values.min()) / 2, float(values.max()) * 2] if len(rows) else [1.0, 10.0]
     lines = [_line(ends, 0.0, "equal", INK)]
     for band in BANDS:
         lines += [_line(ends, sign * band, f"±{band:.0%}", GREY) for sign in (1, -1)]
-    points = [_metric(rows, name) for name in rows["metric"].unique().tolist()]
+    points = [_metric(rows, name) for name in _metrics(rows)]
+    if baseline is not None:
+        points.append(_hollow(_scaled(baseline)))
     return figure(
         [*lines, *points],
         420,
@@ -45,31 +62,60 @@ def parity(rows: pd.DataFrame) -> Figure:
     )
 
 
-def residuals(rows: pd.DataFrame) -> Figure:
-    """Draw the signed relative error of every row by metric."""
-    boxes = [
-        {
-            "type": "box",
-            "name": name,
-            "x": (rows.loc[rows["metric"] == name, "error"] * 100).tolist(),
-            "text": _ids(rows[rows["metric"] == name]),
-            "boxpoints": "all",
-            "jitter": 0.4,
-            "pointpos": 0,
-            "marker": {"color": METRIC_COLOURS.get(name, GREY)},
-            "hovertemplate": "%{text}: %{x:+.1f} %<extra></extra>",
-        }
-        for name in rows["metric"].unique().tolist()
-    ]
-    zero = {"type": "line", "x0": 0, "x1": 0, "yref": "paper", "y0": 0, "y1": 1}
+def residuals(rows: pd.DataFrame, kind: str) -> Figure:
+    """Draw the signed relative error of every row by a kind of group, such as "phase"."""
+    groups = sorted(rows[kind].unique().tolist())
+    boxes = [_box(rows[rows["metric"] == name], name, kind) for name in _metrics(rows)]
     return figure(
         boxes,
-        420,
+        max(SMALLEST_PX, 150 + GROUP_PX * len(groups)),
         xaxis={"title": {"text": "error [%], positive: simulation too high"}, "zeroline": False},
-        yaxis={"automargin": True},
-        showlegend=False,
-        shapes=[zero | {"line": {"color": ALERT, "dash": "dash"}}],
+        yaxis={"categoryorder": "array", "categoryarray": groups[::-1]},
+        boxmode="group" if rows.groupby(kind)["metric"].nunique().max() > 1 else "overlay",
+        **vertical_line(0.0, ""),
     )
+
+
+def _scaled(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows with bytes in GB, so that they lie near the other metrics."""
+    factor = rows["metric"].str.endswith("_bytes").map({True: 1e-9, False: 1.0})
+    return rows.assign(measured=rows["measured"] * factor, simulated=rows["simulated"] * factor)
+
+
+def _box(chosen: pd.DataFrame, name: str, kind: str) -> Trace:
+    return {
+        "type": "box",
+        "orientation": "h",
+        "name": NAMES.get(name, name),
+        "x": (chosen["error"] * 100).tolist(),
+        "y": [escape(group) for group in chosen[kind].tolist()],
+        "text": _ids(chosen),
+        "boxpoints": "all",
+        "jitter": 0.4,
+        "pointpos": 0,
+        "marker": {"color": METRIC_COLOURS.get(name, GREY), "size": 5},
+        "line": {"width": 1},
+        "hovertemplate": "%{text}: %{x:+.1f} %<extra></extra>",
+    }
+
+
+def _metrics(rows: pd.DataFrame) -> list[str]:
+    """Return the metrics of some rows in the order of the page."""
+    held = set(rows["metric"])
+    return [*(name for name in METRIC_COLOURS if name in held), *sorted(held - set(METRIC_COLOURS))]
+
+
+def _hollow(rows: pd.DataFrame) -> Trace:
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": BASELINE,
+        "x": rows["measured"].tolist(),
+        "y": rows["simulated"].tolist(),
+        "text": _ids(rows),
+        "marker": {"size": 10, "color": INK, "symbol": "circle-open"},
+        "hovertemplate": BASELINE + ": %{text}<br>simulated %{y:.4g}<extra></extra>",
+    }
 
 
 def _metric(rows: pd.DataFrame, name: str) -> Trace:
@@ -77,7 +123,7 @@ def _metric(rows: pd.DataFrame, name: str) -> Trace:
     return {
         "type": "scatter",
         "mode": "markers",
-        "name": name,
+        "name": NAMES.get(name, name),
         "x": chosen["measured"].tolist(),
         "y": chosen["simulated"].tolist(),
         "text": _ids(chosen),

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dashboard.charts.palette import ALERT, COLOURS, Figure, Trace, figure, vertical_line
+from dashboard.charts.palette import (
+    ABOVE,
+    ALERT,
+    BASELINE,
+    COLOURS,
+    INK,
+    Figure,
+    Trace,
+    figure,
+    together,
+    vertical_line,
+)
 from hw_models.units import format_quantity
 from sim.analysis.sensitivity import REPLY, Swing
 
@@ -18,9 +29,14 @@ METRICS = {
 """Metrics a tornado is drawn for, and what their axis says."""
 
 
-def tornado(swings: Sequence[Swing], nominal: float, axis: str) -> Figure:
-    """Draw the widest swings of a metric around its value as things are."""
+def tornado(
+    swings: Sequence[Swing], nominal: float, axis: str, baseline: float | None = None
+) -> Figure:
+    """Draw the widest swings of a metric around its value now; the baseline's is a line."""
     shown = swings[:MOST_BARS]
+    marks = [vertical_line(nominal, "now" if baseline is not None else "")]
+    if baseline is not None:
+        marks.append(vertical_line(baseline, BASELINE, INK))
     low = [(swing.low, swing.parameter.low) for swing in shown]
     high = [(swing.high, swing.parameter.high) for swing in shown]
     return figure(
@@ -28,12 +44,12 @@ def tornado(swings: Sequence[Swing], nominal: float, axis: str) -> Figure:
             _side("at its low value", shown, low, nominal, ALERT),
             _side("at its high value", shown, high, nominal, COLOURS["weights"]),
         ],
-        110 + 30 * len(shown),
+        120 + 30 * len(shown),
         barmode="overlay",
         xaxis={"title": {"text": axis}},
         yaxis={"autorange": "reversed", "automargin": True},
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
-        **vertical_line(nominal, ""),
+        legend=ABOVE | {"y": 1.08},
+        **together(*marks),
     )
 
 

@@ -5,74 +5,118 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from dashboard.charts.palette import ALERT, GREY, INK, Figure, Trace, figure
-from dashboard.tradeoffs import METRICS, Row, front
+from dashboard.charts.palette import ALERT, BASELINE, GREY, INK, Figure, Trace, figure
+from dashboard.tradeoffs import ACROSS, METRICS, UP, Row, front
 
 if TYPE_CHECKING:
     import pandas as pd
 
 SCALE = "Cividis"
 """A colour scale that colour-blind readers can order."""
+COLOURED = "first token [s]"
+OTHER = "A"
+"""Level of the pinned baseline on an axis of parallel coordinates."""
 
 
-def pareto(table: pd.DataFrame, axes: Sequence[str], now: Row) -> Figure:
-    """Draw tokens/s over peak DRAM: passing points, failing ones in grey, the front, and you."""
+def pareto(
+    table: pd.DataFrame,
+    axes: Sequence[str],
+    now: Row,
+    baseline: Row | None = None,
+    plane: tuple[str, str] = (ACROSS, UP),
+) -> Figure:
+    """Draw two metrics of all points: passing ones, failing ones in grey, the front, you, A."""
+    across, up = plane
     passing, failing = table[table["status"] == "PASS"], table[table["status"] != "PASS"]
-    edge = front(table)
-    line = {
-        "type": "scatter",
-        "mode": "lines",
-        "name": "best trade",
-        "x": edge["peak [GiB]"].tolist(),
-        "y": edge["tokens/s"].tolist(),
-        "line": {"color": INK, "width": 1.5, "dash": "dot"},
-        "hoverinfo": "skip",
-    }
-    star = {
-        "type": "scatter",
-        "mode": "markers",
-        "name": "the sidebar",
-        "x": [now["peak [GiB]"]],
-        "y": [now["tokens/s"] or 0.0],
-        "marker": {"symbol": "star", "size": 16, "color": ALERT},
-        "hovertemplate": "the sidebar: %{y:.1f} tokens/s, %{x:.2f} GiB<extra></extra>",
-        "cliponaxis": False,
-    }
-    coloured = {"color": passing["first token [s]"].tolist(), "colorscale": SCALE, "size": 12}
-    coloured |= {"showscale": True, "colorbar": {"title": {"text": "first<br>token [s]"}}}
-    faint = {"color": GREY, "symbol": "x", "size": 8, "opacity": 0.6}
+    coloured = {"color": passing[COLOURED].tolist(), "colorscale": SCALE, "size": 12}
+    bar = {"title": {"text": "first<br>token [s]", "font": {"size": 12}}, "thickness": 14}
+    coloured |= {"showscale": True, "colorbar": bar}
+    faint = {"color": GREY, "symbol": "x", "size": 9, "opacity": 0.7}
+    traces = [
+        _points("misses a target", failing, axes, faint, plane),
+        _front(table, plane),
+        _points("meets every target", passing, axes, coloured, plane),
+        *([_star(BASELINE, baseline, "star-open", INK, plane)] if baseline else []),
+        _star("the sidebar", now, "star", ALERT, plane),
+    ]
     return figure(
-        [
-            _points("misses a target", failing, axes, faint),
-            line,
-            _points("meets every target", passing, axes, coloured),
-            star,
-        ],
+        traces,
         420,
-        xaxis={"title": {"text": "peak DRAM [GiB], less is better"}, "rangemode": "tozero"},
-        yaxis={"title": {"text": "tokens/s, more is better"}, "rangemode": "tozero"},
+        xaxis={"title": {"text": directed(across)}, "rangemode": "tozero"},
+        yaxis={"title": {"text": directed(up)}, "rangemode": "tozero"},
         clickmode="event+select",
     )
 
 
-def parallel(table: pd.DataFrame, axes: Sequence[str]) -> Figure:
-    """Draw every point that ran as a line through its levels and metrics."""
-    ran = table.dropna(subset=list(METRICS[:3]))
-    levels = [_level_axis(ran[axis].tolist(), axis) for axis in axes]
-    metrics = [{"label": name, "values": ran[name].tolist()} for name in METRICS]
-    line = {"color": ran["tokens/s"].tolist(), "colorscale": SCALE, "showscale": False}
-    trace = {"type": "parcoords", "dimensions": [*levels, *metrics], "line": line}
-    return figure([trace], 380, margin={"l": 70, "r": 50, "t": 60, "b": 30})
+def directed(metric: str) -> str:
+    """Return a metric with the direction in which it gets better.
+
+    >>> directed("tokens/s")
+    'tokens/s, more is better'
+    """
+    return f"{metric}, {'more' if METRICS[metric] > 0.0 else 'less'} is better"
 
 
-def _points(name: str, table: pd.DataFrame, axes: Sequence[str], marker: dict[str, Any]) -> Trace:
-    named = table[list(axes)].astype(str).agg(", ".join, axis=1).tolist() if len(table) else []
+def parallel(table: pd.DataFrame, axes: Sequence[str], baseline: Row | None = None) -> Figure:
+    """Draw every point that ran as a line through its levels and metrics; A has own levels."""
+    ran = table.dropna(subset=list(METRICS))
+    rows = [*ran[[*axes, *METRICS]].to_dict("records")]
+    if baseline and all(baseline[name] is not None for name in METRICS):
+        rows.append(dict.fromkeys(axes, OTHER) | {name: baseline[name] for name in METRICS})
+    levels = [_level_axis([str(row[axis]) for row in rows], axis) for axis in axes]
+    metrics = [
+        {"label": name, "values": [row[name] for row in rows], "tickformat": ".3~g"}
+        for name in METRICS
+    ]
+    colours = {"color": [row[UP] for row in rows], "colorscale": SCALE, "showscale": False}
+    trace = {"type": "parcoords", "dimensions": [*levels, *metrics], "line": colours}
+    trace |= {"rangefont": {"color": "rgba(0,0,0,0)"}}  # the ticks say it, rounded
+    return figure([trace], 360, margin={"l": 90, "r": 50, "t": 50, "b": 24})
+
+
+def _front(table: pd.DataFrame, plane: tuple[str, str]) -> Trace:
+    edge = front(table, *plane).sort_values(plane[0])
+    return {
+        "type": "scatter",
+        "mode": "lines+markers",
+        "name": "best trade",
+        "x": edge[plane[0]].tolist(),
+        "y": edge[plane[1]].tolist(),
+        "line": {"color": INK, "width": 1.5, "dash": "dot"},
+        "marker": {"symbol": "circle-open", "size": 18, "color": INK},
+        "hoverinfo": "skip",
+    }
+
+
+def _star(name: str, row: Row, symbol: str, ink: str, plane: tuple[str, str]) -> Trace:
+    across, up = plane
     return {
         "type": "scatter",
         "mode": "markers",
         "name": name,
-        "x": table["peak [GiB]"].tolist(),
-        "y": table["tokens/s"].fillna(0.0).tolist(),  # out of memory: no token at all
+        "x": [row[across]],
+        "y": [row[up] or 0.0],
+        "marker": {"symbol": symbol, "size": 17, "color": ink, "line": {"width": 2}},
+        "hovertemplate": f"{name}: {up} %{{y:.3~g}}, {across} %{{x:.3~g}}<extra></extra>",
+        "cliponaxis": False,
+    }
+
+
+def _points(
+    name: str,
+    table: pd.DataFrame,
+    axes: Sequence[str],
+    marker: dict[str, Any],
+    plane: tuple[str, str],
+) -> Trace:
+    named = table[list(axes)].astype(str).agg(", ".join, axis=1).tolist() if len(table) else []
+    across, up = plane
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": name,
+        "x": table[across].fillna(0.0).tolist(),
+        "y": table[up].fillna(0.0).tolist(),  # out of memory: no token at all
         "customdata": [
             [index, levels, reason]
             for index, levels, reason in zip(
@@ -80,6 +124,7 @@ def _points(name: str, table: pd.DataFrame, axes: Sequence[str], marker: dict[st
             )
         ],
         "marker": marker,
+        "cliponaxis": False,
         "hovertemplate": "%{customdata[1]}<br>%{customdata[2]}<extra></extra>",
     }
 

@@ -64,7 +64,7 @@ def test_fastest_configuration_under_one_second_to_the_first_token(opened):
 def test_how_far_off_was_my_llama_bench_run(opened):
     page = opened("/validate?device=snapdragon_8_elite")
     page.locator("input[type=file]").set_input_files(IMPORTS / "llama_bench.json")
-    expect(card(page, "tokens_per_s").first).to_contain_text("%")
+    expect(card(page, "Decode rate").first).to_contain_text("%")
     expect(page.get_by_test_id("stPlotlyChart")).to_have_count(2)
 
 
@@ -79,7 +79,7 @@ def test_a_broken_file_is_explained(opened, name):
 def test_a_copied_link_reproduces_the_screen(opened):
     page = opened("/?model=andesvl-1b&kv_dtype=int8")
     page.get_by_role("button", name="Pin baseline").click()
-    number(page, "Prompt [tokens]", "512")
+    number(page, "Prompt tokens", "512")
     choices = Choices(model="andesvl-1b", kv_dtype="int8", prompt_tokens=512)
     expect(card(page, "Time to first token")).to_have_text(values(choices)["Time to first token"])
     page.get_by_role("button", name="Copy link").click()

@@ -57,7 +57,7 @@ def test_cards_compare_with_the_baseline(result):
 
 
 def test_cards_of_the_baseline_itself_show_no_change(result):
-    assert [card.delta for card in cards(result, result)] == [0] * 5
+    assert [card.delta for card in cards(result, result)] == ["no change"] * 5
     assert [card.delta for card in cards(result)] == [None] * 5
 
 

@@ -130,6 +130,12 @@ def test_bits_per_weight_become_a_format():
     assert mapping["deployment"]["weights"] == {"body": "bpw2.5"}
 
 
+def test_every_class_may_be_given_in_bits():
+    choices = Choices(lm_head=BY_BITS, lm_head_bits=3.5, vision=BY_BITS, vision_bits=6.0)
+    assert choices.mapping()["deployment"]["weights"] == {"lm_head": "bpw3.5", "vision": "bpw6"}
+    assert run(choices).ledger.peak.total_bytes < run(Choices()).ledger.peak.total_bytes
+
+
 def test_targets_share_the_run():
     assert run(Choices(most_first_token_s=1.0)) is run(Choices(least_tokens_per_s=3.0))
 

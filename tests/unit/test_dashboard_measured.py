@@ -82,6 +82,26 @@ def test_a_rate_that_memory_cannot_deliver_is_doubted():
     assert any("roofline" in doubt for doubt in comparing.doubts(measured, found))
 
 
+def test_errors_are_grouped_by_phase_and_by_regime():
+    runs = comparing.exhibit_runs("dimensity/validation")
+    found = comparing.compare(runs, Choices())
+    rows = comparing.table(found)
+    for kind, name in comparing.KINDS.items():
+        scores = comparing.scores(found, kind)
+        assert scores["n"].sum() == len(rows)
+        assert set(scores[name]) == set(rows[kind])
+    assert set(rows["phase"]) == {"prefill", "decode", "whole run"}
+    decode = rows[rows["phase"] == "decode"]
+    mape = comparing.scores(found, "phase").set_index("phase").loc["decode", "mape"]
+    assert mape == pytest.approx(decode["error"].abs().mean())
+
+
+def test_the_sentence_counts_what_is_near():
+    found = comparing.compare(comparing.exhibit_runs("dimensity/validation"), Choices())
+    near = (comparing.table(found)["error"].abs() <= comparing.NEAR).sum()
+    assert comparing.sentence(found).startswith(f"{near} of {len(found.rows)} numbers")
+
+
 def test_shipped_samples_judge_and_did_not_calibrate():
     names = comparing.exhibit_names()
     roles = {item.role for name in names for item in comparing.exhibit_runs(name)}
@@ -117,6 +137,18 @@ def test_no_passing_point_beats_one_of_the_front(swept):
         assert not beats.any()
     fastest = tradeoffs.fastest(swept)
     assert passing["tokens/s"].max() == swept.loc[fastest, "tokens/s"]
+
+
+@pytest.mark.parametrize("plane", [("energy [J]", "weights [GiB]"), ("tokens/s", "peak [GiB]")])
+def test_the_front_holds_what_nothing_beats_in_any_plane(swept, plane):
+    passing, front = swept[swept["status"] == "PASS"], tradeoffs.front(swept, *plane)
+    good = passing[list(plane)] * [tradeoffs.METRICS[name] for name in plane]
+    beaten = {
+        index
+        for index, row in good.iterrows()
+        if ((good >= row).all(axis=1) & (good > row).any(axis=1)).any()
+    }
+    assert set(front.index) == set(good.index) - beaten
 
 
 def test_no_point_is_called_fastest_where_none_passes(swept):

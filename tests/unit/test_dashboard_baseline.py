@@ -1,0 +1,157 @@
+"""The pinned baseline shows in every chart; lanes of flash and DRAM hold what was moved."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+import dashboard
+from dashboard import comparing, precomputed, sustained, timeline, tradeoffs, transfers
+from dashboard.cards import cards
+from dashboard.charts import endurance, lanes, memory, parity, phases, tornado, tradeoff
+from dashboard.charts.palette import BASELINE
+from dashboard.choices import Choices
+from dashboard.runs import decode_terms, nominal, parameter_swings, run
+from dashboard.sidebar import baseline_sentence
+from sim.analysis.measured import MeasuredRun
+from sim.analysis.uncertainty import uncertainty
+
+NOW, BEFORE = Choices(model="andesvl-2b"), Choices()
+LEVELS = {"model": ["andesvl-0.6b", "andesvl-2b"]}
+
+
+def table(choices):
+    return timeline.operators(timeline.step_frame(run(choices), "decode", 0))
+
+
+def sweep():
+    import pandas as pd
+
+    return pd.DataFrame(tradeoffs.rows(NOW, LEVELS)), tradeoffs.row_of(BEFORE, run(BEFORE))
+
+
+def drawings():
+    now, before = run(NOW), run(BEFORE)
+    swept, row = sweep()
+    swings = parameter_swings(NOW)
+    rows = comparing.table(
+        comparing.compare([MeasuredRun(id="a", model="qwen3-0.6b", tokens_per_s=9.0)], NOW)
+    )
+    frame = timeline.step_frame(now, "decode", 0)
+    sessions = sustained.session(NOW), sustained.session(BEFORE)
+    value = nominal(BEFORE, "reply_s")
+    return {
+        "waterfall": phases.first_token_waterfall(now.summary(), 2.0, before.summary()),
+        "decode": phases.decode_bounds(decode_terms(NOW), 127, (decode_terms(BEFORE), 127)),
+        "memory": memory.residency(now, before),
+        "gantt": lanes.gantt(timeline.lanes(frame), timeline.step_s(before, "decode", 0)),
+        "roofline": lanes.roofline(now, table(NOW), table(BEFORE)),
+        "pareto": tradeoff.pareto(swept, list(LEVELS), row, row),
+        "tornado": tornado.tornado(swings, nominal(NOW, "reply_s"), "s", value),
+        "ten minutes": endurance.endurance(*sessions),
+        "parity": parity.parity(rows, rows),
+    }
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    return drawings()
+
+
+CHARTS = ["waterfall", "decode", "memory", "gantt", "roofline", "pareto", "tornado", "parity"]
+
+
+@pytest.mark.parametrize("name", [*CHARTS, "ten minutes"])
+def test_the_baseline_is_named_in_every_chart(drawn, name):
+    from plotly.graph_objects import Figure
+
+    figure = Figure(drawn[name])
+    names = [trace.name or "" for trace in figure.data]
+    names += [note.text or "" for note in figure.layout.annotations]
+    assert any(BASELINE in text for text in names)
+
+
+def test_the_waterfall_of_the_baseline_ends_at_its_first_token(drawn):
+    then = next(trace for trace in drawn["waterfall"]["data"] if trace["name"] == BASELINE)
+    ends = dict(zip(then["y"], zip(then["base"], then["x"], strict=True), strict=True))
+    assert sum(ends["prefill"]) == pytest.approx(run(BEFORE).summary().time_to_first_token_s)
+    assert ends["first token"][1] == run(BEFORE).summary().time_to_first_token_s
+
+
+def test_arrows_of_the_roofline_lead_from_the_baseline_to_now(drawn):
+    notes = drawn["roofline"]["layout"]["annotations"]
+    arrows = [note for note in notes if "axref" in note]
+    assert 0 < len(arrows) <= lanes.MOST_ARROWS
+    now = table(NOW).set_index("name")
+    for arrow in arrows:
+        row = now.loc[arrow["hovertext"].partition(":")[0]]
+        assert 10 ** arrow["x"] == pytest.approx(row["flops"] / row["dram_bytes"])
+
+
+def test_a_baseline_has_a_level_of_its_own_among_all_configurations():
+    swept, row = sweep()
+    trace = tradeoff.parallel(swept, list(LEVELS), row)["data"][0]
+    model, *metrics = trace["dimensions"]
+    assert model["ticktext"] == [*LEVELS["model"], tradeoff.OTHER]
+    assert [axis["values"][-1] for axis in metrics] == [row[name] for name in tradeoffs.METRICS]
+
+
+def test_the_baseline_is_told_by_what_differs():
+    assert baseline_sentence(NOW, BEFORE) == "A, pinned, has Model andesvl-4b."
+    assert "change something" in baseline_sentence(NOW, NOW)
+
+
+def test_a_baseline_that_cannot_be_simulated_stops_no_page():
+    app = AppTest.from_file(str(Path(dashboard.__file__).with_name("app.py")), default_timeout=60)
+    app.query_params["baseline"] = "what_if=dram.speed=1"
+    app.run()
+    for page in ("explore", "timeline", "tradeoffs", "sustained"):
+        app.switch_page(f"app_pages/{page}.py").run()
+        assert not app.exception
+
+
+def test_dram_works_as_long_as_its_transfers_and_moves_their_bytes():
+    frame = timeline.step_frame(run(NOW), "decode", 0)
+    bars = transfers.dram_bars(frame)
+    assert bars["moved_bytes"].sum() == pytest.approx(frame["dram_bytes"].sum())
+    union_s = (frame["fetch_end_s"] - frame["fetch_start_s"]).sum()
+    assert bars["seconds"].sum() == pytest.approx(union_s, rel=1e-2)
+
+
+def test_the_load_phase_is_the_cold_start():
+    result = run(NOW)
+    start, frame = result.cold_start(), timeline.step_frame(run(NOW), transfers.LOAD, 0)
+    assert frame["end_s"].max() == start.total_s
+    bars = timeline.lanes(frame).set_index("name")
+    assert bars.loc[bars["lane"] == transfers.FLASH, "seconds"].tolist() == [start.read_s]
+    busy = timeline.busy(frame).set_index("lane")["busy [ms]"]
+    assert busy[transfers.FLASH] == pytest.approx(start.read_s * 1e3)
+    assert busy[timeline.HOST] == pytest.approx(start.graph_init_s * 1e3)
+
+
+def test_a_switched_adapter_is_read_from_flash():
+    result = run(Choices(adapters=2))
+    frame = timeline.step_frame(result, "prefill", 0)
+    bars = transfers.flash_bars(frame)
+    assert bars["moved_bytes"].sum() == result.flash_read_bytes
+    switch_s = (frame["end_s"] - frame["ready_s"])[frame["kind"] == transfers.SWITCH].sum()
+    assert 0.0 < bars["seconds"].sum() < switch_s
+    assert transfers.flash_bars(timeline.step_frame(result, "prefill", 1)).empty
+
+
+def test_what_ships_is_used_only_for_the_run_it_was_drawn_for():
+    """A change of the default's numbers makes it unused, not wrong; write it anew then."""
+    result = run(Choices())
+    found, anew = precomputed.shipped(result), uncertainty(result, precomputed.SAMPLES)
+    for metric, ends in (found or {}).items():
+        assert ends == pytest.approx(anew[metric], rel=1e-9)
+    assert precomputed.shipped(run(NOW)) is None
+
+
+def test_deltas_of_cards_name_the_baseline_s_distance():
+    now, before = run(NOW), run(BEFORE)
+    peak = next(card for card in cards(now, before) if card.metric == "peak_dram_bytes")
+    assert peak.delta is not None
+    assert peak.delta.startswith("-")
