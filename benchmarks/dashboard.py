@@ -12,6 +12,7 @@ machine, they say more than waiting does.
 from __future__ import annotations
 
 import shutil
+import socket
 import statistics
 import subprocess
 import sys
@@ -25,7 +26,7 @@ from playwright.sync_api import Page, sync_playwright
 from rich.console import Console
 from rich.table import Table
 
-from sim.cli.dashboarding import command, free_port, wait_until_healthy
+from sim.cli.dashboarding import command, wait_until_healthy
 
 SERVERS, VISITS, MOVES = 5, 5, 20
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
@@ -62,7 +63,10 @@ class Served:
     """A dashboard that answers: its address, its process, how long it took to start [s]."""
 
     def __init__(self) -> None:
-        port, started_s = free_port(), time.perf_counter()
+        with socket.socket() as probe:
+            probe.bind(("localhost", 0))
+            port = probe.getsockname()[1]
+        started_s = time.perf_counter()
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         self.server = subprocess.Popen(command(port), **quiet)
         if not wait_until_healthy(self.server, port):

@@ -70,8 +70,9 @@ def parallel(table: pd.DataFrame, axes: Sequence[str], baseline: Row | None = No
     ]
     colours = {"color": [row[UP] for row in rows], "colorscale": SCALE, "showscale": False}
     trace = {"type": "parcoords", "dimensions": [*levels, *metrics], "line": colours}
+    trace |= {"labelangle": -25, "labelfont": {"size": 12}}
     trace |= {"rangefont": {"color": "rgba(0,0,0,0)"}}  # the ticks say it, rounded
-    return figure([trace], 360, margin={"l": 90, "r": 50, "t": 50, "b": 24})
+    return figure([trace], 390, margin={"l": 90, "r": 70, "t": 80, "b": 24})
 
 
 def _front(table: pd.DataFrame, plane: tuple[str, str]) -> Trace:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from sim.cli.dashboarding import command, free_port, wait_until_healthy
+from sim.cli.dashboarding import command, wait_until_healthy
 
 FLAGS = (
     "--no-sandbox",
@@ -28,6 +29,14 @@ HARMLESS = (
 Open = Callable[..., Any]
 
 
+def unused_port() -> int:
+    """Return a port that the system hands out, so that suites side by side never share a server."""
+    with socket.socket() as probe:
+        probe.bind(("localhost", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
 @pytest.fixture(scope="session")
 def chromium_path() -> str:
     path = shutil.which("chromium") or shutil.which("google-chrome")
@@ -39,7 +48,7 @@ def chromium_path() -> str:
 @pytest.fixture(scope="session")
 def address(chromium_path: str) -> Iterator[str]:
     """Serve the dashboard as `andesim dashboard` does."""
-    port = free_port()
+    port = unused_port()
     server = subprocess.Popen(command(port), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         assert wait_until_healthy(server, port)
