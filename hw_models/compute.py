@@ -5,6 +5,7 @@ efficiency stands for all of them.
 """
 
 from collections.abc import Collection
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -124,6 +125,11 @@ def precision_key(activation: str, weight_bits: float, available: Collection[str
     >>> precision_key("int8", 4, ["a16w8", "a8w8", "fp16"])
     'a8w8'
     """
+    return _precision_key(activation, weight_bits, tuple(available))
+
+
+@lru_cache(maxsize=256)
+def _precision_key(activation: str, weight_bits: float, available: tuple[str, ...]) -> str:
     floating = activation in _FLOAT_BITS
     bits = _FLOAT_BITS[activation] if floating else int(activation.removeprefix("int"))
     widths = {key: _widths(key) for key in available if not floating or key in _FLOAT_BITS}

@@ -5,7 +5,7 @@ between them is for the analysis to say.
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any, ClassVar, Literal, get_args
 
@@ -21,6 +21,7 @@ Kind = Literal["datasheet", "standard", "measured", "fitted", "derived", "assume
 OVERRIDE = "override"
 """Key of the source of what-if values; only these may be bare numbers (SI)."""
 
+_KINDS = get_args(Kind)
 _EXACT_KINDS = ("datasheet", "standard")
 _BARE_UNITS = ("count", "fraction")
 _KEYS = ("value", "kind", "source", "low", "high", "note")
@@ -56,11 +57,9 @@ class Parameter:
     note: str = ""
 
     def __post_init__(self) -> None:
-        if self.kind not in get_args(Kind):
-            rule = f"must have a kind among {', '.join(get_args(Kind))}"
-            raise HardwareError(
-                f"{rule}. Got {self.kind!r}. {suggest(str(self.kind), get_args(Kind))}"
-            )
+        if self.kind not in _KINDS:
+            rule = f"must have a kind among {', '.join(_KINDS)}"
+            raise HardwareError(f"{rule}. Got {self.kind!r}. {suggest(str(self.kind), _KINDS)}")
         if not self.low <= self.value <= self.high:
             got = f"{self.low:g}, {self.value:g}, {self.high:g}"
             raise HardwareError(f"must have low <= value <= high. Got {got}.")
@@ -71,7 +70,8 @@ class Parameter:
     def moved_to(self, value: float) -> "Parameter":
         """Copy with another value (counts rounded), the range widened if need be to hold it."""
         value = float(round(value)) if self.unit == "count" else value
-        return replace(self, value=value, low=min(self.low, value), high=max(self.high, value))
+        low, high = min(self.low, value), max(self.high, value)
+        return Parameter(value, self.unit, self.kind, self.source, low, high, self.note)
 
     def to_plain(self) -> dict[str, Any]:
         """Write as a device file does: text with units."""

@@ -4,7 +4,7 @@ A node is a `Part`, a dict or a tuple; everything else is a leaf. Items of a tup
 the second trip of the governor is `thermal.governor.trip_c.1`.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from hw_models.provenance import Parameter, Source
@@ -40,17 +40,30 @@ def set_entry(tree: Any, path: str, value: Any) -> None:
 
 def moved(node: Any, values: Mapping[str, float]) -> Any:
     """Copy a spec with the parameters at dotted paths moved to other values (SI)."""
-    by_name: dict[str, dict[str, float]] = {}
-    for path, value in values.items():
-        name, _, rest = path.partition(".")
-        by_name.setdefault(name, {})[rest] = value
+    return moved_each(node, {path: (value,) for path, value in values.items()}, 1)[0]
+
+
+def moved_each(node: Any, values: Mapping[str, Sequence[float]], copies: int) -> list[Any]:
+    """Copy a spec `copies` times, the parameters at dotted paths moved to their values in each.
+
+    What no path leads to is shared by all copies.
+    """
     if isinstance(node, Parameter):
-        return node.moved_to(values[""])
+        return [node.moved_to(value) for value in values[""]]
+    by_name: dict[str, dict[str, Sequence[float]]] = {}
+    for path, column in values.items():
+        name, _, rest = path.partition(".")
+        by_name.setdefault(name, {})[rest] = column
     children = _children(node) or {}
-    changed = {name: moved(children[name], below) for name, below in by_name.items()}
+    changed = {name: moved_each(children[name], below, copies) for name, below in by_name.items()}
+    rows = zip(*changed.values(), strict=True) if changed else [()] * copies
+    return [_with_children(node, dict(zip(changed, row, strict=True))) for row in rows]
+
+
+def _with_children(node: Any, changed: Mapping[str, Any]) -> Any:
     if isinstance(node, Part):
         return node.model_copy(update=changed)
-    copies = children | changed
+    copies = (_children(node) or {}) | dict(changed)
     return tuple(copies.values()) if isinstance(node, tuple) else copies
 
 

@@ -25,6 +25,9 @@ from sim.engine.timed import FloatColumn
 MINUTE_S = 60.0
 TENTH_MINUTE_S = (9 * MINUTE_S, 10 * MINUTE_S)
 
+BOUND_ROUNDS = 4
+"""Rounds that tighten the bound on a run's temperatures; more change it by little."""
+
 
 @dataclass(frozen=True, slots=True)
 class Heat:
@@ -231,6 +234,24 @@ def may_trip(lumps: Lumps, dynamic_w: FloatColumn) -> NDArray[np.bool_]:
     return np.asarray(lumps.steady_die_c(die_w) >= trip_c)
 
 
+def stays_cool(lumps: Lumps, dynamic_w: FloatColumn, end_s: float) -> NDArray[np.bool_]:
+    """Return which runs surely reach no trip if they decode until ``end_s``.
+
+    Constant power from ambient on heats every lump monotonically, and more power heats it more. So
+    temperatures stay below those at ``end_s`` under the leakage of the hottest die possible; each
+    round takes the die of the round before, which is hotter than any the run can have.
+    """
+    parts, thermal = lumps.soc.power, lumps.soc.thermal
+    known_w = parts.idle_w.value + parts.host_poll_w.value + dynamic_w
+    hottest_c = lumps.at_rest(len(dynamic_w)) + np.inf
+    for _ in range(BOUND_ROUNDS):
+        die_w = known_w + lumps.leakage_w(hottest_c)
+        hottest_c = lumps.advance(lumps.at_rest(len(dynamic_w)), die_w, end_s)
+    cool: NDArray[np.bool_] = hottest_c[BODY] < thermal.governor.trip_c[0].value
+    die = thermal.die_governor
+    return cool & (hottest_c[DIE] < die.trip_c.value) if die else cool
+
+
 def _polled(
     die: DieGovernor, state: NDArray[np.int64], before_c: FloatColumn, die_c: FloatColumn
 ) -> NDArray[np.int64]:
@@ -252,11 +273,14 @@ def _read(body: Governor, level: NDArray[np.int64], body_c: FloatColumn) -> NDAr
 def sustained_fractions(soc: SocSpec, ambient_c: float, dynamic_w: FloatColumn) -> FloatColumn:
     """Return the mean clock in the tenth minute of decoding without a pause, as a fraction.
 
-    Runs that never trouble the die are stepped from one reading of the body to the next.
+    Runs that stay cool until then keep their clock. Of the others, those that never trouble the
+    die are stepped from one reading of the body to the next.
     """
-    hot = may_trip(Lumps(soc, ambient_c), dynamic_w)
-    found = np.empty(len(dynamic_w))
-    for chosen in (hot, ~hot):
+    lumps = Lumps(soc, ambient_c)
+    warm = ~stays_cool(lumps, dynamic_w, TENTH_MINUTE_S[1])
+    hot = warm & may_trip(lumps, dynamic_w)
+    found = np.ones(len(dynamic_w))
+    for chosen in (hot, warm & ~hot):
         if chosen.any():
             found[chosen] = _tenth_minute_clock(soc, ambient_c, dynamic_w[chosen])
     return found

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hw_models.soc import SocSpec
-from hw_models.tree import moved
+from hw_models.tree import moved_each
 from sim.analysis.sweeps_steps import at_steps, narrowed
 from sim.engine.conditions import NOMINAL
 from sim.engine.maxplus import step_ends_beside, step_seconds, step_starts
@@ -47,10 +47,8 @@ def variant_metrics(result: Result, values: Mapping[str, NDArray[np.float64]]) -
     """
     variants = len(next(iter(values.values())))
     result.soc.with_values({path: float(column[0]) for path, column in values.items()})  # checks
-    socs: list[SocSpec] = [
-        moved(result.soc, {path: float(column[i]) for path, column in values.items()})
-        for i in range(variants)
-    ]
+    columns = {path: column.tolist() for path, column in values.items()}
+    socs: list[SocSpec] = moved_each(result.soc, columns, variants)
     if not _is_steady(result):
         return _columns([_numbers(_again(result, soc)) for soc in socs])
     found: list[dict[str, float]] = [{} for _ in socs]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hw_models.soc import load_soc
 from hw_models.thermal import RcChain, next_level, next_state
 from sim.engine.governor import Load, Phone
-from sim.heat import Lumps, decoding, may_trip, sustained_fractions
+from sim.heat import Lumps, decoding, may_trip, stays_cool, sustained_fractions
 
 PHONE = load_soc("dimensity_9500")
 CHAIN = RcChain.of(PHONE.thermal)
@@ -81,6 +81,23 @@ def test_the_phone_of_the_engines_and_the_columns_agree():
         clock_s += clock * max(0.0, phone.now_s - max(before_s, 540.0))
     expected = sustained_fractions(PHONE, 25.0, np.array([11.0]))[0]
     assert clock_s / 60.0 == pytest.approx(expected, abs=0.03)
+
+
+@given(
+    st.lists(st.floats(0.0, 15.0), min_size=1, max_size=4),
+    st.floats(15.0, 40.0),
+    st.sampled_from(("dimensity_9500", "snapdragon_x_elite")),
+)
+def test_a_run_that_surely_stays_cool_keeps_its_clock(powers_w, ambient_c, device):
+    soc, dynamic_w = load_soc(device), np.array(powers_w)
+    cool = stays_cool(Lumps(soc, ambient_c), dynamic_w, 600.0)
+    parts = takewhile(lambda part: part.start_s < 600.0, decoding(soc, ambient_c, dynamic_w))
+    assert (np.min([part.clock for part in parts], axis=0)[cool] == 1.0).all()
+
+
+def test_the_bound_on_a_cool_run_is_tight():
+    powers_w = np.array([0.0, 3.0, 4.0, 11.0])
+    assert stays_cool(Lumps(PHONE, 25.0), powers_w, 600.0).tolist() == [True, True, True, False]
 
 
 def test_a_hot_run_slows_within_a_minute_and_a_cool_one_does_not():
