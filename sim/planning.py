@@ -11,6 +11,7 @@ from hw_models.provenance import Parameter
 from hw_models.schema import Stack
 from hw_models.soc import SocSpec
 from sim.calibrated_range import outside
+from sim.cautions import cautions
 from sim.errors import SimError
 from workloads.arrivals import expanded
 from workloads.background import get_background
@@ -68,8 +69,9 @@ def plan(scenario: Scenario, soc: SocSpec, seed: int = 0) -> Plan:
     )
     held = {**program.resident_bytes, "runtime": runtime_bytes(stack)}
     program = replace(program, resident_bytes=held)
-    warnings = tuple(item.sentence() for item in outside(program, stack))
-    return Plan(program, session, name, _budget_bytes(scenario, soc), warnings)
+    warnings = [item.sentence() for item in outside(program, stack)]
+    warnings += cautions(scenario, program)
+    return Plan(program, session, name, _budget_bytes(scenario, soc), tuple(warnings))
 
 
 def runtime_bytes(stack: Stack) -> float:

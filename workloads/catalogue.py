@@ -74,6 +74,17 @@ def get_model(model: str) -> ModelConfig:
     return replace(config, parameters=entry["parameters"], sources=tuple(entry["sources"]))
 
 
+def position_limit(model: str | os.PathLike[str]) -> int | None:
+    """Return the longest sequence a model was made for in tokens; ``None``: not known.
+
+    A trace file holds operators and not positions, so of a trace alone nothing is known.
+    """
+    name = os.fspath(model)
+    if name.endswith(".json") and "schema" in _mapping(parse_json(read_text(name), name)):
+        return None
+    return get_model(name).decoder.positions
+
+
 def trace_for(model: str | os.PathLike[str]) -> Trace:
     """Return the trace of a model.
 

@@ -285,6 +285,7 @@ def compile_session(
         visual_tokens=visual_total(plans),
         kv_tokens_final=plans[-1].live_tokens,
         weight_bytes_per_step=stored_bytes(trace, formats, "traffic")["weights"],
+        positions=max(plan.positions for plan in plans),
     )
 
 

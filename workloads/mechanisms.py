@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from workloads.eviction import AttentionShape, EvictionWork
-from workloads.graph import Formats
+from workloads.graph import VECTOR_BITS, Formats
 from workloads.lora import Lora
 from workloads.program import Column, ProgramSegment, Task
 from workloads.speculation import DecoderSize, DraftCost
@@ -155,7 +155,7 @@ def _product(
         linear.unit,
         steps=linear.m.shape[0],
         activations=formats.activations,
-        operand_bits=max(lora.bits, 4),
+        operand_bits=min(max(lora.bits, 4), VECTOR_BITS),  # wider ones are stored, not multiplied
         tensor_class="adapter",
         batch=1.0,
         m=linear.m,

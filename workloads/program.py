@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -262,6 +262,8 @@ class Program:
         KV-cache bytes of one token [B].
     visual_tokens, kv_tokens_final, weight_bytes_per_step
         Facts of the program the summary reports.
+    positions
+        Positions of the longest conversation, cached tokens that were evicted included.
     """
 
     model: str
@@ -273,7 +275,7 @@ class Program:
     visual_tokens: int
     kv_tokens_final: int
     weight_bytes_per_step: float
-    warnings: tuple[str, ...] = field(default=())
+    positions: int = 0
 
     def total(self, quantity: str, phase: str | None = None) -> float:
         """Return the sum of a task column over a phase, or over everything."""

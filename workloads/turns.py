@@ -47,6 +47,8 @@ class TurnPlan:
         Tokens the target computes per decode step, before padding to a compiled width.
     switch
         What activating the turn's adapter takes, if it was not active.
+    positions
+        Position of the last token fed to the model, counted from the start of the conversation.
     """
 
     turn: Turn
@@ -58,6 +60,7 @@ class TurnPlan:
     width: int
     eviction: Eviction
     switch: AdapterSwitch | None
+    positions: int
 
     @property
     def visual_tokens(self) -> int:
@@ -131,6 +134,7 @@ def plan_turns(
             width=deployment.speculation.verify_width,
             eviction=deployment.kv_cache.eviction,
             switch=switch,
+            positions=(before.positions if before else 0) + own + turn.output_tokens - 1,
         )
         plans.append(latest[turn.client])
     return plans

@@ -38,6 +38,7 @@ class DecoderConfig:
         window_tokens: sliding window of the windowed layers; None: every layer sees all.
         window_period: every so many-th layer is a full one; 0: no layer is.
         local_rope_theta: rotary base of the windowed layers.
+        positions: tokens of the longest sequence it was made for; None: not known.
     """
 
     layers: int
@@ -58,6 +59,7 @@ class DecoderConfig:
     window_tokens: int | None = None
     window_period: int = 0
     local_rope_theta: float | None = None
+    positions: int | None = None
 
     def window_of(self, layer: int) -> int | None:
         """Return the window in tokens of a layer, None when it sees the whole context."""
@@ -265,7 +267,14 @@ def _decoder(keys: _Keys) -> DecoderConfig:
         norm_eps=keys.number("rms_norm_eps", 1e-6),
         activation=keys.choice("hidden_act", _ACTIVATIONS, "silu"),
         window_tokens=_window(keys),
+        positions=_positions(keys),
     )
+
+
+def _positions(keys: _Keys) -> int | None:
+    if keys.config.get("max_position_embeddings") is None:
+        return None
+    return keys.count("max_position_embeddings")
 
 
 def _window(keys: _Keys) -> int | None:

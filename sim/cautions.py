@@ -1,0 +1,55 @@
+"""Say where a scenario asks for what the model or the stack does not give; the numbers still hold.
+
+Not judged: what a reply says, and how long it would be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from workloads.catalogue import position_limit
+from workloads.eviction_policies import SlidingWindow
+from workloads.program import Program
+from workloads.scenario import Scenario
+
+
+def cautions(scenario: Scenario, program: Program) -> list[str]:
+    """Return a sentence, with its remedy, for each thing a scenario asks in vain."""
+    return [*_beyond_positions(scenario, program), *_no_overlap(scenario, program)]
+
+
+def _beyond_positions(scenario: Scenario, program: Program) -> Iterator[str]:
+    """Positions beyond those of training; a sliding window numbers its tokens anew (2309.17453)."""
+    limit = position_limit(scenario.model)
+    renumbers = isinstance(scenario.deployment.kv_cache.eviction, SlidingWindow)
+    if limit is None or renumbers or program.positions <= limit:
+        return
+    yield (
+        f"a conversation takes {program.positions} positions, and {program.model} was made for "
+        f"{limit} (max_position_embeddings): seconds and bytes hold, but the text may be nonsense. "
+        f"Remedy: fewer tokens, `fresh: true` on a later turn, or a configuration whose limit is "
+        "extended (RoPE scaling)."
+    )
+
+
+def _no_overlap(scenario: Scenario, program: Program) -> Iterator[str]:
+    """Overlap that was asked for and cannot happen."""
+    wanted = scenario.deployment.vision_overlap
+    vision = [group for group in program.groups if group.phase == "vision"]
+    if not wanted or any(group.images_needed is not None for group in program.groups):
+        return
+    if not vision:
+        reason, remedy = "no turn has an image", "add images to session.turns"
+    elif {task.unit for task, _ in vision[0].tasks()} & _prefill_units(program):
+        reason = "one unit both encodes and prefills"
+        remedy = "set deployment.placement.vision to another unit"
+    else:
+        reason = "no prefill step can start before the last image is encoded"
+        remedy = "give a turn several images, or smaller deployment.prefill_chunk_tokens"
+    yield f"deployment.vision_overlap has no effect: {reason}. Remedy: {remedy}."
+
+
+def _prefill_units(program: Program) -> set[str]:
+    """Return the units of the operators that every prefill step runs."""
+    groups = (group for group in program.groups if group.phase == "prefill")
+    return {task.unit for group in groups for task, _ in group.tasks() if task.runs.all()}
