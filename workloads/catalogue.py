@@ -82,7 +82,7 @@ def position_limit(model: str | os.PathLike[str]) -> int | None:
     name = os.fspath(model)
     if name.endswith(".json") and "schema" in _mapping(parse_json(read_text(name), name)):
         return None
-    return get_model(name).decoder.positions
+    return get_model(name).positions
 
 
 def trace_for(model: str | os.PathLike[str]) -> Trace:

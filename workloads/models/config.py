@@ -38,7 +38,6 @@ class DecoderConfig:
         window_tokens: sliding window of the windowed layers; None: every layer sees all.
         window_period: every so many-th layer is a full one; 0: no layer is.
         local_rope_theta: rotary base of the windowed layers.
-        positions: tokens of the longest sequence it was made for; None: not known.
     """
 
     layers: int
@@ -59,7 +58,6 @@ class DecoderConfig:
     window_tokens: int | None = None
     window_period: int = 0
     local_rope_theta: float | None = None
-    positions: int | None = None
 
     def window_of(self, layer: int) -> int | None:
         """Return the window in tokens of a layer, None when it sees the whole context."""
@@ -122,6 +120,7 @@ class ModelConfig:
         decoder, vision: configurations; ``vision`` is None for a text model.
         parameters: the published total, which the module must reproduce; None when not known.
         sources: where each number was read.
+        positions: tokens of the longest sequence it was made for; None when not known.
     """
 
     id: str
@@ -129,6 +128,7 @@ class ModelConfig:
     vision: VisionConfig | None = None
     parameters: int | None = None
     sources: tuple[str, ...] = ()
+    positions: int | None = None
 
     @property
     def digest(self) -> str:
@@ -191,9 +191,19 @@ def read_model(config: Mapping[str, Any], name: str) -> ModelConfig:
     if not isinstance(text, Mapping):
         raise WorkloadError(f"{name}: text_config must be a mapping. Got {text!r}.")
     decoder = read_decoder(text, name)
+    model = ModelConfig(name, decoder, positions=_positions(text, name))
     if vision is None or config.get("model_type") == "gemma3":
-        return ModelConfig(name, decoder)
-    return ModelConfig(name, decoder, read_vision(vision, f"{name}: vision_config"))
+        return model
+    return replace(model, vision=read_vision(vision, f"{name}: vision_config"))
+
+
+def _positions(config: Mapping[str, Any], place: str) -> int | None:
+    if config.get("max_position_embeddings") is None:
+        return None
+    keys = _Keys(config, place)
+    positions = keys.count("max_position_embeddings")
+    keys.check()
+    return positions
 
 
 def read_decoder(config: Mapping[str, Any], place: str) -> DecoderConfig:
@@ -267,14 +277,7 @@ def _decoder(keys: _Keys) -> DecoderConfig:
         norm_eps=keys.number("rms_norm_eps", 1e-6),
         activation=keys.choice("hidden_act", _ACTIVATIONS, "silu"),
         window_tokens=_window(keys),
-        positions=_positions(keys),
     )
-
-
-def _positions(keys: _Keys) -> int | None:
-    if keys.config.get("max_position_embeddings") is None:
-        return None
-    return keys.count("max_position_embeddings")
 
 
 def _window(keys: _Keys) -> int | None:
