@@ -230,29 +230,38 @@ class Compiler:
         columns = tuple((name, size.tobytes()) for name, size in sizes.items())
         key = (phase.name, columns, tail_runs.tobytes(), lora is None)
         if key not in self._lowered:
-            self._lowered[key] = self._lower(phase, sizes, tail_runs, lora)
+            segments, held_bytes = lower_phase(
+                phase, sizes, tail_runs, self.formats, self.options, lora
+            )
+            self._lowered[key] = segments, float(held_bytes.max())
         return self._lowered[key]
 
-    def _lower(
-        self, phase: Phase, sizes: Mapping[str, Column], tail_runs: Column, lora: Lora | None
-    ) -> Lowered:
-        """Lower a phase.
 
-        What follows the last layer (final norm, LM head) runs where ``tail_runs`` is 1.
-        """
-        whole = {name: size.astype(np.int64) for name, size in sizes.items()}
-        last_layer = max((i for i, part in enumerate(phase.segments) if is_layer(part)), default=0)
-        always, layer = np.ones_like(tail_runs), 0
-        segments: list[ProgramSegment] = []
-        working_set = 0.0
-        for index, part in enumerate(phase.segments):
-            runs = always if index <= last_layer else tail_runs
-            for run in layer_runs(part, layer, self.formats, phase.name):
-                lowering = Lowering(self.formats, self.options, whole, layer, lora)
-                segments.append(lowering.segment(run, is_layer(part), runs))
-                working_set = max(working_set, lowering.working_set_bytes)
-                layer += run.repeat if is_layer(part) else 0
-        return tuple(segments), working_set
+def lower_phase(
+    phase: Phase,
+    sizes: Mapping[str, Column],
+    tail_runs: Column,
+    formats: Formats,
+    options: GraphOptions,
+    lora: Lora | None = None,
+) -> tuple[tuple[ProgramSegment, ...], Column]:
+    """Return a phase as segments, and the activations each step allocates [B].
+
+    What follows the last layer (final norm, LM head) runs where ``tail_runs`` is 1.
+    """
+    whole = {name: size.astype(np.int64) for name, size in sizes.items()}
+    last_layer = max((i for i, part in enumerate(phase.segments) if is_layer(part)), default=0)
+    always, layer = np.ones_like(tail_runs), 0
+    segments: list[ProgramSegment] = []
+    held_bytes = np.zeros_like(tail_runs)
+    for index, part in enumerate(phase.segments):
+        runs = always if index <= last_layer else tail_runs
+        for run in layer_runs(part, layer, formats, phase.name):
+            lowering = Lowering(formats, options, whole, layer, lora)
+            segments.append(lowering.segment(run, is_layer(part), runs))
+            held_bytes = np.maximum(held_bytes, lowering.working_set_bytes)
+            layer += run.repeat if is_layer(part) else 0
+    return tuple(segments), held_bytes
 
 
 def compile_session(

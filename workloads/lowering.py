@@ -21,7 +21,7 @@ from workloads.graph import VECTOR_BITS, Formats, GraphOptions
 from workloads.lora import Lora
 from workloads.mechanisms import adapter_tasks
 from workloads.operators import Gemm, OperatorCost, WeightUse, cost
-from workloads.program import Column, ProgramSegment, Task, as_column
+from workloads.program import Column, ProgramSegment, Task
 from workloads.trace import Operator, Segment
 from workloads.weight_formats import WeightFormat
 
@@ -36,7 +36,8 @@ class Lowering:
     Parameters
     ----------
     sizes
-        The named sizes of the trace's extents (``T``, ``S`` or ``N``), one entry per step.
+        The named sizes of the trace's extents (``T``, ``S`` or ``N``), one entry per step. Those
+        equal in every step are computed with as one number, and so is all that hangs on them alone.
     layer
         Decoder layer the operators belong to; formats may differ by layer.
     lora
@@ -45,7 +46,7 @@ class Lowering:
     Attributes
     ----------
     working_set_bytes
-        Largest inputs plus outputs of a task lowered so far [B]: what the graph allocates.
+        Largest inputs plus outputs of a task lowered so far, per step [B]: what a graph allocates.
     """
 
     def __init__(
@@ -58,26 +59,29 @@ class Lowering:
     ) -> None:
         self.formats = formats
         self.options = options
-        self.sizes = sizes
+        self.sizes: dict[str, Size] = {name: _narrow(size) for name, size in sizes.items()}
         self.layer = layer
         self.lora = lora
         self.steps = len(next(iter(sizes.values())))
         self.default_class = "vision" if "N" in sizes else "body"
-        self.working_set_bytes = 0.0
+        self.working_set_bytes: Column = np.zeros(1)
 
     def segment(self, segment: Segment, is_layer: bool, runs: Column) -> ProgramSegment:
         """Return the segment's tasks, fused, running in the steps where ``runs`` is 1."""
         tasks = [self.task(operator, runs) for operator in segment.operators]
         if self.options.fusion in ("elementwise", "attention"):
             tasks = fuse(tasks)
-        kept = [self._spill(task) for task in tasks]
+        kept = [self._spill(task).widened(self.steps) for task in tasks]
         if self.lora is not None and is_layer:
             lora, formats = self.lora, self.formats
             kept = [part for task in kept for part in (task, *adapter_tasks(task, lora, formats))]
         return ProgramSegment(segment.name, segment.repeat, tuple(kept), is_layer)
 
     def task(self, operator: Operator, runs: Column) -> Task:
-        """Return one operator as a task; activations are counted as if none stayed on chip."""
+        """Return one operator as a task, its columns one entry long where no step differs.
+
+        Activations are counted as if none stayed on chip.
+        """
         demand = cost(operator, self.sizes)
         activation_bytes = self.formats.activation_bits / 8
         kv_bytes = self.formats.kv.bits / 8
@@ -91,35 +95,30 @@ class Lowering:
             operand_bits=self._operand_bits(operator, demand),
             tensor_class=tensor_class,
             **self._gemm(demand.gemm),
-            flops=self._column(
-                demand.causal_flops if self.options.causal_skip else demand.matmul_flops
-            ),
-            vector_ops=self._column(demand.vector_ops),
-            expanded_weights=self._column(self._expanded(demand)),
-            weight_bytes=self._column(self._weight_bytes(operator, demand)),
-            kv_read_bytes=self._column(demand.kv_read_elements) * kv_bytes,
-            kv_write_bytes=self._column(demand.kv_write_elements) * kv_bytes,
-            activation_read_bytes=self._column(demand.activation_read_elements) * activation_bytes
+            flops=_column(demand.causal_flops if self.options.causal_skip else demand.matmul_flops),
+            vector_ops=_column(demand.vector_ops),
+            expanded_weights=_column(self._expanded(demand)),
+            weight_bytes=_column(self._weight_bytes(operator, demand)),
+            kv_read_bytes=_column(demand.kv_read_elements) * kv_bytes,
+            kv_write_bytes=_column(demand.kv_write_elements) * kv_bytes,
+            activation_read_bytes=_column(demand.activation_read_elements) * activation_bytes
             + scores,
-            activation_write_bytes=self._column(demand.activation_write_elements) * activation_bytes
+            activation_write_bytes=_column(demand.activation_write_elements) * activation_bytes
             + scores,
             runs=runs,
             operator=operator.name.removeprefix("aten."),
         )
 
-    def _column(self, value: Size | float | Column) -> Column:
-        return as_column(value, self.steps)
-
     def _gemm(self, gemm: Gemm | None) -> dict[str, Any]:
         sizes = (gemm.batch, gemm.m, gemm.n, gemm.k) if gemm else (0, 0, 0, 0)
-        return dict(zip(("batch", "m", "n", "k"), map(self._column, sizes), strict=True))
+        return dict(zip(("batch", "m", "n", "k"), map(_column, sizes), strict=True))
 
     def _score_bytes(self, operator: Operator, demand: OperatorCost) -> Column | float:
         """Return the attention scores that travel to DRAM once when attention is not fused."""
         fused = self.options.fusion in ("scores", "attention")
         if operator.kind != "attention" or fused or not demand.gemm:
             return 0.0
-        scores = self._column(demand.gemm.batch) * demand.gemm.m * demand.gemm.n
+        scores = _column(demand.gemm.batch) * demand.gemm.m * demand.gemm.n
         return scores * (self.formats.activation_bits / 8)
 
     def _operand_bits(self, operator: Operator, demand: OperatorCost) -> int:
@@ -155,13 +154,23 @@ class Lowering:
     def _spill(self, task: Task) -> Task:
         """Keep activations on chip where inputs and outputs fit there together."""
         moved = task.activation_read_bytes + task.activation_write_bytes
-        self.working_set_bytes = max(self.working_set_bytes, float(moved.max()))
+        self.working_set_bytes = np.maximum(self.working_set_bytes, moved)
         spilled = moved > self.options.activation_bytes
         return replace(
             task,
             activation_read_bytes=np.where(spilled, task.activation_read_bytes, 0.0),
             activation_write_bytes=np.where(spilled, task.activation_write_bytes, 0.0),
         )
+
+
+def _column(value: Size | float | Column) -> Column:
+    if isinstance(value, np.ndarray):
+        return value.astype(np.float64, copy=False)
+    return np.array([value], dtype=np.float64)
+
+
+def _narrow(size: Whole) -> Size:
+    return int(size[0]) if (size == size[0]).all() else size
 
 
 def _is_matrix(use: WeightUse) -> bool:

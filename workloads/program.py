@@ -41,8 +41,15 @@ COLUMN_NAMES = (
 def as_column(value: ArrayLike, steps: int) -> Column:
     """Return a number or an array as a column of ``steps`` entries."""
     if isinstance(value, np.ndarray) and value.shape == (steps,):
-        return value.astype(np.float64)
+        return value.astype(np.float64, copy=False)
     return np.full(steps, value, dtype=np.float64)
+
+
+def _repeated(column: Column, steps: int) -> Column:
+    """Return one number as ``steps`` entries sharing its memory; `numpy.broadcast_to` is slow."""
+    repeated: Column = np.ndarray((steps,), np.float64, column, strides=(0,))
+    repeated.flags.writeable = False
+    return repeated
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +147,19 @@ class Task:
         steps = self.runs.shape[0]
         filled: dict[str, Any] = {name: as_column(item, steps) for name, item in columns.items()}
         return replace(self, **filled)
+
+    def widened(self, steps: int) -> Task:
+        """Return the task with its columns of one entry read as ``steps`` equal ones.
+
+        They stay one number in memory, and can not be written to.
+        """
+        columns = {name: getattr(self, name) for name in COLUMN_NAMES}
+        wide: dict[str, Any] = {
+            name: _repeated(column, steps)
+            for name, column in columns.items()
+            if column.shape != (steps,)
+        }
+        return replace(self, **wide)
 
     @property
     def read_bytes(self) -> Column:

@@ -11,7 +11,6 @@ units than the stack's, other background than none, and runs that exceed the app
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -29,10 +28,9 @@ from sim.engine.pricing import Pricing
 from sim.engine.timed import FloatColumn
 from sim.planning import Plan, formats, graph_options, plan
 from workloads.catalogue import trace_for
-from workloads.compiling import cache_capacity
+from workloads.compiling import cache_capacity, lower_phase
 from workloads.graph import Formats, GraphOptions
 from workloads.kv_cache import visible_tokens
-from workloads.lowering import Lowering
 from workloads.program import Column, StepGroup
 from workloads.scenario import Scenario
 from workloads.trace import Trace
@@ -183,17 +181,15 @@ class Batch:
         self, new: Column, context: Column, last: Column, switches: Column
     ) -> tuple[StepGroup, Column]:
         """Return prefill steps of any sizes as one group, and the activations of each [B]."""
-        known, parts = self._group("prefill"), self._trace.phases["prefill"].segments
-        sizes = {"T": new.astype(np.int64), "S": context.astype(np.int64)}
-        lowering = Lowering(self._formats, self._options, sizes)
-        always = np.ones_like(last)
-        last_layer = max(i for i, like in enumerate(known.segments) if like.is_layer)
-        segments = tuple(
-            lowering.segment(part, like.is_layer, always if i <= last_layer else last)
-            for i, (part, like) in enumerate(zip(parts, known.segments, strict=True))
+        segments, held_bytes = lower_phase(
+            self._trace.phases["prefill"],
+            {"T": new, "S": context},
+            last,
+            self._formats,
+            self._options,
         )
         group = replace(
-            known,
+            self._group("prefill"),
             new_tokens=new,
             visible_tokens=context,
             live_tokens=context,
@@ -201,26 +197,14 @@ class Batch:
             segments=segments,
             switches=switches,
         )
-        return narrowed(group), self._held_bytes(sizes)
-
-    def _held_bytes(self, sizes: Mapping[str, Tokens]) -> Column:
-        """Return the activations a step of each size allocates: all that would move if none fit."""
-        nothing_fits = replace(self._options, activation_bytes=-1.0)
-        lowering = Lowering(self._formats, nothing_fits, sizes)
-        moved = [
-            task.activation_read_bytes + task.activation_write_bytes
-            for part in self._trace.phases["prefill"].segments
-            for task in lowering.segment(part, False, np.ones(len(sizes["T"]))).tasks
-        ]
-        held_bytes: Column = np.max(moved, axis=0)
-        return held_bytes
+        return narrowed(group), held_bytes
 
     def _step_columns(self, group: StepGroup, seconds: FloatColumn) -> dict[str, FloatColumn]:
         """Return what the phases are summed of, per step."""
         names = ("read_bytes", "write_bytes", "flops", "peak_matrix_s", "dynamic_j")
         found = {name: np.zeros(group.steps) for name in names}
         energy = EnergyModel(self.soc)
-        for task, repeat in narrowed(group).tasks():
+        for task, repeat in group.tasks():
             rates = self.soc.units[task.unit].matrix.rates
             key = compute.precision_key(task.activations, task.operand_bits, rates)
             runs = repeat * task.runs

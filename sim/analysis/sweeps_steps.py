@@ -107,6 +107,8 @@ def _with_tasks(group: StepGroup, change: Callable[[Task], Task]) -> StepGroup:
 
 
 def _narrow(task: Task) -> Task:
+    if task.runs.shape == (1,):
+        return task
     columns = (getattr(task, item.name) for item in fields(task))
     if any(isinstance(column, np.ndarray) and _varies(column) for column in columns):
         return task
@@ -114,7 +116,8 @@ def _narrow(task: Task) -> Task:
 
 
 def _varies(column: Column) -> bool:
-    return bool((column != column[0]).any())
+    repeats_one_number = column.strides == (0,)
+    return not repeats_one_number and bool((column != column[0]).any())
 
 
 def _with_columns(item: Item, change: Callable[[Column], Column]) -> Item:

@@ -183,3 +183,14 @@ def test_totals_are_sums_over_steps_and_layers():
     assert decode.total("flops") == by_hand
     phases = sum(program.total("flops", phase) for phase in ("prefill", "decode"))
     assert program.total("flops") == phases
+
+
+def test_what_no_step_changes_is_one_number_that_nobody_can_write_to():
+    program = compiled([{"prompt_tokens": 64, "output_tokens": 9}])
+    tasks = {task.kind: task for task, _ in group(program, "decode").tasks()}
+    linear, attention = tasks["linear"], tasks["attention"]
+    assert linear.weight_bytes.shape == attention.kv_read_bytes.shape == (8,)
+    assert linear.weight_bytes.strides == (0,)
+    assert np.unique(attention.kv_read_bytes).size == 8
+    with pytest.raises(ValueError, match="read-only"):
+        linear.weight_bytes[0] = 1.0
