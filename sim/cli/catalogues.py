@@ -11,6 +11,11 @@ from workloads.errors import did_you_mean
 
 Row = dict[str, Any]
 
+STREAMED = ("body", "lm_head")
+"""Classes that every decode step reads in full; embedding and vision are not."""
+
+MIXES = 12
+
 
 def device_rows(name: str | None) -> list[Row]:
     """Return the devices as plain data; only ``name`` if given."""
@@ -33,6 +38,59 @@ def format_rows(name: str | None) -> list[Row]:
     if name is not None:
         return [get_format(name).row()]
     return [found.row() for found in catalogue().values()]
+
+
+def mix_rows(bits: float, model: str, fixed: Sequence[str]) -> list[Row]:
+    """Return the mixes of body and LM head whose mean comes closest, nearest first.
+
+    ``fixed`` holds entries such as ``lm_head=w8``.
+    """
+    from workloads.catalogue import trace_for
+    from workloads.compression import which_mix
+
+    if not 0.0 < bits <= 32.0:
+        raise SimError(f"--bpw must be above 0 and at most 32. Got {bits:g}.")
+    wanted = _fixed_formats(fixed)
+    counts = trace_for(model).parameters
+    shares = {"body": counts["body"], "lm_head": counts.get("lm_head", counts["embedding"])}
+    total = sum(shares.values())
+    return [
+        {**mix.formats, "bits": mix.bits, "step_bytes": mix.bits * total / 8}
+        for mix in which_mix(bits, shares, _real_formats(), wanted, MIXES)
+    ]
+
+
+def _real_formats() -> list[str]:
+    """Return one listed format for each number of bits; what-if formats are left out."""
+    from workloads.weight_formats import catalogue
+
+    real = [found for found in catalogue().values() if found.kind != "assumed"]
+    return list({found.traffic_bits: found.id for found in reversed(real)}.values())
+
+
+def _fixed_formats(fixed: Sequence[str]) -> dict[str, str]:
+    from workloads.weight_formats import get_format
+
+    pairs = {
+        name.strip(): text.strip() for name, _, text in (item.partition("=") for item in fixed)
+    }
+    if not pairs.keys() <= set(STREAMED):
+        raise SimError(f"--fix must be body=FORMAT or lm_head=FORMAT. Got {', '.join(fixed)}.")
+    return {name: get_format(text).id for name, text in pairs.items()}
+
+
+def show_mixes(bits: float, model: str, mixes: Sequence[Row]) -> None:
+    """Print mixes as a table."""
+    shown = [
+        {
+            "body": mix["body"],
+            "lm_head": mix["lm_head"],
+            "bits per weight": mix["bits"],
+            "MB per step": mix["step_bytes"] / 1e6,
+        }
+        for mix in mixes
+    ]
+    show_rows(f"Mixes nearest to {bits:g} bits per weight of body and LM head, {model}", shown)
 
 
 def _chosen(rows: list[Row], name: str | None, what: str) -> list[Row]:

@@ -47,10 +47,22 @@ def models(
 
 def formats(
     name: Annotated[str | None, typer.Argument(help="Format id; all if none.")] = None,
+    bits: Annotated[
+        float | None, typer.Option("--bpw", help="Which mixes have this mean of bits per weight?")
+    ] = None,
+    model: ModelName = "andesvl-4b",
+    fixed: Annotated[
+        list[str] | None,
+        typer.Option("--fix", metavar="CLASS=FORMAT", help="With --bpw: body or lm_head as given."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List weight formats with their traffic, resident and file bits per weight."""
-    from sim.cli.catalogues import format_rows, show_rows
+    """List weight formats with their bits per weight, or the mixes that reach a mean."""
+    from sim.cli.catalogues import format_rows, mix_rows, show_mixes, show_rows
 
+    if bits is not None:
+        mixes = mix_rows(bits, model, fixed or ())
+        print_json(mixes) if as_json else show_mixes(bits, model, mixes)
+        return
     rows = format_rows(name)
     print_json(rows) if as_json else show_rows("Weight formats", rows)
