@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -18,6 +20,8 @@ ENDINGS: Final = (".html", ".pdf", ".md", ".json")
 PDF_REMEDY: Final = (
     "Remedy: pip install 'andesim[pdf]' and the system library Pango; or write .html and print it."
 )
+FONT_DATE: Final = "SOURCE_DATE_EPOCH"
+"""Environment variable that fontTools, which WeasyPrint embeds fonts with, takes its date from."""
 Document = Mapping[str, Any]
 
 
@@ -53,7 +57,20 @@ def _write_pdf(page: Page, path: Path) -> None:
     except (ImportError, OSError) as error:  # OSError: Pango is not there
         reason = str(error).splitlines()[0]
         raise SimError(f"A PDF must have WeasyPrint. Got: {reason}. {PDF_REMEDY}") from None
-    weasyprint.HTML(string=html(page), url_fetcher=_no_network).write_pdf(path)
+    with _undated_fonts():
+        weasyprint.HTML(string=html(page), url_fetcher=_no_network).write_pdf(path)
+
+
+@contextmanager
+def _undated_fonts() -> Iterator[None]:
+    """Let fontTools date the fonts it embeds by the epoch, and not by the second it runs in."""
+    before = os.environ.get(FONT_DATE)
+    os.environ[FONT_DATE] = before or "0"
+    try:
+        yield
+    finally:
+        if before is None:
+            os.environ.pop(FONT_DATE, None)
 
 
 def _no_network(url: str) -> dict[str, Any]:
