@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from sim.results import Intervals, Result
@@ -22,11 +23,12 @@ def summary_document(result: Result, intervals: Intervals | None = None) -> dict
         "versions": dict(result.versions),
         "metrics": result.summary().as_dict(),
         "dram_bytes": dict(result.ledger.peak.by_class),
+        "dram_peak": {"at_s": result.ledger.peak.at_s, "cause": result.ledger.peak.cause},
         "energy_j": result.energy.parts(),
+        "session": result.session_summary().as_dict(),
+        "cold_start": asdict(result.cold_start()),
         "warnings": list(result.warnings),
     }
-    if len(result.turns) > 1:
-        document["session"] = result.session_summary().as_dict()
     if intervals is not None:
         document["intervals"] = {name: dict(interval) for name, interval in intervals.items()}
     return document

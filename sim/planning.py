@@ -67,8 +67,12 @@ def plan(scenario: Scenario, soc: SocSpec, seed: int = 0) -> Plan:
         draft(scenario, trace, stored),
         random_stream(seed, "acceptance"),
     )
-    held = {**program.resident_bytes, "runtime": runtime_bytes(stack)}
-    program = replace(program, resident_bytes=held)
+    runtime = {"runtime": runtime_bytes(stack)}
+    program = replace(
+        program,
+        resident_bytes={**program.resident_bytes, **runtime},
+        initial_bytes={**program.initial_bytes, **runtime},
+    )
     warnings = [item.sentence() for item in outside(program, stack)]
     warnings += cautions(scenario, program)
     return Plan(program, session, name, _budget_bytes(scenario, soc), tuple(warnings))

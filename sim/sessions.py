@@ -78,7 +78,7 @@ class SessionSummary:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the summary as plain data."""
-        return asdict(self)
+        return {**asdict(self), "clients": [asdict(client) for client in self.clients]}
 
 
 def summarise_session(result: Result) -> SessionSummary:
@@ -104,7 +104,11 @@ def verdict(result: Result) -> str:
     counts = Counter(turn.outcome for turn in asked)
     lost = {name: count for name, count in counts.items() if name != "done"}
     if not lost:
-        return f"All {len(asked)} turns were answered."
+        return (
+            "The turn was answered."
+            if len(asked) == 1
+            else f"All {len(asked)} turns were answered."
+        )
     told = ", ".join(f"{count} {name}" for name, count in lost.items())
     turned_away = counts["rejected"] + counts["dropped"]
     if counts["killed"]:

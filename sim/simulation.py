@@ -12,9 +12,9 @@ from sim.engine.background import loads
 from sim.engine.batches import BatchMachine
 from sim.engine.conditions import Conditions
 from sim.engine.governor import Phone, PowerLaw
+from sim.engine.memory import Memory, spilled
 from sim.engine.pricing import Pricing
 from sim.engine.progress import Progress, StepTimes, first_steps
-from sim.engine.residency import Memory, spilled
 from sim.engine.scheduler import Engine as Machine
 from sim.engine.scheduler import Scheduler, TurnRun
 from sim.engine.timed import TimedGroup, TimedProgram
@@ -53,9 +53,13 @@ def simulate(
     phone = Phone(soc, environment.ambient_c, other_apps, environment.charging_heat_w)
     times = StepTimes()
     groups = _progress(planned.program, timed, times, EnergyModel(soc))
-    frees = scenario.deployment.free_vision_after_encode
-    encodings = sum(group.phase == "vision" for group in planned.program.groups) if frees else 0
-    memory = Memory(resident_bytes, planned.budget_bytes, encodings)
+    memory = Memory(
+        resident_bytes,
+        planned.budget_bytes,
+        sum(group.phase == "vision" for group in planned.program.groups),
+        scenario.deployment.free_vision_after_encode,
+        [turn.client for turn in planned.session.turns],
+    )
     turns = _turns(planned, groups)
     machine = _machine(engine, phone, times)
     Scheduler(planned.session, turns, machine, memory).run()
@@ -94,12 +98,12 @@ def _engine_name(engine: Engine, groups: tuple[GroupTimes, ...]) -> str:
 
 def _residency(scenario: Scenario, planned: Plan) -> tuple[Mapping[str, float], bool]:
     """Return what is resident from the start [B], and whether weights are mapped from flash."""
-    resident = planned.program.resident_bytes
+    initial, resident = planned.program.initial_bytes, planned.program.resident_bytes
     activation_bytes = max(activations_held(planned.program.groups))
     fits = sum(resident.values()) + activation_bytes <= planned.budget_bytes
     if fits or scenario.environment.over_budget == "stop":
-        return resident, False
-    return spilled(resident, activation_bytes, planned.budget_bytes), True
+        return initial, False
+    return spilled(initial, resident, activation_bytes, planned.budget_bytes), True
 
 
 def _progress(

@@ -10,6 +10,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
@@ -52,3 +53,19 @@ def main_module_stays() -> Iterator[None]:
     main_module = sys.modules["__main__"]
     yield
     sys.modules["__main__"] = main_module
+
+
+@pytest.fixture
+def flat() -> Callable[[Any], dict[str, Any]]:
+    """Return a function that turns nested answers into one mapping of dotted paths."""
+
+    def flatten(value: Any, path: str = "") -> dict[str, Any]:
+        items = value.items() if isinstance(value, dict) else enumerate(value)
+        found: dict[str, Any] = {}
+        for key, inner in items:
+            here = f"{path}.{key}"
+            nested = isinstance(inner, dict | list | tuple)
+            found |= flatten(inner, here) if nested else {here: inner}
+        return found
+
+    return flatten

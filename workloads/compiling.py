@@ -59,6 +59,13 @@ class Compiler:
 
     Turns of equal sizes share their segments, so that a long session costs little more to compile
     than its distinct turns.
+
+    Attributes
+    ----------
+    grows
+        Each conversation's cache grows with it; else all are allocated whole.
+    vision_flash_bytes
+        Read from flash before the images of every turn but the first [B].
     """
 
     trace: Trace
@@ -67,13 +74,18 @@ class Compiler:
     capacity_tokens: int
     draft: Draft
     lora: Lora | None
+    grows: bool = False
+    vision_flash_bytes: float = 0.0
     _lowered: dict[tuple[object, ...], Lowered] = field(default_factory=dict)
 
     def groups(self, plans: Sequence[TurnPlan]) -> list[StepGroup]:
         """Return all step groups in order."""
         found: list[StepGroup] = []
+        reload = Setup()
         for index, plan in enumerate(plans):
-            vision = [self.vision(index, plan)] if plan.patches else []
+            vision = [replace(self.vision(index, plan), setup=reload)] if plan.patches else []
+            if vision:
+                reload = Setup(flash_bytes=self.vision_flash_bytes)
             prefill = self.prefill(index, plan)
             found += [*vision, replace(prefill, images_needed=self._needed(plan, vision, prefill))]
             if plan.committed.size:
@@ -125,6 +137,7 @@ class Compiler:
             at_s=plan.turn.at_s,
             switches=_switches(context),
             setup=self._setup(plan),
+            cache_bytes=self._cache_bytes(plan.prefill_peak_tokens(chunk)),
         )
 
     def decode(self, index: int, plan: TurnPlan) -> StepGroup:
@@ -150,6 +163,7 @@ class Compiler:
             activation_bytes=held,
             at_s=plan.turn.at_s,
             switches=_switches(context),
+            cache_bytes=self._cache_bytes(plan.decode_peak_tokens),
         )
 
     @property
@@ -193,7 +207,19 @@ class Compiler:
     def _setup(self, plan: TurnPlan) -> Setup:
         if plan.switch is None:
             return Setup()
-        return Setup(plan.switch.flash_bytes, plan.switch.bound_bytes)
+        switch = plan.switch
+        return Setup(switch.flash_bytes, switch.bound_bytes, switch.held_bytes)
+
+    def _cache_bytes(self, tokens: int) -> dict[str, float]:
+        return self.caches_bytes(tokens) if self.grows else {}
+
+    def caches_bytes(self, tokens: int) -> dict[str, float]:
+        """Return the bytes of one conversation's caches at a size [B]."""
+        size = self.formats.kv.size_bytes
+        return {
+            "kv_cache": float(size(tokens, self.trace.kv_elements_per_token)),
+            "draft": float(size(tokens, self.draft.cost.kv_elements_per_token)),
+        }
 
     def _drafting(self, live: Column) -> tuple[ProgramSegment, ...]:
         segment = self.draft.segment(self.formats, live)
@@ -282,13 +308,25 @@ def compile_session(
     needed = max(plan.peak_tokens(options.prefill_chunk_tokens) for plan in plans)
     wanted = deployment.kv_cache.capacity_tokens
     capacity = cache_capacity(needed, wanted, options.cache_buckets_tokens)
-    compiler = Compiler(trace, formats, options, capacity, draft, deployment.lora)
+    file_bytes = stored_bytes(trace, formats, "file")
+    compiler = Compiler(
+        trace,
+        formats,
+        options,
+        capacity,
+        draft,
+        deployment.lora,
+        grows=wanted is None and not options.cache_buckets_tokens,
+        vision_flash_bytes=_reload_bytes(deployment, file_bytes),
+    )
     groups = compiler.groups(plans)
+    initial, largest = _resident_bytes(compiler, deployment, session)
     return Program(
         model=trace.model,
         groups=tuple(groups),
-        resident_bytes=_resident_bytes(compiler, deployment, session),
-        file_bytes=sum(stored_bytes(trace, formats, "file").values()) + draft.file_bytes,
+        resident_bytes=largest,
+        initial_bytes=initial,
+        file_bytes=sum(file_bytes.values()) + draft.file_bytes,
         kv_bytes_per_token=compiler.kv_bytes_per_token,
         kv_capacity_tokens=capacity,
         visual_tokens=visual_total(plans),
@@ -298,21 +336,32 @@ def compile_session(
     )
 
 
+def _reload_bytes(deployment: Deployment, file_bytes: Mapping[str, float]) -> float:
+    """Return what is read again for images, where the encoder leaves in between [B]."""
+    return file_bytes["vision"] if deployment.free_vision_after_encode == "reload" else 0.0
+
+
 def _resident_bytes(
     compiler: Compiler, deployment: Deployment, session: Session
-) -> dict[str, float]:
-    """Return the bytes of each class; every client's conversation has a cache of its own."""
-    trace, formats, draft = compiler.trace, compiler.formats, compiler.draft
-    caches = len({turn.client for turn in session.turns})
-    capacity, elements = compiler.capacity_tokens, trace.kv_elements_per_token
-    draft_kv = formats.kv.size_bytes(capacity, draft.cost.kv_elements_per_token)
-    lora = deployment.lora
-    return {
-        **stored_bytes(trace, formats, "resident"),
-        "kv_cache": caches * float(formats.kv.size_bytes(capacity, elements)),
-        "draft": draft.resident_bytes + caches * float(draft_kv),
-        "adapters": lora.resident_bytes(linear_sizes(trace)) if lora else 0.0,
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Return the bytes of each class before the first turn, and at most [B].
+
+    Every client's conversation has caches of its own.
+    """
+    draft, lora = compiler.draft, deployment.lora
+    clients = len({turn.client for turn in session.turns})
+    caches = compiler.caches_bytes(compiler.capacity_tokens)
+    stored = stored_bytes(compiler.trace, compiler.formats, "resident")
+    largest = {
+        **stored,
+        "kv_cache": clients * caches["kv_cache"],
+        "draft": draft.resident_bytes + clients * caches["draft"],
+        "adapters": lora.resident_bytes(linear_sizes(compiler.trace)) if lora else 0.0,
     }
+    initial = {**largest, "adapters": 0.0}
+    if compiler.grows:
+        initial |= {"kv_cache": 0.0, "draft": draft.resident_bytes}
+    return initial, largest
 
 
 def _joined(

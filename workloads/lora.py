@@ -165,6 +165,8 @@ class AdapterSwitch:
         Bytes written into the inputs of the graph [B].
     evicted
         Adapter dropped from DRAM for it.
+    held_bytes
+        How much more of the DRAM adapters hold afterwards [B].
     invalidates_kv
         Whether the KV cache must be computed again.
     """
@@ -173,6 +175,7 @@ class AdapterSwitch:
     flash_bytes: float
     bound_bytes: float
     evicted: str | None
+    held_bytes: float
     invalidates_kv: bool
 
 
@@ -213,6 +216,7 @@ class AdapterCache:
             flash_bytes=self._adapter_bytes if loads else 0.0,
             bound_bytes=self._adapter_bytes,
             evicted=evicted,
+            held_bytes=self._adapter_bytes * (loads - (evicted is not None)),
             invalidates_kv=self._lora.invalidates_kv,
         )
 

@@ -201,10 +201,17 @@ class ProgramSegment:
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What must happen before a group's first step: an adapter's load and rebind [B]."""
+    """What must happen before a group's first step: loads from flash, an adapter's rebind [B].
+
+    Attributes
+    ----------
+    adapter_bytes
+        How much more of the DRAM adapters hold from then on.
+    """
 
     flash_bytes: float = 0.0
     copied_bytes: float = 0.0
+    adapter_bytes: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +239,9 @@ class StepGroup:
     images_needed
         Prefill beside the encoding of later images: steps of the vision group before this one that
         must be done before each step; ``None``: the whole group.
+    cache_bytes
+        What the conversation holds of classes that grow with it while the group runs; empty where
+        the cache is allocated whole from the start [B].
     """
 
     phase: str
@@ -246,6 +256,7 @@ class StepGroup:
     switches: Column | None = None
     setup: Setup = Setup()
     images_needed: Column | None = None
+    cache_bytes: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def steps(self) -> int:
@@ -275,7 +286,9 @@ class Program:
     Attributes
     ----------
     resident_bytes
-        Bytes each class occupies in DRAM while it is resident [B].
+        The most that each class occupies in DRAM [B].
+    initial_bytes
+        What each class occupies before the first turn [B].
     file_bytes
         Bytes of the deployed model in flash [B].
     kv_bytes_per_token
@@ -289,6 +302,7 @@ class Program:
     model: str
     groups: tuple[StepGroup, ...]
     resident_bytes: Mapping[str, float]
+    initial_bytes: Mapping[str, float]
     file_bytes: float
     kv_bytes_per_token: float
     kv_capacity_tokens: int

@@ -27,6 +27,7 @@ from workloads.session import Session, Strict, Turn
 from workloads.speculation import NoSpeculation, SpeculationPart
 
 Activations = Literal["int16", "int8", "fp16", "bf16", "fp32"]
+FreeVision = bool | Literal["reload"]
 Fusion = Literal["none", "scores", "elementwise", "attention"]
 
 FOLDER = Path(__file__).parent / "scenarios"
@@ -62,6 +63,9 @@ class Deployment(Strict):
     weights
         Weight format id per tensor class, or text such as ``body=w4;lm_head=w8``; classes left out
         take the stack's default.
+    free_vision_after_encode
+        ``true``: the vision encoder leaves DRAM after the session's last image; ``reload``: after
+        each turn's images, and is read from flash again for the next; ``false``: it stays.
     fusion
         What the graph compiler fuses (`workloads.graph.GraphOptions`); the stack's way if none.
     vision_overlap
@@ -80,7 +84,7 @@ class Deployment(Strict):
     lora: Lora | None = None
     fusion: Fusion | None = None
     vision_overlap: bool | None = None
-    free_vision_after_encode: bool = True
+    free_vision_after_encode: FreeVision = True
 
 
 class BackgroundAt(Strict):

@@ -99,12 +99,19 @@ class TurnPlan:
 
     def peak_tokens(self, chunk: int | None) -> int:
         """Return the most positions the cache needs during the turn."""
-        chunk = chunk or self.prefill_tokens
-        peak = self.eviction.peak_prefill_tokens(self.prompt_tokens, chunk)
-        if self.committed.size:
-            stored = self.eviction.retained_tokens(self.prompt_tokens, self.produced)
-            peak = max(peak, int(np.ceil(stored.max())) + self.width)
-        return peak
+        return max(self.prefill_peak_tokens(chunk), self.decode_peak_tokens)
+
+    def prefill_peak_tokens(self, chunk: int | None) -> int:
+        """Return the most positions the cache needs during prefill, ``chunk`` tokens at a time."""
+        return self.eviction.peak_prefill_tokens(self.prompt_tokens, chunk or self.prefill_tokens)
+
+    @property
+    def decode_peak_tokens(self) -> int:
+        """The most positions the cache needs during decode; 0 without a decode step."""
+        if not self.committed.size:
+            return 0
+        stored = self.eviction.retained_tokens(self.prompt_tokens, self.produced)
+        return int(np.ceil(stored.max())) + self.width
 
 
 def plan_turns(

@@ -107,16 +107,11 @@ class Batch:
 
     def runs(self) -> RunColumns:
         """Return what the metrics are made of, summed over the steps of each phase."""
-        wanted = self.base.deployment.kv_cache.capacity_tokens
-        buckets = self._options.cache_buckets_tokens
-        capacities = [cache_capacity(int(n), wanted, buckets) for n in self._needed_tokens]
-        elements = self._trace.kv_elements_per_token
         return RunColumns(
             scenario=self.base,
             soc=self.soc,
             plan=self._plan,
             phases=(*self._vision(), self._prefill(), self._decode()),
-            kv_resident_bytes=self._formats.kv.size_bytes(capacities, elements),
             output_tokens=self.output_tokens,
             kv_tokens=self._needed_tokens,
         )
@@ -128,7 +123,8 @@ class Batch:
         for group in groups:
             columns = self._step_columns(group, step_seconds(self._pricing.group(group)))
             summed = {name: column.sum() * runs for name, column in columns.items()}
-            found.append(PhaseColumns("vision", group.activation_bytes * runs, **summed))
+            kv_bytes = self._kv_bytes(np.zeros_like(self._needed_tokens))
+            found.append(PhaseColumns("vision", group.activation_bytes * runs, kv_bytes, **summed))
         return found
 
     def _prefill(self) -> PhaseColumns:
@@ -150,7 +146,8 @@ class Batch:
             name: np.bincount(run, column[kind], len(total)).astype(np.float64)
             for name, column in columns.items()
         }
-        return PhaseColumns("prefill", held_bytes[kind[last]], **summed)
+        kv_bytes = self._kv_bytes(self._prefill_tokens)
+        return PhaseColumns("prefill", held_bytes[kind[last]], kv_bytes, **summed)
 
     def _decode(self) -> PhaseColumns:
         """Return the decode of each run: a stretch of one table of steps by context."""
@@ -165,7 +162,16 @@ class Batch:
         replies = self.output_tokens > 1
         summed["seconds"][replies] -= self._switch_seconds(group, first[replies])
         held_bytes = np.where(replies, group.activation_bytes, 0.0)
-        return PhaseColumns("decode", held_bytes, **summed)
+        return PhaseColumns("decode", held_bytes, self._kv_bytes(self._needed_tokens), **summed)
+
+    def _kv_bytes(self, needed: Tokens) -> Column:
+        """Return the KV cache while a phase needs so many tokens of it [B]."""
+        wanted = self.base.deployment.kv_cache.capacity_tokens
+        buckets = self._options.cache_buckets_tokens
+        if wanted is not None or buckets:
+            held = [cache_capacity(int(n), wanted, buckets) for n in self._needed_tokens]
+            needed = np.array(held)
+        return self._formats.kv.size_bytes(needed, self._trace.kv_elements_per_token)
 
     def _switch_seconds(self, group: StepGroup, first: Tokens) -> FloatColumn | float:
         """Return the graph switch the table counts in each run's first step, which has none [s]."""

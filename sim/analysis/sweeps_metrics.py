@@ -34,8 +34,8 @@ class PhaseColumns:
 
     Attributes
     ----------
-    activation_bytes
-        Activations resident while the phase runs [B].
+    activation_bytes, kv_bytes
+        Activations and KV cache resident while the phase runs [B].
     peak_matrix_s
         Seconds the FLOPs would take at the peak rate [s].
     dynamic_j
@@ -44,6 +44,7 @@ class PhaseColumns:
 
     phase: str
     activation_bytes: FloatColumn
+    kv_bytes: FloatColumn
     seconds: FloatColumn
     read_bytes: FloatColumn
     write_bytes: FloatColumn
@@ -60,7 +61,6 @@ class RunColumns:
     soc: SocSpec
     plan: Plan
     phases: tuple[PhaseColumns, ...]
-    kv_resident_bytes: FloatColumn
     output_tokens: NDArray[np.int64]
     kv_tokens: NDArray[np.int64]
 
@@ -156,11 +156,14 @@ def _energy_j(runs: RunColumns, makespan_s: FloatColumn, leakage_j: FloatColumn)
 def _peak_dram_bytes(runs: RunColumns) -> FloatColumn:
     """Return the largest residency: the vision encoder leaves once the images are encoded."""
     held = runs.plan.program.resident_bytes
-    resident = sum(held.values()) - held["kv_cache"] + runs.kv_resident_bytes
+    resident = sum(held.values()) - held["kv_cache"]
     sees = any(part.phase == "vision" for part in runs.phases)
     freed = held["vision"] if sees and runs.scenario.deployment.free_vision_after_encode else 0.0
     totals = [
-        resident + part.activation_bytes - (0.0 if part.phase == "vision" else freed)
+        resident
+        + part.kv_bytes
+        + part.activation_bytes
+        - (0.0 if part.phase == "vision" else freed)
         for part in runs.phases
     ]
     peak: FloatColumn = np.max(totals, axis=0)

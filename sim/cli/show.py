@@ -24,6 +24,8 @@ HEADLINES = (
     "load_s",
 )
 SMALLEST_SHARE = 0.005
+SMALLEST_MOVE = 0.0005
+KILO = 1e3
 
 
 def show_result(
@@ -72,26 +74,44 @@ def verdict(result: Result, summary: Summary) -> str:
             f"Out of memory at {overflow.at_s:.3f} s: needs {peak}; "
             f"the largest part is {largest}, {overflow.by_class[largest] / GIB:.2f} GiB."
         )
-    per = "per reply" if len(result.turns) == 1 else f"in {result.makespan_s:.0f} s"
     rate = f"{summary.tokens_per_s:.1f} tokens/s" if summary.tokens_per_s else "one token"
-    return (
-        f"First token after {summary.time_to_first_token_s:.2f} s, then {rate}; "
-        f"peak DRAM {peak}; {summary.energy_j:.1f} J {per}."
-    )
+    after = f"after {summary.time_to_first_token_s:.2f} s"
+    if len(result.turns) == 1:
+        first, per = f"First token {after}", "per reply"
+    else:
+        first = f"First token {after} of work on a turn (mean)"
+        per = f"in {result.makespan_s:.0f} s"
+    return f"{first}, then {rate}; peak DRAM {peak}; {joules(summary.energy_j)} {per}."
+
+
+def joules(energy_j: float) -> str:
+    """Return an energy for people.
+
+    >>> joules(44.94), joules(16790.0)
+    ('44.9 J', '16.8 kJ')
+    """
+    return f"{energy_j:.1f} J" if energy_j < KILO else f"{energy_j / KILO:.1f} kJ"
 
 
 def _session(console: Console, result: Result) -> None:
     """Print how the turns of each client fared, and what ten minutes do to the rate."""
     session = result.session_summary()
     console.print(f"[bold]{session.verdict}[/bold]")
-    table = Table(title="Turns", title_justify="left", box=None, pad_edge=False)
+    table = Table(
+        title="Turns: seconds from arrival, median / 95th percentile; joules of work alone",
+        title_justify="left",
+        box=None,
+        pad_edge=False,
+    )
     table.add_column("client")
-    for name in ("asked", "done", "wait p95 s", "first token p50 s", "p95 s", "reply p50 s"):
+    for name in ("asked", "done", "wait", "first token", "reply", "J per reply"):
         table.add_column(name, justify="right")
     for row in session.clients:
-        times = (row.wait_s.get("p95"), *row.first_token_s.values(), row.reply_s.get("p50"))
-        cells = [f"{value:.2f}" for value in times if value is not None]
-        table.add_row(row.client, str(row.asked), str(row.outcomes.get("done", 0)), *cells)
+        times = (row.wait_s, row.first_token_s, row.reply_s)
+        cells = [" / ".join(f"{value:.2f}" for value in found.values()) for found in times]
+        spent = "" if row.energy_per_reply_j is None else f"{row.energy_per_reply_j:.1f}"
+        done = str(row.outcomes.get("done", 0))
+        table.add_row(row.client, str(row.asked), done, *cells, spent)
     console.print(table)
     rates = (session.first_minute_tokens_per_s, session.tenth_minute_tokens_per_s)
     if all(rates):
@@ -100,7 +120,7 @@ def _session(console: Console, result: Result) -> None:
         )
     console.print(
         f"Busy {session.busy_share:.0%} of the time, {session.throttled_share:.0%} of that "
-        f"throttled; {session.battery_share:.1%} of the battery. "
+        "throttled. "
         f"{session.steps} steps, {session.replayed_steps} by events.\n"
     )
 
@@ -115,8 +135,10 @@ def _first_token(console: Console, summary: Summary) -> None:
         ("vision encode", summary.vision_encode_s),
         ("prefill", summary.prefill_s),
     ):
-        table.add_row(name, f"{seconds or 0.0:.3f}", _bar(before_s, seconds or 0.0, total_s))
-        before_s += seconds or 0.0
+        if not seconds:
+            continue
+        table.add_row(name, f"{seconds:.3f}", _bar(before_s, seconds, total_s))
+        before_s += seconds
     table.add_row("first token", f"{total_s:.3f}", "")
     console.print(table)
 
@@ -149,7 +171,7 @@ def _decode(console: Console, result: Result) -> None:
 def _dram(console: Console, result: Result) -> None:
     peak = result.ledger.peak
     table = Table(
-        title=f"\nDRAM at the peak ({peak.at_s:.3f} s)",
+        title=f"\nDRAM at the peak ({peak.at_s:.3f} s, {peak.cause})",
         title_justify="left",
         box=None,
         pad_edge=False,
@@ -162,18 +184,51 @@ def _dram(console: Console, result: Result) -> None:
     table.add_row("[bold]total[/bold]", f"[bold]{peak.total_bytes / GIB:.3f}[/bold]")
     table.add_row("app budget", f"{result.ledger.budget_bytes / GIB:.3f}")
     console.print(table)
+    if len(result.turns) > 1 and (moves := _moves(result)):
+        console.print(f"From the first to the last instant: {moves} GiB.")
+
+
+def _moves(result: Result) -> str:
+    """Return how the classes that grow, come or go ended; activations always do."""
+    first, last = result.ledger.timeline[0].by_class, result.ledger.timeline[-1].by_class
+    return ", ".join(
+        f"{name} {first.get(name, 0.0) / GIB:.3f} to {held / GIB:.3f}"
+        for name, held in last.items()
+        if name != "activations" and abs(held - first.get(name, 0.0)) > SMALLEST_MOVE * GIB
+    )
 
 
 def _energy(console: Console, result: Result, summary: Summary) -> None:
+    scale, unit = (1.0, "J") if summary.energy_j < KILO else (KILO, "kJ")
     parts = ", ".join(
-        f"{name.removesuffix('_j')} {joules:.1f}"
-        for name, joules in sorted(result.energy.parts().items(), key=lambda item: -item[1])
-        if joules
+        f"{name.removesuffix('_j')} {part_j / scale:.1f}"
+        for name, part_j in sorted(result.energy.parts().items(), key=lambda item: -item[1])
+        if part_j
     )
     power = f", mean {summary.mean_power_w:.1f} W" if summary.mean_power_w else ""
+    share = result.session_summary().battery_share
     console.print(
-        f"\nEnergy {summary.energy_j:.1f} J{power} ({parts} J). Body reaches "
-        f"{summary.max_skin_c:.1f} °C. Cold start: {summary.load_s:.2f} s from flash, not included."
+        f"\nEnergy {joules(summary.energy_j)}{power} ({parts} {unit}), {share:.2%} of the battery. "
+        f"Body reaches {summary.max_skin_c:.1f} °C, the die {result.heat.hottest_die_c:.1f} °C."
+    )
+    if summary.sustained_tokens_per_s is not None:
+        rate = f"{summary.sustained_tokens_per_s:.1f} tokens/s"
+        console.print(f"Decoding without a pause it would still give {rate} in the tenth minute.")
+    console.print(_cold_start(result))
+
+
+def _cold_start(result: Result) -> str:
+    """Return what a cold start takes, and whether this run begins with one."""
+    cold = result.cold_start()
+    said = f"{cold.read_s:.2f} s reading from flash, {cold.graph_init_s:.2f} s opening graphs"
+    if result.scenario.environment.start == "warm":
+        return f"A cold start would come before: {said}."
+    first_s = result.summary().time_to_first_token_s
+    if first_s is None:
+        return f"The cold start came before: {said}."
+    return (
+        f"The cold start came before: {said}; the first token is there "
+        f"{cold.total_s + first_s:.2f} s after the app was opened."
     )
 
 

@@ -80,17 +80,18 @@ class Pricing:
     def _opening(self, group: StepGroup, call: TimedTask) -> tuple[TimedTask, ...]:
         """Return what happens before a step's first layer.
 
-        An adapter's load and rebind before the first step, the switch to a graph of another cache
-        size, host work (embedding look-up, sampling, image preparation), and the graph call.
+        The load and rebind of an adapter or the load of the vision encoder before the first step,
+        the switch to a graph of another cache size, host work (embedding look-up, sampling, image
+        preparation), and the graph call.
         """
-        steps, stack = group.steps, self.stack
+        steps, stack, sees = group.steps, self.stack, group.phase == "vision"
         first = np.zeros(steps)
         first[0] = 1.0
         setup_s = read_s(self.soc, group.setup.flash_bytes)
         setup_s += group.setup.copied_bytes / self.soc.host.memcpy.value
         switches = group.switches if group.switches is not None else np.zeros(steps)
         return (
-            _barrier("adapter_switch", steps, setup_s, first),
+            _barrier("encoder_load" if sees else "adapter_switch", steps, setup_s, first),
             _barrier("graph_switch", steps, stack.graph_switch_s.value, switches),
             _barrier("host", steps, stack.step_overhead_s.value),
             call,

@@ -1,11 +1,6 @@
-"""The DRAM ledger: which class of bytes is resident when, the peak, and the out-of-memory verdict.
+"""The DRAM ledger: which class of bytes is resident when and why, the peak, the verdict.
 
-Classes: weights, embedding, vision, kv_cache, activations, draft, adapters, runtime. Weights are
-resident from the start of a warm run; the activations of a phase live while it runs; the vision
-encoder may be freed after the last image.
-
-A model over budget may be mapped from flash instead: then as much of its weights stays resident as
-fits beside the rest.
+Classes: weights, embedding, vision, kv_cache, activations, draft, adapters, runtime.
 
 Not modelled: page granularity and sharing with other processes; the budget stands for them.
 """
@@ -13,24 +8,29 @@ Not modelled: page granularity and sharing with other processes; the budget stan
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+LONGEST_TIMELINE = 4096
+"""Longer timelines are thinned: of two neighbouring instants the one with more bytes stays."""
 
 
 @dataclass(frozen=True, slots=True)
 class Allocation:
-    """A change of residency: ``delta_bytes`` of one class at one instant [s, B]."""
+    """A change of residency: ``delta_bytes`` of one class at one instant, and why [s, B]."""
 
     at_s: float
     resident_class: str
     delta_bytes: float
+    cause: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Residency:
-    """What is resident from ``at_s`` on, by class [s, B]."""
+    """What is resident from ``at_s`` on, by class, and what happened then [s, B]."""
 
     at_s: float
     by_class: Mapping[str, float]
+    cause: str = ""
 
     @property
     def total_bytes(self) -> float:
@@ -47,7 +47,8 @@ class Ledger:
     budget_bytes
         What the app may occupy before the low-memory killer ends it [B].
     timeline
-        Residency after each instant at which it changed, in order of time.
+        Residency after each instant at which it changed, in order of time; of a long run the
+        highest of neighbouring instants.
     """
 
     budget_bytes: float
@@ -67,7 +68,7 @@ class Ledger:
     def holding(self, name: str, held_bytes: float) -> Ledger:
         """Return the ledger with one class at another, constant size [B]."""
         timeline = (
-            Residency(item.at_s, {**item.by_class, name: held_bytes}) for item in self.timeline
+            replace(item, by_class={**item.by_class, name: held_bytes}) for item in self.timeline
         )
         return Ledger(self.budget_bytes, tuple(timeline))
 
@@ -86,59 +87,21 @@ def ledger(allocations: Iterable[Allocation], budget_bytes: float) -> Ledger:
         by_class = {**by_class, change.resident_class: held}
         if timeline and timeline[-1].at_s == change.at_s:
             timeline.pop()
-        timeline.append(Residency(change.at_s, by_class))
+        elif len(timeline) >= 2 * LONGEST_TIMELINE:
+            timeline = thinned(timeline)
+        timeline.append(Residency(change.at_s, by_class, change.cause))
     return Ledger(budget_bytes, tuple(timeline))
 
 
-class Memory:
-    """Residency while a run goes on: admits groups until the budget is exceeded.
+def thinned(timeline: list[Residency]) -> list[Residency]:
+    """Return every second instant, the higher of each two, the first and the last.
 
-    Parameters
-    ----------
-    resident_bytes
-        Bytes of each class from the start [B].
-    encodings
-        Groups after whose end the vision encoder is freed; 0 keeps it.
+    >>> steps = [Residency(float(i), {"weights": float(i % 3)}) for i in range(6)]
+    >>> [item.at_s for item in thinned(steps)]
+    [0.0, 2.0, 4.0, 5.0]
     """
-
-    def __init__(
-        self, resident_bytes: Mapping[str, float], budget_bytes: float, encodings: int
-    ) -> None:
-        self.budget_bytes = budget_bytes
-        self._vision_bytes = resident_bytes.get("vision", 0.0)
-        self._encodings = encodings
-        self._held_bytes = sum(resident_bytes.values())
-        self._changes = [Allocation(0.0, name, held) for name, held in resident_bytes.items()]
-
-    def start(self, activation_bytes: float, at_s: float) -> bool:
-        """Allocate a group's activations; ``False`` if that is over budget [B, s]."""
-        self._change("activations", activation_bytes, at_s)
-        return self._held_bytes <= self.budget_bytes
-
-    def end(self, phase: str, activation_bytes: float, at_s: float) -> None:
-        """Free a group's activations, and the vision encoder after its last image [B, s]."""
-        self._change("activations", -activation_bytes, at_s)
-        self._encodings -= phase == "vision"
-        if phase == "vision" and self._encodings == 0:
-            self._change("vision", -self._vision_bytes, at_s)
-
-    def ledger(self) -> Ledger:
-        """Return what was resident when."""
-        held = [change for change in self._changes if change.delta_bytes or not change.at_s]
-        return ledger(held, self.budget_bytes)
-
-    def _change(self, resident_class: str, delta_bytes: float, at_s: float) -> None:
-        self._held_bytes += delta_bytes
-        self._changes.append(Allocation(at_s, resident_class, delta_bytes))
-
-
-def spilled(
-    resident_bytes: Mapping[str, float], activation_bytes: float, budget_bytes: float
-) -> dict[str, float]:
-    """Return the residency of a model whose weights are mapped: they get what the rest leaves.
-
-    >>> spilled({"weights": 8.0, "kv_cache": 1.0}, 1.0, 5.0)
-    {'weights': 3.0, 'kv_cache': 1.0}
-    """
-    rest = sum(resident_bytes.values()) - resident_bytes["weights"] + activation_bytes
-    return {**resident_bytes, "weights": max(0.0, budget_bytes - rest)}
+    first, *inner, last = timeline
+    pairs = zip(inner[::2], inner[1::2], strict=False)
+    highest = [max(pair, key=lambda item: item.total_bytes) for pair in pairs]
+    odd = inner[-1:] if len(inner) % 2 else []
+    return [first, *highest, *odd, last]

@@ -16,8 +16,8 @@ from typing import Literal, Protocol
 
 import numpy as np
 
+from sim.engine.memory import Memory
 from sim.engine.progress import Progress
-from sim.engine.residency import Memory
 from workloads.session import Session
 
 Outcome = Literal["done", "rejected", "dropped", "unserved", "killed", "not_asked"]
@@ -237,11 +237,10 @@ class Scheduler:
 
     def _fits(self, progress: Progress) -> bool:
         progress.is_held = True
-        return self.memory.start(progress.group.activation_bytes, self.engine.now_s)
+        return self.memory.start(progress.group, self.engine.now_s)
 
     def _release(self, progress: Progress) -> None:
-        group = progress.group
-        self.memory.end(group.phase, group.activation_bytes, float(progress.ends_s[-1]))
+        self.memory.end(progress.group, float(progress.ends_s[-1]))
 
     def _horizon_s(self, turn: TurnRun) -> float:
         """Return when a turn that goes first may arrive [s]."""

@@ -27,18 +27,8 @@ def answer(scenario_id: str) -> dict[str, Any]:
     return {name: document[name] for name in JUDGED if name in document}
 
 
-def flat(value: Any, path: str = "") -> dict[str, Any]:
-    items = value.items() if isinstance(value, dict) else enumerate(value)
-    found: dict[str, Any] = {}
-    for key, inner in items:
-        here = f"{path}.{key}"
-        nested = isinstance(inner, dict | list | tuple)
-        found |= flat(inner, here) if nested else {here: inner}
-    return found
-
-
 @pytest.mark.parametrize("scenario_id", scenario_ids())
-def test_a_shipped_scenario_answers_as_before(scenario_id):
+def test_a_shipped_scenario_answers_as_before(scenario_id, flat):
     expected = flat(json.loads(ANSWERS.read_text(encoding="utf-8"))[scenario_id])
     found = flat(answer(scenario_id))
     assert found.keys() == expected.keys()

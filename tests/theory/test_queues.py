@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 
 import numpy as np
 import pytest
@@ -13,9 +14,10 @@ from hypothesis import strategies as st
 from hw_models.dram import loaded_latency_s
 from sim.engine.bandwidth import DramServer, fair_shares
 from sim.engine.conditions import NOMINAL, Conditions, TrafficClass, bus_share
+from sim.engine.memory import Memory
 from sim.engine.progress import Progress
-from sim.engine.residency import Memory
 from sim.engine.scheduler import Scheduler, TurnRun
+from workloads.program import Setup
 from workloads.session import Session
 
 GB = 1e9
@@ -39,7 +41,9 @@ class Server:
 class Work:
     """As much of a step group as the scheduler looks at."""
 
-    activation_bytes, phase = 0.0, "decode"
+    activation_bytes, phase, turn = 0.0, "decode", 0
+    cache_bytes: Mapping[str, float] = {}
+    setup = Setup()
 
     def __init__(self, steps: int) -> None:
         self.steps = steps

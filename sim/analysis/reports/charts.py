@@ -149,7 +149,7 @@ def memory_chart(document: Document) -> LayerChart | None:
     return LayerChart(
         id="memory",
         title="DRAM over the run",
-        alt=f"DRAM peaks at {peak} during {memory['peak_phase']}; the app budget is {budget}.",
+        alt=f"DRAM peaks at {peak} during {memory['peak_cause']}; the app budget is {budget}.",
         at_s=at_s,
         layers=layers,
         top_text=peak,

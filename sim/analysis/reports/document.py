@@ -17,7 +17,7 @@ from hw_models.soc import SocSpec
 from hw_models.units import format_quantity
 from sim.analysis.reports.evidence import evidence
 from sim.analysis.reports.gaps import gaps
-from sim.analysis.reports.memory import PHASES, memory
+from sim.analysis.reports.memory import memory
 from sim.analysis.reports.question import Question
 from sim.analysis.reports.recommendation import recommendation
 from sim.analysis.reports.verdicts import judgements, overall, sentence
@@ -26,6 +26,7 @@ from sim.analysis.sizing_targets import Target
 from sim.analysis.uncertainty import uncertainty
 from sim.breakdown import phase_terms
 from sim.documents import summary_document
+from sim.engine.memory import PHASES
 from sim.planning import formats
 from sim.results import Result
 from sim.simulation import simulate

@@ -5,7 +5,7 @@ Formulas leave out what is below a per cent: scales per row, norms and biases.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 from sim.planning import formats
 from sim.results import Result
@@ -14,8 +14,6 @@ from workloads.graph import Formats
 from workloads.pruning import prune
 from workloads.trace import Trace
 from workloads.weight_formats import WeightFormat
-
-PHASES: Final = {"vision": "vision encode", "prefill": "prefill", "decode": "decode"}
 
 
 def memory(result: Result) -> dict[str, Any]:
@@ -26,7 +24,7 @@ def memory(result: Result) -> dict[str, Any]:
     return {
         "peak_bytes": peak.total_bytes,
         "peak_at_s": peak.at_s,
-        "peak_phase": _phase_at(result, peak.at_s),
+        "peak_cause": peak.cause,
         "budget_bytes": budget_bytes,
         "budget_formula": _budget_formula(result),
         "left_bytes": budget_bytes - peak.total_bytes,
@@ -40,13 +38,6 @@ def memory(result: Result) -> dict[str, Any]:
             {"at_s": item.at_s, "bytes": dict(item.by_class)} for item in result.ledger.timeline
         ],
     }
-
-
-def _phase_at(result: Result, at_s: float) -> str:
-    """Return the phase that starts at an instant; what did not fit has not started."""
-    starting = (times.group for times in result.groups if times.start_s >= at_s)
-    group = next(starting, None)
-    return PHASES[group.phase] if group else "the phase that did not fit"
 
 
 def _formulas(result: Result) -> dict[str, str]:
@@ -87,7 +78,9 @@ def _size(parameters: int, held: WeightFormat) -> str:
 def _kv_cache(result: Result, trace: Trace, stored: Formats) -> str:
     shape, conversations = trace.decoder, len({turn.client for turn in result.session.turns})
     each = f"2 × {shape.layers} layers × {shape.kv_heads} heads × {shape.head_dim}"
-    size = f"{each} × {stored.kv.bits:.4g} bits / 8 × {result.program.kv_capacity_tokens} tokens"
+    grows = not result.program.initial_bytes["kv_cache"]
+    tokens = f"{'up to ' * grows}{result.program.kv_capacity_tokens} tokens"
+    size = f"{each} × {stored.kv.bits:.4g} bits / 8 × {tokens}"
     many = f" × {conversations} conversations" if conversations > 1 else ""
     return f"{size}{many} ({stored.kv.id})"
 

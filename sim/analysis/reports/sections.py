@@ -160,7 +160,7 @@ def _memory(document: Document) -> Section:
     text = (
         "The peak is reached at ",
         shown("at_s", found["peak_at_s"]),
-        f", when {found['peak_phase']} starts.",
+        f", when {found['peak_cause']} starts.",
     )
     blocks: tuple[Block, ...] = (
         Paragraph(text),
