@@ -3,6 +3,7 @@
 Not done here: meaning. A file is a nested mapping until `hw_models.soc` reads it.
 """
 
+import os
 import re
 from collections.abc import Hashable, Iterator, Mapping
 from importlib.resources import files
@@ -45,10 +46,12 @@ def parse_yaml(text: str) -> dict[str, Any]:
     >>> parse_yaml("a: {b: 1}")
     {'a': {'b': 1}}
     """
-    _check_nesting(text)
     try:
+        _check_nesting(text)
         data = yaml.load(text, Loader=_StrictLoader)
-    except yaml.YAMLError as error:
+    except HardwareError:
+        raise
+    except (yaml.YAMLError, ValueError, TypeError) as error:
         raise HardwareError(
             f"the file must be YAML. Got {' '.join(str(error).split())}."
         ) from error
@@ -145,8 +148,8 @@ def merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]
 
 def _find(id_or_path: str | Path, folder: Path = Path()) -> Traversable:
     if is_path(id_or_path):
-        path = folder / Path(id_or_path).expanduser()
-        if path.is_file():
+        path = folder / os.path.expanduser(id_or_path)
+        if os.path.isfile(path):
             return path
         raise HardwareError(f"device file must exist. Got {str(id_or_path)!r}.")
     for file in _all_files():
@@ -174,8 +177,11 @@ def _stem(file: Traversable) -> str:
 
 
 def _text(file: Traversable) -> str:
-    with file.open("rb") as stream:
-        raw = stream.read(SIZE_LIMIT_BYTES + 1)
+    try:
+        with file.open("rb") as stream:
+            raw = stream.read(SIZE_LIMIT_BYTES + 1)
+    except OSError as error:
+        raise HardwareError(f"the file must be readable. Got: {error.strerror}.") from None
     if len(raw) > SIZE_LIMIT_BYTES:
         raise HardwareError(f"the file must be at most {SIZE_LIMIT_BYTES} bytes.")
     return raw.decode("utf-8-sig")

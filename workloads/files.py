@@ -1,8 +1,9 @@
 """Strict reading of the YAML and JSON files people write.
 
-Stricter than the parsers' defaults: a key given twice, an alias, a number that is not finite, deep
-nesting, a file above the size limit, or text that is not UTF-8 is refused with the file and, where
-there is one, the line. ``85e9`` is a number (YAML 1.2), not text. Nothing is ever executed.
+Stricter than the parsers' defaults: a key given twice, an alias, a number that is not finite, a
+whole number that no float can hold, deep nesting, a file above the size limit, or text that is not
+UTF-8 is refused with the file and, where there is one, the line. ``85e9`` is a number (YAML 1.2),
+not text. Nothing is ever executed, and no pipe is waited for that nobody writes to.
 """
 
 from __future__ import annotations
@@ -22,12 +23,14 @@ from workloads.errors import WorkloadError
 
 SIZE_LIMIT_BYTES = 4 * 2**20
 DEPTH_LIMIT = 64
+DIGITS_LIMIT = 300
+"""Digits of a whole number; those of the largest float are 309."""
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class _StrictLoader(_Loader):  # type: ignore[misc]
-    """The safe loader, without duplicate keys."""
+    """The safe loader, without duplicate keys and without numbers that no float can hold."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen = set()
@@ -49,8 +52,16 @@ class _StrictLoader(_Loader):  # type: ignore[misc]
             )
         return number
 
+    def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
+        if len(node.value) > DIGITS_LIMIT:
+            raise yaml.constructor.ConstructorError(None, None, _LONG, node.start_mark)
+        number: int = super().construct_yaml_int(node)
+        return number
 
-_FLOAT = "tag:yaml.org,2002:float"
+
+_INT, _FLOAT = "tag:yaml.org,2002:int", "tag:yaml.org,2002:float"
+_LONG = f"whole numbers must have at most {DIGITS_LIMIT} digits"
+_StrictLoader.add_constructor(_INT, _StrictLoader.construct_yaml_int)
 _StrictLoader.add_constructor(_FLOAT, _StrictLoader.construct_yaml_float)
 _StrictLoader.add_implicit_resolver(
     _FLOAT,
@@ -59,20 +70,37 @@ _StrictLoader.add_implicit_resolver(
 )
 
 
-def read_text(path: str | os.PathLike[str], limit_bytes: int = SIZE_LIMIT_BYTES) -> str:
-    """Return the UTF-8 text of a file no larger than ``limit_bytes``."""
-    file = Path(path)
+def read_bytes(path: str | os.PathLike[str], limit_bytes: int = SIZE_LIMIT_BYTES) -> bytes:
+    """Return the bytes of a file no larger than ``limit_bytes``.
+
+    A pipe is read to its end; one that nobody has opened for writing is empty.
+    """
     try:
-        with file.open("rb") as stream:
+        with open(path, "rb", opener=_open_at_once) as stream:
             raw = stream.read(limit_bytes + 1)
-        if len(raw) > limit_bytes:
-            raise WorkloadError(f"{file} must be at most {limit_bytes} bytes.")
-        return raw.decode("utf-8")
     except OSError as error:
-        raise WorkloadError(f"{file} must be a readable file. Got: {error.strerror}.") from None
+        raise WorkloadError(f"{path} must be a readable file. Got: {error.strerror}.") from None
+    except ValueError as error:  # a NUL or half a surrogate pair in the path
+        raise WorkloadError(f"{os.fspath(path)!r} must be a path. Got: {error}.") from None
+    if len(raw) > limit_bytes:
+        raise WorkloadError(f"{path} must be at most {limit_bytes} bytes.")
+    return raw
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    """Open a file without waiting for the writer of a named pipe."""
+    handle = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+    os.set_blocking(handle, True)
+    return handle
+
+
+def read_text(path: str | os.PathLike[str], limit_bytes: int = SIZE_LIMIT_BYTES) -> str:
+    """Return the UTF-8 text of a file no larger than ``limit_bytes``, without a byte-order mark."""
+    try:
+        return read_bytes(path, limit_bytes).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise WorkloadError(
-            f"{file} must be UTF-8 text. Got byte {error.start}: {error.reason}."
+            f"{path} must be UTF-8 text. Got byte {error.start}: {error.reason}."
         ) from None
 
 
@@ -97,7 +125,11 @@ def parse_json(text: str, name: str = "text") -> Any:
     """Return the value of a JSON document; ``name`` stands in error messages."""
     try:
         return json.loads(
-            text, object_pairs_hook=_unique_keys, parse_constant=_finite, parse_float=_finite
+            text,
+            object_pairs_hook=_unique_keys,
+            parse_constant=_finite,
+            parse_float=_finite,
+            parse_int=_whole,
         )
     except json.JSONDecodeError as error:
         raise WorkloadError(
@@ -166,6 +198,12 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
             raise WorkloadError(f"key {key!r} must be given once.")
         mapping[key] = value
     return mapping
+
+
+def _whole(text: str) -> int:
+    if len(text) > DIGITS_LIMIT:
+        raise WorkloadError(f"{_LONG}. Got {len(text)}.")
+    return int(text)
 
 
 def _finite(text: str) -> float:

@@ -8,6 +8,7 @@ at once.
 from __future__ import annotations
 
 import copy
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -235,7 +236,7 @@ def scenario_ids() -> list[str]:
 def _file_of(id_or_path: str | Path) -> Path:
     """Return the file of a shipped scenario's id, or the path itself where it looks like one."""
     path = Path(id_or_path)
-    if path.suffix or path.name != str(id_or_path) or path.exists():
+    if path.suffix or path.name != str(id_or_path) or os.path.exists(path):
         return path
     known = scenario_ids()
     if path.name not in known:

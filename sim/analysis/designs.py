@@ -17,6 +17,7 @@ Not done here: adaptive designs that choose points by what earlier ones gave.
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -170,7 +171,7 @@ def load_sweep(path: str | Path) -> SweepSpec:
     base = given.get("base")
     if isinstance(base, str):
         beside = Path(path).parent / base
-        given = given | {"base": read_yaml(beside if beside.exists() else base)}
+        given = given | {"base": read_yaml(beside if os.path.exists(beside) else base)}
     try:
         spec = SweepSpec.model_validate(given)
     except ValidationError as error:

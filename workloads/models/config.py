@@ -168,11 +168,12 @@ class _Keys:
 
     def choice(self, key: str, choices: Mapping[str, str], default: str) -> str:
         value = self.config.get(key, default)
-        if value not in choices:
+        if not isinstance(value, str) or value not in choices:
             self.faults.append(
                 f"{key} must be known. Got {value!r}. {did_you_mean(value, choices)}"
             )
-        return choices.get(value, default)
+            return default
+        return choices[value]
 
     def check(self) -> None:
         if self.faults:
@@ -209,14 +210,14 @@ def _positions(config: Mapping[str, Any], place: str) -> int | None:
 def read_decoder(config: Mapping[str, Any], place: str) -> DecoderConfig:
     """Return the decoder that a text configuration describes; `ARCHITECTURES` are known."""
     model_type = config.get("model_type")
-    if model_type not in ARCHITECTURES:
+    if not isinstance(model_type, str) or model_type not in ARCHITECTURES:
         hint = did_you_mean(model_type, ARCHITECTURES)
         known = ", ".join(ARCHITECTURES)
         raise WorkloadError(
             f"{place}: model_type must be one of {known}. Got {model_type!r}. {hint}"
         )
     keys = _Keys(config, place)
-    decoder = ARCHITECTURES[str(model_type)](keys)
+    decoder = ARCHITECTURES[model_type](keys)
     if decoder.head_dim % 2:
         keys.faults.append(f"head_dim must be even. Got {decoder.head_dim}.")
     if keys.number("partial_rotary_factor", 1.0) != 1.0:
@@ -229,7 +230,7 @@ def read_decoder(config: Mapping[str, Any], place: str) -> DecoderConfig:
 
 def read_vision(config: Any, place: str) -> VisionConfig:
     """Return the vision encoder that a vision configuration describes (aimv2 or siglip2)."""
-    families = {"aimv2": "aimv2", "siglip2": "siglip2"}
+    families = ("aimv2", "siglip2")
     if not isinstance(config, Mapping):
         raise WorkloadError(f"{place} must be a mapping. Got {config!r}.")
     if config.get("model_type") not in families:

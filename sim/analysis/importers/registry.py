@@ -27,7 +27,8 @@ from sim.analysis.importers.qnn_csv import QNN_CSV
 from sim.analysis.measured import SIZE_LIMIT_BYTES, MeasuredRun, parse_measured
 from sim.analysis.measured_checks import checks
 from sim.errors import SimError
-from workloads.errors import did_you_mean
+from workloads.errors import WorkloadError, did_you_mean
+from workloads.files import read_bytes
 
 _GROUP: Final = "andesim.importers"
 _BUILT_IN: Final = (
@@ -130,12 +131,9 @@ def _appearance(text: str) -> str:
 def _read_text(path: Path) -> str:
     """Return the text of a file; stray bytes, which logs hold, become replacement characters."""
     try:
-        with path.open("rb") as stream:
-            raw = stream.read(SIZE_LIMIT_BYTES + 1)
-    except OSError as error:
-        raise SimError(f"{path} must be a readable file. Got: {error.strerror}.") from None
-    if len(raw) > SIZE_LIMIT_BYTES:
-        raise SimError(f"{path} must be at most {SIZE_LIMIT_BYTES} bytes.")
+        raw = read_bytes(path, SIZE_LIMIT_BYTES)
+    except WorkloadError as error:
+        raise SimError(str(error)) from None
     if raw.startswith(b"\x1f\x8b"):
         raise SimError(f"{path} must be plain text. Got a gzip file: decompress it first.")
     if raw.startswith(_UTF16):

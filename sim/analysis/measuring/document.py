@@ -9,6 +9,7 @@ Not in it: energy and temperature, which nothing here can read.
 from __future__ import annotations
 
 import json
+import os
 import statistics
 from collections.abc import Sequence
 from pathlib import Path
@@ -171,8 +172,10 @@ def leave_one_out(values: Sequence[float]) -> float:
 
 def is_measurement(path: str | Path) -> bool:
     """Tell a measurement file from the other files people validate with, by its first lines."""
+    if not os.path.isfile(path):  # a pipe can be read once only
+        return False
     try:
-        with Path(path).open(encoding="utf-8", errors="replace") as stream:
+        with open(path, encoding="utf-8", errors="replace") as stream:
             return f'"{SCHEMA}"' in stream.read(HEAD_CHARACTERS)
     except OSError:
         return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -25,7 +26,7 @@ def make_report(
     overrides: Sequence[str] = (),
 ) -> tuple[dict[str, Any], Page]:
     """Return the document and the page of a scenario, a result folder, or a validation folder."""
-    if path is not None and (path / VALIDATION).is_file():
+    if path is not None and os.path.isfile(path / VALIDATION):
         if targets or overrides:
             raise SimError(
                 f"--target and --set must go with a scenario. Got the validation {path}."

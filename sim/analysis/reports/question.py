@@ -6,6 +6,7 @@ numbers differ from those in the folder.
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -61,7 +62,7 @@ def read_question(
     """
     recorded: Mapping[str, Any] = {}
     source: Path | None = path
-    if path is not None and path.is_dir():
+    if path is not None and os.path.isdir(path):
         source, recorded = path / SCENARIO, _recorded(path)
     chosen = int(recorded.get("seed", 0)) if seed is None else seed
     return Question(
