@@ -117,7 +117,8 @@ def placement(scenario: Scenario, soc: SocSpec, stack: Stack) -> dict[str, Unit]
             )
     classes = ("vision", "body", "lm_head", "draft")
     units: dict[str, Unit] = {name: wanted.get(name, stack.unit) for name in classes}
-    return {**units, "embedding": units["body"]}
+    units["embedding"] = units["body"]
+    return units | {name: unit for name, unit in wanted.items() if name == "sampling"}
 
 
 def graph_options(scenario: Scenario, soc: SocSpec, stack: Stack) -> GraphOptions:
@@ -129,7 +130,8 @@ def graph_options(scenario: Scenario, soc: SocSpec, stack: Stack) -> GraphOption
         prefill_chunk_tokens=chunk,
         cache_buckets_tokens=scenario.deployment.kv_cache.buckets
         or _counts(stack.cache_buckets_tokens),
-        verify_buckets_tokens=_counts(stack.verify_buckets_tokens),
+        verify_buckets_tokens=scenario.deployment.verify_buckets
+        or _counts(stack.verify_buckets_tokens),
         causal_skip=stack.causal_skip,
         activation_bytes=soc.units[stack.unit].buffer.activation_bytes.value,
         fusion=scenario.deployment.fusion or stack.fusion,

@@ -23,6 +23,7 @@ from workloads.mechanisms import (
     Draft,
     attention_shape,
     eviction_segment,
+    sampling_segment,
     tree_commit_segment,
 )
 from workloads.program import Column, Program, ProgramSegment, Setup, StepGroup
@@ -132,7 +133,9 @@ class Compiler:
             visible_tokens=context,
             live_tokens=live,
             committed_tokens=last,
-            segments=_joined(segments, after=self._prefill_eviction(plan, chunk, last)),
+            segments=_joined(
+                segments, after=self._sampling(1, last) + self._prefill_eviction(plan, chunk, last)
+            ),
             activation_bytes=held,
             at_s=plan.turn.at_s,
             switches=_switches(context),
@@ -225,6 +228,9 @@ class Compiler:
         segment = self.draft.segment(self.formats, live)
         return () if segment is None else (segment,)
 
+    def _sampling(self, tokens: int, runs: Column) -> tuple[ProgramSegment, ...]:
+        return sampling_segment(self.formats, self.trace.decoder.vocab, float(tokens), runs)
+
     def _prefill_eviction(
         self, plan: TurnPlan, chunk: int, last: Column
     ) -> tuple[ProgramSegment, ...]:
@@ -237,7 +243,7 @@ class Compiler:
     def _decode_extras(self, plan: TurnPlan, produced: Column) -> tuple[ProgramSegment, ...]:
         shape = attention_shape(self.trace.decoder, self.kv_bytes_per_token)
         work = plan.eviction.decode_work(plan.prompt_tokens, produced, shape)
-        found = []
+        found = [*self._sampling(plan.width, np.ones(produced.shape))]
         if np.any(work.scoring_flops) or np.any(work.compaction_bytes):
             always = np.ones(produced.shape)
             found.append(eviction_segment(self.formats, work, self.kv_row_bytes, always))

@@ -54,7 +54,8 @@ class Formats:
     kv
         Format of the KV cache.
     units
-        Unit per tensor class (``vision``, ``body``, ``lm_head``, ``embedding``, ``draft``).
+        Unit per tensor class (``vision``, ``body``, ``lm_head``, ``embedding``, ``draft``), and of
+        ``sampling`` where an operator does it.
     shared_table
         The LM head and the embedding table are one copy in memory.
     """

@@ -1,4 +1,4 @@
-"""Tasks that no operator of the model shows: drafting, eviction, adapters, committing a tree.
+"""Tasks that no operator of the model shows: drafting, eviction, adapters, sampling, tree commits.
 
 Not modelled: drafting and verification of the same session side by side on two units.
 """
@@ -26,6 +26,10 @@ MODULE_NAMES = {
     "up": "up_proj",
     "down": "down_proj",
 }
+
+
+SAMPLING_OPS = 4
+"""Operations per logit: find the largest, exponential, sum, compare with the draw."""
 
 
 def decoder_size(trace: Trace) -> DecoderSize:
@@ -165,6 +169,27 @@ def _product(
         weight_bytes=n * k * (lora.bits / 8),
         runs=linear.runs,
     )
+
+
+def sampling_segment(
+    formats: Formats, vocabulary: int, tokens: float, runs: Column
+) -> tuple[ProgramSegment, ...]:
+    """Return the choice of ``tokens`` tokens from their logits, if a unit does it."""
+    unit = formats.units.get("sampling")
+    if unit is None:
+        return ()
+    logits = tokens * vocabulary
+    task = Task.of(
+        "sampling",
+        "sampling",
+        unit,
+        steps=runs.shape[0],
+        activations=formats.activations,
+        vector_ops=SAMPLING_OPS * logits,
+        activation_read_bytes=logits * formats.activation_bits / 8,
+        runs=runs,
+    )
+    return (ProgramSegment("sampling", 1, (task,)),)
 
 
 def tree_commit_segment(

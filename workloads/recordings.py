@@ -11,19 +11,26 @@ A recording is a YAML or JSON file::
 target adds itself. ``retained_tokens`` are the tokens in the KV cache after prefill (first entry)
 and after each generated token. ``loaded_tokens`` are the tokens read in each step, with what is
 read to choose them.
+
+Recordings of a real model ship under `FOLDER` and go by their names, ``accepted-ngram-ui-greedy``.
 """
 
 from __future__ import annotations
 
-from os import PathLike
+from os import PathLike, fspath
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError
 
-from workloads.errors import WorkloadError
+from workloads.errors import WorkloadError, did_you_mean
 from workloads.explain import sentences
 from workloads.files import read_mapping
 from workloads.session import MAX_TOKENS, Strict
+
+FOLDER = Path(__file__).parent / "traces" / "behaviour"
+
+SUFFIXES = (".yaml", ".yml", ".json")
 
 Kind = Literal["accepted_tokens", "retained_tokens", "loaded_tokens"]
 
@@ -46,12 +53,26 @@ class Recording(Strict):
 
 
 def read_recording(path: str | PathLike[str], kind: Kind) -> Recording:
-    """Return the recording in a file, which must be of the given kind."""
+    """Return the recording of a shipped name or in a file, which must be of the given kind."""
     try:
-        recording = Recording.model_validate(read_mapping(path))
+        recording = Recording.model_validate(read_mapping(_file_of(fspath(path))))
     except ValidationError as error:
         faults = sentences(error, Recording)
         raise WorkloadError("\n".join([f"{path} must be a recording.", *faults])) from None
     if recording.kind != kind:
         raise WorkloadError(f"{path} must record {kind}. Got {recording.kind}.")
     return recording
+
+
+def _file_of(name: str) -> Path:
+    """Return the file of a shipped recording's name, or the path itself where it looks like one."""
+    path = Path(name)
+    if path.suffix in SUFFIXES or path.name != name or path.exists():
+        return path
+    shipped = {file.stem: file for file in sorted(FOLDER.glob("*.yaml"))}
+    if name not in shipped:
+        raise WorkloadError(
+            f"A recording must be a file or a shipped recording. Got {name!r}. "
+            f"{did_you_mean(name, shipped)}"
+        )
+    return shipped[name]

@@ -48,12 +48,20 @@ class ImageRule(Strict):
 
 
 class Placement(Strict):
-    """Which unit runs what; the stack's unit where none is given."""
+    """Which unit runs what; the stack's unit where none is given.
+
+    Attributes
+    ----------
+    sampling
+        Unit that reads the logits and chooses tokens, as an operator of its own. None: the host
+        does it, in the stack's step overhead.
+    """
 
     vision: Unit | None = None
     body: Unit | None = None
     lm_head: Unit | None = None
     draft: Unit | None = None
+    sampling: Unit | None = None
 
 
 class Deployment(Strict):
@@ -69,6 +77,8 @@ class Deployment(Strict):
         each turn's images, and is read from flash again for the next; ``false``: it stays.
     fusion
         What the graph compiler fuses (`workloads.graph.GraphOptions`); the stack's way if none.
+    verify_buckets
+        Decode widths that graphs are compiled for [tokens]; the stack's if none.
     vision_overlap
         Visual tokens are prefilled while later images encode, if vision and body run on different
         units; the stack's way if none.
@@ -82,6 +92,7 @@ class Deployment(Strict):
     kv_cache: KvCache = KvCache()
     prefill_chunk_tokens: Annotated[int, Field(ge=1, le=65_536)] | None = None
     speculation: SpeculationPart = NoSpeculation()
+    verify_buckets: tuple[Annotated[int, Field(ge=1, le=1025)], ...] | None = None
     lora: Lora | None = None
     fusion: Fusion | None = None
     vision_overlap: bool | None = None

@@ -265,4 +265,9 @@ def padded_width(width: int, buckets: Sequence[int]) -> int:
     >>> padded_width(6, [1, 4, 8, 16])
     8
     """
+    if buckets and width > max(buckets):
+        raise WorkloadError(
+            f"A decode graph must hold the {width} tokens a step verifies. The widest holds "
+            f"{max(buckets)}. Remedy: fewer drafts, or a wider one in deployment.verify_buckets."
+        )
     return int(bucket_for(width, buckets)) if buckets else width

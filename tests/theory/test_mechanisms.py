@@ -7,7 +7,10 @@ import pytest
 
 from sim import load_scenario, simulate
 from workloads.catalogue import trace_for
+from workloads.compression import get_format
+from workloads.errors import WorkloadError
 from workloads.lora import parameters_per_rank
+from workloads.recordings import read_recording
 from workloads.turns import linear_sizes
 
 IDEAL = "device=ideal_85gbps_50tflops"
@@ -36,11 +39,23 @@ MECHANISMS = {
     ),
     "unfused": ("deployment.fusion=none",),
     "kivi": ("deployment.kv_cache.dtype=kivi2",),
+    "pruned": ("deployment.pruning={layers: 4, ffn: 0.25}",),
+    "placed": ("deployment.placement={vision: gpu, lm_head: cpu, sampling: cpu}",),
+    "verify buckets": (
+        "deployment.speculation={method: ngram, depth: 5, acceptance: {alpha: 0.5}}",
+        "deployment.verify_buckets=[1, 16]",
+    ),
+    "overlap": (
+        "deployment.placement.vision=gpu",
+        "deployment.vision_overlap=true",
+        "deployment.prefill_chunk_tokens=32",
+        "session.turns.0.images_px=[[224, 224], [320, 224], [224, 320]]",
+    ),
 }
-ALL = tuple(
-    override
-    for name in ("compressed", "okv", "eagle", "lora", "kivi")
-    for override in MECHANISMS[name]
+TOGETHER = ("compressed", "okv", "eagle", "lora", "kivi", "pruned", "overlap")
+ALL = (
+    *(override for name in TOGETHER for override in MECHANISMS[name]),
+    "deployment.placement={vision: gpu, draft: cpu, sampling: cpu}",
 )
 
 
@@ -56,6 +71,64 @@ def test_engines_agree_with_every_mechanism(overrides, device):
     for mine, theirs in zip(fast.groups, slow.groups, strict=True):
         np.testing.assert_allclose(mine.ends_s, theirs.ends_s, rtol=1e-9)
     assert fast.summary().energy_j == pytest.approx(slow.summary().energy_j, rel=1e-9)
+
+
+@pytest.mark.parametrize("unit", ["npu", "gpu", "cpu"])
+@pytest.mark.parametrize("name", ["w4", "w8", "w4_g128", "w8_g128"])
+def test_per_channel_and_grouped_integers_run_on_every_unit_for_every_class(unit, name):
+    weights = ", ".join(f"{part}: {name}" for part in ("body", "lm_head", "embedding", "vision"))
+    placed = ", ".join(f"{part}: {unit}" for part in ("body", "lm_head", "vision", "draft"))
+    result = simulate(
+        load_scenario(
+            None,
+            (
+                *SMALL,
+                f"deployment.weights={{{weights}}}",
+                f"deployment.placement={{{placed}}}",
+                "deployment.speculation={method: eagle, depth: 3, acceptance: {alpha: 0.6}, "
+                f"weights: {name}}}",
+            ),
+        )
+    )
+    assert {task.unit for group in result.program.groups for task, _ in group.tasks()} == {unit}
+    head = next(
+        task
+        for task, _ in result.program.groups[-1].tasks()
+        if task.tensor_class == "lm_head" and task.weight_bytes.any()
+    )
+    assert head.weight_bytes[0] == get_format(name).traffic_bytes(151_936, 1024)
+    assert head.expanded_weights[0] == (151_936 * 1024 if "_g" in name else 0)
+
+
+def test_sampling_on_a_unit_reads_every_logit_and_pays_the_hand_over():
+    runs = {
+        unit: simulate(load_scenario(None, (*SMALL, f"deployment.placement.sampling={unit}")))
+        for unit in ("npu", "cpu")
+    }
+    for unit, result in runs.items():
+        found = [record for record in result.records if record.kind == "sampling"]
+        assert len(found) == 9  # one token from prefill, eight decode steps
+        assert {record.unit for record in found} == {unit}
+    tasks = [task for task, _ in runs["cpu"].program.groups[-1].tasks() if task.kind == "sampling"]
+    assert tasks[0].vector_ops[0] == 4 * 151_936
+    calls = [sum(r.kind == "graph_call" for r in result.records) for result in runs.values()]
+    assert calls[1] == calls[0] + 9
+
+
+def test_shipped_recordings_go_by_name_and_replay_exactly():
+    spec = "deployment.speculation={method: ngram, depth: 7, acceptance: {trace: %s}}"
+    counts = read_recording("accepted-ngram-ui-greedy", "accepted_tokens").counts
+    result = simulate(load_scenario(None, (*SMALL, spec % "accepted-ngram-ui-greedy")))
+    committed = result.program.groups[-1].committed_tokens
+    assert committed[:-1].tolist() == [1 + min(7, count) for count in counts][: len(committed) - 1]
+    with pytest.raises(WorkloadError, match="accepted-ngram-ui-greedy"):
+        simulate(load_scenario(None, (*SMALL, spec % "accepted-ngram-ui-greedyy")))
+
+
+def test_a_verify_width_no_graph_holds_is_told_with_its_remedy():
+    spec = "deployment.speculation={method: ngram, depth: 7, acceptance: {alpha: 0.5}}"
+    with pytest.raises(WorkloadError, match=r"8 tokens.*4.*deployment\.verify_buckets"):
+        simulate(load_scenario(None, (*SMALL, spec, "deployment.verify_buckets=[1, 4]")))
 
 
 def test_compression_divides_weight_traffic_by_the_bits():
