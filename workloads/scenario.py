@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ByteSize, Field, ValidationError
 
+from workloads.arrivals_file import recorded_clients
 from workloads.background import BackgroundId
 from workloads.compression import WeightMap
 from workloads.errors import WorkloadError, did_you_mean
@@ -163,15 +164,43 @@ class Scenario(Strict):
     session: Session
 
     @classmethod
-    def from_mapping(cls, mapping: object, name: str = "scenario") -> Scenario:
-        """Return the scenario a mapping describes; all faults in one `WorkloadError`."""
+    def from_mapping(
+        cls, mapping: object, name: str = "scenario", folder: Path | None = None
+    ) -> Scenario:
+        """Return the scenario a mapping describes; all faults in one `WorkloadError`.
+
+        ``session.recorded`` names a CSV file of turns (`workloads.arrivals_file`), whose relative
+        path counts from ``folder``, else from the working directory.
+        """
         if not isinstance(mapping, Mapping):
             raise WorkloadError(f"{name} must be a mapping of keys. Got {type(mapping).__name__}.")
         try:
-            return cls.model_validate(mapping)
+            return cls.model_validate(_with_recorded(mapping, folder or Path()))
         except ValidationError as error:
             faults = "\n  ".join(sentences(error, cls))
             raise WorkloadError(f"{name}:\n  {faults}") from None
+
+
+def _with_recorded(mapping: Mapping[str, Any], folder: Path) -> Mapping[str, Any]:
+    """Return a scenario's mapping with the clients of ``session.recorded`` in its place."""
+    session = mapping.get("session")
+    if not isinstance(session, Mapping) or "recorded" not in session:
+        return mapping
+    path, clients = session["recorded"], session.get("clients") or {}
+    if not isinstance(path, str) or not path:
+        raise WorkloadError(f"session.recorded must be the path of a CSV file. Got {path!r}.")
+    if session.get("turns"):
+        raise WorkloadError(
+            "session must have either turns or recorded. Got both. "
+            f"Replace the whole session: --set 'session={{recorded: {path}}}'."
+        )
+    found = recorded_clients(path, folder)
+    if both := sorted(set(found) & set(clients)):
+        raise WorkloadError(
+            f"session.clients must not name a client of {path} again. Got '{both[0]}'."
+        )
+    rest = {key: value for key, value in session.items() if key != "recorded"}
+    return {**mapping, "session": {**rest, "clients": {**clients, **found}}}
 
 
 DEFAULT: dict[str, Any] = {
@@ -225,10 +254,11 @@ def load_scenario(path: str | Path | None = None, overrides: Iterable[str] = ())
     """Return the scenario of a YAML file or shipped id, or the default one, with overrides.
 
     Overrides are ``path=value``; values are YAML, so ``deployment.weights={body: w4, lm_head: w8}``
-    works.
+    works. The path of ``session.recorded`` counts from the scenario file's folder.
     """
     mapping = DEFAULT if path is None else read_yaml(_file_of(path))
     name = "scenario" if path is None else str(path)
+    folder = Path() if path is None or path in scenario_ids() else Path(path).parent
     if not isinstance(mapping, dict):
         raise WorkloadError(f"{name} must be a mapping of keys. Got {type(mapping).__name__}.")
     for override in overrides:
@@ -236,7 +266,7 @@ def load_scenario(path: str | Path | None = None, overrides: Iterable[str] = ())
         if not equals or not key:
             raise WorkloadError(f"--set must be dotted.path=value. Got '{override}'.")
         mapping = with_override(mapping, key.strip(), parse_yaml(text, f"--set {key}"))
-    return Scenario.from_mapping(mapping, name)
+    return Scenario.from_mapping(mapping, name, folder)
 
 
 def scenario_ids() -> list[str]:
