@@ -44,7 +44,10 @@ def recorded_clients(path: str | Path, folder: Path) -> dict[str, Any]:
     file = folder / path
     text = read_text(file, SIZE_LIMIT_BYTES).removeprefix("\ufeff")
     reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
-    faults = _header_faults(reader.fieldnames or ())
+    try:
+        faults = _header_faults(reader.fieldnames or ())
+    except csv.Error as error:
+        faults = [f"the header must be CSV. Got: {error}."]
     if faults:
         raise _fault(path, faults)
     return _clients(path, list(_rows(path, reader)))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sim import load_scenario, simulate
@@ -151,6 +151,7 @@ def _cell(value: Any) -> str:
     return repr(value) if isinstance(value, float) else str(value)
 
 
+@example("\r0\n0")
 @given(st.text(max_size=200))
 def test_any_text_is_read_or_refused_with_a_sentence(tmp_path_factory, text):
     file = tmp_path_factory.mktemp("recording") / "turns.csv"
