@@ -28,6 +28,7 @@ RULES = {
     "model_attributes_type": "a mapping of keys",
     "model_type": "a mapping of keys",
     "string_type": "text",
+    "too_short": "longer: at least one entry",
     "tuple_type": "a list",
 }
 """What must be, in our words, by pydantic's kind of fault."""

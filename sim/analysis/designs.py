@@ -25,7 +25,15 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    model_validator,
+)
 
 from sim.errors import SimError
 from workloads.errors import WorkloadError
@@ -86,6 +94,16 @@ class Range(BaseModel):
         return tuple(dict.fromkeys(self.at(float(share)) for share in shares))
 
 
+def _form_of(axis: Any) -> str:
+    return "range" if isinstance(axis, Mapping | Range) else "list"
+
+
+AnyAxis = Annotated[
+    Annotated[Axis, Field(min_length=1), Tag("list")] | Annotated[Range, Tag("range")],
+    Discriminator(_form_of),
+]
+
+
 class SweepSpec(BaseModel):
     """A sweep, complete.
 
@@ -102,16 +120,13 @@ class SweepSpec(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     base: Mapping[str, Any] = DEFAULT
-    axes: Annotated[Mapping[str, tuple[Any, ...] | Range], Field(min_length=1)]
+    axes: Annotated[Mapping[str, AnyAxis], Field(min_length=1)]
     design: Literal["grid", "lhs", "sobol"] = "grid"
     samples: Annotated[int, Field(ge=1, le=MAX_POINTS)] = 256
     seed: Annotated[int, Field(ge=0)] = 0
 
     @model_validator(mode="after")
-    def _axes_are_usable(self) -> SweepSpec:
-        empty = [path for path, axis in self.axes.items() if axis == ()]
-        if empty:
-            raise ValueError(f"axes with at least one value; {', '.join(empty)} has none")
+    def _axes_are_few_enough(self) -> SweepSpec:
         if self.points > MAX_POINTS:
             raise ValueError(f"at most {MAX_POINTS:,} points together; these are {self.points:,}")
         return self
@@ -175,7 +190,7 @@ def load_sweep(path: str | Path) -> SweepSpec:
     try:
         spec = SweepSpec.model_validate(given)
     except ValidationError as error:
-        faults = "\n  ".join(dict.fromkeys(sentences(error, SweepSpec)))
+        faults = "\n  ".join(dict.fromkeys(map(str.lstrip, sentences(error, SweepSpec))))
         raise SimError(f"{path}:\n  {faults}") from None
     _check_paths(spec, str(path))
     return spec

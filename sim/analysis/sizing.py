@@ -8,7 +8,7 @@ large ones searched by differential evolution (Storn and Price 1997, scipy).
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +23,9 @@ from workloads.scenario import Scenario
 
 MAX_ENUMERATED = 2_000
 """Largest space that is enumerated; beyond, it is searched."""
+
+MAX_SCANNED = 200
+"""Most values of one knob that are all tried to find the largest; beyond, they are bisected."""
 
 SEARCH_GENERATIONS = 40
 SEARCH_POPULATION = 15
@@ -126,27 +129,35 @@ def largest(
     values: Sequence[Any],
     targets: Sequence[Target],
     seed: int = 0,
-) -> Candidate | None:
-    """Return the last of ascending values with which the targets are met, or ``None``.
+) -> Sizing:
+    """Return the answer for one knob whose last values are preferred: `meeting` starts with it.
 
-    By bisection: a value that meets the targets is taken to imply that all smaller ones do, as
-    holds for tokens, image sides and bits per weight against times, bytes and joules.
+    Few values are all tried. Many are bisected: a value that meets the targets is then taken to
+    imply that all smaller ones do, as holds for tokens and image sides against times and bytes.
     """
+    preferred = values[::-1]
+    exact = len(values) <= MAX_SCANNED
 
-    def candidate(index: int) -> Candidate | None:
-        knobs = {path: [values[index]]}
-        found = _candidates(base, knobs, targets, [(0,)], seed)
-        return found[0] if found and found[0].meets else None
+    def tried(index: int) -> list[Candidate]:
+        return _candidates(base, {path: preferred}, targets, [(index,)], seed)
 
-    best, low, high = None, 0, len(values) - 1
+    count = len(preferred)
+    looks = [tried(place) for place in range(count)] if exact else _bisected(tried, count)
+    found = [candidate for look in looks for candidate in look]
+    return Sizing(tuple(targets), tuple(found), len(looks) - len(found), exact)
+
+
+def _bisected(tried: Callable[[int], list[Candidate]], count: int) -> list[list[Candidate]]:
+    """Return what was tried on the way to the first of ``count`` places that meets."""
+    looks, low, high = [], 0, count - 1
     while low <= high:
         middle = (low + high) // 2
-        found = candidate(middle)
-        if found is None:
+        looks.append(tried(middle))
+        if any(candidate.meets for candidate in looks[-1]):
             high = middle - 1
         else:
-            best, low = found, middle + 1
-    return best
+            low = middle + 1
+    return looks
 
 
 def probabilities(
@@ -271,4 +282,4 @@ def check_knobs(base: Mapping[str, Any], knobs: Knobs) -> None:
             raise SimError(f"--free {path} must have at least one value. Got none.")
         rows = evaluate(SweepSpec(base=base, axes={path: tuple(values)}), 0, len(values))
         if all(row["error"] for row in rows):
-            raise SimError(f"--free {path} must have a valid value. Got {rows[0]['error']}")
+            raise SimError(f"{path} must have a valid value to be sized. Got {rows[0]['error']}")

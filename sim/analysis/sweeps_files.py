@@ -65,6 +65,8 @@ class SweepFile:
 
         if not self.path.exists():
             return False
+        if self.path.is_dir():
+            raise OutputError(f"{self.path} must be a file to write. Got a folder.")
         try:
             found = (pq.read_schema(self.path).metadata or {}).get(IDENTITY_KEY, b"").decode()
         except (OSError, pa.ArrowException):

@@ -15,7 +15,7 @@ from workloads.files import parse_yaml
 from workloads.weight_formats import catalogue
 
 if TYPE_CHECKING:
-    from sim.analysis.sizing import Candidate
+    from sim.analysis.sizing import Candidate, Sizing
     from sim.analysis.sizing_targets import Target
     from workloads.scenario import Scenario
 
@@ -39,12 +39,13 @@ def size(
     ] = None,
     overrides: Overrides = None,
     uncertainty: Annotated[
-        int, typer.Option(help="Draws of the device for the probability of each target.")
+        int, typer.Option(min=0, help="Draws of the device for the probability of each target.")
     ] = 0,
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
     """Find what meets the targets; exit code 1 if nothing does."""
+    from sim.analysis.sizing import probabilities
     from sim.analysis.sizing_targets import parse_targets
     from workloads.scenario import load_scenario
 
@@ -54,8 +55,11 @@ def size(
         document = _sized(base, targets, free or [], seed)
     else:
         document = _largest(base, targets, largest, seed)
-    if document["meeting"] and uncertainty:
-        document["probability"] = _probability(base, targets, document, uncertainty, seed)
+    if document["meeting"]:
+        chosen = _chosen(base, document)
+        document["least_certain"] = _least_certain(chosen, seed)
+        if uncertainty:
+            document["probability"] = probabilities(chosen, targets, uncertainty, seed)
     print_json(document) if as_json else _show(document)
     if not document["meeting"]:
         raise typer.Exit(MISSED)
@@ -70,52 +74,48 @@ def _sized(
     knobs = dict(map(_knob, free)) or sizing.default_knobs(base)
     sizing.check_knobs(mapping, knobs)
     answer = sizing.size(mapping, knobs, targets, seed)
-    return _document(
-        targets,
-        meeting=answer.meeting,
-        blocking=answer.blocking,
-        evaluated=len(answer.candidates),
-        failed=answer.failed,
-        exact=answer.exact,
-        pareto=[_plain(one) for one in answer.front],
-        closest=[] if answer.meeting else [_plain(one) for one in answer.closest[:SHOWN]],
-    )
+    return _document(answer) | {"pareto": [_plain(one) for one in answer.front]}
 
 
 def _largest(base: Scenario, targets: Sequence[Target], text: str, seed: int) -> dict[str, Any]:
     from sim.analysis import sizing
 
     path, values = _scale(text)
-    best = sizing.largest(_mapping(base), path, values, targets, seed)
-    found = {path: best.settings[path] if best else None}
-    return _document(targets, [best] if best else [], [] if best else targets, largest=found)
+    mapping = _mapping(base)
+    sizing.check_knobs(mapping, {path: [values[0], values[-1]]})
+    answer = sizing.largest(mapping, path, values, targets, seed)
+    best = answer.meeting[0].settings[path] if answer.meeting else None
+    return _document(answer) | {"largest": {path: best}}
 
 
-def _document(
-    targets: Sequence[Target],
-    meeting: Sequence[Candidate],
-    blocking: Sequence[Target],
-    **more: Any,
-) -> dict[str, Any]:
+def _document(answer: Sizing) -> dict[str, Any]:
     return {
         "schema": "andesim.sizing/1",
-        "targets": [str(target) for target in targets],
-        "meeting": [_plain(one) for one in meeting],
-        "blocking": [str(target) for target in blocking],
-        **more,
+        "targets": [str(target) for target in answer.targets],
+        "meeting": [_plain(one) for one in answer.meeting],
+        "blocking": [str(target) for target in answer.blocking],
+        "evaluated": len(answer.candidates),
+        "failed": answer.failed,
+        "exact": answer.exact,
+        "closest": [] if answer.meeting else [_plain(one) for one in answer.closest[:SHOWN]],
     }
 
 
-def _probability(
-    base: Scenario, targets: Sequence[Target], document: dict[str, Any], samples: int, seed: int
-) -> dict[str, float]:
-    from sim.analysis.sizing import probabilities
+def _chosen(base: Scenario, document: dict[str, Any]) -> Scenario:
     from workloads.scenario import Scenario, with_override
 
     chosen = _mapping(base)
     for path, value in document["meeting"][0]["settings"].items():
         chosen = with_override(chosen, path, value)
-    return probabilities(Scenario.from_mapping(chosen), targets, samples, seed)
+    return Scenario.from_mapping(chosen)
+
+
+def _least_certain(scenario: Scenario, seed: int) -> str | None:
+    from sim.analysis.sensitivity import least_certain
+    from sim.simulation import simulate
+
+    swing = least_certain(simulate(scenario, seed=seed).first_reply())
+    return swing.sentence() if swing else None
 
 
 def _mapping(scenario: Scenario) -> dict[str, Any]:
@@ -159,6 +159,8 @@ def _show(document: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from sim.analysis.reports.wording import label, shown
+
     console = Console(highlight=False, soft_wrap=True)
     rows = document["meeting"] or document.get("closest", [])
     metrics = [re.split("[<>]", target)[0] for target in document["targets"]]
@@ -168,20 +170,23 @@ def _show(document: dict[str, Any]) -> None:
     else:
         console.print(f"[bold]Nothing meets every target.[/bold] {_blocked(document)}")
     table = Table(box=None, pad_edge=False)
-    for name in (*(rows[0]["settings"] if rows else ()), *metrics):
-        table.add_column(name.rpartition(".")[2])
+    for name in rows[0]["settings"] if rows else ():
+        table.add_column(name.rpartition(".")[2], no_wrap=True)
+    for metric in metrics:
+        table.add_column(label(metric), justify="right")
     for row in rows[:SHOWN]:
-        shown = [row["metrics"][metric] for metric in metrics]
-        numbers = ("-" if value is None else f"{value:.4g}" for value in shown)
+        numbers = (shown(metric, row["metrics"][metric]).text for metric in metrics)
         table.add_row(*map(_spoken, row["settings"].values()), *numbers)
     console.print(table)
+    if document.get("least_certain"):
+        console.print(f"Least certain assumption: {document['least_certain']}")
     for target, share in document.get("probability", {}).items():
         console.print(f"Probability of {target}: {share:.0%}")
 
 
 def _spoken(value: Any) -> str:
-    """Return a setting as a person would say it: a policy by its values."""
-    return " ".join(map(str, value.values())) if isinstance(value, dict) else str(value)
+    """Return a setting as a person would say it: a policy by its values, those within included."""
+    return " ".join(map(_spoken, value.values())) if isinstance(value, dict) else str(value)
 
 
 def _blocked(document: dict[str, Any]) -> str:

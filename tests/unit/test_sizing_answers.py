@@ -86,7 +86,7 @@ def test_a_large_space_is_searched_and_still_finds_the_one_that_meets(monkeypatc
 def test_the_largest_context_is_at_the_edge():
     targets = parse_targets(["peak_dram_bytes<=2 GB"])
     path = "session.turns.0.prompt_tokens"
-    best = largest(BASE, path, range(1, 100_000), targets).settings[path]
+    best = largest(BASE, path, range(1, 100_000), targets).meeting[0].settings[path]
     peaks = [
         simulate(load_scenario_with(prompt)).summary().peak_dram_bytes
         for prompt in (best, best + 1)
@@ -99,8 +99,23 @@ def load_scenario_with(prompt):
     return Scenario.from_mapping(BASE | {"session": {"turns": [turn]}})
 
 
-def test_no_value_may_be_small_enough():
-    assert largest(BASE, BODY, ["w2", "w4"], parse_targets(["tokens_per_s>1e6"])) is None
+@pytest.mark.parametrize("scanned", [10, 1])
+def test_no_value_may_be_small_enough_and_the_closest_is_told(monkeypatch, scanned):
+    monkeypatch.setattr("sim.analysis.sizing.MAX_SCANNED", scanned)
+    answer = largest(BASE, BODY, ["w2", "w4"], parse_targets(["tokens_per_s>1e6"]))
+    assert not answer.meeting
+    assert answer.closest[0].settings == {BODY: "w2"}
+    assert [str(target) for target in answer.blocking] == ["tokens_per_s>1e+06"]
+
+
+def test_few_values_are_all_tried_so_that_one_that_fails_hides_no_larger_one():
+    rates = {body: metrics_of({BODY: body, KV: "int16"})["tokens_per_s"] for body in ("w8", "w2")}
+    assert rates["w2"] > rates["w8"]
+    targets = parse_targets([f"tokens_per_s>={rates['w2'] * (1 - 1e-9)}"])
+    answer = largest(BASE, BODY, ["w8", "w4", "nonsense", "w2"], targets)
+    assert answer.exact
+    assert answer.meeting[0].settings == {BODY: "w2"}
+    assert answer.failed == 1
 
 
 def test_probabilities_are_shares_and_all_is_the_least():
@@ -173,6 +188,7 @@ def test_the_command_answers_in_one_json_document(tmp_path):
     assert told.exit_code == 0
     document = json.loads(told.stdout)
     assert document["meeting"][0]["settings"] == {BODY: "w4"}
+    assert document["least_certain"] is None  # the device of the question is exact
     told = run_size(str(file), "--target", "tokens_per_s>1e9", "--free", f"{BODY}=[w4, w2]")
     assert told.exit_code == 1
     assert json.loads(told.stdout)["blocking"] == ["tokens_per_s>1e+09"]

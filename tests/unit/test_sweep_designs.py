@@ -73,8 +73,10 @@ def test_the_base_may_be_a_file_beside_the_specification(tmp_path):
     [
         ({"axes": {"deployment.wieghts.body": ["w4"]}}, "Did you mean 'weights'"),
         ({"axes": {"session.turns.7.prompt_tokens": [1]}}, "index must be 0 to 0"),
-        ({"axes": {PROMPT: []}}, "has none"),
-        ({"axes": {}}, "axes"),
+        ({"axes": {PROMPT: []}}, "0.prompt_tokens.list must be longer: at least one entry"),
+        ({"axes": {PROMPT: 7}}, "0.prompt_tokens.list must be a list. Got 7"),
+        ({"axes": {}}, "axes must be longer: at least one entry"),
+        ({"axes": {PROMPT: {"log": [1, 10], "count": 0}}}, "range.count must be greater than"),
         ({"axes": {PROMPT: {"log": [0, 10]}}}, "above 0 if log"),
         ({"axes": {PROMPT: {"linear": [10, 1]}}}, "low up to high"),
         ({"axes": {PROMPT: {"linear": [1, 2], "log": [1, 2]}}}, "either"),

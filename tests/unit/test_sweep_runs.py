@@ -176,17 +176,22 @@ def test_rows_do_not_depend_on_the_backend(tmp_path):
     assert (tmp_path / "serial.parquet").read_bytes() == (tmp_path / "loky.parquet").read_bytes()
 
 
-def test_a_cluster_that_loses_a_worker_loses_no_row(tmp_path):
+def test_a_cluster_that_loses_a_worker_at_work_loses_no_row(tmp_path, monkeypatch):
     distributed = pytest.importorskip("distributed")
+    monkeypatch.setattr(sweeps, "CHUNK_S", 0.1)
+    assert chunk_rows(SLOW) == 8  # five chunks for two workers
     run_sweep(SLOW, tmp_path / "serial.parquet")
     with distributed.LocalCluster(
         n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
     ) as cluster:
-        victims = [worker.pid for worker in cluster.workers.values()][:1]
+        killed = []
 
         def on_rows(done):
-            if done and victims:
-                os.kill(victims.pop(), signal.SIGKILL)
+            busy = {at for at, worker in cluster.scheduler.workers.items() if worker.processing}
+            at_work = [nanny for nanny in cluster.workers.values() if nanny.worker_address in busy]
+            if done and at_work and not killed:
+                killed.append(at_work[0].pid)
+                os.kill(killed[0], signal.SIGKILL)
 
         run_sweep(
             SLOW,
@@ -195,7 +200,7 @@ def test_a_cluster_that_loses_a_worker_loses_no_row(tmp_path):
             scheduler=cluster.scheduler_address,
             on_rows=on_rows,
         )
-    assert not victims
+    assert killed
     assert (tmp_path / "serial.parquet").read_bytes() == (tmp_path / "dask.parquet").read_bytes()
 
 
@@ -205,6 +210,26 @@ def test_an_unreachable_scheduler_is_told_within_ten_seconds(tmp_path, monkeypat
     monkeypatch.setattr(sweeps, "CONNECT_S", 0.5)
     with pytest.raises(SimError, match="must be the address of a running Dask scheduler"):
         run_sweep(MIXED, tmp_path / "x.parquet", backend="dask", scheduler="tcp://127.0.0.1:9")
+
+
+def test_whatever_answers_instead_of_a_scheduler_is_one_sentence(tmp_path, monkeypatch):
+    """A web server's greeting reads as a frame of exabytes."""
+    distributed = pytest.importorskip("distributed")
+
+    def answer(*_, **__):
+        raise MemoryError("Unable to allocate 3.07 EiB")
+
+    monkeypatch.setattr(distributed, "Client", answer)
+    with pytest.raises(SimError, match="must be the address of a running Dask scheduler"):
+        run_sweep(MIXED, tmp_path / "x.parquet", backend="dask", scheduler="tcp://127.0.0.1:80")
+
+
+def test_no_workers_and_a_folder_as_file_are_refused_before_anything_runs(tmp_path):
+    with pytest.raises(SimError, match="--jobs must be at least 1"):
+        run_sweep(MIXED, tmp_path / "x.parquet", backend="loky", jobs=0)
+    with pytest.raises(OutputError, match="Got a folder"):
+        run_sweep(MIXED, tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_identity_of_a_sweep_survives_a_round_trip():
