@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from sim.analysis.studies.andesvl import CLAIMED_SPEEDUP, VARIANTS, run
@@ -29,6 +30,17 @@ def test_the_claim_needs_the_tokens_per_pass_that_give_it(study):
     needed = study.tau_needed()
     ratio = sorted(study.variants[0].step_s / study.final.step_s)
     assert needed.p50 * ratio[20] == pytest.approx(CLAIMED_SPEEDUP, rel=0.05)
+
+
+def test_regions_split_the_draws_and_more_accepted_tokens_reach_the_claim_more_often(study):
+    for thirds in study.regions().values():
+        assert [third.low <= third.high for third in thirds] == [True] * 3
+        assert thirds[0].high <= thirds[1].low <= thirds[1].high <= thirds[2].low
+        sizes = [len(part) for part in np.array_split(np.arange(40), 3)]
+        reached = sum(third.share * size for third, size in zip(thirds, sizes, strict=True))
+        assert reached / 40 == pytest.approx(study.share_reaching_claim())
+    by_tau = study.regions()["tokens per target pass"]
+    assert by_tau[0].share < by_tau[2].share
 
 
 def test_central_figures_of_the_shipped_page_are_todays(study):

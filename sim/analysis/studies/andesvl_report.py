@@ -64,12 +64,29 @@ def _speed(study: Study) -> dict[str, Any]:
             )
             for variant in study.variants
         ],
+        **_regions(study),
         "share": f"{study.share_reaching_claim():.0%}",
         "needed": _cells(study.tau_needed(), 1),
         "measured_speedup": f"{andesvl.TAU_MEASURED * ratio:.1f}",
         "alone": _cells(Interval.of(study.speedup(study.variants[1])), 2),
         "bits_ratio": f"{4 / andesvl.CLAIMED_BITS:.2f}",
     }
+
+
+def _regions(study: Study) -> dict[str, Any]:
+    regions = study.regions()
+    rows = [(name, *(_third(third) for third in thirds)) for name, thirds in regions.items()]
+    hopeless = [
+        f"{name} from {third.low:.3g} to {third.high:.3g}"
+        for name, thirds in regions.items()
+        for third in thirds
+        if third.share < andesvl.SELDOM
+    ]
+    return {"region_rows": rows, "hopeless": "; ".join(hopeless) or "none of these thirds"}
+
+
+def _third(third: andesvl.Third) -> str:
+    return f"{third.low:.3g} to {third.high:.3g}: {third.share:.0%}"
 
 
 def _memory(study: Study) -> dict[str, Any]:
