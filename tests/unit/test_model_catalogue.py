@@ -13,7 +13,9 @@ from workloads.trace_file import load_trace, save_trace
 # Totals that the formulas of a decoder do not know: read off the published checkpoints' metadata.
 PUBLISHED = {
     "falcon3-7b": 7_455_550_464,
+    "gemma3-270m": 268_098_176,
     "gemma3-1b": 999_885_952,
+    "granite-3.1-8b": 8_170_848_256,
     "llama-3.1-8b": 8_030_261_248,
     "llama-3.2-1b": 1_235_814_400,
     "mistral-7b-v0.3": 7_248_023_552,
@@ -44,7 +46,9 @@ def test_every_entry_has_a_trace_that_reproduces_its_total(model):
 
 
 @pytest.mark.torch
-@pytest.mark.parametrize("model", ["andesvl-0.6b", "gemma3-1b", "phi-3.5-mini", "qwen2.5-0.5b"])
+@pytest.mark.parametrize(
+    "model", ["andesvl-0.6b", "gemma3-1b", "gemma3-270m", "phi-3.5-mini", "qwen2.5-0.5b"]
+)
 def test_the_module_has_the_published_total(model):
     pytest.importorskip("torch")
     from workloads.models.andesvl import build
