@@ -310,6 +310,7 @@ def compile_session(
     The session must have its turns listed (`workloads.arrivals.expanded`); ``random`` draws how
     many drafted tokens each decode step commits.
     """
+    formats.weights.check_layers(trace.decoder.layers)
     plans = plan_turns(trace, deployment, session, random)
     needed = max(plan.peak_tokens(options.prefill_chunk_tokens) for plan in plans)
     wanted = deployment.kv_cache.capacity_tokens

@@ -80,6 +80,15 @@ class WeightMap(Strict):
         }
         return self.model_copy(update=missing)
 
+    def check_layers(self, layers: int) -> None:
+        """Raise an error if an exception names a layer that a decoder of ``layers`` lacks."""
+        missing = [text for text in self.layers if _layer_range(text)[-1] >= layers]
+        if missing:
+            raise WorkloadError(
+                f"deployment.weights.layers must lie in 0 to {layers - 1}, the decoder's layers. "
+                f"Got {', '.join(missing)}."
+            )
+
     def format_for(self, tensor_class: str, layer: int | None = None) -> WeightFormat:
         """Return the format of a tensor class; of the body, in a given decoder layer.
 

@@ -202,14 +202,17 @@ class AdapterCache:
         """Adapters in DRAM, least recently used first."""
         return tuple(self._used)
 
-    def use(self, adapter: str | None) -> AdapterSwitch | None:
-        """Activate an adapter, or the bare base, and return the switch; none if it was active."""
+    def use(self, adapter: str | None, place: str = "An adapter") -> AdapterSwitch | None:
+        """Activate an adapter, or the bare base, and return the switch; none if it was active.
+
+        ``place`` names the adapter in the error that an unknown one raises.
+        """
         if adapter == self._active:
             return None
         loads, evicted = False, None
         if adapter is not None:
             loads = adapter not in self._used
-            evicted = self._touch(adapter)
+            evicted = self._touch(adapter, place)
         self._active = adapter
         return AdapterSwitch(
             adapter=adapter,
@@ -220,13 +223,11 @@ class AdapterCache:
             invalidates_kv=self._lora.invalidates_kv,
         )
 
-    def _touch(self, adapter: str) -> str | None:
+    def _touch(self, adapter: str, place: str) -> str | None:
         """Mark an adapter as used last and return the one that had to leave."""
         if adapter not in self._lora.adapters:
             hint = did_you_mean(adapter, self._lora.adapters)
-            raise WorkloadError(
-                f"An adapter must be one of the deployment's. Got {adapter!r}. {hint}"
-            )
+            raise WorkloadError(f"{place} must be one of the deployment's. Got {adapter!r}. {hint}")
         self._used[adapter] = None
         self._used.move_to_end(adapter)
         if len(self._used) <= self._slots:

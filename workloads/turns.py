@@ -200,7 +200,7 @@ def _adapter_cache(trace: Trace, deployment: Deployment) -> AdapterCache | None:
 
 def _switch(adapters: AdapterCache | None, turn: Turn, index: int) -> AdapterSwitch | None:
     if adapters is not None:
-        return adapters.use(turn.adapter)
+        return adapters.use(turn.adapter, f"session.turns[{index}].adapter")
     if turn.adapter is not None:
         raise WorkloadError(
             f"session.turns[{index}].adapter must be one of deployment.lora.adapters. "

@@ -3,6 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
+from sim import load_scenario, simulate
 from workloads.compression import WeightMap, catalogue, get_format, which_mix
 from workloads.errors import WorkloadError
 
@@ -125,3 +126,11 @@ def test_mixes_need_shares_and_a_bounded_search():
         which_mix(2, {"body": 0.0}, ["w4"])
     with pytest.raises(WorkloadError, match="at most"):
         which_mix(2, {str(i): 1.0 for i in range(9)}, ["w2", "w3", "w4", "w8", "w16"])
+
+
+def test_layers_that_the_decoder_lacks_are_told():
+    """They would have been left out without a word."""
+    for text in ("0-28", "30"):
+        given = f"deployment.weights={{body: w4, layers: {{'{text}': w8}}}}"
+        with pytest.raises(WorkloadError, match=f"0 to 27.*{text}"):
+            simulate(load_scenario(None, ("model=andesvl-0.6b", given)))
