@@ -165,7 +165,6 @@ class WeightFormat(Strict):
             "traffic_bits": self.traffic_bits,
             "resident_bits": self.resident_bits,
             "file_bits": self.file_bits,
-            "formula": self.formula,
             "source": self.source,
         }
 

@@ -35,9 +35,8 @@ def format_rows(name: str | None) -> list[Row]:
     """Return the weight formats as plain data; only ``name``, which a rule may spell, if given."""
     from workloads.weight_formats import catalogue, get_format
 
-    if name is not None:
-        return [get_format(name).row()]
-    return [found.row() for found in catalogue().values()]
+    found = catalogue().values() if name is None else [get_format(name)]
+    return [{**item.row(), "formula": item.formula} for item in found]
 
 
 def mix_rows(bits: float, model: str, fixed: Sequence[str]) -> list[Row]:
