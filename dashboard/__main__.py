@@ -24,6 +24,8 @@ def flags(port: int) -> list[str]:
         "server.address": "localhost",
         "server.port": port,
         "server.headless": "true",
+        "server.enableCORS": "true",
+        "server.enableXsrfProtection": "true",
         "server.fileWatcherType": "none",
         "server.maxUploadSize": UPLOAD_MEGABYTES,
         "browser.gatherUsageStats": "false",

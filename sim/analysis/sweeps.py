@@ -59,6 +59,7 @@ def run_sweep(
         raise SimError(f"--jobs must be at least 1, or -1 for all cores. Got {jobs}.")
     file = SweepFile(spec, Path(path), chunk_rows(spec))
     if file.is_complete():
+        file.remove_parts()
         on_rows(spec.points)
         return spec.points
     file.open()

@@ -79,7 +79,10 @@ class SweepFile:
         return True
 
     def open(self) -> None:
-        """Make the folder of the parts, or check that it belongs to this sweep."""
+        """Make the folder of the parts, or check that it belongs to this sweep.
+
+        Parts without a claim are what a kill left of a removal: nobody knows whose they are.
+        """
         claim = self.parts / "sweep.json"
         if claim.exists():
             found = json.loads(claim.read_text(encoding="utf-8")).get("identity")
@@ -89,6 +92,7 @@ class SweepFile:
                     "Remove the folder to start afresh."
                 )
             return
+        shutil.rmtree(self.parts, ignore_errors=True)
         try:
             self.parts.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -114,6 +118,10 @@ class SweepFile:
     def assemble(self) -> None:
         """Join the parts into the file, one after the other, and remove them."""
         write_whole(self.path, self._join)
+        self.remove_parts()
+
+    def remove_parts(self) -> None:
+        """Remove the parts, which the file holds."""
         shutil.rmtree(self.parts, ignore_errors=True)
 
     @cached_property

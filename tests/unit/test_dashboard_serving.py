@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
 
 import pytest
 
@@ -36,6 +40,51 @@ def test_the_server_listens_here_only_and_tells_nobody():
     assert options["server.port"] == "8600"
     assert options["browser.gatherUsageStats"] == "false"
     assert options["client.showErrorDetails"] == "none"
+    assert options["server.enableXsrfProtection"] == options["server.enableCORS"] == "true"
+
+
+def listens_on(process):
+    """Addresses on which a process listens, from the kernel's tables (IPv4 and IPv6)."""
+    sockets = {os.readlink(link) for link in Path(f"/proc/{process}/fd").iterdir()}
+    found = set()
+    for table in ("tcp", "tcp6"):
+        for line in Path(f"/proc/{process}/net/{table}").read_text().splitlines()[1:]:
+            _, local, _, state, *rest = line.split()
+            if state == "0A" and f"socket:[{rest[5]}]" in sockets:
+                found.add(local.partition(":")[0])
+    return found
+
+
+@pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="needs Linux")
+def test_the_running_server_has_no_socket_but_on_loopback(tmp_path):
+    """Whatever the environment and the user's own Streamlit settings say."""
+    port = dashboarding.free_port()
+    asked = {
+        "STREAMLIT_SERVER_ADDRESS": "0.0.0.0",
+        "STREAMLIT_SERVER_ENABLE_XSRF_PROTECTION": "false",
+    }
+    server = subprocess.Popen(
+        dashboarding.command(port),
+        env=os.environ | asked,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        assert dashboarding.wait_until_healthy(server, port)
+        addresses = listens_on(server.pid)
+        with urllib.request.urlopen(f"http://localhost:{port}/_stcore/host-config") as answer:
+            answer.read()
+        upload = urllib.request.Request(
+            f"http://localhost:{port}/_stcore/upload_file/a/b", b"x", method="PUT"
+        )
+        with pytest.raises(urllib.error.HTTPError) as refusal:
+            urllib.request.urlopen(upload)
+    finally:
+        server.terminate()
+        server.wait()
+    assert addresses
+    assert addresses <= {"0100007F", "00000000000000000000000001000000"}
+    assert refusal.value.code == 403, "without the page's own token nothing can be sent"
 
 
 def test_a_server_that_ends_at_once_is_not_waited_for():

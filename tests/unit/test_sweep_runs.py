@@ -235,3 +235,26 @@ def test_no_workers_and_a_folder_as_file_are_refused_before_anything_runs(tmp_pa
 def test_the_identity_of_a_sweep_survives_a_round_trip():
     again = SweepSpec.model_validate(json.loads(SLOW.model_dump_json()))
     assert again == SLOW
+
+
+def test_parts_that_nobody_claims_are_not_taken_for_ones_own(tmp_path):
+    """A kill while the parts are removed may leave some, without the claim that says whose."""
+    path = tmp_path / "rows.parquet"
+    other = MIXED.model_copy(update={"base": BASE | {"model": "qwen3-1.7b"}})
+    file = SweepFile(other, path, chunk_rows(other))
+    with pytest.raises(KeyboardInterrupt):
+        run_sweep(other, path, on_rows=rows_until(8))
+    (file.parts / "sweep.json").unlink()
+    assert list(file.parts.iterdir())
+    run_sweep(MIXED, path)
+    run_sweep(MIXED, tmp_path / "alone.parquet")
+    found, expected = (pd.read_parquet(tmp_path / f"{n}.parquet") for n in ("rows", "alone"))
+    pd.testing.assert_frame_equal(found, expected)
+
+
+def test_parts_beside_a_finished_file_are_cleared_away(tmp_path):
+    path = tmp_path / "rows.parquet"
+    run_sweep(MIXED, path)
+    (tmp_path / "rows.parquet.parts").mkdir()
+    run_sweep(MIXED, path)
+    assert list(tmp_path.iterdir()) == [path]
