@@ -114,14 +114,14 @@ def summarise(result: Result) -> Summary:
     }
     turns = len({times.group.turn for times in groups}) or 1
     whole = result.fits
-    decode_s = _span_s(phases["decode"])
+    decode_s = span_s(phases["decode"])
     output_tokens = int(sum(times.group.committed_tokens.sum() for times in groups))
     decoded = int(sum(times.group.committed_tokens.sum() for times in phases["decode"]))
     rate = _ratio(decoded, decode_s)
     energy_j = result.energy.total_j
     return Summary(
-        vision_encode_s=_span_s(phases["vision"]) / turns if whole else None,
-        prefill_s=(_span_s(phases["prefill"]) - hidden_s(groups)) / turns if whole else None,
+        vision_encode_s=span_s(phases["vision"]) / turns if whole else None,
+        prefill_s=(span_s(phases["prefill"]) - hidden_s(groups)) / turns if whole else None,
         time_to_first_token_s=_first_token_s(groups) if whole else None,
         decode_s=decode_s if whole else None,
         tokens_per_s=rate,
@@ -150,10 +150,11 @@ def summarise(result: Result) -> Summary:
 
 
 def _mfu(result: Result, groups: Sequence[GroupTimes]) -> float | None:
-    return _ratio(_peak_matrix_s(result, groups), _span_s(groups) - hidden_s(result.groups))
+    return _ratio(_peak_matrix_s(result, groups), span_s(groups) - hidden_s(result.groups))
 
 
-def _span_s(groups: Iterable[GroupTimes]) -> float:
+def span_s(groups: Iterable[GroupTimes]) -> float:
+    """Return the seconds of all steps, of two at once both [s]."""
     return sum(float((times.ends_s - times.starts_s).sum()) for times in groups)
 
 

@@ -24,7 +24,7 @@ from sim.engine.timed import FloatColumn, TimedProgram
 from sim.engine.times import GroupTimes
 from sim.heat import Heat, heat_of_groups
 from sim.loading import ColdStart, cold_start
-from sim.metrics import Summary, hidden_s, summarise, total
+from sim.metrics import Summary, hidden_s, span_s, summarise, total
 from sim.records import RecordTable
 from sim.versions import versions
 from workloads.program import Program
@@ -167,8 +167,8 @@ class Result:
             runs[-1].append(times)
             joules[-1] += float((dram_j + compute_j).sum())
         for run, dynamic_j in zip(runs, joules, strict=True):
-            busy_s = float(sum((times.ends_s - times.starts_s).sum() for times in run))
-            yield run[0].start_s, run[-1].end_s, dynamic_j / (busy_s - hidden_s(run))
+            busy_s = span_s(run) - hidden_s(run)
+            yield run[0].start_s, run[-1].end_s, dynamic_j / busy_s
 
     @cached_property
     def energy_model(self) -> EnergyModel:
@@ -186,8 +186,7 @@ class Result:
     @property
     def busy_s(self) -> float:
         """Seconds in which steps ran [s]."""
-        spans_s = sum((times.ends_s - times.starts_s).sum() for times in self.groups)
-        return float(spans_s) - hidden_s(self.groups)
+        return span_s(self.groups) - hidden_s(self.groups)
 
     @cached_property
     def flash_read_bytes(self) -> float:

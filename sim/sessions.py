@@ -17,6 +17,7 @@ import numpy as np
 
 from sim.engine.times import GroupTimes
 from sim.heat import MINUTE_S, TENTH_MINUTE_S
+from sim.metrics import span_s
 
 if TYPE_CHECKING:
     from sim.engine.scheduler import TurnTimes
@@ -89,7 +90,7 @@ def summarise_session(result: Result) -> SessionSummary:
         verdict=verdict(result),
         clients=tuple(_client(result, name) for name in sorted(clients)),
         busy_share=result.busy_s / result.makespan_s if result.makespan_s else 0.0,
-        throttled_share=_throttled_s(result.groups) / (result.busy_s or 1.0),
+        throttled_share=_throttled_s(result.groups) / (span_s(result.groups) or 1.0),
         first_minute_tokens_per_s=decode_rate(result.groups, 0.0, MINUTE_S),
         tenth_minute_tokens_per_s=decode_rate(result.groups, *TENTH_MINUTE_S),
         battery_share=result.energy.total_j / full_j,

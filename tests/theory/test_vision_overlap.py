@@ -282,6 +282,25 @@ def test_both_activations_are_resident_at_once_until_the_encoder_is_freed():
     assert apart.ledger.timeline[-1].total_bytes == beside.ledger.timeline[-1].total_bytes
 
 
+def test_engines_agree_in_a_session_that_interrupts_encoding_and_prefill():
+    """A keyboard turn comes in the middle of both; they stop after their steps and go on later."""
+    session = (
+        "session={until_s: 3, queue: {preemption: step}, clients: {"
+        "agent: {turns: [{images_px: [[480, 480], [480, 480]], prompt_tokens: 40, "
+        "output_tokens: 3, fresh: true}], "
+        "arrivals: {process: closed, think_s: 0.1, count: 2}}, "
+        "keyboard: {priority: 0, turns: [{prompt_tokens: 8, output_tokens: 2, fresh: true}], "
+        "arrivals: {process: bursts, per_s: 3, size: 3, spacing_s: 0.05}}}}"
+    )
+    both = [run(GPU_SEES, OVERLAP, session, engine=engine) for engine in ("auto", "event")]
+    for mine, theirs in zip(*(result.groups for result in both), strict=True):
+        np.testing.assert_allclose(mine.ends_s, theirs.ends_s, rtol=1e-9)
+    outside = [t for t in both[0].groups if t.group.phase != "decode" and t.group.steps > 1]
+    assert any(np.any(t.starts_s[1:] > t.ends_s[:-1] + 1e-6) for t in outside)
+    assert both[0].busy_s <= both[0].makespan_s * (1 + 1e-12)
+    assert both[0].heat.leakage_j == pytest.approx(both[1].heat.leakage_j, rel=1e-6)
+
+
 def test_other_devices_are_priced_beside_too():
     result = run(GPU_SEES, OVERLAP)
     socs = [SOC.with_values({"units.gpu.matrix.rates.fp16": rate}) for rate in (2e12, 1.5e13)]
