@@ -64,6 +64,11 @@ def get_model(model: str) -> ModelConfig:
     """
     if model.endswith(MODEL_SUFFIXES):
         return _read_entry(read_mapping(model), Path(model).name)
+    return _shipped_model(model)
+
+
+@cache
+def _shipped_model(model: str) -> ModelConfig:
     if model not in model_ids():
         hint = did_you_mean(model, model_ids())
         raise WorkloadError(

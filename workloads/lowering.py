@@ -10,7 +10,8 @@ Not modelled: layout changes and copies that a vendor compiler may insert.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,9 @@ from workloads.trace import Operator, Segment
 from workloads.weight_formats import WeightFormat
 
 Whole = NDArray[np.int64]
+
+REMEMBERED = 16
+"""Segments at certain sizes whose costs are remembered; one of 8,000 steps takes 0.5 MB."""
 
 MATRIX_KINDS = ("linear", "attention", "embedding")
 
@@ -68,21 +72,22 @@ class Lowering:
 
     def segment(self, segment: Segment, is_layer: bool, runs: Column) -> ProgramSegment:
         """Return the segment's tasks, fused, running in the steps where ``runs`` is 1."""
-        tasks = [self.task(operator, runs) for operator in segment.operators]
+        demands = _demands(_Same(segment), tuple(map(_frozen, self.sizes.items())))
+        pairs = zip(segment.operators, demands, strict=True)
+        tasks = [self.task(operator, demand, runs) for operator, demand in pairs]
         if self.options.fusion in ("elementwise", "attention"):
             tasks = fuse(tasks)
-        kept = [self._spill(task).widened(self.steps) for task in tasks]
+        kept = [self._spill(task) for task in tasks]
         if self.lora is not None and is_layer:
             lora, formats = self.lora, self.formats
             kept = [part for task in kept for part in (task, *adapter_tasks(task, lora, formats))]
         return ProgramSegment(segment.name, segment.repeat, tuple(kept), is_layer)
 
-    def task(self, operator: Operator, runs: Column) -> Task:
+    def task(self, operator: Operator, demand: OperatorCost, runs: Column) -> Task:
         """Return one operator as a task, its columns one entry long where no step differs.
 
         Activations are counted as if none stayed on chip.
         """
-        demand = cost(operator, self.sizes)
         activation_bytes = self.formats.activation_bits / 8
         kv_bytes = self.formats.kv.bits / 8
         scores = self._score_bytes(operator, demand)
@@ -152,15 +157,43 @@ class Lowering:
         return total
 
     def _spill(self, task: Task) -> Task:
-        """Keep activations on chip where inputs and outputs fit there together."""
+        """Return the task for all steps, its activations on chip where they fit there together."""
         moved = task.activation_read_bytes + task.activation_write_bytes
         self.working_set_bytes = np.maximum(self.working_set_bytes, moved)
         spilled = moved > self.options.activation_bytes
-        return replace(
-            task,
+        return task.widened(
+            self.steps,
             activation_read_bytes=np.where(spilled, task.activation_read_bytes, 0.0),
             activation_write_bytes=np.where(spilled, task.activation_write_bytes, 0.0),
         )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Same:
+    """A segment as a key: equal to itself only, so that nothing inside is compared."""
+
+    segment: Segment
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.segment is other.segment
+
+    def __hash__(self) -> int:
+        return id(self.segment)
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _demands(same: _Same, sizes: tuple[tuple[str, int | bytes], ...]) -> tuple[OperatorCost, ...]:
+    """Return the costs of a segment's operators; deployments that differ in formats share them."""
+    known = {
+        name: size if isinstance(size, int) else np.frombuffer(size, dtype=np.int64)
+        for name, size in sizes
+    }
+    return tuple(cost(operator, known) for operator in same.segment.operators)
+
+
+def _frozen(item: tuple[str, Size]) -> tuple[str, int | bytes]:
+    name, size = item
+    return name, size if isinstance(size, int) else size.tobytes()
 
 
 def _column(value: Size | float | Column) -> Column:
@@ -174,7 +207,7 @@ def _narrow(size: Whole) -> Size:
 
 
 def _is_matrix(use: WeightUse) -> bool:
-    return bool(np.all(np.asarray(use.rows) > 1))
+    return use.rows > 1 if isinstance(use.rows, int) else bool(np.all(use.rows > 1))
 
 
 def fuse(tasks: Sequence[Task]) -> list[Task]:

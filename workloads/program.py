@@ -148,16 +148,15 @@ class Task:
         filled: dict[str, Any] = {name: as_column(item, steps) for name, item in columns.items()}
         return replace(self, **filled)
 
-    def widened(self, steps: int) -> Task:
-        """Return the task with its columns of one entry read as ``steps`` equal ones.
+    def widened(self, steps: int, **changed: Column) -> Task:
+        """Return the task with columns changed, those of one entry read as ``steps`` equal ones.
 
         They stay one number in memory, and can not be written to.
         """
-        columns = {name: getattr(self, name) for name in COLUMN_NAMES}
+        columns = {name: getattr(self, name) for name in COLUMN_NAMES} | changed
         wide: dict[str, Any] = {
-            name: _repeated(column, steps)
+            name: column if column.shape == (steps,) else _repeated(column, steps)
             for name, column in columns.items()
-            if column.shape != (steps,)
         }
         return replace(self, **wide)
 
