@@ -7,6 +7,7 @@ import sys
 import tomllib
 from importlib.metadata import version
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 
@@ -61,6 +62,19 @@ def test_the_wheel_has_exactly_the_guarded_packages_and_the_exhibits():
     for name in packaging.PACKAGES:
         assert (ROOT / name / "__init__.py").is_file()
         assert (ROOT / name / "py.typed").is_file()
+
+
+def test_the_wheel_ships_every_file_of_the_packages_and_nothing_else(tmp_path):
+    pytest.importorskip("hatchling")
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    shipped = {name for name in ZipFile(wheel).namelist() if ".dist-info/" not in name}
+    tops = (*packaging.PACKAGES, "validation_data")
+    files = (path for top in tops for path in (ROOT / top).rglob("*") if path.is_file())
+    ours = {str(path.relative_to(ROOT)) for path in files if "__pycache__" not in path.parts}
+    assert shipped == ours
+    assert {".yaml", ".json", ".csv", ".css"} <= {Path(name).suffix for name in shipped}
 
 
 def test_the_project_can_not_be_uploaded_by_mistake():

@@ -140,6 +140,7 @@ def test_latency_under_load_is_that_of_a_simulated_queue(load):
 def test_latency_at_the_ends():
     assert loaded_latency_s(50e-9, 0.0) == 50e-9
     assert loaded_latency_s(50e-9, 1.0) == math.inf
+    assert loaded_latency_s(50e-9, 1.5) == math.inf, "above the service rate as well"
 
 
 @given(st.floats(1e6, 1e10))
