@@ -66,7 +66,8 @@ class Fit:
     kept
         Paths that the data did not identify; they kept their prior.
     spread
-        Deviation of log(simulated / measured) about the fit.
+        Deviation of log(simulated / measured): of the rows about the fit, or that of networks left
+        out of it where that is known and larger.
     inflation
         Factor on all deviations, above 1 where the rows scatter more than the noise says.
     """

@@ -17,7 +17,7 @@ from typing import Final
 
 from hw_models.errors import HardwareError
 from hw_models.soc import SocSpec, load_soc
-from sim.analysis.calibration_folds import Residual, leave_one_out
+from sim.analysis.calibration_folds import Residual, leave_one_out, with_network_spread
 from sim.analysis.calibration_observations import Observation, Skipped, by_stack, observations
 from sim.analysis.calibration_stacks import StackFit, fit_stack, overlay
 from sim.analysis.exhibits import ROOT, load_exhibits, runs_in_role
@@ -99,6 +99,8 @@ def calibrate_exhibits(folder: Path = DEVICES, residuals: Path = RESIDUALS) -> l
     """Fit the shipped stacks, write their device files and their residuals, and return the fits."""
     rows, _ = exhibit_rows()
     fits = fit_exhibits(rows)
-    write_residuals(leave_one_out(rows, fits, prior_of), residuals)
+    left_out = leave_one_out(rows, fits, prior_of)
+    fits = with_network_spread(fits, left_out)
+    write_residuals(left_out, residuals)
     write_devices(fits, folder)
     return fits

@@ -12,7 +12,8 @@ of a runtime, of which an exhibit may hold two.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Final, Literal, NamedTuple
 
 from hw_models.soc import SocSpec
@@ -58,9 +59,39 @@ def leave_one_out(
     return [*found, *_devices(fits, prior_of)]
 
 
+def with_network_spread(fits: Sequence[StackFit], residuals: Iterable[Residual]) -> list[StackFit]:
+    """Return the fits with the spread that a network they have not seen must expect.
+
+    It is the root mean square of what the stack's networks gave, left out in turn. A stack of one
+    network takes that of all stacks of several: what it says of itself is how well parameters
+    follow the rows they were fitted to.
+    """
+    errors: dict[tuple[str, str], list[float]] = {}
+    networks: dict[tuple[str, str], set[str]] = {}
+    for item in residuals:
+        if item.fold == "network":
+            errors.setdefault((item.device, item.stack), []).append(item.log_error)
+            networks.setdefault((item.device, item.stack), set()).add(same_shapes(item.model))
+    several = {key: own for key, own in errors.items() if len(networks[key]) > 1}
+    pooled = [error for own in several.values() for error in own]
+    return [_spread_out(fit, several.get((fit.device, fit.stack), pooled)) for fit in fits]
+
+
+def _spread_out(fit: StackFit, errors: Sequence[float]) -> StackFit:
+    if fit.found is None or not errors:
+        return fit
+    seen = math.sqrt(sum(error**2 for error in errors) / len(errors))
+    return replace(fit, found=replace(fit.found, spread=max(fit.found.spread, seen)))
+
+
 def network(row: Observation) -> str:
     """Return the network of a row, by shapes."""
-    return SAME_SHAPES.get(row.run.model, row.run.model)
+    return same_shapes(row.run.model)
+
+
+def same_shapes(model: str) -> str:
+    """Return the network that a model counts as."""
+    return SAME_SHAPES.get(model, model)
 
 
 def _networks(soc: SocSpec, rows: Sequence[Observation]) -> Iterator[Residual]:

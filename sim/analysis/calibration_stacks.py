@@ -164,7 +164,7 @@ def report(fits: Iterable[StackFit]) -> str:
             lines.append(f"  {name} = {value:.4g} (80 %: {low:.4g} to {high:.4g})")
         kept = ", ".join(path.split(".", 2)[2] for path in item.found.kept)
         lines.append(f"  kept its prior, not identified by the rows: {kept or 'none'}")
-        lines.append(f"  rows scatter by {item.found.spread:.1%} about the fit")
+        lines.append(f"  rows are expected to scatter by {item.found.spread:.1%}")
     return "\n".join(lines)
 
 

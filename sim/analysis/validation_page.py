@@ -52,8 +52,9 @@ fitted to. Roles were fixed before any row was simulated (`validation_data/READM
 of the model was chosen by leaving networks out of the calibration rows.
 
 Errors are relative to the measured value. Bias is their signed mean. The 80 % interval comes from
-the ranges of the stack's parameters and the spread of the rows about its fit; the reference
-interval is split conformal on calibration rows left out. There is no figure over all metrics.
+the ranges of the stack's parameters and the spread that networks left out of the calibration rows
+showed; the reference interval is split conformal on those rows. There is no figure over all
+metrics.
 """
 LIMITS: Final = """\
 ## What the errors are made of
@@ -65,6 +66,9 @@ LIMITS: Final = """\
   both keep their priors; where a stack has one calibration network, bandwidth absorbs them.
 - *Silicon*. Peak rates of the NPUs are assumptions; only their product with an efficiency is
   fitted. fp16 graphs expand their weights in ways that are in the fitted bandwidth alone.
+- *Copies*. The decode errors of `qnn_context_binary` grow with the bytes of the KV cache: a host
+  that copies the cache in every step would look like that. Its calibration rows have one cache
+  length, so nothing could be fitted, and nothing was added.
 - *Memory*. What a process holds besides weights, cache and activations is not simulated.
 - *Processors*. Prefill on application cores depends on the phone's cores and threads, which the
   rows do not state; devices without a calibration row inherit the rates of a faster phone.

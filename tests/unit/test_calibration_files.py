@@ -21,7 +21,7 @@ from sim.analysis.calibration_exhibits import (
     write_devices,
     write_residuals,
 )
-from sim.analysis.calibration_folds import Residual, leave_one_out, mean_values
+from sim.analysis.calibration_folds import Residual, leave_one_out, mean_values, with_network_spread
 from sim.analysis.calibration_observations import Observation, observations
 from sim.analysis.calibration_stacks import StackFit, checked_rows, overlay, report
 from sim.analysis.exhibits import load_exhibits, runs_in_role
@@ -54,7 +54,7 @@ def own_rows(device: str = "snapdragon_8_elite") -> list[MeasuredRun]:
 
 def test_the_shipped_files_are_what_the_fit_writes(rows: list[Observation], tmp_path: Path) -> None:
     """One stack stands for all: the same entries, byte for byte."""
-    fits = fit_exhibits(rows)
+    fits = with_network_spread(fit_exhibits(rows), read_residuals())
     for path in write_devices(fits, tmp_path):
         fresh, shipped = path.read_text(), (DEVICES / path.name).read_text()
         block = fresh[fresh.index(f"  {STACK}:") :].rstrip()
@@ -192,3 +192,21 @@ def test_a_left_out_device_borrows_no_overhead_of_another_host(rows: list[Observ
     at_priors = math.log(rows[0].simulated(soc) / rows[0].measured)
     residuals = leave_one_out([], fits, lambda _: soc)
     assert [item.log_error for item in residuals] == pytest.approx([at_priors, at_priors])
+
+
+def test_a_stack_of_one_network_expects_what_others_saw_of_a_second(fits: list[StackFit]) -> None:
+    def left_out(device: str, model: str, log_error: float) -> Residual:
+        return Residual("network", "r", device, STACK, "npu", "tokens_per_s", model, log_error)
+
+    one, two = (item.device for item in fits)
+    seen = [left_out(one, "a", 0.9), left_out(two, "a", 0.6), left_out(two, "b", -0.8)]
+    spreads = [item.found.spread for item in with_network_spread(fits, seen) if item.found]
+    assert spreads == pytest.approx([math.sqrt(0.5), math.sqrt(0.5)])
+    assert with_network_spread(fits, []) == fits
+    alike = [left_out(two, "llama-3-8b", 0.6), left_out(two, "llama-3.1-8b", -0.8)]
+    assert with_network_spread(fits, alike) == fits
+
+
+def test_a_spread_never_falls_below_that_of_the_fit(fits: list[StackFit]) -> None:
+    exact = [item._replace(log_error=0.0) for item in read_residuals()]
+    assert with_network_spread(fits, exact) == fits
