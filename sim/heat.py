@@ -43,6 +43,8 @@ class Heat:
         Energy of leakage at the die's temperature, and of other apps [J].
     changes
         How often the clock or other apps changed.
+    heat_j
+        What became heat, that of charging included [J].
     """
 
     readings: tuple[Reading, ...]
@@ -51,6 +53,7 @@ class Heat:
     leakage_j: float
     background_j: float = 0.0
     changes: int = 0
+    heat_j: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -134,6 +137,7 @@ def heat_of(phone: Phone) -> Heat:
         leakage_j=phone.leakage_j,
         background_j=phone.background_j,
         changes=phone.changes,
+        heat_j=phone.heat_j,
     )
 
 

@@ -15,6 +15,9 @@ from sim.engine.timed import FloatColumn, TimedGroup
 from sim.engine.times import Change, Replayed, Span
 from workloads.program import StepGroup
 
+RECENT = 16
+"""Durations of groups to keep at hand."""
+
 
 @dataclass(slots=True)
 class Progress:
@@ -82,9 +85,18 @@ class StepTimes:
 
     def __init__(self) -> None:
         self._rest: dict[tuple[object, ...], FloatColumn] = {}
+        self._recent: dict[tuple[int, Conditions], tuple[TimedGroup, FloatColumn]] = {}
 
     def seconds(self, group: TimedGroup, conditions: Conditions) -> FloatColumn:
-        """Return the duration of each step of a group [s]."""
+        """Return the duration of each step of a group [s]; a few are kept, as clocks alternate."""
+        key = id(group), conditions
+        if key not in self._recent:
+            if len(self._recent) >= RECENT:
+                self._recent.clear()
+            self._recent[key] = group, self._seconds(group, conditions)
+        return self._recent[key][1]
+
+    def _seconds(self, group: TimedGroup, conditions: Conditions) -> FloatColumn:
         opening, *rest = group.segments
         if not rest or not all(task.is_barrier for task in opening.tasks):
             return step_seconds(timed_at(group, conditions))

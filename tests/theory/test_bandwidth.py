@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import simpy
 from hypothesis import given, settings
@@ -47,6 +48,22 @@ def test_two_staggered_transfers_follow_processor_sharing():
         [(0.0, 8e9, PEAK, TrafficClass.CPU), (0.05, 8e9, PEAK, TrafficClass.CPU)]
     )
     assert ends == pytest.approx([0.15, 0.2], rel=1e-9)
+
+
+@pytest.mark.parametrize("sizes", ["equal", "exponential"])
+@pytest.mark.parametrize("load", [0.3, 0.6])
+def test_the_mean_response_is_that_of_processor_sharing(load, sizes):
+    """M/G/1-PS: E[T] = S / (1 - load), whatever the sizes (Kleinrock, Queueing Systems II)."""
+    random, count, service_s = np.random.default_rng(11), 5_000, 0.01
+    arrivals_s = np.cumsum(random.exponential(service_s / load, count))
+    factors = random.exponential(1.0, count) if sizes == "exponential" else np.ones(count)
+    asked = [
+        (at_s, factor * service_s * PEAK, PEAK, TrafficClass.CPU)
+        for at_s, factor in zip(arrivals_s, factors, strict=True)
+    ]
+    ends_s, _ = finish_times(asked)
+    mean_s = np.mean(np.array(ends_s) - arrivals_s)
+    assert mean_s == pytest.approx(service_s / (1 - load), rel=0.1)
 
 
 def test_a_higher_class_is_untouched_by_a_lower_one():

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hw_models.soc import load_soc
+from hw_models.soc import SocSpec, load_soc
 from sim import Result, Scenario, simulate
 
 FAST_HEAT = load_soc("dimensity_9500").with_values(
@@ -17,14 +17,25 @@ FAST_HEAT = load_soc("dimensity_9500").with_values(
 )
 
 
-def run(environment: dict[str, Any], session: dict[str, Any], seed: int = 0) -> Result:
+HOT_DIE = FAST_HEAT.with_values(
+    {
+        "thermal.die_governor.trip_c": 44.0,
+        "thermal.die_governor.sensor_period_s": 0.25,
+        "thermal.die.heat_capacity": 0.05,
+    }
+)
+
+
+def run(
+    environment: dict[str, Any], session: dict[str, Any], seed: int = 0, phone: SocSpec = FAST_HEAT
+) -> Result:
     mapping = {
         "device": "dimensity_9500",
         "model": "smollm2-135m",
         "environment": environment,
         "session": session,
     }
-    return simulate(Scenario.from_mapping(mapping), soc=FAST_HEAT, seed=seed)
+    return simulate(Scenario.from_mapping(mapping), soc=phone, seed=seed)
 
 
 def sessions(per_s: float, preemption: str, limit: int | None) -> dict[str, Any]:
@@ -57,6 +68,11 @@ def assert_conserved(result: Result) -> None:
     delivered = sum(result.session.turns[index].output_tokens for index in done)
     assert summary.output_tokens >= delivered
     assert sum(result.energy.parts().values()) == pytest.approx(summary.energy_j, rel=1e-12)
+    joules = summary.energy_j - result.energy.flash_j
+    charged_j = result.scenario.environment.charging_heat_w * result.makespan_s
+    whole = all(outcome != "killed" for outcome in (turn.outcome for turn in result.turns))
+    # a turn that memory ended between two steps has heated by the mean of its group
+    assert result.heat.heat_j - charged_j == pytest.approx(joules, rel=1e-9 if whole else 0.05)
     spans = sorted(
         span for times in result.groups for span in zip(times.starts_s, times.ends_s, strict=True)
     )
@@ -70,12 +86,18 @@ def assert_conserved(result: Result) -> None:
     st.sampled_from([None, 1]),
     st.sampled_from([5.0, 41.0]),
     st.sampled_from(["idle", "game"]),
+    st.sampled_from([0.0, 4.0]),
+    st.sampled_from([FAST_HEAT, HOT_DIE]),
 )
 def test_preemption_throttling_and_other_apps_lose_nothing(
-    per_s, preemption, limit, ambient_c, background
+    per_s, preemption, limit, ambient_c, background, charging_w, phone
 ):
-    environment = {"ambient_c": ambient_c, "background": background}
-    result = run(environment, sessions(per_s, preemption, limit))
+    environment = {
+        "ambient_c": ambient_c,
+        "background": background,
+        "charging_heat_w": charging_w,
+    }
+    result = run(environment, sessions(per_s, preemption, limit), phone=phone)
     assert_conserved(result)
     assert all(times.group.steps == len(times.ends_s) for times in result.groups)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from hw_models.soc import SocSpec, load_soc
-from sim import Result, Scenario, simulate
+from sim import Result, Scenario, load_scenario, simulate
 from sim.heat import Lumps, sustained_fractions
 from sim.loading import fault_bytes_per_s
 
@@ -94,6 +94,29 @@ def test_auto_equals_the_event_engine_across_changes(environment, die_trip_c):
     assert len(auto.records) == len(event.records)
     for name in ("start_s", "end_s", "ready_s"):
         np.testing.assert_allclose(auto.records[name], event.records[name], rtol=1e-6, atol=1e-9)
+
+
+def test_a_shortened_agent_session_of_the_4b_model_is_that_of_the_event_engine():
+    """`gui_agent_ten_minutes`: clients, preemption, a video call, both governors; four seconds."""
+    scenario = load_scenario("gui_agent_ten_minutes", ["session.until_s=4"])
+    phone = load_soc("dimensity_9500").with_values(
+        {
+            "thermal.governor.sensor_period_s": 0.7,
+            "thermal.body.heat_capacity": 1.0,
+            "thermal.spreader.heat_capacity": 0.5,
+            "thermal.die_governor.trip_c": 50.0,
+            "thermal.die.heat_capacity": 0.2,
+        }
+    )
+    auto, event = (simulate(scenario, engine=name, soc=phone) for name in ("auto", "event"))
+    assert auto.heat.changes > 2
+    assert max(reading.level for reading in auto.heat.readings) > 0
+    assert max(reading.die_level for reading in auto.heat.readings) > 0
+    assert [turn.outcome for turn in auto.turns] == [turn.outcome for turn in event.turns]
+    for name, value in auto.summary().as_dict().items():
+        assert value == pytest.approx(event.summary().as_dict()[name], rel=1e-6), name
+    for mine, theirs in zip(auto.groups, event.groups, strict=True):
+        np.testing.assert_allclose(mine.ends_s, theirs.ends_s, rtol=1e-6)
 
 
 def test_throttling_slows_and_moves_the_same_bytes():
