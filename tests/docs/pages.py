@@ -1,16 +1,15 @@
 """Fenced blocks of Markdown pages, and how each is run.
 
-A fence names its language. An HTML comment on the line before it says what else there is to know:
-
 ==========================  ====================================================================
-``<!-- not run: why -->``   the block is only shown
-``<!-- file: NAME -->``     the block is written to NAME, for the commands that follow
-``<!-- exits 1 -->``        the last command ends with this code
+``console``                 lines that begin with ``$`` are commands; what follows each is what it
+                            prints, standard output first, then standard error
+``sh``                      commands only; ``# exit 1`` behind one says how it ends
+``python``, ``pycon``       executed, or a doctest; one namespace per page
+``yaml``                    loaded as what its keys say it is
+``title="NAME"``            behind the language: the block is written to NAME, for what follows
+``<!-- not run: why -->``   on the line before: the block is only shown
+``text`` or nothing         diagrams and formulas
 ==========================  ====================================================================
-
-``console``: lines that begin with ``$`` are commands and what follows each is what it prints,
-standard output first, then standard error. ``sh``: commands only. ``python``: executed; one
-namespace per page. ``yaml``: loaded as what its keys say it is. ``text``: diagrams and formulas.
 """
 
 from __future__ import annotations
@@ -23,41 +22,42 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-RUN = ("console", "sh", "python", "yaml")
-SHOWN = ("text", "json", "csv", "mermaid")
+RUN = ("console", "sh", "python", "pycon", "yaml")
+SHOWN = ("", "text", "json", "csv", "mermaid")
 
 FENCE = re.compile(
-    r"^(?:<!-- (?P<note>[^\n]*?) -->\n)?```(?P<language>[^\n]*)\n(?P<body>.*?)^```$", re.M | re.S
+    r"^(?:<!-- not run: (?P<why>[^\n]+?) -->\n+)?"
+    r"```(?P<language>\w*)(?: title=\"(?P<title>[^\"\n]+)\")?\n(?P<body>.*?)^```$",
+    re.M | re.S,
 )
+EXIT = re.compile(r"\s+# exit (\d)$")
 RECIPE = re.compile(r"^(\w+):[^\n]*\n\t@\$\(BIN\)/(andesim [^\n]*) \$\(ARGS\)$", re.M)
 INLINE = re.compile(r"(?<!`)`(andesim [a-z][^`]*)`(?!`)")
 
 
 @dataclass(frozen=True)
 class Block:
-    """One fenced block: its language, text, first line, and the note before it."""
+    """One fenced block: its language, text, first line, file, and why it is not run."""
 
     language: str
     body: str
     line: int
-    note: str
-
-    def noted(self, key: str) -> str:
-        """Return what the note says after ``key``, or nothing."""
-        return self.note.removeprefix(key).strip() if self.note.startswith(key) else ""
+    title: str = ""
+    why: str = ""
 
     @property
     def runs(self) -> bool:
         """Whether a test runs the block."""
-        return self.language in RUN and not self.noted("not run:")
+        return self.language in RUN and not self.why
 
 
 @dataclass(frozen=True)
 class Command:
-    """One command line and what the page says it prints; ``None`` where it says nothing."""
+    """One command line, what the page says it prints, if it does, and how it ends."""
 
     arguments: tuple[str, ...]
-    prints: str | None
+    prints: str | None = None
+    code: int = 0
 
 
 def blocks(page: Path) -> list[Block]:
@@ -68,7 +68,8 @@ def blocks(page: Path) -> list[Block]:
             found["language"],
             found["body"],
             text.count("\n", 0, found.start("body")),
-            found["note"] or "",
+            found["title"] or "",
+            found["why"] or "",
         )
         for found in FENCE.finditer(text)
     ]
@@ -82,16 +83,21 @@ def inline_commands(page: Path) -> list[str]:
 def commands(block: Block) -> list[Command]:
     """Return the commands of a ``console`` or ``sh`` block.
 
-    >>> commands(Block("console", "$ andesim models x  # one\\nfound\\n", 1, ""))
-    [Command(arguments=('andesim', 'models', 'x'), prints='found\\n')]
+    >>> commands(Block("console", "$ andesim models x  # exit 2\\nfound\\n", 1))
+    [Command(arguments=('andesim', 'models', 'x'), prints='found\\n', code=2)]
     """
     body = block.body.replace("\\\n", " ")
     if block.language == "sh":
-        return [Command(words(line), None) for line in body.splitlines() if line.strip()]
+        return [command(line) for line in body.splitlines() if line.strip()]
     _, *parts = re.split(r"^\$ ", body, flags=re.M)
-    return [
-        Command(words(line), rest) for line, _, rest in (part.partition("\n") for part in parts)
-    ]
+    split = (part.partition("\n") for part in parts)
+    return [command(line, rest) for line, _, rest in split]
+
+
+def command(line: str, prints: str | None = None) -> Command:
+    """Return one command line as a `Command`."""
+    ends = EXIT.search(line)
+    return Command(words(line), prints, int(ends[1]) if ends else 0)
 
 
 def words(line: str) -> tuple[str, ...]:

@@ -23,8 +23,8 @@ def refresh(page: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         shutil.copytree(ROOT / "docs" / "examples", Path(folder, "docs", "examples"))
         for block in blocks(page):
-            if file := block.noted("file:"):
-                Path(folder, file).write_text(block.body, encoding="utf-8")
+            if block.title:
+                Path(folder, block.title).write_text(block.body, encoding="utf-8")
             if block.runs and block.language in ("console", "sh"):
                 body = shown(block, folder)
                 page.write_text(page.read_text(encoding="utf-8").replace(block.body, body))
@@ -48,6 +48,9 @@ def shown(block: Block, folder: str) -> str:
 
 def output(arguments: tuple[str, ...], folder: str) -> str:
     """Return what a command prints on standard output, then on standard error."""
+    if arguments[0] == "cp":
+        shutil.copy(ROOT / arguments[1], Path(folder, arguments[2]))
+        return ""
     line = [sys.executable, "-m", "sim", *arguments[1:]]
     done = subprocess.run(line, cwd=folder, env=ENVIRONMENT, capture_output=True, text=True)
     return done.stdout + done.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import doctest
 import shutil
 from pathlib import Path
 
@@ -10,7 +11,6 @@ import pytest
 import typer
 import yaml
 
-from hw_models.soc import load_soc
 from sim.analysis.designs import load_sweep
 from sim.cli.app import app
 from tests.docs.pages import (
@@ -40,14 +40,16 @@ def test_every_example_of_a_page_runs(name, andesim, tmp_path, monkeypatch):
     namespace: dict[str, object] = {}
     for block in blocks(ROOT / name):
         where = f"{name}:{block.line}"
-        if file := block.noted("file:"):
-            Path(file).write_text(block.body, encoding="utf-8")
+        if block.title:
+            Path(block.title).write_text(block.body, encoding="utf-8")
         if not block.runs:
             continue
         if block.language == "python":
             exec(compile(block.body, where, "exec"), namespace)
+        elif block.language == "pycon":
+            run_session(block, namespace, where)
         elif block.language == "yaml":
-            load(block, file or "block.yaml")
+            load(block, block.title or "block.yaml")
         else:
             run_commands(block, andesim, where)
 
@@ -58,10 +60,16 @@ def load(block: Block, file: str) -> None:
     keys = yaml.safe_load(block.body)
     if "base" in keys:
         assert load_sweep(Path(file)).points > 0
-    elif "extends" in keys:
-        assert load_soc(f"./{file}").stacks
-    else:
+    elif "session" in keys:  # device files are read by the commands that follow them
         assert Scenario.from_mapping(keys).session
+
+
+def run_session(block: Block, namespace: dict[str, object], where: str) -> None:
+    """Run a Python session as a doctest that sees what the page did before."""
+    session = doctest.DocTestParser().get_doctest(block.body, namespace, where, where, block.line)
+    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
+    assert runner.run(session, clear_globs=False).failed == 0
+    namespace.update(session.globs)
 
 
 def run_commands(block: Block, andesim, where: str) -> None:
@@ -70,10 +78,12 @@ def run_commands(block: Block, andesim, where: str) -> None:
     assert wanted, where
     for command in wanted:
         program, *arguments = command.arguments
+        if program == "cp":  # from the repository
+            shutil.copy(ROOT / arguments[0], arguments[1])
+            continue
         assert program == "andesim", f"{where}: {program} is not run; mark the block."
         outcome = andesim(*arguments)
-        code = int(block.noted("exits") or 0) if command is wanted[-1] else 0
-        assert outcome.code == code, f"{where}: {outcome.err}"
+        assert outcome.code == command.code, f"{where}: {outcome.err}"
         if command.prints is not None:
             printed = outcome.out + outcome.err
             assert same(command.prints, printed), difference(where, command.prints, printed)
@@ -101,16 +111,13 @@ def test_commands_in_running_text_parse(name):
     for line in inline_commands(ROOT / name):
         _, command, *arguments = words(line)
         assert command in main.commands, line
-        if arguments:  # a bare `andesim measure` only names the command
+        if arguments[1:]:  # a bare `andesim validate --out` only names the option
             main.commands[command].make_context(command, arguments)
 
 
 def test_few_blocks_are_not_run():
     marked = [
-        f"{name}:{block.line}"
-        for name in NAMES
-        for block in blocks(ROOT / name)
-        if block.noted("not run:")
+        f"{name}:{block.line}" for name in NAMES for block in blocks(ROOT / name) if block.why
     ]
     assert 0 < len(marked) <= MOST_NOT_RUN, marked
 
