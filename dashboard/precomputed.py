@@ -57,6 +57,7 @@ def _read() -> dict[str, Any]:
 
 if __name__ == "__main__":
     from dashboard.choices import Choices
-    from dashboard.runs import run
+    from sim import Scenario, simulate
 
-    write_text(SHIPPED, json.dumps(document(run(Choices())), indent=1) + "\n")
+    asked = simulate(Scenario.from_mapping(Choices().mapping()))
+    write_text(SHIPPED, json.dumps(document(asked), indent=1) + "\n")

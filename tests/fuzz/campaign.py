@@ -1,7 +1,7 @@
 """Run a campaign: ``python -m tests.fuzz.campaign --seconds 60`` mutates files for every reader.
 
 It prints a line per reader and each finding once with the bytes that cause it. A finding is any
-exception but the package's own refusals, a read of more than 20 s, or memory beyond 4 GiB.
+exception but the package's own refusals, more than 20 s of processor time, or memory beyond 4 GiB.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ MEMORY_BYTES = 4 * 2**30
 
 
 class Hang(Exception):
-    """A read takes longer than `HANG_S`."""
+    """A read takes more than `HANG_S` of processor time."""
 
 
 def _hang(*_: object) -> None:
@@ -34,7 +34,7 @@ def _hang(*_: object) -> None:
 def attempt(reader: Reader, path: Path, raw: bytes) -> str:
     """Read the bytes as a file; return ``read``, ``refused`` or what the finding is called."""
     path.write_bytes(raw)
-    signal.alarm(HANG_S)
+    signal.setitimer(signal.ITIMER_PROF, HANG_S)
     try:
         reader.read(path)
     except REFUSALS as error:
@@ -45,7 +45,7 @@ def attempt(reader: Reader, path: Path, raw: bytes) -> str:
         frame = traceback.extract_tb(error.__traceback__)[-1]
         return f"{type(error).__name__}: {error!s:.80} at {frame.filename}:{frame.lineno}"
     finally:
-        signal.alarm(0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
     return "read"
 
 
@@ -75,7 +75,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--reader", choices=READERS, action="append")
     options = parser.parse_args()
-    signal.signal(signal.SIGALRM, _hang)
+    signal.signal(signal.SIGPROF, _hang)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     names = options.reader or list(READERS)
     return 1 if sum([campaign(name, options.seconds, options.seed) for name in names]) else 0

@@ -21,6 +21,7 @@ from sim.analysis.measured import read_measured
 from sim.analysis.measuring.document import read_measurement
 from sim.errors import SimError
 from sim.planning import plan
+from workloads.arrivals_file import recorded_clients
 from workloads.catalogue import get_model
 from workloads.errors import WorkloadError
 from workloads.recordings import read_recording
@@ -32,6 +33,12 @@ ROOT = Path(__file__).parents[2]
 IMPORTS = ROOT / "tests" / "fixtures" / "imports"
 SMALL = 200_000
 """Seeds are at most this large, so that a mutation is likely to hit something [B]."""
+
+RECORDED = """\
+at_s,client,priority,prompt_tokens,output_tokens,images,adapter,fresh
+0.5,assistant,1,64,128,1080x2400 1280x960,ui,true
+7,keyboard,2,,4,,,
+"""
 
 REFUSALS = (WorkloadError, HardwareError, SimError)
 
@@ -85,6 +92,9 @@ READERS: dict[str, Reader] = {
         lambda path: read_recording(path, "accepted_tokens"),
         ".yaml",
         lambda: _files("workloads/traces/behaviour", "*.yaml"),
+    ),
+    "recorded turns": Reader(
+        lambda path: recorded_clients(path, path.parent), ".csv", lambda: [RECORDED.encode()]
     ),
     "measurement": Reader(
         read_measurement, ".json", lambda: _files("validation_data", "*/*.measurement.json")

@@ -160,6 +160,8 @@ def test_small_reads_gain_from_the_queue_until_the_request_rate_binds(depth):
 
 def test_nothing_takes_no_time_and_laws_broadcast():
     assert read_seconds(0.0, 4096, **UFS) == 0
+    rate = 4096 * 1000 / read_seconds(4096 * 1000, 4096, **UFS | {"latency_s": 0.0})
+    assert rate == pytest.approx(2e8, rel=1e-12), "the 4 KiB rate is reached, not passed"
     several = read_seconds(np.array([0.0, 4096.0, 8192.0]), 4096, **UFS)
     assert several[2] == pytest.approx(2 * several[1])
 
