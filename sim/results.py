@@ -42,7 +42,9 @@ Intervals = Mapping[str, Mapping[str, float]]
 
 
 TASK_STEPS = 2000
-"""Runs of more steps are written and explained by steps, to keep memory flat in their length."""
+"""Runs of more steps are written by steps, to keep memory flat in their length."""
+SAMPLE_STEPS = 400
+"""What bounds a phase is read from its first turns, until they have so many steps."""
 
 
 @dataclass(frozen=True)
@@ -136,10 +138,10 @@ class Result:
         return self.steps <= TASK_STEPS
 
     def sample(self, phase: str) -> RecordTable:
-        """Return the records of a phase's first groups, as many as `TASK_STEPS` needs."""
+        """Return the records of a phase's first groups, as many as `SAMPLE_STEPS` needs."""
         chosen: list[GroupTimes] = []
         for times in self.groups:
-            if times.group.phase == phase and sum(t.group.steps for t in chosen) < TASK_STEPS:
+            if times.group.phase == phase and sum(t.group.steps for t in chosen) < SAMPLE_STEPS:
                 chosen.append(times)
         return run_records(chosen)
 
