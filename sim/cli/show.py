@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from sim.breakdown import phase_terms
-from sim.metrics import Summary
+from sim.metrics import Summary, hidden_s
 from sim.results import Intervals, Result
 
 BAR_WIDTH = 32
@@ -38,7 +38,7 @@ def show_result(
     if len(result.turns) > 1:
         _session(console, result)
     if summary.fits:
-        _first_token(console, summary)
+        _first_token(console, result, summary)
         _decode(console, result)
     _dram(console, result)
     _energy(console, result, summary)
@@ -125,7 +125,7 @@ def _session(console: Console, result: Result) -> None:
     )
 
 
-def _first_token(console: Console, summary: Summary) -> None:
+def _first_token(console: Console, result: Result, summary: Summary) -> None:
     table = Table(title="Time to first token", title_justify="left", box=None, pad_edge=False)
     table.add_column("phase")
     table.add_column("seconds", justify="right")
@@ -141,6 +141,9 @@ def _first_token(console: Console, summary: Summary) -> None:
         before_s += seconds
     table.add_row("first token", f"{total_s:.3f}", "")
     console.print(table)
+    if hidden := hidden_s(result.groups):
+        per_turn = hidden / len({times.group.turn for times in result.groups})
+        console.print(f"Prefill ran {per_turn:.3f} s more, beside the encoding of later images.")
 
 
 def _bar(before: float, part: float, whole: float) -> str:

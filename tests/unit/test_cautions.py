@@ -54,3 +54,13 @@ def test_overlap_that_happens_is_not_warned_of():
     images = "session.turns.0.images_px=[[480, 480], [480, 480]]"
     chosen = ("deployment.vision_overlap=true", "deployment.placement.vision=gpu", images)
     assert warnings("model=andesvl-0.6b", *chosen) == ""
+
+
+def test_the_answer_and_the_report_say_what_the_encoding_hides(andesim, tmp_path):
+    images = "session.turns.0.images_px=[[480, 480], [480, 480]]"
+    chosen = ("deployment.vision_overlap=true", "deployment.placement.vision=gpu", images)
+    asked = [part for item in ("model=andesvl-0.6b", *chosen) for part in ("--set", item)]
+    assert "beside the encoding of later images" in andesim("simulate", *asked).out
+    page = tmp_path / "page.md"
+    assert andesim("report", *asked, "-o", page).code == 0
+    assert "beside the encoding of later images" in page.read_text()

@@ -11,7 +11,17 @@ from typing import Any, Final
 
 from sim.analysis.reports import basis
 from sim.analysis.reports.charts import first_token_chart, memory_chart, swing_chart
-from sim.analysis.reports.page import Block, Cell, Page, Paragraph, Section, Table, charts
+from sim.analysis.reports.document import SMALLEST_SHARE
+from sim.analysis.reports.page import (
+    Block,
+    Cell,
+    Page,
+    Paragraph,
+    Section,
+    Table,
+    Text,
+    charts,
+)
 from sim.analysis.reports.wording import Number, label, shown
 
 Document = Mapping[str, Any]
@@ -179,9 +189,20 @@ def _first_token(document: Document) -> Section:
         "On loaded weights; a cold start from flash takes ",
         shown("load_s", document["run"]["metrics"]["load_s"]),
         f" more.{waiting}",
+        *_beside(document),
     )
     table = _terms(document, "vision encode", "prefill")
     return Section("First token", (*figures, table, Paragraph(cold)))
+
+
+def _beside(document: Document) -> tuple[Text, ...]:
+    """Return a sentence on prefill that the encoding of images hides, if any is."""
+    whole_s = sum(part["seconds"] for part in document["phases"] if part["name"] == "prefill")
+    hidden_s = whole_s - (document["run"]["metrics"]["prefill_s"] or 0.0)
+    if hidden_s < SMALLEST_SHARE * whole_s or not whole_s:
+        return ()
+    hidden = shown("seconds_s", hidden_s)
+    return (" Prefill ran ", hidden, " beside the encoding of later images, which hides it.")
 
 
 def _terms(document: Document, *phases: str) -> Table:
