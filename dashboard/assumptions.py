@@ -20,7 +20,8 @@ def table(choices: Choices) -> pd.DataFrame:
     """Return a row per parameter of the device; those that matter to this run first.
 
     ``reply_moves_s`` is the distance between the reply with the parameter at its low and at its
-    high value [s]; empty where its range cannot change the times of this run.
+    high value [s], and ``rank`` counts by it; both are empty where its range cannot change the
+    times of this run.
     """
     import pandas as pd
 
@@ -41,7 +42,11 @@ def table(choices: Choices) -> pd.DataFrame:
         for path, item in soc.parameters().items()
     ]
     frame = pd.DataFrame(rows).astype({"reply_moves_s": float})
-    return frame.sort_values("reply_moves_s", ascending=False, kind="stable", ignore_index=True)
+    frame = frame.sort_values("reply_moves_s", ascending=False, kind="stable", ignore_index=True)
+    frame.insert(
+        0, "rank", frame["reply_moves_s"].rank(ascending=False, method="first").astype("Int64")
+    )
+    return frame
 
 
 def found(parameters: pd.DataFrame, text: str, kinds: list[str]) -> pd.DataFrame:

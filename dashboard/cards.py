@@ -124,7 +124,9 @@ def _rate(new: Summary, old: Summary | None) -> Card:
         value=number(new.tokens_per_s, "tok/s", 1),
         delta=change(new.tokens_per_s, old.tokens_per_s if old else None, "tok/s", 1),
         less_is_better=False,
-        note=f"sustained {number(new.sustained_tokens_per_s, 'tok/s', 1)}",
+        note=f"sustained {number(new.sustained_tokens_per_s, 'tok/s', 1)}"
+        if new.fits
+        else "the run ends before it",
         help="Output tokens after the first / decode seconds. Sustained: once the body sits at "
         "the governor's first trip.",
     )

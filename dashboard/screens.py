@@ -13,7 +13,7 @@ from dashboard.cards import UNCHANGED, Card, cards, with_ranges
 from dashboard.charts.palette import Figure
 from dashboard.choices import Choices
 from dashboard.runs import decode_terms, intervals, run
-from dashboard.verdicts import Status, Verdict
+from dashboard.verdicts import Status, Verdict, verdict
 from hw_models.errors import HardwareError
 from sim.breakdown import Term
 from sim.errors import SimError
@@ -37,6 +37,16 @@ Made = TypeVar("Made")
 def result_or_stop(choices: Choices) -> Result:
     """Return the run of the choices, or say what is wrong with them and end the page."""
     return made_or_stop(lambda: run(choices))
+
+
+def fitting_or_stop(choices: Choices) -> Result:
+    """Return the run of the choices; if memory ended it, say so, lead to remedies, end the page."""
+    result = result_or_stop(choices)
+    if not result.fits:
+        show_verdict(verdict(choices, result))
+        st.page_link("app_pages/explore.py", label="**See the cheapest change that passes**")
+        st.stop()
+    return result
 
 
 def made_or_stop(make: Callable[[], Made]) -> Made:
@@ -73,10 +83,10 @@ def baseline_terms() -> tuple[list[Term], int] | None:
     return decode_terms(pinned), max(1, result.summary().decode_steps)
 
 
-def show_verdict(verdict: Verdict) -> None:
+def show_verdict(answer: Verdict) -> None:
     """Draw the verdict: word, icon, sentence."""
-    draw, icon = _BADGES[verdict.status]
-    draw(f"**{verdict.status}.** {verdict.sentence}", icon=icon)
+    draw, icon = _BADGES[answer.status]
+    draw(f"**{answer.status}.** {answer.sentence}", icon=icon)
 
 
 def live_cards(choices: Choices, result: Result) -> None:

@@ -50,9 +50,17 @@ with st.container(border=True):
     shown = assumptions.found(parameters, text, kinds)
     columns = {
         "link": st.column_config.LinkColumn(display_text="open"),
-        "reply_moves_s": st.column_config.NumberColumn("reply moves [s]", format="%.3f"),
+        "reply_moves_s": st.column_config.NumberColumn("reply moves [s]", format="%.2f"),
     }
-    st.dataframe(shown, hide_index=True, column_config=columns)
+    order = ["rank", "parameter", "value", "low", "high", "reply_moves_s", "kind", "link"]
+    st.dataframe(
+        shown,
+        hide_index=True,
+        column_config=columns,
+        column_order=[*order, "source", "note"],
+        height=560,
+        placeholder="–",
+    )
     st.caption(
         f"{len(shown)} of {len(parameters)} parameters. A number in 'reply moves' is the distance "
         "between the whole reply with the parameter at its low and at its high value."

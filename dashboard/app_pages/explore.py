@@ -23,7 +23,8 @@ if answer.status != "PASS":
             st.markdown("No single change passes. Try two: the Trade-offs page sweeps them.")
         for index, remedy in enumerate(found):
             text, button = st.columns([5, 1], vertical_alignment="center")
-            text.markdown(f"**{remedy.text}** (costs: {remedy.cost}): {remedy.answer}")
+            said = remedy.text[:1].upper() + remedy.text[1:]
+            text.markdown(f"**{said}** (costs: {remedy.cost}): {remedy.answer}")
             button.button(
                 "Apply",
                 key=f"remedy_{index}",

@@ -20,7 +20,12 @@ asked = st.button(
 if asked:
     state.note_report(choices)
 if state.reported() != choices:
-    st.info("The report on these choices is not written yet.")
+    st.info(
+        "**The report on these choices is not written yet.** It holds the verdict against the "
+        "targets, what to change, memory, the first token, sensitivities and sources. Writing it "
+        "tries other configurations, about ten seconds; then choose sections and download HTML, "
+        "PDF, Markdown, JSON or CSV."
+    )
     st.stop()
 
 with st.spinner("Trying configurations, comparing with measurements", show_time=True):

@@ -6,10 +6,7 @@ from dashboard import screens, state, sustained
 from dashboard.charts import endurance
 
 choices = state.current()
-once = screens.result_or_stop(choices)
-if not once.fits:
-    st.info("Nothing ran: the model does not fit. Explore says what to change.")
-    st.stop()
+screens.fitting_or_stop(choices)
 
 with st.spinner("Simulating ten minutes", show_time=True):
     session = screens.made_or_stop(lambda: sustained.session(choices))

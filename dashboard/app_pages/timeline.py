@@ -6,11 +6,8 @@ from dashboard import screens, state, timeline
 from dashboard.charts import lanes
 
 choices = state.current()
-result = screens.result_or_stop(choices)
+result = screens.fitting_or_stop(choices)
 steps = timeline.phases(result)
-if not steps:
-    st.info("Nothing ran: the model does not fit. Explore says what to change.")
-    st.stop()
 
 left, middle, near, right = st.columns([3, 3, 2, 2], vertical_alignment="bottom")
 phase = left.segmented_control(

@@ -13,6 +13,7 @@ from dashboard.charts.palette import (
     horizontal_line,
     text_at,
     together,
+    vertical_line,
 )
 from dashboard.choices import GIB
 from sim.results import Result
@@ -23,7 +24,12 @@ FARTHEST_BUDGET = 2.5
 
 
 def residency(result: Result, baseline: Result | None = None) -> Figure:
-    """Draw the classes of resident bytes as a stacked area, budget and baseline as lines."""
+    """Draw the classes of resident bytes as a stacked area, budget and baseline as lines.
+
+    A model that does not even load has no time to draw over: its classes are stacked in one bar.
+    """
+    if not result.makespan_s:
+        return _unloaded(result, baseline)
     areas = [_area(result, name) for name in classes(result)]
     totals = [_total(baseline)] if baseline else []
     return figure(
@@ -51,6 +57,38 @@ def takeaway(result: Result) -> str:
         f"DRAM peaks at {peak.total_bytes / GIB:.2f} GiB after {peak.at_s:.2f} s, {place} the "
         f"budget of {budget_bytes / GIB:.2f} GiB."
     )
+
+
+def _unloaded(result: Result, baseline: Result | None) -> Figure:
+    rows = [("needed", result), *([(BASELINE, baseline)] if baseline else [])]
+    peaks = {name: run.ledger.peak.by_class for name, run in rows}
+    held = sorted({name for run in peaks.values() for name in run}, key=_place)
+    bars = [
+        {
+            "type": "bar",
+            "orientation": "h",
+            "name": name.replace("kv_cache", "KV cache"),
+            "y": list(peaks),
+            "x": [run.get(name, 0.0) / GIB for run in peaks.values()],
+            "marker": {"color": colour(name)},
+            "hovertemplate": f"{name}: %{{x:.3f}} GiB<extra></extra>",
+        }
+        for name in held
+    ]
+    budget_gib = result.ledger.budget_bytes / GIB
+    return figure(
+        bars,
+        170 + 50 * len(rows),
+        barmode="stack",
+        xaxis={"title": {"text": "GiB"}, "rangemode": "tozero"},
+        yaxis={"autorange": "reversed"},
+        legend={"orientation": "h", "y": -0.6, "x": 0, "traceorder": "normal"},
+        **vertical_line(budget_gib, f"app budget {budget_gib:.2f} GiB"),
+    )
+
+
+def _place(component: str) -> int:
+    return ORDER.index(component) if component in ORDER else len(ORDER)
 
 
 def _budget(result: Result) -> Figure:

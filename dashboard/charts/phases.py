@@ -23,7 +23,7 @@ TERM_COLOURS = {
 SMALLEST_SHARE = 0.005
 FARTHEST_TARGET = 3.0
 """A target further away than this many times the first token is left out of the picture."""
-ROW_PX: Final = 50
+ROW_PX: Final = 42
 TOKEN: Final = "first token"
 
 
@@ -38,7 +38,7 @@ def first_token_waterfall(
     names = dict.fromkeys(bar.name for bar in [*then[:-1], *now[:-1]])
     return figure(
         [wide(now), *([slim(then)] if then else [])],
-        130 + ROW_PX * (len(names) + 1),
+        105 + ROW_PX * (len(names) + 1),
         xaxis={"title": {"text": "seconds"}, "range": [0, reach_s]},
         yaxis=_rows([*names, TOKEN]),
         showlegend=bool(then),
@@ -57,7 +57,7 @@ def decode_bounds(
     longest = max((bar.length for bar in [*now, *then]), default=0.0)
     return figure(
         [wide(now), *([slim(then)] if then else [])],
-        130 + ROW_PX * len(names),
+        105 + ROW_PX * len(names),
         xaxis={"title": {"text": "milliseconds per step"}, "range": [0, 1.2 * longest]},
         yaxis=_rows(names),
         showlegend=bool(then),

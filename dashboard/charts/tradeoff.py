@@ -69,13 +69,14 @@ def parallel(table: pd.DataFrame, axes: Sequence[str], baseline: Row | None = No
         for name in METRICS
     ]
     colours = {"color": [row[UP] for row in rows], "colorscale": SCALE, "showscale": False}
-    trace: dict[str, Any] = {
+    trace = {
         "type": "parcoords",
         "dimensions": [*levels, *metrics],
         "line": colours,
+        "labelangle": -25,
+        "labelfont": {"size": 12},
+        "rangefont": {"color": "rgba(0,0,0,0)"},  # the ticks say it, rounded
     }
-    trace |= {"labelangle": -25, "labelfont": {"size": 12}}
-    trace |= {"rangefont": {"color": "rgba(0,0,0,0)"}}  # the ticks say it, rounded
     return figure([trace], 390, margin={"l": 90, "r": 70, "t": 80, "b": 24})
 
 

@@ -79,6 +79,7 @@ def test_a_broken_file_is_explained(opened, name):
 def test_a_copied_link_reproduces_the_screen(opened):
     page = opened("/?model=andesvl-1b&kv_dtype=int8")
     page.get_by_role("button", name="Pin baseline").click()
+    expect(page.get_by_role("button", name="Unpin baseline")).to_be_visible()
     number(page, "Prompt tokens", "512")
     choices = Choices(model="andesvl-1b", kv_dtype="int8", prompt_tokens=512)
     expect(card(page, "Time to first token")).to_have_text(values(choices)["Time to first token"])

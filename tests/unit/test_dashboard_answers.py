@@ -123,6 +123,7 @@ def test_every_parameter_of_the_device_is_listed_with_its_source(result):
     moved = table["reply_moves_s"].dropna()
     assert moved.is_monotonic_decreasing
     assert moved.iloc[0] > 0.0
+    assert table["rank"].dropna().tolist() == list(range(1, len(moved) + 1))
 
 
 def test_a_what_if_value_is_set_and_taken_back():
