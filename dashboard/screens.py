@@ -13,7 +13,7 @@ from dashboard.cards import UNCHANGED, Card, cards, with_ranges
 from dashboard.charts.palette import Figure
 from dashboard.choices import Choices
 from dashboard.runs import decode_terms, intervals, run
-from dashboard.verdicts import Status, Verdict, verdict
+from dashboard.verdicts import Status, Verdict, verdict, weighed
 from hw_models.errors import HardwareError
 from sim.breakdown import Term
 from sim.errors import SimError
@@ -24,6 +24,7 @@ USER_ERRORS = (WorkloadError, HardwareError, SimError)
 
 _BADGES: dict[Status, tuple[Callable[..., Any], str]] = {
     "PASS": (st.success, ":material/check_circle:"),
+    "MARGINAL": (st.warning, ":material/balance:"),
     "FAIL": (st.warning, ":material/warning:"),
     "OUT OF MEMORY": (st.error, ":material/block:"),
 }
@@ -43,7 +44,7 @@ def fitting_or_stop(choices: Choices) -> Result:
     """Return the run of the choices; if memory ended it, say so, lead to remedies, end the page."""
     result = result_or_stop(choices)
     if not result.fits:
-        show_verdict(verdict(choices, result))
+        show_verdict(choices, verdict(choices, result))
         st.page_link("app_pages/explore.py", label="**See the cheapest change that passes**")
         st.stop()
     return result
@@ -83,8 +84,10 @@ def baseline_terms() -> tuple[list[Term], int] | None:
     return decode_terms(pinned), max(1, result.summary().decode_steps)
 
 
-def show_verdict(answer: Verdict) -> None:
-    """Draw the verdict: word, icon, sentence."""
+def show_verdict(choices: Choices, answer: Verdict) -> None:
+    """Draw the verdict: word, icon, sentence; a pass is weighed once its intervals are known."""
+    if answer.status == "PASS":
+        answer = weighed(answer, choices, intervals(choices))
     draw, icon = _BADGES[answer.status]
     draw(f"**{answer.status}.** {answer.sentence}", icon=icon)
 

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from dashboard.choices import GIB, Choices
+from dashboard.precomputed import Intervals
 from sim.metrics import Summary
 from sim.results import Result
 
-Status = Literal["PASS", "FAIL", "OUT OF MEMORY"]
+Status = Literal["PASS", "MARGINAL", "FAIL", "OUT OF MEMORY"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,23 @@ def verdict(choices: Choices, result: Result) -> Verdict:
     if missed:
         return Verdict("FAIL", f"{name}: {'; '.join(missed)}.")
     return Verdict("PASS", f"{name} meets every target: {answer(result)}.")
+
+
+def weighed(found: Verdict, choices: Choices, intervals: Intervals | None) -> Verdict:
+    """Return a verdict in the light of the 80 % intervals: a pass that they cross is marginal."""
+    if found.status != "PASS" or not intervals:
+        return found
+    doubts = []
+    first_s = intervals.get("time_to_first_token_s", {}).get("p90", 0.0)
+    if first_s > choices.most_first_token_s:
+        doubts.append(f"{first_s:.2f} s to the first token")
+    rate = intervals.get("tokens_per_s", {}).get("p10", choices.least_tokens_per_s)
+    if rate < choices.least_tokens_per_s:
+        doubts.append(f"{rate:.1f} tokens/s")
+    if not doubts:
+        return found
+    said = f"{found.sentence} Within the 80 % range it may be {' and '.join(doubts)}."
+    return Verdict("MARGINAL", said)
 
 
 def answer(result: Result) -> str:

@@ -12,7 +12,7 @@ choices = state.current()
 result = screens.result_or_stop(choices)
 summary = result.summary()
 answer = verdict(choices, result)
-screens.show_verdict(answer)
+screens.show_verdict(choices, answer)
 screens.live_cards(choices, result)
 
 if answer.status != "PASS":

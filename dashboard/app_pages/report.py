@@ -10,7 +10,7 @@ from sim.analysis.reports.page import html
 
 choices = state.current()
 result = screens.result_or_stop(choices)
-screens.show_verdict(verdict(choices, result))
+screens.show_verdict(choices, verdict(choices, result))
 asked = st.button(
     "Write the report",
     type="primary",

@@ -16,7 +16,7 @@ from dashboard.charts import lanes, memory, phases, tornado
 from dashboard.choices import GIB, Choices
 from dashboard.remedies import MOST_SHOWN, remedies
 from dashboard.runs import decode_terms, nominal, parameter_swings, run
-from dashboard.verdicts import verdict
+from dashboard.verdicts import verdict, weighed
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +28,19 @@ def test_a_run_that_meets_its_targets_passes(result):
     answer = verdict(Choices(most_first_token_s=60.0, least_tokens_per_s=1.0), result)
     assert answer.status == "PASS"
     assert f"{result.summary().time_to_first_token_s:.2f} s" in answer.sentence
+
+
+def test_a_pass_that_its_intervals_cross_is_marginal(result):
+    choices = Choices(most_first_token_s=60.0, least_tokens_per_s=1.0)
+    passed = verdict(choices, result)
+    near = {"time_to_first_token_s": {"p90": 59.0}, "tokens_per_s": {"p10": 2.0}}
+    assert weighed(passed, choices, None) == weighed(passed, choices, near) == passed
+    far = {"time_to_first_token_s": {"p90": 61.0}, "tokens_per_s": {"p10": 0.5}}
+    doubted = weighed(passed, choices, far)
+    assert doubted.status == "MARGINAL"
+    assert doubted.sentence.endswith("it may be 61.00 s to the first token and 0.5 tokens/s.")
+    failed = verdict(Choices(most_first_token_s=0.1), result)
+    assert weighed(failed, Choices(most_first_token_s=0.1), far) == failed
 
 
 def test_each_missed_target_is_named_with_its_cause(result):
