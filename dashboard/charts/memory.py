@@ -62,7 +62,7 @@ def takeaway(result: Result) -> str:
 def _unloaded(result: Result, baseline: Result | None) -> Figure:
     rows = [("needed", result), *([(BASELINE, baseline)] if baseline else [])]
     peaks = {name: run.ledger.peak.by_class for name, run in rows}
-    held = sorted({name for run in peaks.values() for name in run}, key=_place)
+    held = sorted({name for run in peaks.values() for name in run if run[name]}, key=_place)
     bars = [
         {
             "type": "bar",
