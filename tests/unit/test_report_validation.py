@@ -72,6 +72,16 @@ def test_a_validation_folder_becomes_a_page_of_its_figures(tmp_path):
     assert "no device &lt;here&gt;" in written
 
 
+def test_one_judged_row_has_no_chart_and_no_empty_table(tmp_path):
+    scores = DOCUMENT["metrics"]["tokens_per_s"] | {"n": 1}
+    one = {"metrics": {"tokens_per_s": scores}, "rows": DOCUMENT["rows"][:1], "skipped": []}
+    (tmp_path / "validation.json").write_text(json.dumps(DOCUMENT | one))
+    written = html(make_report(tmp_path)[1])
+    assert "of 1 row." in written
+    assert "<circle" not in written
+    assert "Rows not judged" not in written
+
+
 def test_a_folder_with_another_schema_is_refused(tmp_path):
     (tmp_path / "validation.json").write_text('{"schema": "other/1"}')
     with pytest.raises(ValueError, match=r"must have the schema andesim.validation/1"):

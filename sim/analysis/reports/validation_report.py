@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from sim.analysis.reports.charts import Point, ScatterChart
 from sim.analysis.reports.page import Cell, Page, Paragraph, Section, Table, charts
@@ -16,6 +16,7 @@ from sim.analysis.validation_tables import SCHEMA
 from sim.errors import SimError
 from workloads.files import parse_json, read_text
 
+FEWEST_POINTS: Final = 2  # one point shows no more than its row in the table
 Document = Mapping[str, Any]
 
 
@@ -32,17 +33,21 @@ def validation_page(document: Document) -> Page:
     """Return the page of a validation."""
     scores, skipped = document["metrics"], document["skipped"]
     found = "; ".join(
-        f"{label(name)}: mean error {shown('share', item['mape']).text} of {item['n']} rows"
+        f"{label(name)}: mean error {shown('share', item['mape']).text} of {_rows_text(item['n'])}"
         for name, item in scores.items()
     )
     return Page(
         title="Simulated against measured",
-        subtitle=f"{len(document['rows'])} figures judged, {len(skipped)} rows not judged",
+        subtitle=f"{len(document['rows'])} figures judged, {_rows_text(len(skipped))} not judged",
         verdict="",
         sentence=f"{found}." if found else "No row could be judged.",
         status="",
-        sections=(_scores(scores), *_parities(document), _rows(document), _skipped(skipped)),
+        sections=(_scores(scores), *_parities(document), _rows(document), *_skipped(skipped)),
     )
+
+
+def _rows_text(count: int) -> str:
+    return "1 row" if count == 1 else f"{count} rows"
 
 
 def _scores(scores: Document) -> Section:
@@ -73,7 +78,7 @@ def _parity(document: Document, metric: str) -> ScatterChart | None:
         for row in document["rows"]
         if row["metric"] == metric and row["measured"] > 0 and row["simulated"] > 0
     )
-    if not points:
+    if len(points) < FEWEST_POINTS:
         return None
     error = shown("share", document["metrics"][metric]["mape"]).text
     return ScatterChart(
@@ -101,6 +106,7 @@ def _rows(document: Document) -> Section:
     return Section("Every row", (table,), is_appendix=True)
 
 
-def _skipped(skipped: list[Document]) -> Section:
+def _skipped(skipped: list[Document]) -> tuple[Section, ...]:
     rows = tuple((item["id"], item["reason"]) for item in skipped)
-    return Section("Rows not judged", (Table(("row", "reason"), rows),), is_appendix=True)
+    table = Table(("row", "reason"), rows)
+    return (Section("Rows not judged", (table,), is_appendix=True),) if rows else ()
