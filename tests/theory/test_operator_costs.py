@@ -145,3 +145,47 @@ def test_unknown_operator_names_the_nearest():
     x = tensor("T,8")
     with pytest.raises(WorkloadError, match=r"Did you mean 'aten\.silu'"):
         cost(Operator("aten.sillu", "mlp", "elementwise", (x,), (x,)), {"T": 1})
+
+
+class Counted(float):
+    """A number that counts the additions, products, divisions and functions it goes through."""
+
+    count = 0
+
+    def _of(self, value):
+        Counted.count += 1
+        return Counted(value)
+
+    def __add__(self, other):
+        return self._of(float(self) + float(other))
+
+    def __mul__(self, other):
+        return self._of(float(self) * float(other))
+
+    def __truediv__(self, other):
+        return self._of(float(self) / float(other))
+
+    def __neg__(self):
+        return self._of(-float(self))
+
+    def exp(self):
+        return self._of(np.exp(float(self)))
+
+    def tanh(self):
+        return self._of(np.tanh(float(self)))
+
+
+FORMULAS = {
+    "aten.add": lambda x: x + 1.0,
+    "aten.mul": lambda x: x * 2.0,
+    "aten.silu": lambda x: x / ((-x).exp() + 1.0),
+    "aten.gelu": lambda x: (((x * x * x * 0.044715 + x) * 0.7978845608).tanh() + 1.0) * x * 0.5,
+    "rope": lambda x: x * 0.6 + float(Counted(x) * 0.8),
+}
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+def test_operations_per_element_are_those_of_the_formula(name):
+    Counted.count = 0
+    FORMULAS[name](Counted(0.7))
+    assert RULES[name].vector_operations == Counted.count
