@@ -108,7 +108,7 @@ def backend_seconds() -> dict[str, float]:
     """Return the wall seconds of one sweep on two processes, workers already running [s].
 
     The least of `RUNS` turns of each backend, taken alternately: other work on the machine then
-    hits both. A chunk is 25 simulations of the default scenario.
+    hits both. A chunk is 50 simulations of the default scenario.
     """
     from dask.distributed import LocalCluster
 
@@ -121,14 +121,14 @@ def backend_seconds() -> dict[str, float]:
     found: dict[str, list[float]] = {}
     with (
         tempfile.TemporaryDirectory() as folder,
-        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
+        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster,
     ):
         ways = {
             "loky": {"backend": "loky", "jobs": 2},
             "dask": {"backend": "dask", "scheduler": cluster.scheduler_address},
         }
         for turn, name in itertools.product(range(RUNS + 1), ways):
-            wanted = spec(100 + turn, 200) if turn else spec(8, 50)  # the first is a warm-up
+            wanted = spec(100 + turn, 200) if turn else spec(8, 100)  # the first is a warm-up
             started = time.perf_counter()
             run_sweep(wanted, f"{folder}/{name}{turn}.parquet", **ways[name])
             found.setdefault(name, []).append(time.perf_counter() - started)

@@ -27,7 +27,7 @@ Backend = Literal["serial", "loky", "dask"]
 CHUNK_S = 1.0
 """Aimed duration of a chunk: below about half a second the hand-over to workers shows."""
 
-STRUCTURE_S = 0.04
+STRUCTURE_S = 0.02
 ROW_S = 5e-5
 """Rough costs of one more program and of one more row of it; they only set the chunk size [s]."""
 
@@ -133,7 +133,7 @@ def _client(scheduler: str | None) -> Any:
         ) from None
     try:
         if scheduler is None:
-            return Client(threads_per_worker=1, dashboard_address=None)
+            return Client(threads_per_worker=1, dashboard_address=":0")
         return Client(scheduler, timeout=CONNECT_S)
     except Exception as error:  # whatever answers there may say anything, in any protocol
         raise SimError(

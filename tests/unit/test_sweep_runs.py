@@ -24,7 +24,7 @@ BASE = {
 }
 PROMPT = "session.turns.0.prompt_tokens"
 SLOW = SweepSpec(
-    base=BASE, axes={"deployment.prefill_chunk_tokens": {"linear": [8, 47], "count": 40}}
+    base=BASE, axes={"deployment.prefill_chunk_tokens": {"linear": [8, 87], "count": 80}}
 )
 MIXED = SweepSpec(
     base=BASE,
@@ -89,10 +89,10 @@ def test_a_stopped_sweep_continues_where_it_was(tmp_path):
     }
     seen = []
     with pytest.raises(KeyboardInterrupt):
-        run_sweep(SLOW, file, on_rows=lambda done: seen.append(done) or rows_until(36)(done))
+        run_sweep(SLOW, file, on_rows=lambda done: seen.append(done) or rows_until(76)(done))
     assert seen[0] == chunk_rows(SLOW)
     assert all(part.stat().st_mtime_ns == written for part, written in kept.items())
-    assert run_sweep(SLOW, file) == 40
+    assert run_sweep(SLOW, file) == 80
     run_sweep(SLOW, tmp_path / "whole.parquet")
     assert file.read_bytes() == (tmp_path / "whole.parquet").read_bytes()
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["rows.parquet", "whole.parquet"]
@@ -115,7 +115,7 @@ def test_a_killed_process_loses_no_finished_part(tmp_path):
     seen = []
     run_sweep(SLOW, file, on_rows=seen.append)
     assert seen[0] >= chunk_rows(SLOW)
-    assert list(pd.read_parquet(file)["deployment.prefill_chunk_tokens"]) == list(range(8, 48))
+    assert list(pd.read_parquet(file)["deployment.prefill_chunk_tokens"]) == list(range(8, 88))
 
 
 def test_a_finished_sweep_is_not_run_again_and_anothers_file_is_not_touched(tmp_path):
@@ -157,9 +157,9 @@ def test_a_full_disk_leaves_finished_parts_and_nothing_half_written(tmp_path, mo
 
     monkeypatch.setattr(pq, "write_table", full)
     with pytest.raises(OutputError, match="No space left"):
-        file.write(32, [{}] * 8)
+        file.write(32, [{}] * 32)
     assert sorted(part.name for part in file.parts.iterdir()) == ["000000000.parquet", "sweep.json"]
-    assert file.missing() == [(32, 40)]
+    assert file.missing() == [(32, 64), (64, 80)]
 
 
 def test_the_file_says_which_sweep_it_holds(tmp_path):
@@ -179,10 +179,10 @@ def test_rows_do_not_depend_on_the_backend(tmp_path):
 def test_a_cluster_that_loses_a_worker_at_work_loses_no_row(tmp_path, monkeypatch):
     distributed = pytest.importorskip("distributed")
     monkeypatch.setattr(sweeps, "CHUNK_S", 0.1)
-    assert chunk_rows(SLOW) == 8  # five chunks for two workers
+    assert chunk_rows(SLOW) == 8  # ten chunks for two workers
     run_sweep(SLOW, tmp_path / "serial.parquet")
     with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0"
     ) as cluster:
         killed = []
 
