@@ -38,7 +38,20 @@ def read_runs(paths: Sequence[Path], given: Given = NOTHING) -> list[MeasuredRun
         if run.id in seen:
             raise SimError(f"id {run.id!r} must be unique over all files. Got it twice.")
         seen.add(run.id)
+    check_given(runs, given)
     return [filled(run, given) for run in runs]
+
+
+def check_given(runs: Sequence[MeasuredRun], given: Given) -> None:
+    """Refuse what is given and fills no row: it would change nothing, and nobody would notice."""
+    for name in ("model", "stack", "weights"):
+        value = getattr(given, name)
+        own = {str(getattr(run, name)) for run in runs}
+        if value and own and "" not in own:
+            raise SimError(
+                f"--{name} must fill a row that names none. Got {value!r}; "
+                f"every row names its own: {', '.join(sorted(own))}."
+            )
 
 
 def filled(run: MeasuredRun, given: Given) -> MeasuredRun:

@@ -35,6 +35,13 @@ def test_what_is_given_never_overrules_a_row():
     )
 
 
+def test_what_is_given_and_fills_no_row_is_refused(andesim):
+    outcome = andesim("validate", FIXTURES / "llama_bench.json", *PHONE, "--stack", "genie")
+    assert outcome.code == 2
+    assert "--stack must fill a row" in outcome.err
+    assert "llamacpp_cpu" in outcome.err
+
+
 def test_foreign_columns_are_renamed(andesim):
     columns = ("run name=id", "net=model", "TG (tok/s)=tokens_per_s", "comment=notes")
     renames = [part for column in columns for part in ("--column", column)]
