@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.engine.residency import Allocation, ledger
+from sim.engine.residency import Allocation, Residency, ledger, thinned
 
 classes = st.sampled_from(["weights", "kv_cache", "activations"])
 
@@ -52,3 +52,14 @@ def test_what_is_allocated_and_freed_leaves_nothing(changes):
     held = ledger([*allocations, *frees], budget_bytes=1e12)
     assert abs(held.timeline[-1].total_bytes) <= 1e-6 * (1 + held.peak.total_bytes)
     assert held.peak.total_bytes <= sum(item[2] for item in changes) * (1 + 1e-9)
+
+
+@given(st.lists(st.integers(0, 50), min_size=2, max_size=40))
+def test_thinning_halves_a_timeline_and_keeps_ends_and_peak(totals):
+    steps = [Residency(float(i), {"weights": float(total)}) for i, total in enumerate(totals)]
+    kept = thinned(steps)
+    assert len(kept) == 2 + (len(steps) - 1) // 2
+    assert (kept[0], kept[-1]) == (steps[0], steps[-1])
+    assert max(item.total_bytes for item in kept) == max(totals)
+    instants = [item.at_s for item in kept]
+    assert instants == sorted(set(instants))
