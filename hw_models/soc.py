@@ -136,17 +136,18 @@ def list_socs() -> list[str]:
 
 def catalogue() -> list[dict[str, Any]]:
     """Describe all devices with the provenance of each number, ready for JSON."""
-    return [
-        {
-            "id": spec.id,
-            "stacks": list(spec.stacks),
-            "parameters": {
-                path: parameter.to_record(spec.sources)
-                for path, parameter in spec.parameters().items()
-            },
-        }
-        for spec in map(load_soc, list_socs())
-    ]
+    return [describe(load_soc(name)) for name in list_socs()]
+
+
+def describe(spec: SocSpec) -> dict[str, Any]:
+    """Return id, stacks and each parameter with its provenance, ready for JSON."""
+    return {
+        "id": spec.id,
+        "stacks": list(spec.stacks),
+        "parameters": {
+            path: parameter.to_record(spec.sources) for path, parameter in spec.parameters().items()
+        },
+    }
 
 
 def _load(id_or_path: str | Path) -> SocSpec:

@@ -90,16 +90,24 @@ def format_quantity(value: float, unit: str) -> str:
     exact = Decimal(repr(float(value)))
     if unit in ("count", "fraction"):
         return f"{exact.normalize():f}"
-    spelling = _handiest_spelling(value, unit)
-    return f"{(exact / UNITS[unit][spelling]).normalize():f} {spelling}"
+    texts = [
+        f"{(exact / UNITS[unit][spelling]).normalize():f} {spelling}"
+        for spelling in _handy_spellings(exact, unit)
+    ]
+    return min(texts, key=len)
 
 
-def _handiest_spelling(value: float, unit: str) -> str:
-    """Prefer the largest binary multiple that divides bytes evenly, else the largest decimal."""
+def _handy_spellings(value: Decimal, unit: str) -> list[str]:
+    """Name the largest binary multiple that divides bytes evenly and the largest decimal one."""
     spellings = sorted(UNITS[unit].items(), key=lambda item: item[1], reverse=True)
     binary = [(name, factor) for name, factor in spellings if name.removesuffix(unit) in _BINARY]
-    whole = [name for name, factor in binary if unit == "B" and value and not value % float(factor)]
+    whole = [
+        name
+        for name, factor in binary
+        if unit == "B" and value and not float(value) % float(factor)
+    ]
     decimal = [
         name for name, factor in spellings if factor <= abs(value) and (name, factor) not in binary
     ]
-    return next(iter(whole + decimal), unit)
+    smallest = [spellings[-1][0]] if value else [unit]
+    return whole[:1] + (decimal or smallest)[:1]

@@ -104,7 +104,7 @@ def main() -> None:
     """Run the command line; rule breaks become one message and exit code 2."""
     try:
         check_one_folder()
-        app()
+        app(prog_name="andesim")
     except (WorkloadError, HardwareError, SimError) as error:
         print(f"andesim: {error}", file=sys.stderr)
         sys.exit(BAD_INPUT)

@@ -18,9 +18,12 @@ MIXES = 12
 
 
 def device_rows(name: str | None) -> list[Row]:
-    """Return the devices as plain data; only ``name`` if given."""
-    from hw_models.soc import catalogue
+    """Return the devices as plain data; only ``name``, an id or a device file, if given."""
+    from hw_models.files import is_path
+    from hw_models.soc import catalogue, describe, load_soc
 
+    if name is not None and is_path(name):
+        return [describe(load_soc(name))]
     return _chosen(catalogue(), name, "device")
 
 

@@ -24,7 +24,7 @@ def trace(
 
 
 def devices(
-    name: Annotated[str | None, typer.Argument(help="Device id; all if none.")] = None,
+    name: Annotated[str | None, typer.Argument(help="Device id or file; all if none.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """List devices with every parameter's value, kind, source and range."""

@@ -98,6 +98,10 @@ def test_a_wrong_unit_names_the_nearest(text, unit, hint):
         (39.0, "C", "39 C"),
         (0.933, "fraction", "0.933"),
         (0.15, "W", "150 mW"),
+        (4e8, "B", "400 MB"),
+        (2.0**17, "B", "128 KiB"),
+        (1e-12, "J/FLOP", "1 pJ/FLOP"),
+        (6e-13, "J/FLOP", "0.6 pJ/FLOP"),
     ],
 )
 def test_quantities_are_written_in_the_handiest_unit(value, unit, text):

@@ -22,7 +22,7 @@ from sim.analysis.reports.charts import (
 )
 
 WIDTH: Final = 720
-LEFT: Final = 245
+LEFT: Final = 262
 RIGHT: Final = 545
 ROW: Final = 26
 HEAD: Final = 30
