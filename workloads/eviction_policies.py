@@ -29,7 +29,13 @@ class NoEviction(Eviction):
 
 
 class SlidingWindow(Eviction):
-    """StreamingLLM: keep the first tokens (sinks) and the newest, in a ring (arXiv 2309.17453)."""
+    """StreamingLLM: keep the first tokens (sinks) and the newest, in a ring (arXiv 2309.17453).
+
+    Attributes
+    ----------
+    window, sinks
+        Newest and first tokens that stay [tokens].
+    """
 
     evicts = "every_step"
     position_contiguous = False
@@ -237,6 +243,8 @@ class LocalSnapKv(Eviction):
     ----------
     cache_tokens
         Tokens that stay after each pass.
+    sinks, window
+        First and newest tokens among them that always stay [tokens].
     """
 
     evicts = "every_chunk"

@@ -40,6 +40,8 @@ class ImageRule(Strict):
 
     Attributes
     ----------
+    preprocessor
+        Whole cells (``ceil``), a cell more on each side, or one fixed graph (`workloads.images`).
     max_size_px
         The image is scaled down to at most this squared area [px].
     """
@@ -53,6 +55,8 @@ class Placement(Strict):
 
     Attributes
     ----------
+    vision, body, lm_head, draft
+        Unit that runs this part.
     sampling
         Unit that reads the logits and chooses tokens, as an operator of its own. None: the host
         does it, in the stack's step overhead.
@@ -73,6 +77,12 @@ class Deployment(Strict):
     weights
         Weight format id per tensor class, or text such as ``body=w4;lm_head=w8``; classes left out
         take the stack's default.
+    activations
+        Format of activations; the stack's if none.
+    prefill_chunk_tokens
+        Tokens per prefill call, the last one padded [tokens]; the stack's if none.
+    speculation
+        How tokens are drafted, and how many of them the target accepts.
     free_vision_after_encode
         ``true``: the vision encoder leaves DRAM after the session's last image; ``reload``: after
         each turn's images, and is read from flash again for the next; ``false``: it stays.
@@ -101,7 +111,15 @@ class Deployment(Strict):
 
 
 class BackgroundAt(Strict):
-    """A background profile and the instant from which it runs [s]."""
+    """A background profile and the instant from which it runs.
+
+    Attributes
+    ----------
+    at_s
+        From when on [s]; until the next one begins.
+    profile
+        What the phone does besides.
+    """
 
     at_s: Annotated[float, Field(ge=0.0)] = 0.0
     profile: BackgroundId
@@ -112,6 +130,8 @@ class Environment(Strict):
 
     Attributes
     ----------
+    ambient_c
+        Temperature of the air [°C].
     background
         What the phone does besides; one profile, or a list of instants and profiles.
     app_budget_bytes

@@ -65,14 +65,30 @@ class Turn(Strict):
 
 
 class Poisson(Strict):
-    """Independent users: exponential gaps of mean ``1 / per_s``."""
+    """Independent users: exponential gaps of mean ``1 / per_s``.
+
+    Attributes
+    ----------
+    per_s
+        Turns per second in the mean.
+    """
 
     process: Literal["poisson"]
     per_s: Rate
 
 
 class Bursts(Strict):
-    """Groups of turns: bursts arrive as a Poisson process, the turns of one ``spacing_s`` apart."""
+    """Groups of turns: bursts arrive as a Poisson process.
+
+    Attributes
+    ----------
+    per_s
+        Bursts per second in the mean.
+    size
+        Turns of a burst.
+    spacing_s
+        Time between the turns of a burst [s].
+    """
 
     process: Literal["bursts"]
     per_s: Rate
@@ -81,14 +97,28 @@ class Bursts(Strict):
 
 
 class Recorded(Strict):
-    """The instants of a recorded trace, ascending [s]."""
+    """The instants of a recorded trace.
+
+    Attributes
+    ----------
+    times_s
+        Arrivals, ascending [s].
+    """
 
     process: Literal["recorded"]
     times_s: Annotated[tuple[Seconds, ...], Field(min_length=1, max_length=MAX_TURNS)]
 
 
 class Closed(Strict):
-    """One user who reads and thinks for ``think_s`` before asking again, ``count`` times [s]."""
+    """One user who reads and thinks before asking again.
+
+    Attributes
+    ----------
+    think_s
+        Time between a reply and the next question [s].
+    count
+        How often it asks.
+    """
 
     process: Literal["closed"]
     think_s: Seconds

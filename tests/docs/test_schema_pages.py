@@ -8,11 +8,12 @@ from __future__ import annotations
 import os
 import re
 import types
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, ByteSize
 from pydantic_core import PydanticUndefined
 
 from hw_models.schema import Part
@@ -27,8 +28,8 @@ from workloads.session import Arrivals
 
 FOLDER = Path(__file__).parents[2] / "docs" / "reference"
 UNITS = {
-    "_s": "s", "_px": "px", "_tokens": "tokens", "_bytes": "B", "_c": "°C", "_w": "W", "_wh": "Wh",
-    "per_s": "1/s",
+    "per_s": "1/s", "_s": "s", "_px": "px", "_tokens": "tokens", "_bytes": "B", "_c": "°C",
+    "_w": "W", "_wh": "Wh",
 }  # fmt: skip
 HIDDEN = {"source_format", "path"}
 
@@ -41,13 +42,21 @@ def models_in(annotation: Any) -> list[type[BaseModel]]:
     return list(dict.fromkeys(found))
 
 
+def limits(metadata: Sequence[Any]) -> str:
+    """The bounds of a number in words: above 0, from 1 to 64."""
+    flat = [item for given in metadata for item in (given, *getattr(given, "metadata", ()))]
+    words = {"gt": "above", "ge": "from", "lt": "below", "le": "to"}
+    found = [(words[name], getattr(item, name, None)) for name in words for item in flat]
+    return "".join(f" {word} {value:,.12g}" for word, value in found if value is not None)
+
+
 def type_text(annotation: Any) -> str:
     """A type in words: text, whole number, list of ..., the choices of a literal."""
     origin, inner = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
-        return type_text(inner[0])
+        return type_text(inner[0]) + limits(inner[1:])
     if origin is Literal:
-        return " or ".join(f"`{choice}`" for choice in inner)
+        return " or ".join(f"`{str(choice).lower()}`" for choice in inner)
     if origin in (Union, types.UnionType):
         texts = [type_text(choice) for choice in inner if choice is not type(None)]
         return " or ".join(dict.fromkeys(texts))
@@ -56,6 +65,7 @@ def type_text(annotation: Any) -> str:
     if origin is not None:
         return f"mapping to {type_text(inner[-1])}"
     plain = {str: "text", int: "whole number", float: "number", bool: "true or false"}
+    plain[ByteSize] = "bytes, such as 4 GiB"
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return f"[{annotation.__name__}](#{annotation.__name__.lower()})"
     return plain.get(annotation, getattr(annotation, "__name__", "any value").lower())
@@ -81,14 +91,18 @@ def described(model: type[BaseModel]) -> dict[str, str]:
     return found
 
 
-def unit(name: str) -> str:
-    return next((UNITS[end] for end in UNITS if name.endswith(end)), "")
+def unit(name: str, text: str) -> str:
+    """The unit that the suffix of a key names, else the one its meaning gives in brackets."""
+    named = re.search(r"\[(tokens|s|px|B)\]", text)
+    suffix = next((UNITS[end] for end in UNITS if name.endswith(end)), "")
+    return suffix or (named[1] if named else "")
 
 
 def rows(model: type[BaseModel]) -> list[str]:
     texts = described(model)
     return [
-        f"| `{name}` | {type_text(field.annotation)} | {unit(name)} | {default_text(field)} "
+        f"| `{name}` | {type_text(field.annotation)}{limits(field.metadata)} "
+        f"| {unit(name, texts.get(name, ''))} | {default_text(field)} "
         f"| {texts.get(name) or field.description or ''} |".replace("  |", " |")
         for name, field in model.model_fields.items()
         if name not in HIDDEN
@@ -130,6 +144,19 @@ def test_the_tables_of_a_page_are_the_schema(name):
     if os.environ.get("ANDESIM_REFRESH_DOCS"):
         path.write_text(want)
     assert path.read_text() == want
+
+
+def test_every_key_of_a_scenario_says_what_it_means():
+    """A key whose value is a part of its own means that part; method and policy name the kind."""
+    kinds = {"method", "policy", "process"}
+    silent = [
+        f"{model.__name__}.{name}"
+        for model in reachable(*PAGES["scenario.md"])
+        for name, field in model.model_fields.items()
+        if name not in HIDDEN | kinds and name not in described(model)
+        if not field.description and not models_in(field.annotation)
+    ]
+    assert silent == []
 
 
 def test_the_device_page_names_every_part_and_key():
