@@ -260,6 +260,8 @@ class Stack(Part):
     graph_call_s: Seconds
     graphs_per_step: Count
     graph_switch_s: Seconds
+    graph_init_s: Seconds | None = None
+    """Opening one graph on a cold start; None: not known, and not counted."""
     runtime: Bytes | None = None
     """What the runtime and its compiled graphs keep resident besides tensors; None: not known."""
     prefill_chunk_tokens: Count | None

@@ -14,14 +14,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hw_models import flash
+from hw_models.schema import Stack
 from hw_models.soc import SocSpec
 
 REQUEST_BYTES = 2**20
 QUEUE_DEPTH = 8
 READ_AHEAD_BYTES = 128 * 2**10
 """Linux reads 128 KiB ahead of a page fault unless told otherwise (read_ahead_kb)."""
-GRAPH_INIT_S = 0.2
-"""Opening one compiled graph [s]; assumed, 0.05 to 2. A cached ResNet-152 took 198 ms (LiteRT)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +36,10 @@ class ColdStart:
         return self.read_s + self.graph_init_s
 
 
-def cold_start(soc: SocSpec, file_bytes: float, graphs: int) -> ColdStart:
-    """Return the cold start of a model of ``file_bytes`` [B] in ``graphs`` compiled parts."""
-    return ColdStart(read_s(soc, file_bytes), graphs * GRAPH_INIT_S)
+def cold_start(soc: SocSpec, stack: Stack, file_bytes: float) -> ColdStart:
+    """Return the cold start of a model of ``file_bytes`` [B] on a stack."""
+    init_s = stack.graph_init_s.value if stack.graph_init_s else 0.0
+    return ColdStart(read_s(soc, file_bytes), stack.graphs_per_step.value * init_s)
 
 
 def fault_bytes_per_s(soc: SocSpec) -> float:

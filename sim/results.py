@@ -222,8 +222,7 @@ class Result:
 
     def cold_start(self) -> ColdStart:
         """Return the parts of a cold start; the clock of a run starts after it."""
-        graphs = int(self.soc.stack(self.stack).graphs_per_step.value)
-        return cold_start(self.soc, self.program.file_bytes, graphs)
+        return cold_start(self.soc, self.soc.stack(self.stack), self.program.file_bytes)
 
     def to_turn_frame(self) -> pd.DataFrame:
         """Return a row per turn: client, outcome, arrival, start, first token, end [s]."""

@@ -143,8 +143,11 @@ def test_other_apps_take_memory_power_and_host_time():
 def test_a_cold_start_reads_the_file_and_opens_the_graphs():
     """Literature row D4: 1.2 GB from UFS 4 takes 0.3 to 0.4 s, graphs apart."""
     soc = load_soc("dimensity_9500")
-    parts = cold_start(soc, 1.2e9, graphs=4)
+    stack = soc.stack()
+    parts = cold_start(soc, stack, 1.2e9)
     assert 0.28 < parts.read_s < 0.42
+    assert stack.graph_init_s is not None
+    assert parts.graph_init_s == stack.graphs_per_step.value * stack.graph_init_s.value
     assert parts.total_s == parts.read_s + parts.graph_init_s > parts.read_s
     assert read_s(soc, 2.4e9) == pytest.approx(2 * parts.read_s, rel=1e-3)
 
