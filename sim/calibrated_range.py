@@ -1,7 +1,8 @@
 """Say where a run leaves the sizes its kernels were calibrated for.
 
-Only devices with calibrated kernels have such sizes; other devices never warn. Beyond a table's end
-the utilisation is held, which is a guess: `log_distance` tells how far the guess reaches.
+Only stacks with a table of utilisation over size have such sizes; a stack fitted end to end, whose
+kernels hold a law of shape and no table, never warns. Beyond a table's end the utilisation is held,
+which is a guess: `log_distance` tells how far the guess reaches.
 
 Not judged: sizes between two nodes, and the two edges of a matrix product.
 """
@@ -45,15 +46,29 @@ class Outside:
             return math.inf
         return max(0.0, math.log(self.low / self.smallest), math.log(self.largest / self.high))
 
+    @property
+    def place(self) -> str:
+        """Phase and operator."""
+        return f"{self.phase} {self.operator}"
+
     def sentence(self) -> str:
-        """Return the warning, for people."""
-        place = f"{self.phase} {self.operator}"
-        if not self.high:
-            return f"{place} has no calibrated kernel: it runs at its roofline."
+        """Return the warning of an operator whose kernel was calibrated, for people."""
         return (
-            f"{place} of size {self.smallest:g} to {self.largest:g} leaves the calibrated "
+            f"{self.place} of size {self.smallest:g} to {self.largest:g} leaves the calibrated "
             f"{self.low:g} to {self.high:g}: its utilisation is that of the nearest end."
         )
+
+
+def range_warnings(program: Program, stack: Stack) -> list[str]:
+    """Return what a person should know: a sentence per operator, one for all without a kernel."""
+    found = outside(program, stack)
+    said = [item.sentence() for item in found if item.high]
+    absent = [item.place for item in found if not item.high]
+    if absent:
+        said.append(
+            f"No kernel was calibrated for {', '.join(absent)}: they run at their roofline."
+        )
+    return said
 
 
 def outside(program: Program, stack: Stack) -> list[Outside]:
@@ -68,7 +83,8 @@ def outside(program: Program, stack: Stack) -> list[Outside]:
 
 
 def _tasks(program: Program, stack: Stack) -> Iterator[tuple[str, Task]]:
-    for group in program.groups if stack.kernels else ():
+    has_tables = any(len(kernel.sizes) > 1 for kernel in stack.kernels.values())
+    for group in program.groups if has_tables else ():
         for task, _ in group.tasks():
             if task.operator and task.unit == stack.unit:
                 yield group.phase, task

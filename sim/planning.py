@@ -10,7 +10,7 @@ import numpy as np
 from hw_models.provenance import Parameter
 from hw_models.schema import Stack
 from hw_models.soc import SocSpec
-from sim.calibrated_range import outside
+from sim.calibrated_range import range_warnings
 from sim.cautions import cautions
 from sim.errors import SimError
 from workloads.arrivals import expanded
@@ -73,7 +73,7 @@ def plan(scenario: Scenario, soc: SocSpec, seed: int = 0) -> Plan:
         resident_bytes={**program.resident_bytes, **runtime},
         initial_bytes={**program.initial_bytes, **runtime},
     )
-    warnings = [item.sentence() for item in outside(program, stack)]
+    warnings = range_warnings(program, stack)
     warnings += cautions(scenario, program)
     return Plan(program, session, name, _budget_bytes(scenario, soc), tuple(warnings))
 

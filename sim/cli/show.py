@@ -56,7 +56,7 @@ def _headline(console: Console, result: Result, summary: Summary) -> None:
     visual = round(summary.visual_tokens * len(turns) / len(result.session.turns))
     asked = f"{len(images)} image{'s' * (len(images) != 1)}" if images else "no image"
     console.print(
-        f"\n[bold]{result.program.model}[/bold] on [bold]{result.soc.name}[/bold], "
+        f"[bold]{result.program.model}[/bold] on [bold]{result.soc.name}[/bold], "
         f"stack {result.stack}: {asked} ({visual} visual tokens), "
         f"{sum(turn.prompt_tokens for turn in turns)} prompt tokens, "
         f"{sum(turn.output_tokens for turn in turns)} output tokens."

@@ -1,6 +1,7 @@
 """Calibration of a host: known machines are found again, unknown numbers keep their prior."""
 
 import math
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -22,7 +23,7 @@ from sim.analysis.host.prior import STACK, nodes_of, template
 from sim.analysis.host.samples import Samples, case_scenario, samples_of
 from sim.analysis.measuring.cases import Case
 from sim.analysis.measuring.document import is_measurement, write_measurement
-from sim.calibrated_range import outside
+from sim.calibrated_range import outside, range_warnings
 from sim.cli.measuring import calibrate_host_to, validate_host
 from sim.engine.maxplus import step_seconds
 from sim.engine.pricing import Pricing
@@ -154,6 +155,16 @@ def test_an_operator_without_a_kernel_is_told_and_a_device_without_kernels_never
     assert [item.operator for item in found] == ["silu"]
     assert math.isinf(found[0].log_distance)
     assert outside(program, template().stack()) == []
+    fewer.pop("add")
+    (said,) = range_warnings(program, stack.model_copy(update={"kernels": fewer}))
+    assert re.fullmatch(r"No kernel was calibrated for .*add.*, .*silu.*: they run at .*\.", said)
+
+
+def test_a_law_of_shape_without_a_table_has_no_range():
+    soc = load_soc("snapdragon_8_elite")
+    program = plan(case_scenario(SMOLLM, Case(phase="prefill", tokens=64)), soc).program
+    assert soc.stack("genie").kernels
+    assert range_warnings(program, soc.stack("genie")) == []
 
 
 def test_the_interval_widens_outside_the_calibrated_sizes(exhibit, smollm):
