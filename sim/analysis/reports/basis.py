@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from sim.analysis.reports.page import Block, Cell, Code, Paragraph, Section, Table
 from sim.analysis.reports.wording import Number, label, shown, span
+
+CODE_COLUMNS: Final = 72  # of a printed page
 
 Document = Mapping[str, Any]
 
@@ -75,8 +77,17 @@ def reproduce(document: Document) -> Section:
         f"Fingerprint {found['fingerprint']}, seed {found['seed']}, {found['draws']} draws, "
         f"engine {document['run']['engine']}; {versions}."
     )
-    blocks = (Code(found["command"]), Paragraph((text,)), Code(found["scenario"]))
+    blocks = (Code(broken(found["command"])), Paragraph((text,)), Code(found["scenario"]))
     return Section("How to reproduce", blocks)
+
+
+def broken(command: str) -> str:
+    """Return a long command line with an option a line, so that no page breaks one in two.
+
+    >>> print(broken("andesim report scenario.yaml --seed 0"))
+    andesim report scenario.yaml --seed 0
+    """
+    return command if len(command) <= CODE_COLUMNS else command.replace(" --", " \\\n    --")
 
 
 def all_metrics(document: Document) -> Section:
