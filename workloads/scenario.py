@@ -194,11 +194,23 @@ class Scenario(Strict):
         """
         if not isinstance(mapping, Mapping):
             raise WorkloadError(f"{name} must be a mapping of keys. Got {type(mapping).__name__}.")
+        if (other := _other_file(mapping)) is not None:
+            raise WorkloadError(f"{name} must be a scenario. Got {other.format(name=name)}")
         try:
             return cls.model_validate(_with_recorded(mapping, folder or Path()))
         except ValidationError as error:
             faults = "\n  ".join(sentences(error, cls))
             raise WorkloadError(f"{name}:\n  {faults}") from None
+
+
+def _other_file(mapping: Mapping[str, Any]) -> str | None:
+    """Return what a file is that has no key of a scenario but those of another kind, and its use."""
+    if "model" in mapping or "session" in mapping:
+        return None
+    if "axes" in mapping:
+        return "a sweep; run it by `andesim sweep {name} -o rows.parquet`."
+    is_device = "extends" in mapping or "stacks" in mapping
+    return "a device file; name it under device: or by --set device={name}." if is_device else None
 
 
 def _with_recorded(mapping: Mapping[str, Any], folder: Path) -> Mapping[str, Any]:

@@ -177,3 +177,16 @@ def test_commands_and_options_are_refused(andesim, monkeypatch, tmp_path, argume
     for word in words:
         assert word in outcome.err
     assert list(Path().iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("extends: dimensity_9500\n", "a device file; name it under device:"),
+        ("axes: {seed: [1]}\n", "a sweep; run it by `andesim sweep "),
+    ],
+)
+def test_a_file_of_another_kind_is_named_with_its_use(refused, tmp_path, text, words):
+    path = tmp_path / "other.yaml"
+    path.write_text(text)
+    assert words in refused(path)

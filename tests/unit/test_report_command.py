@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import shlex
 
 import pytest
+
+from sim.analysis.reports.basis import broken
 
 SET = (
     "--set",
@@ -63,3 +66,14 @@ def test_out_of_memory_gives_a_whole_report(andesim):
     assert outcome.code == 1
     assert "**FAIL.** Out of memory" in outcome.out
     assert "In the way: the app budget." in outcome.out
+
+
+def test_a_long_command_line_is_broken_only_where_it_stays_the_same():
+    long = (
+        "andesim report scenario.yaml --target 'tokens_per_s>20' --uncertainty 40 --seed 0 --json"
+    )
+    assert broken(long).count("\n") == 4
+    assert shlex.split(broken(long).replace("\\\n", "")) == shlex.split(long)
+    quoted = "andesim report 'my --own scenario.yaml' --target 'tokens_per_s>20' --uncertainty 40"
+    assert broken(quoted) == quoted
+    assert broken("andesim report --seed 0") == "andesim report --seed 0"

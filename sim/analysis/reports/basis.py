@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -87,7 +88,9 @@ def broken(command: str) -> str:
     >>> print(broken("andesim report scenario.yaml --seed 0"))
     andesim report scenario.yaml --seed 0
     """
-    return command if len(command) <= CODE_COLUMNS else command.replace(" --", " \\\n    --")
+    text = command.replace(" --", " \\\n    --")
+    is_same = shlex.split(text.replace("\\\n", "")) == shlex.split(command)
+    return text if len(command) > CODE_COLUMNS and is_same else command
 
 
 def all_metrics(document: Document) -> Section:
