@@ -204,7 +204,7 @@ class Scenario(Strict):
 
 
 def _other_file(mapping: Mapping[str, Any]) -> str | None:
-    """Return what a file is that has no key of a scenario but those of another kind, and its use."""
+    """Return what a file of another kind is and how it is used, or none for a scenario."""
     if "model" in mapping or "session" in mapping:
         return None
     if "axes" in mapping:
