@@ -4,7 +4,7 @@ Shapes only, so the largest model takes seconds and no memory. Each phase is rec
 sizes; every dimension is then solved as an affine form of the size names, exactly, in fractions,
 and verified at sizes that took no part. A model whose dimensions are not affine is refused.
 
-Needs PyTorch (``pip install 'andesim[trace]'``), imported inside the functions.
+Needs PyTorch (``pip install '.[trace]'`` in its folder), imported inside the functions.
 """
 
 from __future__ import annotations

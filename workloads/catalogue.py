@@ -129,7 +129,7 @@ def _capture(config: ModelConfig) -> Trace:
     except ModuleNotFoundError as error:
         raise WorkloadError(
             f"{config.id} must be captured from PyTorch, which is not installed "
-            f"({error.name}). Remedy: pip install 'andesim[trace]'."
+            f"({error.name}). Remedy: pip install '.[trace]' in andesim's folder."
         ) from None
 
 

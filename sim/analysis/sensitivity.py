@@ -198,7 +198,8 @@ def _salib(method: str) -> tuple[Any, Any]:
         return import_module(f"SALib.sample.{method}"), import_module(f"SALib.analyze.{method}")
     except ModuleNotFoundError:
         raise SimError(
-            f"{method} must have SALib. Got none. Remedy: pip install 'andesim[sensitivity]'."
+            f"{method} must have SALib. Got none. "
+            "Remedy: pip install '.[sensitivity]' in andesim's folder."
         ) from None
 
 

@@ -129,7 +129,8 @@ def _client(scheduler: str | None) -> Any:
         from dask.distributed import Client
     except ModuleNotFoundError:
         raise SimError(
-            "--backend dask must have Dask. Got none. Remedy: pip install 'andesim[dask]'."
+            "--backend dask must have Dask. Got none. "
+            "Remedy: pip install '.[dask]' in andesim's folder."
         ) from None
     try:
         if scheduler is None:

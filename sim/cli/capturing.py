@@ -18,7 +18,7 @@ def capture_to(model: str, phases: Sequence[str] | None, path: Path) -> str:
     except ModuleNotFoundError as error:
         raise SimError(
             f"Capturing needs PyTorch, which is not installed ({error.name}). "
-            "Remedy: pip install 'andesim[trace]'."
+            "Remedy: pip install '.[trace]' in andesim's folder."
         ) from None
     counts = {
         name: sum(repeat for repeat, _ in phase.operators())

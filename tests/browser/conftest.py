@@ -60,7 +60,7 @@ def address(chromium_path: str) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def browser(chromium_path: str) -> Iterator[Any]:
-    reason = "BROWSER SUITE SKIPPED: no playwright. Remedy: pip install 'andesim[dev]'"
+    reason = "BROWSER SUITE SKIPPED: no playwright. Remedy: pip install '.[dev]'"
     sync_api = pytest.importorskip("playwright.sync_api", reason=reason)
     with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium_path, args=list(FLAGS))

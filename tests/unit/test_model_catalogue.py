@@ -129,7 +129,7 @@ def test_without_pytorch_the_remedy_is_told(tmp_path):
     )
     done = run_python(code, tmp_path / "config.json")
     assert "WorkloadError" in done.stderr
-    assert "pip install 'andesim[trace]'" in done.stderr
+    assert "pip install '.[trace]' in andesim's folder" in done.stderr
 
 
 def test_listing_and_loading_import_no_pytorch():

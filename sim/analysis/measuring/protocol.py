@@ -135,7 +135,7 @@ def _prepare(device: Device) -> tuple[str, str]:
     except ModuleNotFoundError as error:
         raise SimError(
             f"measuring needs PyTorch, which is not installed ({error.name}). "
-            "Remedy: pip install 'andesim[trace]'."
+            "Remedy: pip install '.[trace]' in andesim's folder."
         ) from None
     return one_thread(device)
 

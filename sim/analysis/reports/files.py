@@ -18,7 +18,7 @@ from workloads.errors import did_you_mean
 
 ENDINGS: Final = (".html", ".pdf", ".md", ".json")
 PDF_REMEDY: Final = (
-    "Remedy: pip install 'andesim[pdf]' and the system library Pango; or write .html and print it."
+    "Remedy: pip install '.[pdf]' in andesim's folder, with Pango; or write .html and print it."
 )
 FONT_DATE: Final = "SOURCE_DATE_EPOCH"
 """Environment variable that fontTools, which WeasyPrint embeds fonts with, takes its date from."""
