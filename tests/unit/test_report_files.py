@@ -216,6 +216,6 @@ def test_what_is_not_modelled_comes_from_the_docstrings():
 
 def test_without_weasyprint_the_way_to_a_pdf_is_said(made, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "weasyprint", None)
-    with pytest.raises(ValueError, match=r"pip install 'andesim\[pdf\]'"):
+    with pytest.raises(ValueError, match=r"pip install '\.\[pdf\]'"):
         write_report(tmp_path / "report.pdf", made[1], made[0])
     assert list(tmp_path.iterdir()) == []
