@@ -142,5 +142,5 @@ def test_an_unknown_metric_names_the_nearest():
 
 def test_without_salib_the_remedy_is_told(monkeypatch):
     monkeypatch.setitem(sys.modules, "SALib.sample.sobol", None)
-    with pytest.raises(SimError, match=r"pip install 'andesim\[sensitivity\]'"):
+    with pytest.raises(SimError, match=r"pip install '\.\[sensitivity\]'"):
         sensitivity.sobol(simulate(load_scenario(None, SMALL)))
