@@ -71,7 +71,7 @@ def roofline(
         traces,
         420,
         xaxis={"type": "log", "dtick": 1, "title": {"text": "FLOP per byte of DRAM traffic"}},
-        yaxis={"type": "log", "dtick": 1, "title": {"text": "FLOP/s"}},
+        yaxis={"type": "log", "dtick": 1, "exponentformat": "SI", "title": {"text": "FLOP/s"}},
         annotations=[*names, *_arrows(before, points)],
     )
 
