@@ -5,12 +5,14 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hw_models.soc import SocSpec, load_soc
 from sim import Result, Scenario, simulate
+from sim.engine.times import GroupTimes
 
 FAST_HEAT = load_soc("dimensity_9500").with_values(
     {"thermal.governor.sensor_period_s": 0.1, "thermal.body.heat_capacity": 2.0}
@@ -113,3 +115,38 @@ def test_a_run_that_memory_ends_keeps_what_it_did(share):
     assert result.makespan_s <= result.ledger.overflow.at_s + 1e-9
     if result.groups:
         assert_conserved(result)
+
+
+def read_bytes(times: GroupTimes, steps: int) -> float:
+    """Return the bytes that the first steps of a group read [B]."""
+    return sum(
+        segment.repeat * float(np.broadcast_to(task.read_bytes, times.group.steps)[:steps].sum())
+        for segment in times.group.segments
+        for task in segment.tasks
+    )
+
+
+def test_a_turn_cut_short_by_the_memory_of_another_keeps_the_steps_it_did():
+    """A growing cache ends the run while a turn of lower priority waits between two steps."""
+    clients = {
+        "agent": {"turns": [{"prompt_tokens": 8, "output_tokens": 300}]},
+        "keyboard": {
+            "priority": 0,
+            "turns": [{"prompt_tokens": 2000, "output_tokens": 2, "at_s": 0.2}],
+        },
+    }
+    mapping = {"device": "dimensity_9500", "stack": "llamacpp_cpu", "model": "smollm2-135m"}
+    session = {"session": {"queue": {"preemption": "step"}, "clients": clients}}
+    whole = simulate(Scenario.from_mapping(mapping | session), soc=FAST_HEAT)
+    budget = whole.summary().peak_dram_bytes - 1
+    result = simulate(
+        Scenario.from_mapping(mapping | session | {"environment": {"app_budget_bytes": budget}}),
+        soc=FAST_HEAT,
+    )
+    assert not result.fits
+    assert {turn.outcome for turn in result.turns} == {"killed"}
+    (cut,) = (t for t in result.groups if (t.group.turn, t.group.phase) == (0, "decode"))
+    (full,) = (t for t in whole.groups if (t.group.turn, t.group.phase) == (0, "decode"))
+    assert 0 < cut.group.steps == len(cut.ends_s) < full.group.steps
+    assert cut.group.total("read_bytes") == pytest.approx(read_bytes(full, cut.group.steps))
+    assert_conserved(result)
