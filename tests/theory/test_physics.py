@@ -244,3 +244,19 @@ def test_a_faster_part_never_slows_a_run(device, template, factor):
     before, after = seconds(small(device)), seconds(small(device), soc.with_values({path: faster}))
     assert after[0] <= before[0] * (1 + ROUNDING)
     assert after[1] <= before[1] * (1 + ROUNDING)
+
+
+def test_shards_cost_a_graph_call_each_and_the_encoder_is_one_graph():
+    """One layer boundary per shard beyond the first; vision encode never notices."""
+    soc = load_soc("dimensity_9500")
+    asked = scenario("dimensity_9500")
+    one, five = (
+        simulate(asked, soc=soc.with_values({"stacks.neuropilot.graphs_per_step": float(shards)}))
+        for shards in (1, 5)
+    )
+    call_s = soc.stack().graph_call_s.value
+    for before, after in zip(one.groups, five.groups, strict=True):
+        extra = 0 if before.group.phase == "vision" else 4
+        added_s = (after.ends_s - after.starts_s) - (before.ends_s - before.starts_s)
+        assert added_s == pytest.approx(extra * call_s, rel=0.05, abs=1e-9)
+        assert (added_s >= extra * call_s - 1e-9).all()

@@ -72,6 +72,11 @@ def test_utilisation_is_the_table_at_its_nodes_and_held_beyond():
     assert found.tolist() == pytest.approx([0.1, 0.1, 0.2, 0.4, 0.2, 0.2])
 
 
+def test_a_table_may_begin_at_one_and_nothing_is_smaller():
+    found = interpolated_utilisation(np.array([0.0, 0.5, 1.0, 2.0]), [1.0, 4.0], [0.1, 0.4])
+    assert found.tolist() == pytest.approx([0.1, 0.1, 0.1, 0.2])
+
+
 def test_edges_cost_what_bringing_operands_costs():
     n, k, half_n, half_k = 300.0, 700.0, 20.0, 50.0
     slowdown = 1.0 / edge_utilisation(n, k, half_n, half_k)
