@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
+from sim.analysis.importers.own_csv import column_mapping
 from sim.analysis.importers.registry import import_measured
 from sim.analysis.measured import SIZE_LIMIT_BYTES, MeasuredRun
 from sim.errors import SimError
@@ -29,20 +30,14 @@ def read_upload(content: bytes, mapping: str = "") -> list[MeasuredRun]:
         path = Path(folder) / NAME
         path.write_bytes(content)
         try:
-            runs = import_measured(path, mapping=_columns(mapping))
+            pairs = [part for part in mapping.split(";") if part.strip()]
+            runs = import_measured(path, mapping=column_mapping(pairs))
         except SimError as error:
             raise SimError(str(error).replace(f"{path}: ", "").replace(str(path), NAME)) from None
     faults = [fault for run in runs for fault in _path_faults(run)]
     if faults:
         raise SimError("\n".join(faults))
     return runs
-
-
-def _columns(text: str) -> dict[str, str] | None:
-    pairs = [part.split("=", 1) for part in text.split(";") if part.strip()]
-    if any(len(pair) != 2 for pair in pairs):
-        raise SimError(f"A column mapping must be written theirs=ours; ... Got {text!r:.80}.")
-    return {theirs.strip(): ours.strip() for theirs, ours in pairs} or None
 
 
 def _path_faults(run: MeasuredRun) -> list[str]:

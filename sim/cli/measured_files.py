@@ -6,14 +6,14 @@ fills the rows that leave it open; it never overrules a row.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from sim.analysis.importers.own_csv import column_mapping
 from sim.analysis.importers.registry import import_measured
-from sim.analysis.measured import COLUMNS, MeasuredRun
+from sim.analysis.measured import MeasuredRun
 from sim.errors import SimError
-from workloads.errors import did_you_mean
 
 
 class Given(NamedTuple):
@@ -63,20 +63,3 @@ def filled(run: MeasuredRun, given: Given) -> MeasuredRun:
     values = {"model": given.model, "stack": given.stack, "weights": given.weights}
     update = {name: value for name, value in values.items() if value and not getattr(run, name)}
     return run.model_copy(update=update)
-
-
-def column_mapping(pairs: Sequence[str]) -> Mapping[str, str] | None:
-    """Return a column mapping, theirs to ours, or none.
-
-    >>> column_mapping(["TG (tok/s)=tokens_per_s"])
-    {'TG (tok/s)': 'tokens_per_s'}
-    """
-    found = {}
-    for pair in pairs:
-        theirs, sign, ours = (part.strip() for part in pair.rpartition("="))
-        if not (theirs and sign):
-            raise SimError(f"--column must be THEIRS=OURS, such as TG=tokens_per_s. Got {pair!r}.")
-        if ours not in COLUMNS:
-            raise SimError(f"--column names {ours!r}. {did_you_mean(ours, COLUMNS)}")
-        found[theirs] = ours
-    return found or None

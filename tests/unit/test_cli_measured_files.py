@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from sim.analysis.importers.own_csv import column_mapping
 from sim.analysis.measured import MeasuredRun
-from sim.cli.measured_files import Given, column_mapping, filled
+from sim.cli.measured_files import Given, filled
 from sim.errors import SimError
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "imports"
@@ -51,7 +52,11 @@ def test_foreign_columns_are_renamed(andesim):
 
 @pytest.mark.parametrize(
     ("pair", "words"),
-    [("tokens_per_s", "THEIRS=OURS"), ("TG=tokens_per_sec", "tokens_per_s"), ("=model", "THEIRS")],
+    [
+        ("tokens_per_s", "theirs=ours"),
+        ("TG=tokens_per_sec", "tokens_per_s"),
+        ("=model", "theirs=ours"),
+    ],
 )
 def test_a_rename_that_cannot_be_is_refused(pair, words):
     with pytest.raises(SimError, match=words):

@@ -6,10 +6,13 @@ profilers. Units are not converted: a column must already be in the unit its nam
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from sim.analysis.importers.base import Importer
 from sim.analysis.measured import COLUMNS, METRICS, MeasuredRun, parse_measured
+from sim.errors import SimError
+from workloads.errors import did_you_mean
 
 
 def sniff(text: str) -> bool:
@@ -22,6 +25,25 @@ def sniff(text: str) -> bool:
 def read(text: str) -> list[MeasuredRun]:
     """Return the rows as runs."""
     return parse_measured(text, "CSV")
+
+
+def column_mapping(pairs: Sequence[str]) -> Mapping[str, str] | None:
+    """Return a column mapping, theirs to ours, or none.
+
+    >>> column_mapping(["TG (tok/s)=tokens_per_s"])
+    {'TG (tok/s)': 'tokens_per_s'}
+    """
+    found = {}
+    for pair in pairs:
+        theirs, sign, ours = (part.strip() for part in pair.rpartition("="))
+        if not (theirs and sign):
+            raise SimError(
+                f"A column must be renamed as theirs=ours, as in TG=tokens_per_s. Got {pair!r:.80}."
+            )
+        if ours not in COLUMNS:
+            raise SimError(f"A column cannot be renamed to {ours!r}. {did_you_mean(ours, COLUMNS)}")
+        found[theirs] = ours
+    return found or None
 
 
 OWN_CSV: Final = Importer("csv", "columns of a measured run; others through a mapping", sniff, read)
