@@ -19,7 +19,8 @@ IMPORTS = Path(__file__).parents[1] / "fixtures" / "imports"
 
 
 def number(page: Any, label: str, value: str) -> None:
-    """Type a number into the sidebar."""
+    """Type a number into the sidebar, once the page rests: what is typed before is drawn over."""
+    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
     field = page.get_by_label(label, exact=True)
     field.fill(value)
     field.press("Enter")
@@ -37,6 +38,7 @@ def values(choices: Choices) -> dict[str, str]:
 
 def test_does_4b_fit_in_4_gib_at_8k(opened):
     page = opened("/")
+    expect(card(page, "Peak DRAM")).to_have_text(values(Choices())["Peak DRAM"])
     number(page, "Context [tokens], 0 = as needed", "8192")
     number(page, "App budget [GiB], 0 = device's", "4")
     choices = Choices(context_tokens=8192, app_budget_gib=4.0)
