@@ -73,8 +73,11 @@ def _check_nesting(text: str) -> None:
 
 
 def _check_aliases(text: str) -> None:
-    """Refuse references that together stand for more values than any device file holds."""
-    sizes: dict[str, int] = {}
+    """Refuse a value that holds itself, and references that stand for more values than any file.
+
+    A collection is counted when it ends; a reference to one still open is to a value around it.
+    """
+    sizes: dict[str | None, int] = {}
     open_values: list[tuple[str | None, int]] = [(None, 0)]
     for event in yaml.parse(text):
         if isinstance(event, yaml.CollectionStartEvent):
@@ -84,8 +87,12 @@ def _check_aliases(text: str) -> None:
             anchor, size = open_values.pop()
             if anchor:
                 sizes[anchor] = size
+        elif isinstance(event, yaml.AliasEvent):
+            if any(event.anchor == anchor for anchor, _ in open_values):
+                raise HardwareError(f"a value must not hold itself. Got *{event.anchor} inside it.")
+            size = sizes.get(event.anchor, 1)
         else:
-            size = sizes.get(str(event.anchor), 1) if isinstance(event, yaml.AliasEvent) else 1
+            size = 1
         parent, held = open_values.pop()
         open_values.append((parent, held + size))
         if held + size > VALUES_LIMIT:
@@ -118,7 +125,9 @@ def is_path(id_or_path: str | Path) -> bool:
 
 
 def _resolve(file: Traversable, seen: tuple[str, ...]) -> dict[str, Any]:
-    if str(file) in seen:
+    """Read a file and what it extends; `seen` are the places of the files that led to it."""
+    place = os.path.realpath(file) if isinstance(file, Path) else str(file)
+    if place in seen:
         raise HardwareError(f"extends must not lead back to its own file. Got {file.name!r}.")
     data = _read(file)
     parents = data.pop("extends", [])
@@ -128,7 +137,7 @@ def _resolve(file: Traversable, seen: tuple[str, ...]) -> dict[str, Any]:
     folder = file.parent if isinstance(file, Path) else Path()
     base: dict[str, Any] = {}
     for parent in parents:
-        base = merge(base, _resolve(_find(parent, folder), (*seen, str(file))))
+        base = merge(base, _resolve(_find(parent, folder), (*seen, place)))
     return merge(base, data)
 
 

@@ -1,9 +1,9 @@
 """Where the time of a phase goes: the terms that people ask about.
 
 The seconds from the end of one operator to the end of the next belong to what bounds the later one:
-arithmetic, launch, or DRAM, whose seconds are shared out by the bytes of the operators it bounds.
-What is hidden behind the bound does not show. Of a long session the first steps of a phase stand
-for all of them.
+arithmetic, launch, or DRAM, whose seconds are shared out by the bytes that the phase moves.
+Barriers (host work, graph calls, switches, loads) are a term of their own. What is hidden behind
+the bound does not show. Of a long session the first steps of a phase stand for all of them.
 """
 
 from __future__ import annotations
@@ -11,13 +11,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from sim.metrics import total
+from sim.metrics import span_s, total
 
 if TYPE_CHECKING:
     from sim.results import Result
 
+DRAM = "DRAM: "
 BYTE_CLASSES = (
     ("weights", "weight_bytes"),
     ("KV cache", "kv_read_bytes"),
@@ -41,7 +40,7 @@ def phase_terms(result: Result, phase: str) -> list[Term]:
     """Return the terms of a phase, largest first; their seconds add up to the phase."""
     records = result.sample(phase)
     elapsed_s = records["end_s"] - records["ready_s"]
-    host = np.isin(records["kind"], ("host", "graph_call"))
+    host = records.is_barrier
     bound = records["bound"]
     seconds = {
         "arithmetic": float(elapsed_s[~host & (bound == "compute")].sum()),
@@ -52,17 +51,12 @@ def phase_terms(result: Result, phase: str) -> list[Term]:
     groups = [times for times in result.groups if times.group.phase == phase]
     moved = {name: total(groups, column) for name, column in BYTE_CLASSES}
     total_bytes = sum(moved.values()) or 1.0
-    seconds |= {f"DRAM: {name}": dram_s * part / total_bytes for name, part in moved.items()}
+    seconds |= {f"{DRAM}{name}": dram_s * part / total_bytes for name, part in moved.items()}
     whole = sum(seconds.values())
-    spans_s = sum(float((times.ends_s - times.starts_s).sum()) for times in groups)
+    phase_s = span_s(groups)
     terms = [
-        Term(
-            name,
-            value * spans_s / whole,
-            value / whole,
-            moved.get(name.removeprefix("DRAM: "), 0.0),
-        )
-        for name, value in seconds.items()
-        if value > 0.0
+        Term(name, phase_s * part / whole, part / whole, moved.get(name.removeprefix(DRAM), 0.0))
+        for name, part in seconds.items()
+        if part > 0.0
     ]
     return sorted(terms, key=lambda term: -term.seconds)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.engine.timed import BARRIERS
 from sim.output import write_whole
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ def _steps(result: Result) -> Iterator[Event]:
 def _tasks(result: Result, is_beside: NDArray[np.bool_]) -> Iterator[Event]:
     for record, beside in zip(result.records, is_beside.tolist(), strict=True):
         aside = BESIDE if beside else 0
-        is_host = record.name == record.kind
+        is_host = record.kind in BARRIERS
         track = HOST_TRACK + aside if is_host else UNIT_TRACKS[record.unit]
         yield _slice(
             track,

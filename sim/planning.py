@@ -49,15 +49,17 @@ def random_stream(seed: int, purpose: str) -> np.random.Generator:
 
 
 def plan(scenario: Scenario, soc: SocSpec, seed: int = 0) -> Plan:
-    """Return the plan of a scenario on a device."""
+    """Return the plan of a scenario on a device.
+
+    Raises `SimError` where no turn is asked, or a placement names a unit that the device lacks.
+    """
     name = scenario.stack or soc.default_stack
     stack = soc.stack(name)
     trace = prune(trace_for(scenario.model), scenario.deployment.pruning)
     stored = formats(scenario, soc, stack)
     streams = random_stream(seed, "arrivals"), random_stream(seed, "lengths")
     session = expanded(scenario.session, *streams)
-    if not session.turns:
-        raise SimError("session.clients must ask at least one turn before until_s. Got none.")
+    _check_that_someone_asks(session)
     program = compile_session(
         trace,
         scenario.deployment,
@@ -76,6 +78,19 @@ def plan(scenario: Scenario, soc: SocSpec, seed: int = 0) -> Plan:
     warnings = range_warnings(program, stack)
     warnings += cautions(scenario, program)
     return Plan(program, session, name, _budget_bytes(scenario, soc), tuple(warnings))
+
+
+def _check_that_someone_asks(session: Session) -> None:
+    """Raise `SimError` if no turn arrives before the session's end."""
+    if not session.turns:
+        raise SimError("session.clients must ask at least one turn before until_s. Got none.")
+    firsts = {turn.client: turn for turn in reversed(session.turns)}.values()
+    first_s = min(turn.at_s if turn.think_s is None else turn.think_s for turn in firsts)
+    if session.until_s is not None and first_s >= session.until_s:
+        raise SimError(
+            "session must ask at least one turn before until_s. "
+            f"Got the first at {first_s:g} s, until_s {session.until_s:g} s."
+        )
 
 
 def runtime_bytes(stack: Stack) -> float:

@@ -1,7 +1,7 @@
 """TaskRecord: what happened to one operator in one step, the contract every figure derives from.
 
 A run's records are held as columns (`RecordTable`), because a session has hundreds of thousands.
-On each unit the busy seconds and the waits of all records add up to the makespan.
+The busy seconds and the waits of a step's records add up to the step.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from sim.engine.timed import BARRIERS
 
 BOUNDS = ("compute", "dram", "launch")
 
@@ -76,7 +78,7 @@ COLUMNS = tuple(item.name for item in fields(TaskRecord))
 
 @dataclass(frozen=True, slots=True)
 class RecordTable:
-    """Records as columns of equal length, in order of start."""
+    """Records as columns of equal length, step by step in program order."""
 
     columns: dict[str, NDArray[Any]]
 
@@ -89,6 +91,11 @@ class RecordTable:
 
     def __getitem__(self, name: str) -> NDArray[Any]:
         return self.columns[name]
+
+    @property
+    def is_barrier(self) -> NDArray[np.bool_]:
+        """Which records are host work between operators, shape (records,)."""
+        return np.isin(self.columns["kind"], BARRIERS)
 
 
 def bound_of(

@@ -22,7 +22,14 @@ import numpy as np
 from hw_models import compute, dram, kernels
 from hw_models.schema import ComputeUnit, Kernel, Stack
 from hw_models.soc import SocSpec
-from sim.engine.timed import FloatColumn, TimedGroup, TimedProgram, TimedSegment, TimedTask
+from sim.engine.timed import (
+    Barrier,
+    FloatColumn,
+    TimedGroup,
+    TimedProgram,
+    TimedSegment,
+    TimedTask,
+)
 from sim.errors import SimError
 from sim.loading import fault_bytes_per_s, read_s
 from workloads.program import Program, ProgramSegment, StepGroup, Task, Unit
@@ -232,9 +239,13 @@ def _with_hand_overs(segments: Sequence[TimedSegment], call: TimedTask) -> list[
 def _in_graphs(
     segments: Sequence[TimedSegment], call: TimedTask, graphs: int
 ) -> list[TimedSegment]:
-    """Split the layers into ``graphs`` equal runs, with a graph call before all but the first."""
+    """Split the layers into ``graphs`` runs of nearly equal length, each but the first with a call.
+
+    No graph holds less than a layer.
+    """
     layers = sum(segment.repeat for segment in segments if segment.is_layer)
-    boundaries = {round(index * layers / graphs) for index in range(1, min(graphs, layers))}
+    graphs = min(graphs, layers)
+    boundaries = {round(index * layers / graphs) for index in range(1, graphs)}
     calling = TimedSegment("graph_call", 1, (call,))
     found: list[TimedSegment] = []
     layer = 0
@@ -252,7 +263,9 @@ def _in_graphs(
     return found
 
 
-def _barrier(name: str, steps: int, seconds: float, runs: FloatColumn | None = None) -> TimedTask:
+def _barrier(
+    name: Barrier, steps: int, seconds: float, runs: FloatColumn | None = None
+) -> TimedTask:
     """Return a barrier on the host of ``seconds`` in the steps where ``runs`` is 1, if any time."""
     zeros, ones = np.zeros(steps), np.ones(steps)
     active = ones if runs is None else runs

@@ -33,9 +33,12 @@ def run_records(groups: Sequence[GroupTimes]) -> RecordTable:
 def _blocks(times: GroupTimes) -> Iterator[Block]:
     """Yield rows of one group with their places in it."""
     steady: dict[Conditions, list[int]] = {}
+    by_step: dict[int, list[Replayed]] = {}
+    for operator in times.operators:
+        by_step.setdefault(operator.step, []).append(operator)
     for span in times.spans:
         steps = range(span.first, span.first + span.count)
-        seen = [operator for operator in times.operators if operator.step in steps]
+        seen = [operator for step in steps for operator in by_step.get(step, ())]
         if seen:
             yield from _replayed(times, span.conditions, seen)
         elif span.changes:

@@ -17,6 +17,7 @@ Not modelled: bank conflicts inside one unit's buffers, and out-of-order issue.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,10 @@ from workloads.program import Task, Unit
 
 FloatColumn = NDArray[np.float64]
 IntColumn = NDArray[np.int64]
+
+Barrier = Literal["adapter_switch", "encoder_load", "graph_switch", "graph_call", "host"]
+"""Work of the host between operators."""
+BARRIERS: tuple[Barrier, ...] = get_args(Barrier)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from hw_models.soc import load_soc
 from sim import load_scenario, simulate
 from workloads.catalogue import trace_for
 from workloads.compression import get_format
@@ -319,6 +320,16 @@ def test_placement_moves_work_and_starts_another_graph():
     assert ("q_proj", "npu") in units
     calls = [sum(r.kind == "graph_call" for r in run.records) for run in (here, there)]
     assert calls[1] > calls[0]
+
+
+@pytest.mark.parametrize(("asked", "graphs"), [(1, 1), (4, 4), (30, 30), (45, 30), (60, 30)])
+def test_a_step_calls_as_many_graphs_as_asked_but_no_more_than_layers(asked, graphs):
+    soc = load_soc("dimensity_9500").with_overrides({"stacks.neuropilot.graphs_per_step": asked})
+    scenario = load_scenario(None, ("model=smollm2-135m", "session={turns: [{prompt_tokens: 8}]}"))
+    first = [record for record in simulate(scenario, soc=soc).records if record.phase == "prefill"]
+    assert sum(record.kind == "graph_call" for record in first) == graphs
+    layers = {record.layer for record in first if record.kind == "linear"}
+    assert len(layers - {30}) == 30
 
 
 def test_fusion_saves_launches_and_activation_traffic():

@@ -70,6 +70,19 @@ def test_a_circle_of_extends_is_refused(write):
         read_device(b)
 
 
+def test_a_circle_is_refused_however_its_path_is_written(tmp_path, write):
+    again = write("again.yaml", f"extends: ../{tmp_path.name}/again.yaml")
+    with pytest.raises(HardwareError, match="extends must not lead back to its own file"):
+        read_device(again)
+
+
+def test_a_value_that_holds_itself_is_refused(write):
+    write("base.yaml", "a: &a {b: *a}")
+    child = write("child.yaml", "extends: base.yaml\na: &a {b: *a}")
+    with pytest.raises(HardwareError, match=r"child\.yaml: a value must not hold itself. Got \*a"):
+        read_device(child)
+
+
 @pytest.mark.parametrize("extends", ["3", "{a: b}", "[1]"])
 def test_extends_must_be_names(write, extends):
     with pytest.raises(HardwareError, match="extends must be an id, a path or a list of them"):

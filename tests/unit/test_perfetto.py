@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import pytest
 
-from sim import Scenario, simulate
+from sim import Scenario, load_scenario, simulate
 
 ASKED = Scenario.from_mapping(
     {
@@ -134,3 +134,12 @@ def test_power_integrates_to_the_energy_while_steps_run(run, events):
     busy_s = sum(event["dur"] for event in steps) * 1e-6
     idle_j = run.energy_model.idle_w() * (run.makespan_s - busy_s)
     assert busy_j + idle_j == pytest.approx(run.summary().energy_j)
+
+
+def test_sampling_on_a_unit_is_shown_there_and_not_as_host_work(tmp_path):
+    small = ["model=smollm2-135m", "session={turns: [{prompt_tokens: 8, output_tokens: 2}]}"]
+    run = simulate(load_scenario(None, [*small, "deployment.placement.sampling=npu"]))
+    run.to_perfetto(tmp_path / "trace.json")
+    events = json.loads((tmp_path / "trace.json").read_text())["traceEvents"]
+    assert "sampling" in {event["name"] for event in slices(events, "npu")}
+    assert "sampling" not in {event["name"] for event in slices(events, "host")}

@@ -14,6 +14,7 @@ from sim import Result, Scenario, load_scenario, simulate
 from sim.analysis.exhibits import load_exhibits
 from sim.analysis.thermal_exhibit import thermal_exhibit, thermal_text
 from sim.engine.background import loads
+from sim.errors import SimError
 from sim.loading import cold_start, read_s
 from workloads.arrivals import arrival_times, expanded
 from workloads.background import get_background
@@ -96,6 +97,13 @@ def test_turns_of_a_client_stay_in_order_and_are_all_listed():
 def test_faults_of_a_session_are_told(session, words):
     with pytest.raises(WorkloadError, match=words):
         chat(session=session)
+
+
+@pytest.mark.parametrize("turn", [{"at_s": 10.0}, {"think_s": 10.0}])
+def test_a_session_in_which_nobody_asks_is_refused(turn):
+    late = {"until_s": 5.0, "turns": [turn, {"at_s": 0.0}]}
+    with pytest.raises(SimError, match=r"at least one turn before until_s\. Got the first at 10 s"):
+        simulate(chat(session=late))
 
 
 def test_unknown_shipped_scenarios_name_the_nearest():
