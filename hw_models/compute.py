@@ -1,4 +1,4 @@
-"""Time that a compute unit needs: matrix, vector and dequantisation work, and rooflines.
+"""Time that a compute unit needs: matrix, vector and dequantisation work.
 
 Not modelled: operand order, layout changes, bank conflicts and clocks below the peak; a stack's
 efficiency stands for all of them.
@@ -53,19 +53,6 @@ def matrix_seconds(
     return work_flops / (np.asarray(efficiency) * rate_flops_per_s)
 
 
-def tile_utilisation(
-    m: Numbers, n: Numbers, k: Numbers, tile: tuple[float, float, float]
-) -> Numbers:
-    """Useful fraction of the padded work of a matrix product.
-
-    >>> float(tile_utilisation(1, 4096, 4096, (32, 32, 32)))
-    0.03125
-    """
-    tile_m, tile_n, tile_k = tile
-    useful = np.multiply(m, n) * k
-    return useful / (padded(m, tile_m) * padded(n, tile_n) * padded(k, tile_k))
-
-
 def vector_seconds(flops: Numbers, rate_flops_per_s: Numbers) -> Numbers:
     """Time of element-wise work: flops / rate.
 
@@ -88,37 +75,13 @@ def dequantise_seconds(weights: Numbers, rate_weights_per_s: Numbers) -> Numbers
     return np.divide(weights, rate_weights_per_s)
 
 
-def ridge_flops_per_byte(rate_flops_per_s: Numbers, bandwidth_bytes_per_s: Numbers) -> Numbers:
-    """Arithmetic intensity at which compute and bandwidth bind equally: rate / bandwidth.
-
-    >>> float(ridge_flops_per_byte(12e12, 60e9))
-    200.0
-    """
-    return np.divide(rate_flops_per_s, bandwidth_bytes_per_s)
-
-
-def roofline_flops_per_s(
-    intensity_flops_per_byte: Numbers, rate_flops_per_s: Numbers, bandwidth_bytes_per_s: Numbers
-) -> Numbers:
-    """Attainable rate: min(rate, intensity x bandwidth).
-
-    Source: Williams, Waterman, Patterson 2009 (https://doi.org/10.1145/1498765.1498785).
-    Valid where transfer and compute overlap perfectly.
-
-    >>> float(roofline_flops_per_s(2.0, 12e12, 60e9))
-    120000000000.0
-    """
-    return np.minimum(
-        rate_flops_per_s, np.multiply(intensity_flops_per_byte, bandwidth_bytes_per_s)
-    )
-
-
 def precision_key(activation: str, weight_bits: float, available: Collection[str]) -> str:
     """Name the narrowest available precision that holds both operands.
 
     Arguments: activation format ("int8", "int16", "fp16", "bf16", "fp32"), bits per weight as
     multiplied, precisions the unit offers ("a16w4", "fp16", ...). Integers may run on a
-    floating-point format of at least their width; floating point never on integers.
+    floating-point format of at least their width; floating point never on integers. Raises
+    `HardwareError` where none is wide enough.
 
     >>> precision_key("int16", 1.8, ["a16w4", "a16w8", "a8w8"])
     'a16w4'

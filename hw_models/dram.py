@@ -1,4 +1,4 @@
-"""Bandwidth that DRAM sustains, and latency under load.
+"""Bandwidth that DRAM sustains, as a fraction of its peak.
 
 Not modelled: banks, rows and the scheduler one by one. Their joint effect is a measured or
 simulated efficiency per read share and a half-efficiency request size.
@@ -7,15 +7,6 @@ simulated efficiency per read share and a half-efficiency request size.
 import numpy as np
 
 from hw_models.laws import Numbers
-
-
-def peak_bytes_per_s(channels: float, width_bits: float, rate_transfers_per_s: float) -> float:
-    """Peak bandwidth: channels x width x rate / 8.
-
-    >>> peak_bytes_per_s(4, 16, 10.667e9)
-    85336000000.0
-    """
-    return channels * width_bits * rate_transfers_per_s / 8
 
 
 def mix_efficiency(
@@ -42,29 +33,3 @@ def granularity_efficiency(request_bytes: Numbers, row_bytes: float) -> Numbers:
     0.5
     """
     return np.divide(request_bytes, np.add(request_bytes, row_bytes))
-
-
-def refresh_efficiency(refresh_s: float, refresh_interval_s: float) -> float:
-    """Fraction of time left by all-bank refresh: 1 - tRFCab / tREFI, a lower bound.
-
-    LPDDR5 of 16 Gb: tRFCab 280 ns every 3.906 us (JESD209-5B); per-bank refresh hides most.
-
-    >>> round(refresh_efficiency(280e-9, 3.906e-6), 3)
-    0.928
-    """
-    return 1 - refresh_s / refresh_interval_s
-
-
-def loaded_latency_s(service_s: Numbers, load: Numbers) -> Numbers:
-    """Mean response time of an M/D/1 queue: s (1 + rho / (2 (1 - rho))), infinite from rho = 1.
-
-    Arguments: service time without load, load rho as a fraction of the sustained bandwidth.
-    Source: Pollaczek-Khinchine formula. Valid for random arrivals of equal requests.
-
-    >>> float(loaded_latency_s(100e-9, 0.5)) * 1e9
-    150.0
-    """
-    rho = np.clip(load, 0.0, 1.0)
-    with np.errstate(divide="ignore"):
-        wait: Numbers = np.divide(rho, 2 * (1 - rho))
-    return np.multiply(service_s, 1 + wait)

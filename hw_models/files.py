@@ -41,7 +41,7 @@ class _StrictLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ign
 
 
 def parse_yaml(text: str) -> dict[str, Any]:
-    """Read one YAML mapping, refusing duplicate keys and anything but plain data.
+    """Read one YAML mapping; duplicate keys and anything but plain data raise `HardwareError`.
 
     >>> parse_yaml("a: {b: 1}")
     {'a': {'b': 1}}
@@ -108,8 +108,9 @@ def read_device(id_or_path: str | Path) -> dict[str, Any]:
     """Read a device by id or path as one nested mapping, with `extends:` resolved.
 
     `extends` is an id, a path or a list of them; later ones win over earlier ones and the file
-    itself wins over all. A parameter (a mapping with a `value`) is replaced as a
-    whole, so that a new value never keeps an old range.
+    itself wins over all. A parameter (a mapping with a `value`) is replaced as a whole, so that a
+    new value never keeps an old range. Raises `HardwareError` for files that are missing, broken or
+    extend themselves.
     """
     return _resolve(_find(id_or_path), ())
 
@@ -142,7 +143,7 @@ def _resolve(file: Traversable, seen: tuple[str, ...]) -> dict[str, Any]:
 
 
 def merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Lay `changes` over `base`, mapping by mapping.
+    """Lay `changes` over `base`, mapping by mapping; a mapping with a `value` goes in whole.
 
     >>> merge({"a": {"x": 1, "y": 2}}, {"a": {"y": 3}})
     {'a': {'x': 1, 'y': 3}}

@@ -68,7 +68,7 @@ class Parameter:
         return self.value
 
     def moved_to(self, value: float) -> "Parameter":
-        """Copy with another value (counts rounded), the range widened if need be to hold it."""
+        """Copy with another value in SI (counts rounded), the range widened if need be."""
         value = float(round(value)) if self.unit == "count" else value
         low, high = min(self.low, value), max(self.high, value)
         return Parameter(value, self.unit, self.kind, self.source, low, high, self.note)
@@ -85,7 +85,7 @@ class Parameter:
         return plain | ({"note": self.note} if self.note else {})
 
     def to_record(self, sources: Mapping[str, Source]) -> dict[str, Any]:
-        """Describe in SI for a catalogue, the source spelled out."""
+        """Describe in SI for a catalogue, title and place of the source spelled out."""
         source = sources[self.source]
         where = source.url or (f"doi:{source.doi}" if source.doi else None)
         record = asdict(self) | {"source": f"{source.title} ({where})" if where else source.title}
@@ -147,7 +147,10 @@ class Quantity:
         )
 
     def number(self, given: Any, bare: bool) -> float:
-        """Read one number and hold it to the bounds; `bare` admits numbers without a unit."""
+        """Read one number in SI; `bare` admits numbers without a unit.
+
+        Raises `HardwareError` if it is no quantity of this unit or breaks the bounds.
+        """
         if not bare and not isinstance(given, str):
             raise HardwareError(
                 f"must be text with a unit, a quantity in {self.unit}. Got {given!r}."

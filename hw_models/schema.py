@@ -71,6 +71,7 @@ class OnChipBuffer(Part):
     """Operand buffers filled by DMA while others are consumed, and room for activations."""
 
     operand_bytes: Bytes
+    """Size of one operand buffer, hence of the largest tile."""
     operand_count: Count
     activation_bytes: Bytes
 
@@ -112,11 +113,12 @@ class Dram(Part):
     """Request size at which half of the streaming rate is attained."""
     capacity: Bytes
     app_fraction: Fraction
+    """Fraction of the capacity that an app may occupy before it is ended."""
     energy: JoulePerBit
 
     @property
     def peak_bytes_per_s(self) -> float:
-        """Peak bandwidth: channels x width x rate / 8."""
+        """Peak bandwidth: channels x width x rate / 8 [B/s]."""
         return self.channels.value * self.width_bits.value * self.rate.value / 8
 
 
@@ -257,9 +259,12 @@ class Stack(Part):
     """Fraction of the DRAM peak attained while streaming weights."""
     efficiency: StackEfficiency
     step_overhead_s: Seconds
+    """Host work per step: embedding look-up, sampling, image preparation."""
     graph_call_s: Seconds
     graphs_per_step: Count
+    """Graphs that the decoder's layers are compiled into."""
     graph_switch_s: Seconds
+    """Going over to a graph of another cache size."""
     graph_init_s: Seconds | None = None
     """Opening one graph on a cold start; None: not known, and not counted."""
     runtime: Bytes | None = None
@@ -282,5 +287,5 @@ class Stack(Part):
     """Present where the stack was calibrated."""
 
     def kernel(self, phase: str, operator: str) -> Kernel | None:
-        """Return the kernel that runs an operator in a phase, if one was calibrated."""
+        """Return the kernel of an operator in a phase, one for this phase first, or None."""
         return self.kernels.get(f"{phase}_{operator}") or self.kernels.get(operator)

@@ -62,11 +62,11 @@ class SocSpec(Part):
         return self
 
     def stack(self, name: str | None = None) -> Stack:
-        """Return the stack called `name`, or the default stack."""
+        """Return the stack called `name`, or the default one; `HardwareError` if there is none."""
         wanted = name or self.default_stack
         if wanted not in self.stacks:
             hint = suggest(wanted, self.stacks)
-            raise HardwareError(f"stack must be one of {self.id}. Got {wanted!r}. {hint}")
+            raise HardwareError(f"stack must be a stack of {self.id}. Got {wanted!r}. {hint}")
         return self.stacks[wanted]
 
     def parameters(self) -> dict[str, Parameter]:
@@ -76,7 +76,8 @@ class SocSpec(Part):
     def with_values(self, values: Mapping[str, float]) -> "SocSpec":
         """Copy with other parameter values (SI), kinds and sources kept; for drawing samples.
 
-        Bounds are not checked again: draw between `low` and `high`.
+        Bounds are not checked again: draw between `low` and `high`. Raises `HardwareError` for
+        paths of no parameter.
         """
         known = self.parameters()
         if faults := [_unknown(path, known) for path in values if path not in known]:
@@ -88,6 +89,7 @@ class SocSpec(Part):
         """Copy with what-if entries: a number (SI), text with a unit, or a plain entry.
 
         Overridden parameters become `assumed`, cite the source "override", and lose their range.
+        Raises `HardwareError` for unknown paths and for values that break the rules of a device.
 
         >>> spec = load_soc("ideal_85gbps_50tflops")
         >>> spec.with_overrides({"flash.sequential_read": "2 GB/s"}).flash.sequential_read.value
@@ -100,7 +102,10 @@ class SocSpec(Part):
     def with_parameters(
         self, parameters: Mapping[str, Parameter], sources: Mapping[str, Source]
     ) -> "SocSpec":
-        """Copy with parameters replaced by dotted path and sources added; for fitted numbers."""
+        """Copy with parameters replaced by dotted path and sources added; for fitted numbers.
+
+        Raises `HardwareError` like `with_overrides`.
+        """
         return self._with_entries(parameters, sources)
 
     def _with_entries(self, entries: Mapping[str, Any], sources: Mapping[str, Source]) -> "SocSpec":
@@ -122,6 +127,8 @@ class SocSpec(Part):
 
 def load_soc(id_or_path: str | Path) -> SocSpec:
     """Load a device by packaged id, plug-in id or path of a YAML file.
+
+    Raises `HardwareError` with every fault of the file.
 
     >>> load_soc("ideal_85gbps_50tflops").dram.peak_bytes_per_s
     85300000000.0

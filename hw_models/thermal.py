@@ -57,19 +57,19 @@ class RcChain:
 
     @cached_property
     def time_constants_s(self) -> Vector:
-        """Time constants of the chain, longest first."""
-        rates_per_s, _ = self._modes
+        """Time constants of the chain, longest first [s]."""
+        rates_per_s, _ = self.modes
         return 1 / rates_per_s
 
     @cached_property
-    def _modes(self) -> tuple[Vector, Vector]:
-        """Decay rates and modes of the symmetric matrix C^-1/2 G C^-1/2."""
+    def modes(self) -> tuple[Vector, Vector]:
+        """Decay rates [1/s], ascending, and modes (columns) of the matrix C^-1/2 G C^-1/2."""
         root = np.sqrt(self.heat_capacity_j_per_k)
         rates_per_s, modes = np.linalg.eigh(self.conductance_w_per_k / np.outer(root, root))
         return rates_per_s, modes
 
     def steady_state_c(self, power_w: Sequence[float], ambient_c: float) -> Vector:
-        """Temperatures after constant power [W per lump] for ever: ambient + G^-1 P."""
+        """Temperatures [C] after constant power [W per lump] for ever: ambient + G^-1 P."""
         return ambient_c + np.linalg.solve(self.conductance_w_per_k, np.asarray(power_w))
 
     def advance(
@@ -79,7 +79,7 @@ class RcChain:
         dt_s: float,
         ambient_c: float,
     ) -> Vector:
-        """Temperatures after `dt_s` of constant power: T_inf + exp(-C^-1 G dt) (T - T_inf).
+        """Temperatures [C] after `dt_s` of constant power: T_inf + exp(-C^-1 G dt) (T - T_inf).
 
         The matrix exponential is taken through the eigenvectors of the symmetrised matrix, so
         there is no step-size limit and no accumulated error.
@@ -93,8 +93,8 @@ class RcChain:
         dt_s: Vector,
         ambient_c: float,
     ) -> Vector:
-        """Temperatures at several instants of constant power, shape (lumps, instants)."""
-        rates_per_s, modes = self._modes
+        """Temperatures [C] at several instants of constant power, shape (lumps, instants)."""
+        rates_per_s, modes = self.modes
         root = np.sqrt(self.heat_capacity_j_per_k)
         final_c = self.steady_state_c(power_w, ambient_c)
         excess = modes.T @ (root * (np.asarray(temperatures_c) - final_c))
@@ -105,7 +105,7 @@ class RcChain:
     def ceiling_c(
         self, temperatures_c: Sequence[float] | Vector, power_w: Sequence[float], ambient_c: float
     ) -> Vector:
-        """Temperatures that no lump exceeds while the power stays as it is.
+        """Temperatures [C] that no lump exceeds while the power stays as it is.
 
         The steady state, raised so that no lump starts above it: heat only flows downhill.
         """

@@ -31,7 +31,7 @@ def to_tree(node: Any, write: Callable[[Any], Any] = lambda leaf: leaf) -> Any:
 
 
 def set_entry(tree: Any, path: str, value: Any) -> None:
-    """Replace the entry at a dotted path of a tree of dicts and lists, in place."""
+    """Replace the entry at an existing dotted path of a tree of dicts and lists, in place."""
     *parents, name = path.split(".")
     for parent in parents:
         tree = tree[int(parent)] if isinstance(tree, list) else tree[parent]

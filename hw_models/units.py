@@ -53,7 +53,8 @@ _QUANTITY: Final = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d{1,3})
 def parse(text: str | float, unit: str) -> float:
     """Read a quantity as a float in the SI unit `unit`.
 
-    A bare number is read as already being in `unit`; NaN and infinities are refused.
+    A bare number is read as already being in `unit`. Raises `HardwareError` for any other unit,
+    for text that is no quantity, and for NaN and infinities.
 
     >>> parse("85.3 GB/s", "B/s")
     85300000000.0

@@ -19,7 +19,7 @@ def cautions(scenario: Scenario, program: Program) -> list[str]:
 
 
 def _beyond_positions(scenario: Scenario, program: Program) -> Iterator[str]:
-    """Positions beyond those of training; a sliding window numbers its tokens anew (2309.17453)."""
+    """Tell of positions beyond training's; a sliding window numbers anew (arXiv 2309.17453)."""
     limit = position_limit(scenario.model)
     renumbers = isinstance(scenario.deployment.kv_cache.eviction, SlidingWindow)
     if limit is None or renumbers or program.positions <= limit:
@@ -33,7 +33,7 @@ def _beyond_positions(scenario: Scenario, program: Program) -> Iterator[str]:
 
 
 def _no_overlap(scenario: Scenario, program: Program) -> Iterator[str]:
-    """Overlap that was asked for and cannot happen."""
+    """Tell of overlap that was asked for and cannot happen."""
     wanted = scenario.deployment.vision_overlap
     vision = [group for group in program.groups if group.phase == "vision"]
     if not wanted or any(group.images_needed is not None for group in program.groups):

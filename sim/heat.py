@@ -65,14 +65,15 @@ class Lumps:
 
     @cached_property
     def chain(self) -> RcChain:
-        """The chain die, spreader, body."""
+        """The chain of die, spreader and body."""
         return RcChain.of(self.soc.thermal)
 
     @cached_property
     def _modes(self) -> tuple[FloatColumn, FloatColumn, FloatColumn]:
-        root = np.sqrt(np.array(self.chain.heat_capacity_j_per_k))
-        rates, modes = np.linalg.eigh(self.chain.conductance_w_per_k / np.outer(root, root))
-        return rates[:, None], modes.T * root, modes / root[:, None]
+        """Decay rates [1/s], and the ways from temperatures to modes and back."""
+        root = np.sqrt(self.chain.heat_capacity_j_per_k)
+        rates_per_s, modes = self.chain.modes
+        return rates_per_s[:, None], modes.T * root, modes / root[:, None]
 
     def at_rest(self, runs: int) -> FloatColumn:
         """Return temperatures of ambient in every lump [C], shape (lumps, runs)."""
@@ -91,7 +92,10 @@ class Lumps:
         return after_c
 
     def period(self, dt_s: float) -> tuple[FloatColumn, FloatColumn]:
-        """Return A and B of ``T(t + dt) - ambient = A (T(t) - ambient) + B powers``."""
+        """Return A and B of ``T(t + dt) - ambient = A (T(t) - ambient) + B powers``.
+
+        Both have shape (lumps, lumps); B is in K/W.
+        """
         rates, to_modes, from_modes = self._modes
         decay = from_modes @ (np.exp(-rates * dt_s) * to_modes)
         rest = np.eye(len(decay)) - decay
@@ -105,7 +109,7 @@ class Lumps:
         return steady_c
 
     def leakage_w(self, temperatures_c: FloatColumn) -> FloatColumn:
-        """Return the leakage at the die's temperatures [W]."""
+        """Return the leakage at the die's temperatures [W], shape (runs,)."""
         parts = self.soc.power
         leak = parts.leakage_w.value, parts.leakage_doubling_k.value
         return np.asarray(power.leakage_w(temperatures_c[DIE], *leak))
@@ -129,7 +133,7 @@ def _constant(power_w: float) -> PowerLaw:
 
 
 def heat_of(phone: Phone) -> Heat:
-    """Return what a phone has been through."""
+    """Return what a phone has been through until now."""
     return Heat(
         readings=tuple(phone.readings),
         hottest_body_c=phone.hottest_body_c,
@@ -181,7 +185,7 @@ class Stretch:
     Attributes
     ----------
     clock
-        Fraction of the full clock [fraction].
+        Fraction of the full clock.
     body_c, die_c
         Temperatures at its end [C].
     """

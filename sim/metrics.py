@@ -197,15 +197,15 @@ def _sustained_fraction(result: Result) -> float:
 
 
 def total(groups: Iterable[GroupTimes], quantity: str) -> float:
-    """Return the sum of a task column over all steps of groups."""
+    """Return the sum of a task column over all steps of groups, in the column's unit."""
     found: dict[int, float] = {}  # equal turns share their segments
-    total = 0.0
+    summed = 0.0
     for times in groups:
         key = id(times.group.segments)
         if key not in found:
             found[key] = times.group.total(quantity)
-        total += found[key]
-    return total
+        summed += found[key]
+    return summed
 
 
 def _peak_matrix_s(result: Result, groups: Iterable[GroupTimes]) -> float:

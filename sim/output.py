@@ -11,7 +11,10 @@ from sim.errors import OutputError
 
 
 def write_whole(path: Path, write: Callable[[Path], None]) -> None:
-    """Call ``write`` with a temporary file beside ``path``, then rename it into place."""
+    """Call ``write`` with a temporary file beside ``path``, then rename it into place.
+
+    Raises `OutputError` where the operating system refuses.
+    """
     try:
         handle, name = tempfile.mkstemp(
             dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix
@@ -31,7 +34,7 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file whole or not at all."""
+    """Write a UTF-8 text file whole or not at all; raises like `write_whole`."""
     write_whole(path, lambda temporary: _put(temporary, text))
 
 

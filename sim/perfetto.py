@@ -51,7 +51,7 @@ def trace_events(result: Result) -> Iterator[Event]:
 
 
 def write_trace(result: Result, path: Path) -> None:
-    """Write the trace, whole or not at all."""
+    """Write the trace, whole or not at all; `OutputError` if it cannot be written."""
     write_whole(path, lambda temporary: _put_events(result, temporary))
 
 

@@ -122,7 +122,10 @@ def formats(scenario: Scenario, soc: SocSpec, stack: Stack) -> Formats:
 
 
 def placement(scenario: Scenario, soc: SocSpec, stack: Stack) -> dict[str, Unit]:
-    """Return the unit of each tensor class: the deployment's where given, else the stack's."""
+    """Return the unit of each tensor class: the deployment's where given, else the stack's.
+
+    Raises `SimError` for a unit that the device lacks.
+    """
     wanted = scenario.deployment.placement.model_dump(exclude_none=True)
     for tensor_class, unit in wanted.items():
         if unit not in soc.units:
@@ -133,7 +136,9 @@ def placement(scenario: Scenario, soc: SocSpec, stack: Stack) -> dict[str, Unit]
     classes = ("vision", "body", "lm_head", "draft")
     units: dict[str, Unit] = {name: wanted.get(name, stack.unit) for name in classes}
     units["embedding"] = units["body"]
-    return units | {name: unit for name, unit in wanted.items() if name == "sampling"}
+    if "sampling" in wanted:  # else the host samples, within the step's overhead
+        units["sampling"] = wanted["sampling"]
+    return units
 
 
 def graph_options(scenario: Scenario, soc: SocSpec, stack: Stack) -> GraphOptions:

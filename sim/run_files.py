@@ -24,7 +24,8 @@ def _frame(result: Result) -> pd.DataFrame:
 def write_run(result: Result, folder: Path, intervals: Intervals | None = None) -> None:
     """Write ``summary.json``, ``scenario.yaml``, ``tasks.parquet`` and ``trace.json`` of a run.
 
-    ``tasks.parquet`` has a row per task; of a long session a row per step.
+    ``tasks.parquet`` has a row per task; of a long session a row per step. Raises `OutputError`
+    where a file cannot be written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)

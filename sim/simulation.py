@@ -43,6 +43,12 @@ def simulate(
         Seeds every random stream of the run; the same seed gives the same bits.
     soc
         Device to run on instead of the scenario's, e.g. one with what-if values.
+
+    Raises
+    ------
+    ValueError
+        `HardwareError`, `WorkloadError` or `SimError`, where device, model or scenario break rules.
+        A run that exceeds its memory raises nothing: its result says so.
     """
     soc = soc or load_soc(scenario.device)
     planned = plan(scenario, soc, seed)

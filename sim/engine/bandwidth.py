@@ -24,7 +24,10 @@ __all__ = ["DramServer", "TrafficClass", "Transfer", "fair_shares"]
 
 
 class Transfer:
-    """One transfer in progress; ``done`` fires when it would end at its present speed."""
+    """One transfer in progress; ``done`` fires when it would end at its present speed.
+
+    Bytes left are in B, ``bus`` and ``speed`` in B/s; ``share_limit`` is of bus time.
+    """
 
     __slots__ = ("bus", "done", "priority", "remaining", "share_limit", "speed")
 
@@ -71,13 +74,15 @@ class DramServer:
     ----------
     env
         The simulation clock.
-    capacity
-        Share of bus time left for modelled transfers, in (0, 1]; the rest is real-time background.
+
+    Attributes
+    ----------
+    bytes_served
+        What was moved until the last change [B].
     """
 
-    def __init__(self, env: simpy.Environment, capacity: float = 1.0) -> None:
+    def __init__(self, env: simpy.Environment) -> None:
         self.env = env
-        self.capacity = capacity
         self.conditions = NOMINAL
         self.bytes_served = 0.0
         self._active: list[Transfer] = []
@@ -103,12 +108,6 @@ class DramServer:
         self._undisturbed = not any(conditions.demands)
         self._reschedule()
 
-    def set_capacity(self, capacity: float) -> None:
-        """Change the share of bus time left for transfers, from now on."""
-        self._settle()
-        self.capacity = capacity
-        self._reschedule()
-
     def _settle(self) -> None:
         """Account for what was moved since the last change."""
         elapsed = self.env.now - self._settled_s
@@ -119,7 +118,8 @@ class DramServer:
                 self.bytes_served += item.speed * elapsed
 
     def _allocate(self) -> None:
-        left, clock = self.capacity, self.conditions.clock
+        """Give every transfer its speed, class by class."""
+        left, clock = 1.0, self.conditions.clock
         if self._undisturbed and len(self._active) == 1:
             only = self._active[0]
             only.speed = min(clock * only.share_limit, left) * only.bus
@@ -137,7 +137,7 @@ class DramServer:
                 return
 
     def _reschedule(self) -> None:
-        """Give every transfer its speed, and its end where the speed has changed."""
+        """Give every transfer its speed anew, and its end where the speed has changed."""
         before = [item.speed for item in self._active]
         self._allocate()
         for item, speed in zip(self._active, before, strict=True):

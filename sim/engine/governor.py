@@ -27,15 +27,17 @@ from sim.engine.die_sensor import DIE, DieSensor, Powers
 from workloads.background import Background
 
 BODY = -1
+"""Place of the body among the lumps."""
 MOST_DEMAND = 0.95
-"""Other apps never take the whole bus, however much they ask for."""
+"""Other apps never take the whole bus, however much they ask for (assumed)."""
 
 PowerLaw = Callable[[Conditions], float]
+"""Mean dynamic power of what runs, by conditions [W]."""
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What other apps ask for from ``at_s`` on; ``None``: nothing [s]."""
+    """What other apps ask for from ``at_s`` [s] on; ``None``: nothing."""
 
     at_s: float
     background: Background | None
@@ -43,14 +45,16 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """Temperatures after an instant, the governors' levels, and the power before it [s, C, W].
+    """Temperatures at an instant, the power then, and what the governors made of it [s, C, W].
 
     Attributes
     ----------
     level, die_level
         How far the body's and the die's governor have gone.
     clock
-        Fraction of the full clock that both leave.
+        Fraction of the full clock that both leave from then on.
+    power_w
+        Heat of all parts, at the clock before.
     """
 
     at_s: float
@@ -81,6 +85,10 @@ class Phone:
         What the body's sensor saw, a row per period, and the polls of the die that moved a level.
     history
         Conditions and the instant from which they were in force, in order of time.
+    changes
+        How often conditions changed.
+    leakage_j, background_j, heat_j
+        Energy of leakage, of other apps, and of everything that became heat [J].
     """
 
     def __init__(
@@ -184,27 +192,29 @@ class Phone:
     def _clock(self) -> float:
         return min(clock_fraction(self.level, self._fractions), self._die.clock)
 
+    @property
+    def _leakage_w(self) -> float:
+        parts, die_c = self._soc.power, self.temperatures_c[DIE]
+        return float(power.leakage_w(die_c, parts.leakage_w.value, parts.leakage_doubling_k.value))
+
+    @property
+    def _background_w(self) -> float:
+        other = self._load.background
+        return other.power_w.value if other else 0.0
+
     def _powers_w(self) -> Powers:
         """Return the power that heats die, spreader and body [W]."""
-        parts, other = self._soc.power, self._load.background
-        leakage_w = float(
-            power.leakage_w(
-                self.temperatures_c[DIE], parts.leakage_w.value, parts.leakage_doubling_k.value
-            )
-        )
-        die_w = parts.idle_w.value + leakage_w + (other.power_w.value if other else 0.0)
+        parts = self._soc.power
+        die_w = parts.idle_w.value + self._leakage_w + self._background_w
         if self._law is not None:
             die_w += parts.host_poll_w.value + self._law(self.conditions)
         return die_w, self._charging_w, parts.display_w.value
 
     def _flow(self, dt_s: float) -> None:
-        parts, other = self._soc.power, self._load.background
+        """Heat the lumps at the present power for ``dt_s`` [s]."""
         powers_w = self._powers_w()
-        leakage_w = power.leakage_w(
-            self.temperatures_c[DIE], parts.leakage_w.value, parts.leakage_doubling_k.value
-        )
-        self.leakage_j += float(leakage_w) * dt_s
-        self.background_j += (other.power_w.value if other else 0.0) * dt_s
+        self.leakage_j += self._leakage_w * dt_s
+        self.background_j += self._background_w * dt_s
         self.heat_j += sum(powers_w) * dt_s
         self.temperatures_c = self._chain.advance(
             self.temperatures_c, powers_w, dt_s, self._ambient_c
@@ -213,6 +223,7 @@ class Phone:
         self.hottest_die_c = max(self.hottest_die_c, float(self.temperatures_c[DIE]))
 
     def _conditions(self) -> Conditions:
+        """Return what the governors and other apps leave; demands are shares of a mixed stream."""
         conditions = replace(NOMINAL, clock=self._clock)
         other = self._load.background
         if other is None:

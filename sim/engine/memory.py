@@ -29,12 +29,14 @@ class Memory:
     ----------
     resident_bytes
         Bytes of each class from the start [B].
+    budget_bytes
+        What the app may occupy [B].
     encodings
         Groups that encode images; after the last one the encoder may be freed.
     frees
         When the vision encoder is freed.
     clients
-        Whose each turn is.
+        Whose each turn is; empty: all of them one conversation.
     """
 
     def __init__(
@@ -55,7 +57,7 @@ class Memory:
         self._changes = [Allocation(0.0, name, held) for name, held in resident_bytes.items()]
 
     def start(self, group: StepGroup, at_s: float) -> bool:
-        """Allocate what a group needs; ``False`` if that is over budget [s]."""
+        """Allocate what a group needs at ``at_s`` [s]; ``False`` if that is over budget."""
         cause = self._cause(group)
         if group.phase == "vision":
             self._encoding += 1
@@ -66,7 +68,7 @@ class Memory:
         return self._held_bytes <= self.budget_bytes
 
     def end(self, group: StepGroup, at_s: float) -> None:
-        """Free a group's activations, and the vision encoder if no image needs it [s]."""
+        """Free a group's activations at ``at_s`` [s], and the encoder if no image needs it."""
         cause = f"end of {self._cause(group)}"
         self._change("activations", -group.activation_bytes, at_s, cause)
         if group.phase == "vision":

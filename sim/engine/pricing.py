@@ -55,7 +55,7 @@ class Pricing:
     )
 
     def program(self, program: Program) -> TimedProgram:
-        """Return the program with seconds."""
+        """Return the program with seconds; `SimError` where no stack drives a unit it asks for."""
         return TimedProgram(tuple(self.group(group) for group in program.groups))
 
     def group(self, group: StepGroup) -> TimedGroup:

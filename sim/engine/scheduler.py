@@ -2,7 +2,7 @@
 
 One scheduler serves both engines; it knows turns and instants, they know how long steps take. The
 waiting turn of the smallest priority runs, within it the one that arrived first; turns of one
-client never overtake each other. Every turn that was asked ends as exactly one of `OUTCOMES`.
+client never overtake each other. Every turn that was asked ends as exactly one `Outcome`.
 
 Not modelled: the cost of changing graphs when a turn of another client runs in between.
 """
@@ -20,15 +20,14 @@ from sim.engine.memory import Memory
 from sim.engine.progress import Progress
 from workloads.session import Session
 
-Outcome = Literal["done", "rejected", "dropped", "unserved", "killed", "not_asked"]
-OUTCOMES: tuple[Outcome, ...] = (
+Outcome = Literal[
     "done",  # replied in full
     "rejected",  # refused, because the queue was full
     "dropped",  # left the queue for one that came later
     "unserved",  # still waiting when the session ended
     "killed",  # in progress or waiting when memory ran out
     "not_asked",  # would have arrived after the session's end
-)
+]
 
 
 class Engine(Protocol):
