@@ -6,7 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from sim.analysis.importers import Importer, import_measured, importers, registry
+from sim.analysis.importers import (
+    Importer,
+    chrome_trace,
+    import_measured,
+    importers,
+    litert_lm,
+    qnn_csv,
+    registry,
+)
 from sim.analysis.measured import MeasuredRun
 from sim.errors import SimError
 
@@ -109,7 +117,13 @@ def test_litert_lm_block():
 def test_litert_lm_log_lines_take_the_last_block():
     run = load("litert_lm_sink.log")[0]
     assert (run.prefill_tokens_per_s, run.tokens_per_s) == (1876.5, 44.57)
-    assert (run.stack, run.peak_dram_bytes) == ("litert_gpu", 1.45e9)
+    assert (run.stack, run.peak_dram_bytes) == ("litert_gpu", 1450 * 2**20)
+
+
+@pytest.mark.parametrize("printed", ["-1", "0"])
+def test_litert_lm_memory_that_was_not_watched_is_missing(printed):
+    log = f"Prefill speed: 220.5 tokens/s\nPeak system ram usage: {printed}MB.\n"
+    assert litert_lm.read(log)[0].peak_dram_bytes is None
 
 
 def test_a_first_token_time_of_zero_is_missing():
@@ -294,3 +308,32 @@ def test_a_csv_row_stays_what_it_was():
     assert run.notes == row["notes"]
     assert run.image_px == ((1080, 2400),)
     assert math.isclose(run.time_to_first_token_s, float(row["time_to_first_token_s"]))
+
+
+def test_a_qnn_node_of_no_cycles_takes_no_time():
+    header = (
+        "Msg Timestamp,Message,Time,Unit of Measurement,Timing Source,Event Level,Event Identifier"
+    )
+    rows = (
+        "1,NULL,100,US,BACKEND,ROOT,Accelerator (execute) time",
+        "1,NODE,0,CYCLES,BACKEND,SUB-EVENT,relu:OpId_1",
+        "1,NODE,50,CYCLES,BACKEND,SUB-EVENT,conv:OpId_2",
+    )
+    run = qnn_csv.read("\n".join((header, *rows)))[0]
+    times = {operator.name: operator.duration_s for operator in run.operators}
+    assert times == pytest.approx({"conv": 1e-4, "relu": 0.0})
+
+
+def test_a_nested_phase_does_not_count_beside_another_track():
+    def decode(track: int, start_us: float, duration_us: float) -> dict[str, object]:
+        return {
+            "ph": "X",
+            "name": "decode",
+            "pid": 1,
+            "tid": track,
+            "ts": start_us,
+            "dur": duration_us,
+        }
+
+    events = [decode(1, 0, 100), decode(2, 10, 50), decode(1, 20, 10), decode(1, 200, 100)]
+    assert chrome_trace.read(json.dumps(events))[0].output_tokens == 4

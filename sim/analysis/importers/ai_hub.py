@@ -65,12 +65,12 @@ def _operator(layer: Mapping[str, Any]) -> OperatorTime:
     return OperatorTime(name, 1, duration_s, str(layer.get("compute_unit", "")))
 
 
-def _fallbacks(layers: list[Mapping[str, Any]]) -> tuple[str, ...]:
+def _fallbacks(details: list[Mapping[str, Any]]) -> tuple[str, ...]:
     """Warn of layers that left the unit most of them run on."""
-    units = Counter(str(layer.get("compute_unit", "")) for layer in layers)
+    units = Counter(str(layer.get("compute_unit", "")) for layer in details)
     if len(units) < 2:
         return ()
-    shown = ", ".join(f"{number} on {unit or 'no unit'}" for unit, number in units.most_common())
+    shown = ", ".join(f"{layers} on {unit or 'no unit'}" for unit, layers in units.most_common())
     return (f"layers run on several units: {shown}.",)
 
 

@@ -63,7 +63,7 @@ def number(value: object, what: str) -> float:
 
 
 def count(value: object, what: str) -> int:
-    """Return a whole number, zero or above."""
+    """Return a whole number, zero or above; raises SimError for anything else."""
     found = number(value, what)
     if not found.is_integer():
         raise SimError(f"{what} must be a whole number. Got {value!r:.60}.")
@@ -71,7 +71,10 @@ def count(value: object, what: str) -> int:
 
 
 def positive(value: object, what: str) -> float:
-    """Return a finite number above zero: a time or rate of zero means nothing was timed."""
+    """Return a finite number above zero: a time or rate of zero means nothing was timed.
+
+    Raises SimError for anything else.
+    """
     found = number(value, what)
     if found == 0.0:
         raise SimError(f"{what} must be above 0. Got 0: nothing was timed.")
@@ -79,7 +82,7 @@ def positive(value: object, what: str) -> float:
 
 
 def seconds(value: object, unit: str, what: str) -> float:
-    """Return a duration in seconds.
+    """Return a duration in seconds; raises SimError for a unit that is none of time.
 
     >>> seconds(250, "ms", "total")
     0.25
@@ -90,7 +93,11 @@ def seconds(value: object, unit: str, what: str) -> float:
 
 
 def parse_json(text: str) -> Any:
-    """Return the first JSON document in text, whatever a log printed before and after it."""
+    """Return the first JSON document in text: it begins with the first line that opens one.
+
+    What a log printed on lines before it, and after its end, is skipped. Raises SimError with the
+    line where the document breaks off.
+    """
     lines = text.splitlines(keepends=True)
     start = next((i for i, line in enumerate(lines) if line.lstrip()[:1] in ("[", "{")), 0)
     try:
@@ -103,14 +110,14 @@ def parse_json(text: str) -> Any:
 
 
 def mapping(value: object, what: str) -> Mapping[str, Any]:
-    """Return a JSON object."""
+    """Return a JSON object; raises SimError for any other JSON value."""
     if not isinstance(value, dict):
         raise SimError(f"{what} must be a JSON object. Got a {type(value).__name__}.")
     return value
 
 
 def build_run(**fields: Any) -> MeasuredRun:
-    """Return a run, or say which field breaks which rule."""
+    """Return a run; raises SimError that says which field breaks which rule."""
     try:
         return MeasuredRun(**fields)
     except ValidationError as error:

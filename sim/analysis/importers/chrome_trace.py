@@ -71,7 +71,7 @@ def read(text: str) -> list[MeasuredRun]:
 
 
 def trace_events(text: str) -> list[Mapping[str, Any]]:
-    """Return the events of a trace."""
+    """Return the events of a trace; raises SimError where the text is none."""
     found = parse_json(text)
     events = found.get("traceEvents") if isinstance(found, dict) else found
     if not isinstance(events, list):
@@ -89,7 +89,10 @@ def track_names(events: Iterable[Mapping[str, Any]]) -> dict[Track, str]:
 
 
 def slices(events: Iterable[Mapping[str, Any]]) -> Iterator[Slice]:
-    """Yield the complete slices, and each B paired with its E."""
+    """Yield the complete slices, and each B paired with its E.
+
+    An E without a B, and a B without an E, are left out; an E before its B raises SimError.
+    """
     open_slices: dict[Track, list[tuple[str, str, float]]] = {}
     for event in events:
         kind, track = event.get("ph"), _track(event)
@@ -138,7 +141,10 @@ def phase_of(name: str) -> str:
 def run_of(
     phases: Iterable[Slice], operators: tuple[OperatorTime, ...], source_format: str
 ) -> MeasuredRun:
-    """Return the run that phase slices and operator times make up."""
+    """Return the run that phase slices and operator times make up.
+
+    Raises SimError where nothing in them takes time.
+    """
     by_phase = _outermost(phases)
     fields: dict[str, Any] = {}
     warnings = ["device, stack and model are not in the trace."]
@@ -168,10 +174,13 @@ def run_of(
 def _outermost(phases: Iterable[Slice]) -> dict[str, list[Slice]]:
     """Return the slices of each phase in the order they began, without those nested in another."""
     by_phase: dict[str, list[Slice]] = {phase: [] for phase in _PHASES}
+    latest: dict[tuple[str, Track], Slice] = {}
     for found in sorted(phases, key=lambda s: (s.start_s, -s.duration_s)):
-        same = by_phase[phase_of(found.name)]
-        if not (same and _inside(found, same[-1])):
-            same.append(found)
+        phase = phase_of(found.name)
+        before = latest.get((phase, found.track))
+        if before is None or not _inside(found, before):
+            latest[phase, found.track] = found
+            by_phase[phase].append(found)
     return by_phase
 
 

@@ -9,11 +9,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from sim.analysis.importers.base import Importer, build_run, count, mapping, number, parse_json
+from sim.analysis.importers.base import (
+    Importer,
+    build_run,
+    count,
+    mapping,
+    number,
+    parse_json,
+    positive,
+)
 from sim.analysis.measured import MeasuredRun
 from sim.errors import SimError
 
 _MARK: Final = "PyTorchObserver"
+_TICKS_PER_SECOND: Final = "SCALING_FACTOR_UNITS_PER_SECOND"
 _DEFINITIONS: Final = {
     "prefill_tokens_per_s": "prompt_tokens / (prompt_eval_end - inference_start), with tokeniser",
     "tokens_per_s": "generated_tokens / (inference_end - prompt_eval_end)",
@@ -71,9 +80,9 @@ def _given(stats: Mapping[str, Any], key: str) -> Any:
 
 def _span_s(stats: Mapping[str, Any], start: str, end: str) -> float:
     """Return the time between two stamps; zero or less means a clock that was not read."""
-    per_second = number(stats.get("SCALING_FACTOR_UNITS_PER_SECOND", 1000), "SCALING_FACTOR")
+    per_second = positive(stats.get(_TICKS_PER_SECOND, 1000), _TICKS_PER_SECOND)
     ticks = number(_given(stats, end), end) - number(_given(stats, start), start)
-    if ticks <= 0.0 or per_second <= 0.0:
+    if ticks <= 0.0:
         raise SimError(f"{end} must be after {start}. Got {ticks:g} ticks: nothing was timed.")
     return ticks / per_second
 

@@ -3,7 +3,9 @@
 Fields as printed by runtime/engine/litert_lm_lib.cc and io_types.cc (github.com/google-ai-edge/
 LiteRT-LM). Where a value is printed several times the last counts: a median block comes last. Its
 time to first token is prefill plus the mean decode time of a token, not an observed instant, and
-0.0 stands for "no turn recorded". Not read: the binary proto, whose field numbers are unverified.
+0.0 stands for "no turn recorded". Its "MB" of memory are MiB: kibibytes of getrusage over 1024
+(tensorflow/lite/profiling/memory_usage_monitor.h), with -1 and 0 for "not watched". Not read: the
+binary proto, whose field numbers are unverified.
 """
 
 from __future__ import annotations
@@ -39,8 +41,9 @@ _PATTERNS: Final = {
         rf"benchmark_decode_tokens={_VALUE}",
         rf"num_decode_tokens:{_VALUE}",
     ),
-    "peak_mb": (rf"Peak system ram usage:{_VALUE}\s*MB", rf"peak_mem_mb:{_VALUE}"),
+    "peak_mib": (rf"Peak system ram usage:{_VALUE}\s*MB", rf"peak_mem_mb:{_VALUE}"),
 }
+_MIB: Final = 2**20
 _RATES: Final = ("prefill_tokens_per_s", "tokens_per_s")
 _COUNTS: Final = ("prompt_tokens", "output_tokens")
 _BACKEND: Final = re.compile(r"\bbackend=(\w+)")
@@ -75,9 +78,7 @@ def read(text: str) -> list[MeasuredRun]:
             id="run1",
             backend=backend[1] if backend else "",
             stack=_STACKS.get(backend[1].lower(), "") if backend else "",
-            peak_dram_bytes=number(seen["peak_mb"], "peak memory") * 1e6
-            if seen["peak_mb"]
-            else None,
+            peak_dram_bytes=_peak_bytes(seen["peak_mib"]),
             source_format="litert-lm",
             definitions={name: _DEFINITIONS[name] for name in metrics},
             warnings=(
@@ -88,6 +89,13 @@ def read(text: str) -> list[MeasuredRun]:
             **metrics,
         )
     ]
+
+
+def _peak_bytes(text: str | None) -> float | None:
+    """Return the peak of memory in bytes; none where the tool did not watch it."""
+    if text is None or text.startswith("-"):
+        return None
+    return number(text, "peak memory") * _MIB or None
 
 
 def _last(text: str, patterns: tuple[str, ...]) -> str | None:

@@ -3,7 +3,8 @@
 Columns ``Msg Timestamp, Message, Time, Unit of Measurement, Timing Source, Event Level, Event
 Identifier``. The file is opened in append mode, so it holds several inferences; they become
 samples of ``inference_s``. Node rows are in cycles of a clock the file does not state: they are
-scaled to the accelerator's time, which is exact only for nodes that do not overlap.
+scaled to the accelerator's time, which is exact only for nodes that do not overlap. HTP profiles
+list nodes with 0 cycles too; they take no time.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Final
 from sim.analysis.importers.base import (
     Importer,
     build_run,
+    number,
     positive,
     seconds,
     total_by_name,
@@ -44,8 +46,8 @@ def read(text: str) -> list[MeasuredRun]:
     if not calls_s:
         raise SimError("a QNN profile must hold 'Accelerator (execute) time' in US. Got none.")
     nodes = [row for row in rows if row[_MESSAGE] == "NODE" and row[_UNIT] == "CYCLES"]
-    cycles = [positive(row[_TIME], row[_EVENT]) for row in nodes]
-    scale = sum(calls_s) / sum(cycles) if cycles else 0.0
+    cycles = [number(row[_TIME], row[_EVENT]) for row in nodes]
+    scale = sum(calls_s) / sum(cycles) if any(cycles) else 0.0
     return [
         build_run(
             id="profile",
