@@ -34,6 +34,9 @@ REPLY = "reply_s"
 SCREENED = 8
 """Parameters that `sobol` keeps, the widest of the tornado."""
 
+SHARED = ("dram.", "flash.", "host.", "power.", "thermal.")
+"""Parts of a device that every run stands on, whatever its stack and units."""
+
 
 @dataclass(frozen=True, slots=True)
 class Swing:
@@ -89,6 +92,19 @@ class Effect:
     confidence: float
 
 
+def parameters_behind(result: Result) -> dict[str, Parameter]:
+    """Return every parameter of the device that a run stands on, by dotted path.
+
+    Those of its stack, of the units its tasks run on, and of what all runs share.
+    """
+    own = (f"stacks.{result.stack}.", *(f"units.{unit}." for unit in sorted(_units(result))))
+    return {
+        path: item
+        for path, item in result.soc.parameters().items()
+        if path.startswith((*own, *SHARED))
+    }
+
+
 def relevant(result: Result, metric: str) -> dict[str, Parameter]:
     """Return the uncertain parameters that can move a metric of a run."""
     from sim.analysis.sampling import uncertain
@@ -97,8 +113,7 @@ def relevant(result: Result, metric: str) -> dict[str, Parameter]:
     if metric not in known:
         raise SimError(f"A metric must be known. Got {metric!r}. {did_you_mean(metric, known)}")
     is_time = metric.endswith("_s") and metric not in ("load_s", "sustained_tokens_per_s")
-    units = {task.unit for group in result.program.groups for task, _ in group.tasks()}
-    timing = ("dram.efficiency.", *(f"units.{unit}." for unit in units), "stacks.")
+    timing = ("dram.efficiency.", *(f"units.{unit}." for unit in _units(result)), "stacks.")
     return {
         path: item
         for path, item in uncertain(result.soc, result.stack).items()
@@ -162,6 +177,11 @@ def sobol(result: Result, metric: str = REPLY, *, samples: int = 64, seed: int =
     outcomes = _outcomes(result, items, shares, metric)
     found = analyze.analyze(problem, outcomes, calc_second_order=False, seed=seed)
     return _effects(items, found["S1"], found["ST"], found["S1_conf"])
+
+
+def _units(result: Result) -> set[str]:
+    """Return the compute units that the tasks of a run are placed on."""
+    return {task.unit for group in result.program.groups for task, _ in group.tasks()}
 
 
 def _effects(items: Mapping[str, Parameter], *columns: NDArray[np.float64]) -> list[Effect]:

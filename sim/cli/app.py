@@ -1,7 +1,8 @@
 """The commands of `andesim` and how their errors end.
 
-Exit codes: 0 done, 1 a target or tolerance missed, 2 bad input. Commands import what they need when
-they run, so that ``--help`` is quick and nothing but capture and measurement ever loads torch.
+Exit codes: 0 done, 1 a target or tolerance missed, 2 bad input, 130 a sweep stopped by Ctrl-C.
+Commands import what they need when they run, so that ``--help`` is quick and nothing but capture
+and measurement ever loads torch.
 """
 
 from __future__ import annotations

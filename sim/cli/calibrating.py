@@ -29,6 +29,11 @@ def calibrate_to(
         Id or path of the device with the priors; the one the rows name if none.
     given
         What the rows leave open.
+
+    Raises
+    ------
+    SimError
+        If the rows are of several devices, or of none that can be fitted.
     """
     soc = load_soc(device) if device else None
     runs = [run for run in read_runs(measured, given) if run.role != "context"]

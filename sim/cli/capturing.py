@@ -10,7 +10,10 @@ from workloads.catalogue import get_model
 
 
 def capture_to(model: str, phases: Sequence[str] | None, path: Path) -> str:
-    """Capture a model to a trace file and return a sentence that says what was written."""
+    """Capture a model to a trace file and return a sentence that says what was written.
+
+    Raises SimError where PyTorch is not installed.
+    """
     try:
         from workloads.capture import capture_to_file
 

@@ -15,10 +15,14 @@ STREAMED = ("body", "lm_head")
 """Classes that every decode step reads in full; embedding and vision are not."""
 
 MIXES = 12
+"""Mixes that are listed."""
 
 
 def device_rows(name: str | None) -> list[Row]:
-    """Return the devices as plain data; only ``name``, an id or a device file, if given."""
+    """Return the devices as plain data; only ``name``, an id or a device file, if given.
+
+    Raises SimError for an id that is not in the catalogue.
+    """
     from hw_models.files import is_path
     from hw_models.soc import catalogue, describe, load_soc
 
@@ -28,7 +32,10 @@ def device_rows(name: str | None) -> list[Row]:
 
 
 def model_rows(name: str | None) -> list[Row]:
-    """Return the models as plain data; only ``name`` if given."""
+    """Return the models as plain data; only ``name`` if given.
+
+    Raises SimError for an id that is not in the catalogue.
+    """
     from workloads.catalogue import list_models
 
     return _chosen([asdict(card) for card in list_models()], name, "model")
@@ -45,7 +52,8 @@ def format_rows(name: str | None) -> list[Row]:
 def mix_rows(bits: float, model: str, fixed: Sequence[str]) -> list[Row]:
     """Return the mixes of body and LM head whose mean comes closest, nearest first.
 
-    ``fixed`` holds entries such as ``lm_head=w8``.
+    ``fixed`` holds entries such as ``lm_head=w8``; ``step_bytes`` is what a decode step reads of
+    both. Raises SimError for bits out of reach and for other classes.
     """
     from workloads.catalogue import trace_for
     from workloads.compression import which_mix
@@ -110,7 +118,7 @@ def show_rows(title: str, rows: Sequence[Row]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, soft_wrap=True, markup=False)  # titles hold brackets
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
     first = next(iter(rows[0]))
     for name, value in rows[0].items():

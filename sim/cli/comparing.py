@@ -46,17 +46,19 @@ def document(found: Comparison) -> dict[str, Any]:
 
 def _show(found: Comparison) -> None:
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     console = Console(highlight=False)
-    console.print(f"[bold]{found.sentence() or 'The runs have no metric in common.'}[/bold]\n")
+    said = found.sentence() or "The runs have no metric in common."
+    console.print(f"[bold]{escape(said)}[/bold]\n")
     walk = Table(box=None, title="One entry at a time", title_justify="left")
     walk.add_column("entry", no_wrap=True)
     for name in EXPLAINED:
         walk.add_column(name, justify="right", overflow="fold")
     walk.add_row("(first)", *_cells(found.before.summary().as_dict()))
     for step in found.steps:
-        walk.add_row(step.path, *_cells(step.metrics))
+        walk.add_row(escape(step.path), *_cells(step.metrics))
     console.print(walk)
     terms = Table(box=None, title="\nWhere the seconds go", title_justify="left")
     for name in ("phase", "term", "first s", "second s", "difference s", "first MB", "second MB"):

@@ -10,7 +10,6 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 import webbrowser
 from typing import Annotated
@@ -56,7 +55,7 @@ def command(port: int) -> list[str]:
 
 
 def free_port() -> int:
-    """Return the first free port from Streamlit's usual one on."""
+    """Return the first free port from Streamlit's usual one on; raises SimError if none is."""
     for port in range(FIRST_PORT, FIRST_PORT + PORTS_TRIED):
         if is_free(port):
             return port
@@ -76,6 +75,6 @@ def wait_until_healthy(server: subprocess.Popen[bytes], port: int) -> bool:
         try:
             with urllib.request.urlopen(f"http://{HOST}:{port}/_stcore/health", timeout=2.0):
                 return True
-        except (urllib.error.URLError, OSError):
+        except OSError:  # nothing listens yet
             time.sleep(PAUSE_S)
     return False

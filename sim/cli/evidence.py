@@ -79,6 +79,9 @@ def calibrate(
     if not measured or out is None:
         raise SimError("calibrate must be given measured files and -o DEVICE.yaml, or --exhibits.")
     if _are_measurements(measured):
+        _refuse(
+            device=device, model=model, stack=stack, weights=weights, format=format, column=column
+        )
         typer.echo(calibrate_host_to(measured, out), err=True)
     else:
         given = Given(model, stack, weights, format, column or ())
@@ -98,6 +101,7 @@ def validate(
 ) -> None:
     """Judge the simulator on measured runs it was not fitted to; the shipped ones if none."""
     if measured and _are_measurements(measured):
+        _refuse(out=out, model=model, stack=stack, weights=weights, format=format, column=column)
         _validate_host(measured, device, as_json)
         return
     from sim.analysis.validation_tables import document
@@ -122,7 +126,17 @@ def _validate_host(measured: Sequence[Path], device: str | None, as_json: bool) 
     print_json(document(rows)) if as_json else typer.echo(text)
 
 
+def _refuse(**options: object) -> None:
+    """Raise SimError for options that would change nothing with files of `andesim measure`."""
+    given = [f"--{name}" for name, value in options.items() if value]
+    if given:
+        raise SimError(
+            f"{', '.join(given)} must go with files of other tools. Got files of `andesim measure`."
+        )
+
+
 def _are_measurements(measured: Sequence[Path]) -> bool:
+    """Return whether all files are of `andesim measure`; raises SimError where only some are."""
     from sim.analysis.measuring.document import is_measurement
 
     found = [is_measurement(path) for path in measured]

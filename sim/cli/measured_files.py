@@ -17,7 +17,15 @@ from sim.errors import SimError
 
 
 class Given(NamedTuple):
-    """What the command line says of the runs in the files."""
+    """What the command line says of the runs in the files; empty: nothing.
+
+    Attributes
+    ----------
+    format
+        Name of an importer; found from the text if none.
+    columns
+        CSV columns renamed, each ``theirs=ours``.
+    """
 
     model: str = ""
     stack: str = ""
@@ -30,7 +38,10 @@ NOTHING: Final = Given()
 
 
 def read_runs(paths: Sequence[Path], given: Given = NOTHING) -> list[MeasuredRun]:
-    """Return the runs of the files, the open fields filled; ids must differ between files."""
+    """Return the runs of the files, the open fields filled.
+
+    Raises SimError for a file no importer reads, an id given twice, and for what fills no row.
+    """
     mapping = column_mapping(given.columns)
     runs = [run for path in paths for run in import_measured(path, given.format, mapping)]
     seen: set[str] = set()

@@ -41,8 +41,15 @@ def measure_to(
 
     Parameters
     ----------
+    quick
+        Fewer cases, and rounds for `QUICK_BUDGET_S` seconds.
     images
         Sizes such as ``448x448;672x448`` [px].
+
+    Raises
+    ------
+    SimError
+        If the folder of ``path`` is missing, or ``images`` are none.
     """
     if not path.parent.is_dir():
         raise SimError(f"{path} must lie in a folder that exists. Got {str(path.parent)!r}.")
@@ -65,7 +72,7 @@ def measure_to(
 
 
 def line(measurement: Measurement, times: CaseTimes) -> str:
-    """Return one line about one case."""
+    """Return one line about one case: median and minimum [ms], and noise as a share."""
     device = measurement.device
     return (
         f"{times.case.id:20} median {1e3 * times.median_s(device):9.2f} ms  "

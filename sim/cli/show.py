@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from sim.breakdown import phase_terms
@@ -23,8 +24,11 @@ HEADLINES = (
     "max_skin_c",
     "load_s",
 )
+"""Metrics whose intervals are printed."""
 SMALLEST_SHARE = 0.005
+"""Terms of decode below this share are left out."""
 SMALLEST_MOVE = 0.0005
+"""Classes of DRAM that changed by less than this are said to have stayed [GiB]."""
 KILO = 1e3
 
 
@@ -56,7 +60,7 @@ def _headline(console: Console, result: Result, summary: Summary) -> None:
     visual = round(summary.visual_tokens * len(turns) / len(result.session.turns))
     asked = f"{len(images)} image{'s' * (len(images) != 1)}" if images else "no image"
     console.print(
-        f"[bold]{result.program.model}[/bold] on [bold]{result.soc.name}[/bold], "
+        f"[bold]{escape(result.program.model)}[/bold] on [bold]{escape(result.soc.name)}[/bold], "
         f"stack {result.stack}: {asked} ({visual} visual tokens), "
         f"{sum(turn.prompt_tokens for turn in turns)} prompt tokens, "
         f"{sum(turn.output_tokens for turn in turns)} output tokens."
@@ -147,6 +151,7 @@ def _first_token(console: Console, result: Result, summary: Summary) -> None:
 
 
 def _bar(before: float, part: float, whole: float) -> str:
+    """Return a part of the whole as a bar in its place; at least one character."""
     start = round(BAR_WIDTH * before / whole)
     return " " * start + "█" * max(1, round(BAR_WIDTH * part / whole))
 
@@ -253,7 +258,7 @@ def _notes(console: Console, result: Result) -> None:
     from sim.analysis.sensitivity import least_certain
 
     for warning in result.warnings:
-        console.print(f"[yellow]Warning:[/yellow] {warning}")
+        console.print(f"[yellow]Warning:[/yellow] {escape(warning)}")
     found = least_certain(result.first_reply())
     if found is not None:
         console.print(f"Least certain assumption: {found.sentence()}")
@@ -262,18 +267,9 @@ def _notes(console: Console, result: Result) -> None:
 
 
 def _provenance(result: Result) -> str:
-    """Return how the numbers of this run's stack, unit and memory came to be known."""
-    unit = result.soc.stack(result.stack).unit
-    prefixes = (
-        f"stacks.{result.stack}.",
-        f"units.{unit}.",
-        "dram.",
-        "flash.",
-        "power.",
-        "thermal.",
-    )
-    kinds = Counter(
-        item.kind for path, item in result.soc.parameters().items() if path.startswith(prefixes)
-    )
+    """Return how the numbers of the device that this run stands on came to be known."""
+    from sim.analysis.sensitivity import parameters_behind
+
+    kinds = Counter(item.kind for item in parameters_behind(result).values())
     counted = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
     return f"Numbers behind it: {counted}; `andesim devices {result.soc.id}` gives each its source."

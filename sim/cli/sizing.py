@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 MISSED = 1
 SHOWN = 8
+"""Settings that are printed."""
 
 
 def size(
@@ -143,7 +144,7 @@ def _knob(text: str) -> tuple[str, tuple[Any, ...]]:
 
 def _scale(text: str) -> tuple[str, Sequence[Any]]:
     """Read ``path=[low, high]`` as all whole numbers between, or a path of weight formats."""
-    path, equals, ends = text.partition("=")
+    path, equals, ends = (part.strip() for part in text.partition("="))
     if not equals and path.startswith("deployment.weights."):
         formats = sorted(catalogue().values(), key=lambda item: item.traffic_bits)
         return path, [item.id for item in formats]
@@ -157,16 +158,17 @@ def _scale(text: str) -> tuple[str, Sequence[Any]]:
 def _show(document: dict[str, Any]) -> None:
     """Print the answer for people: the choice first, then what else there is."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     from sim.analysis.reports.wording import label, shown
 
     console = Console(highlight=False, soft_wrap=True)
-    rows = document["meeting"] or document.get("closest", [])
+    rows = document["meeting"] or document["closest"]
     metrics = [re.split("[<>]", target)[0] for target in document["targets"]]
     if document["meeting"]:
         settings = (f"{path} = {_spoken(value)}" for path, value in rows[0]["settings"].items())
-        console.print(f"[bold]Meets every target:[/bold] {', '.join(settings)}")
+        console.print(f"[bold]Meets every target:[/bold] {escape(', '.join(settings))}")
     else:
         console.print(f"[bold]Nothing meets every target.[/bold] {_blocked(document)}")
     table = Table(box=None, pad_edge=False)
@@ -176,7 +178,7 @@ def _show(document: dict[str, Any]) -> None:
         table.add_column(label(metric), justify="right")
     for row in rows[:SHOWN]:
         numbers = (shown(metric, row["metrics"][metric]).text for metric in metrics)
-        table.add_row(*map(_spoken, row["settings"].values()), *numbers)
+        table.add_row(*(escape(_spoken(value)) for value in row["settings"].values()), *numbers)
     console.print(table)
     if document.get("least_certain"):
         console.print(f"Least certain assumption: {document['least_certain']}")

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 STOPPED = 130
+"""Exit code after Ctrl-C, as shells count it: 128 and the number of SIGINT."""
 
 
 def sweep(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import pandas as pd
@@ -78,3 +79,17 @@ def test_a_folder_that_takes_no_file_is_left_as_it_was(andesim, tmp_path, monkey
     assert outcome.code == 2
     assert "must be writable. Got: No space left on device." in outcome.err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_screen_and_the_report_count_the_same_numbers(andesim):
+    said = andesim("simulate", *SMALL).out.partition("Numbers behind it: ")[2].partition(";")[0]
+    document = json.loads(andesim("report", *SMALL, "--uncertainty", 0, "--json").out)
+    kinds = Counter(item["kind"] for item in document["assumptions"])
+    assert said == ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
+
+
+def test_brackets_of_a_device_s_texts_are_printed(andesim, tmp_path):
+    path = tmp_path / "own.yaml"
+    text = "extends: dimensity_9500\nname: Phone [draft] of [/today]\n"
+    path.write_text(text, encoding="utf-8")
+    assert "Phone [draft] of [/today]" in andesim("simulate", *SMALL, "--set", f"device={path}").out

@@ -13,6 +13,7 @@ from sim.cli.measured_files import Given, filled
 from sim.errors import SimError
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "imports"
+EXHIBIT = Path(__file__).parents[2] / "validation_data" / "host_epyc_zen4"
 PHONE = ("--device", "snapdragon_8_elite")
 
 
@@ -95,3 +96,12 @@ def test_calibrating_takes_what_the_log_leaves_open(andesim, tmp_path):
     outcome = andesim("calibrate", FIXTURES / "genie.json", *PHONE, *given, "-o", out)
     assert outcome.code == 0, outcome.err
     assert "kind: fitted" in out.read_text()
+
+
+def test_options_that_a_measurement_leaves_no_use_for_are_refused(andesim, tmp_path):
+    measured = EXHIBIT / "smollm2-135m.measurement.json"
+    judged = andesim("validate", measured, "--device", EXHIBIT / "device.yaml", "--out", tmp_path)
+    assert (judged.code, list(tmp_path.iterdir())) == (2, [])
+    assert "--out must go with files of other tools." in judged.err
+    fitted = andesim("calibrate", measured, "--weights", "w4", "-o", tmp_path / "device.yaml")
+    assert (fitted.code, list(tmp_path.iterdir())) == (2, [])

@@ -35,6 +35,13 @@ def test_a_result_folder_of_another_version_is_told_apart(andesim, tmp_path):
     assert "Metrics that differ from those in the folder: prefill_s." in outcome.out
 
 
+def test_a_folder_with_a_seed_that_is_no_number_is_refused(andesim, tmp_path):
+    (tmp_path / "summary.json").write_text('{"metrics": {}, "seed": null}')
+    outcome = andesim("report", tmp_path)
+    assert outcome.code == 2
+    assert "must be a whole number. Got None." in outcome.err
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

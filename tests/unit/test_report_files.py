@@ -12,11 +12,14 @@ from html.parser import HTMLParser
 import pytest
 import yaml
 
-from sim.analysis.reports.charts import first_token_chart
+from sim import load_scenario, simulate
+from sim.analysis.reports.charts import Layer, LayerChart, first_token_chart, memory_chart
 from sim.analysis.reports.files import json_text, write_report
 from sim.analysis.reports.gaps import gaps
 from sim.analysis.reports.making import make_report
+from sim.analysis.reports.memory import memory
 from sim.analysis.reports.page import Page, Paragraph, Section, Table, html, markdown
+from sim.analysis.reports.svg import WIDTH, svg
 from sim.analysis.sizing_targets import Target
 
 SMALL = ("model=smollm2-135m", "session={turns: [{prompt_tokens: 8, output_tokens: 3}]}")
@@ -219,3 +222,21 @@ def test_without_weasyprint_the_way_to_a_pdf_is_said(made, tmp_path, monkeypatch
     with pytest.raises(ValueError, match=r"pip install '\.\[pdf\]'"):
         write_report(tmp_path / "report.pdf", made[1], made[0])
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_class_that_comes_after_the_peak_is_drawn():
+    result = simulate(load_scenario(None, ["stack=llamacpp_cpu"]))
+    bill = memory(result)
+    assert "kv_cache" not in {item["name"] for item in bill["classes"]}
+    chart = memory_chart({"memory": bill, "run": {"metrics": {"fits": True}}})
+    total = [sum(column) for column in zip(*(layer.values for layer in chart.layers), strict=True)]
+    assert total == pytest.approx([item.total_bytes for item in result.ledger.timeline])
+
+
+def test_every_name_of_a_legend_lies_on_the_picture():
+    layers = tuple(Layer(f"class {index}", "#000", (1.0,)) for index in range(8))
+    drawn = svg(LayerChart("id", "title", "alt", (0.0, 1.0), layers, "8 B"))
+    height = int(re.search(rf'viewBox="0 0 {WIDTH} (\d+)"', drawn)[1])
+    places = re.findall(r'<text x="([\d.]+)" y="([\d.]+)"[^>]+>class \d', drawn)
+    assert len(places) == 8
+    assert all(float(x) < WIDTH - 60 and float(y) < height for x, y in places)

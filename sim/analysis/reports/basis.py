@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
 from sim.analysis.reports.page import Block, Cell, Code, Paragraph, Section, Table
-from sim.analysis.reports.wording import Number, label, shown, span
+from sim.analysis.reports.wording import Number, ends, label, shown
 
 CODE_COLUMNS: Final = 72  # of a printed page
 
 Document = Mapping[str, Any]
 
 
-def interval(metric: str, found: Sequence[float] | None) -> Cell:
+def interval(metric: str, found: tuple[float, float] | None) -> Cell:
     """Return both ends, or a dash where there is no interval or nothing uncertain in it."""
     if not found or found[0] == found[1]:
         return "-"
-    low, high = found
-    low_text, high_text = span(metric, low, high).split(" to ")
-    return Number(low, low_text), " to ", Number(high, high_text)
+    low, high = ends(metric, *found)
+    return low, " to ", high
 
 
 def assumptions(document: Document) -> Section:
@@ -105,7 +104,7 @@ def all_metrics(document: Document) -> Section:
     return Section("Appendix: every metric", (table,), is_appendix=True)
 
 
-def _ends(interval: Mapping[str, float] | None) -> Sequence[float] | None:
+def _ends(interval: Mapping[str, float] | None) -> tuple[float, float] | None:
     return (interval["p10"], interval["p90"]) if interval else None
 
 

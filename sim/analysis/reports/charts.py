@@ -35,7 +35,10 @@ TAIL: Final = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A bar from one value to another, named at its left, with a text at its right."""
+    """A bar from one value to another in the unit of its chart, named at its left.
+
+    ``text`` stands at its right: the value with its unit.
+    """
 
     name: str
     start: float
@@ -46,7 +49,10 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class BarChart:
-    """Horizontal bars over one axis; a dashed line stands at ``mark``."""
+    """Horizontal bars over one axis; a dashed line stands at ``mark``, in the unit of the bars.
+
+    Like every chart it has an ``id`` for the page and a sentence ``alt`` for who cannot see it.
+    """
 
     id: str
     title: str
@@ -67,7 +73,10 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class LayerChart:
-    """Layers upon each other over time [s]; a dashed line stands at ``mark`` [B]."""
+    """Layers upon each other over time [s]; a dashed line stands at ``mark`` [B].
+
+    Layer ``i`` lasts from ``at_s[i]`` to ``at_s[i + 1]``, so there is one instant more than values.
+    """
 
     id: str
     title: str
@@ -81,7 +90,7 @@ class LayerChart:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A pair of positive values."""
+    """A pair of positive values: ``x`` as measured, ``y`` as simulated."""
 
     name: str
     x: float
@@ -140,8 +149,7 @@ def memory_chart(document: Document) -> LayerChart | None:
     tail_s = 0.0 if document["run"]["metrics"]["fits"] else TAIL * (instants[-1] - instants[0])
     at_s = (*instants, instants[-1] + tail_s)
     layers = tuple(
-        Layer(item["name"], COLOURS.get(item["name"], GREY), _held(timeline, item["name"]))
-        for item in memory["classes"]
+        Layer(name, COLOURS.get(name, GREY), _held(timeline, name)) for name in _classes(memory)
     )
     peak = shown("peak_dram_bytes", memory["peak_bytes"]).text
     near = budget_bytes <= BUDGET_SHOWN * memory["peak_bytes"]
@@ -178,6 +186,13 @@ def swing_chart(entry: Document) -> BarChart | None:
         mark=nominal,
         mark_text=f"nominal {value}",
     )
+
+
+def _classes(memory: Document) -> tuple[str, ...]:
+    """Return the classes that hold bytes at some instant, those at the peak first."""
+    at_peak = [item["name"] for item in memory["classes"]]
+    ever = [name for item in memory["timeline"] for name, size in item["bytes"].items() if size]
+    return tuple(dict.fromkeys((*at_peak, *ever)))
 
 
 def _held(timeline: Sequence[Document], name: str) -> tuple[float, ...]:

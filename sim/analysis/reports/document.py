@@ -21,7 +21,7 @@ from sim.analysis.reports.memory import memory
 from sim.analysis.reports.question import Question
 from sim.analysis.reports.recommendation import recommendation
 from sim.analysis.reports.verdicts import judgements, overall, sentence
-from sim.analysis.sensitivity import Swing, tornado
+from sim.analysis.sensitivity import Swing, parameters_behind, tornado
 from sim.analysis.sizing_targets import Target
 from sim.analysis.uncertainty import uncertainty
 from sim.breakdown import phase_terms
@@ -35,9 +35,11 @@ SCHEMA: Final = "andesim.report/1"
 SWINGS: Final = 5
 MOST_METRICS: Final = 3
 HEADLINES: Final = ("time_to_first_token_s", "tokens_per_s")
+"""Metrics whose swings are told where no target was asked for."""
 SMALLEST_SHARE: Final = 0.01
+"""Terms and waiting below this share of the whole are left out."""
 LONGEST_NUMBER: Final = 9
-PARTS: Final = ("dram.", "flash.", "host.", "power.", "thermal.")
+"""Characters of a number; longer ones get an exponent."""
 
 
 def report_document(question: Question) -> dict[str, Any]:
@@ -116,11 +118,11 @@ def _waiting_s(result: Result) -> float | None:
 
 
 def _heat(result: Result) -> dict[str, Any]:
-    thermal = result.soc.thermal.governor
+    governor = result.soc.thermal.governor
     return {
         "ambient_c": result.scenario.environment.ambient_c,
-        "trip_c": [trip.value for trip in thermal.trip_c],
-        "clock_fraction": [fraction.value for fraction in thermal.clock_fraction],
+        "trip_c": [trip.value for trip in governor.trip_c],
+        "clock_fraction": [fraction.value for fraction in governor.clock_fraction],
         "readings": [
             {"at_s": reading.at_s, "body_c": reading.body_c, "clock": reading.clock}
             for reading in result.heat.readings
@@ -168,13 +170,9 @@ def _quantity(value: float, unit: str) -> str:
 
 def _assumptions(result: Result) -> list[dict[str, Any]]:
     """Return every parameter of the device that this run stands on."""
-    soc = result.soc
-    units = {task.unit for group in result.program.groups for task, _ in group.tasks()}
-    behind = (f"stacks.{result.stack}.", *(f"units.{unit}." for unit in sorted(units)), *PARTS)
     return [
-        {"path": path, **_parameter(item), **_source(soc, item)}
-        for path, item in soc.parameters().items()
-        if path.startswith(behind)
+        {"path": path, **_parameter(item), **_source(result.soc, item)}
+        for path, item in parameters_behind(result).items()
     ]
 
 

@@ -26,7 +26,10 @@ Document = Mapping[str, Any]
 
 
 def write_report(path: Path, page: Page, document: Document, *, interactive: bool = False) -> None:
-    """Write a report as what the ending of the path says."""
+    """Write a report as what the ending of the path says.
+
+    Raises SimError for another ending, and where a PDF is asked for without WeasyPrint.
+    """
     check_path(path, interactive=interactive)
     if path.suffix == ".pdf":
         write_whole(path, partial(_write_pdf, page))
@@ -37,7 +40,7 @@ def write_report(path: Path, page: Page, document: Document, *, interactive: boo
 
 
 def check_path(path: Path, *, interactive: bool = False) -> None:
-    """Refuse a path whose ending no report has; cheap, so that it comes before the run."""
+    """Raise SimError for a path whose ending no report has; cheap, so that it precedes the run."""
     if path.suffix not in ENDINGS:
         hint = did_you_mean(path.suffix, ENDINGS)
         raise SimError(f"-o must end in {', '.join(ENDINGS)}. Got '{path}'. {hint}")

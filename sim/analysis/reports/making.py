@@ -25,7 +25,10 @@ def make_report(
     seed: int | None = None,
     overrides: Sequence[str] = (),
 ) -> tuple[dict[str, Any], Page]:
-    """Return the document and the page of a scenario, a result folder, or a validation folder."""
+    """Return the document and the page of a scenario, a result folder, or a validation folder.
+
+    Raises SimError for targets or overrides of a validation, which is not simulated again.
+    """
     if path is not None and os.path.isfile(path / VALIDATION):
         if targets or overrides:
             raise SimError(

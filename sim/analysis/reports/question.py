@@ -64,7 +64,7 @@ def read_question(
     source: Path | None = path
     if path is not None and os.path.isdir(path):
         source, recorded = path / SCENARIO, _recorded(path)
-    chosen = int(recorded.get("seed", 0)) if seed is None else seed
+    chosen: int = recorded.get("seed", 0) if seed is None else seed
     return Question(
         scenario=load_scenario(source, overrides),
         targets=tuple(targets),
@@ -97,6 +97,7 @@ def command_line(
 
 
 def _recorded(folder: Path) -> Mapping[str, Any]:
+    """Return the summary in a result folder; raises SimError where there is none."""
     try:
         found = parse_json(read_text(folder / SUMMARY), str(folder / SUMMARY))
     except WorkloadError as error:
@@ -106,4 +107,7 @@ def _recorded(folder: Path) -> Mapping[str, Any]:
     metrics = found.get("metrics") if isinstance(found, Mapping) else None
     if not isinstance(found, Mapping) or not isinstance(metrics, Mapping):
         raise SimError(f"{folder / SUMMARY} must be the summary of a run. Got something else.")
+    seed = found.get("seed", 0)
+    if not isinstance(seed, int) or seed < 0:
+        raise SimError(f"seed of {folder / SUMMARY} must be a whole number. Got {seed!r:.40}.")
     return found

@@ -21,16 +21,23 @@ from sim.analysis.reports.charts import (
     ScatterChart,
 )
 
+# All lengths are in units of the view box, which is WIDTH wide; y counts downwards.
 WIDTH: Final = 720
 LEFT: Final = 262
 RIGHT: Final = 545
+"""Where bars begin and end: names stand left of LEFT, texts right of RIGHT."""
 ROW: Final = 26
 HEAD: Final = 30
 HEIGHT: Final = 180
+"""Of the layers, HEAD included."""
 LEGEND: Final = 20
+"""Height of a line of the legend."""
 KEY: Final = 118
+"""Width of one name in the legend."""
+KEYS: Final = WIDTH // KEY
 CHARACTER: Final = 7.5
 SIDE: Final = 300
+"""Of the square that holds points."""
 
 
 def svg(chart: Chart) -> str:
@@ -68,6 +75,7 @@ def _bars(chart: BarChart) -> tuple[str, int]:
 
 
 def _bar(bar: Bar, top: int, origin: float, scale: float) -> Iterator[str]:
+    """Draw a row: name, bar, text; value 0 lies at ``origin``, ``scale`` is length per value."""
     start, end = origin + bar.start * scale, origin + bar.end * scale
     middle = top + ROW / 2 + 4
     yield _text(LEFT - 8, middle, bar.name, anchor="end")
@@ -97,10 +105,12 @@ def _layers(chart: LayerChart) -> tuple[str, int]:
     parts.append(_text(at, HEIGHT - totals[peak] * scale - 5, f"peak {chart.top_text}"))
     parts += [_text(0, HEIGHT + 15, f"{chart.at_s[0]:.2f} s", anchor="start")]
     parts += [_text(WIDTH, HEIGHT + 15, f"{chart.at_s[-2]:.2f} s", anchor="end")]
-    return "".join([*parts, *_legend(chart.layers)]), HEIGHT + 2 * LEGEND + 8
+    lines = math.ceil(len(chart.layers) / KEYS)
+    return "".join([*parts, *_legend(chart.layers)]), HEIGHT + (1 + lines) * LEGEND + 8
 
 
 def _places(at_s: Sequence[float]) -> list[float]:
+    """Return where instants lie, the first at the left edge, the last at the right one."""
     span_s = (at_s[-1] - at_s[0]) or 1.0
     return [WIDTH * (instant - at_s[0]) / span_s for instant in at_s]
 
@@ -108,6 +118,7 @@ def _places(at_s: Sequence[float]) -> list[float]:
 def _area(
     xs: Sequence[float], under: Sequence[float], over: Sequence[float], scale: float, colour: str
 ) -> str:
+    """Draw a layer between two stairs of values; step ``i`` lasts from ``xs[i]`` to the next."""
     steps = range(len(over))
     upper = [(xs[i + side], HEIGHT - over[i] * scale) for i in steps for side in (0, 1)]
     lower = [(xs[i + side], HEIGHT - under[i] * scale) for i in steps for side in (0, 1)]
@@ -116,8 +127,10 @@ def _area(
 
 
 def _legend(layers: Iterable[Layer]) -> Iterator[str]:
+    """Draw the names of the layers, as many side by side as the width holds."""
     for index, layer in enumerate(layers):
-        left, top = index * KEY, HEIGHT + LEGEND + 6
+        line, place = divmod(index, KEYS)
+        left, top = place * KEY, HEIGHT + (1 + line) * LEGEND + 6
         yield _box(left, top, 11, 11, layer.colour)
         yield _text(left + 16, top + 10, layer.name, anchor="start")
 

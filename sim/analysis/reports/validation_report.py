@@ -21,7 +21,7 @@ Document = Mapping[str, Any]
 
 
 def read_validation(path: Path) -> dict[str, Any]:
-    """Return the document of a validation, or refuse what is none."""
+    """Return the document of a validation; raises SimError for a file of another schema."""
     found = parse_json(read_text(path), str(path))
     schema = found.get("schema") if isinstance(found, Mapping) else None
     if not isinstance(found, dict) or schema != SCHEMA:

@@ -7,7 +7,7 @@ binary units, everything moved in decimal ones.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 NAMES: Final = {
@@ -35,7 +35,9 @@ PLAIN: Final = (
     ("_c", "°C"),
 )
 SHARES: Final = ("mfu", "mbu", "share", "error")
+"""Endings of names whose values are fractions, told in per cent."""
 SMALLEST_SECONDS: Final = 0.1
+"""Shorter times are told in the next smaller unit [s]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +65,19 @@ def span(metric: str, low: float, high: float) -> str:
     >>> span("tokens_per_s", 16.36, 28.13), span("prefill_s", 0.05, 1.2)
     ('16.4 to 28.1 tokens/s', '50.0 ms to 1.20 s')
     """
-    texts = [shown(metric, value).text for value in (low, high)]
-    units = [text.partition(" ")[2] for text in texts]
-    if units[0] == units[1]:
-        texts[0] = texts[0].partition(" ")[0]
-    return " to ".join(texts)
+    return " to ".join(end.text for end in ends(metric, low, high))
+
+
+def ends(metric: str, low: float, high: float) -> tuple[Number, Number]:
+    """Return both ends of a range of a metric, the unit at the second alone if it is that of both.
+
+    >>> [end.text for end in ends("load_s", 0.5, 0.9)]
+    ['0.500', '0.900 s']
+    """
+    first, last = shown(metric, low), shown(metric, high)
+    amount, _, unit = first.text.partition(" ")
+    is_same = unit == last.text.partition(" ")[2]
+    return (replace(first, text=amount) if is_same else first), last
 
 
 def label(metric: str) -> str:
