@@ -9,12 +9,9 @@ the bound does not show. Of a long session the first steps of a phase stand for 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from sim.metrics import span_s, total
-
-if TYPE_CHECKING:
-    from sim.results import Result
+from sim.engine.times import span_s, total
+from sim.run import Run
 
 DRAM = "DRAM: "
 BYTE_CLASSES = (
@@ -36,9 +33,9 @@ class Term:
     moved_bytes: float
 
 
-def phase_terms(result: Result, phase: str) -> list[Term]:
+def phase_terms(run: Run, phase: str) -> list[Term]:
     """Return the terms of a phase, largest first; their seconds add up to the phase."""
-    records = result.sample(phase)
+    records = run.sample(phase)
     elapsed_s = records["end_s"] - records["ready_s"]
     host = records.is_barrier
     bound = records["bound"]
@@ -48,7 +45,7 @@ def phase_terms(result: Result, phase: str) -> list[Term]:
         "host and graph calls": float(elapsed_s[host].sum()),
     }
     dram_s = float(elapsed_s[bound == "dram"].sum())
-    groups = [times for times in result.groups if times.group.phase == phase]
+    groups = [times for times in run.groups if times.group.phase == phase]
     moved = {name: total(groups, column) for name, column in BYTE_CLASSES}
     total_bytes = sum(moved.values()) or 1.0
     seconds |= {f"{DRAM}{name}": dram_s * part / total_bytes for name, part in moved.items()}

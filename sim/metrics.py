@@ -9,19 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hw_models import compute
-from sim.engine.times import GroupTimes
+from sim.engine.times import GroupTimes, hidden_s, span_s, total
 from sim.heat import sustained_fractions
 from sim.loading import read_s
-
-if TYPE_CHECKING:
-    from sim.results import Result
+from sim.run import Run
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,20 +101,20 @@ class Summary:
         return asdict(self)
 
 
-def summarise(result: Result) -> Summary:
+def summarise(run: Run) -> Summary:
     """Return the metrics of a run."""
-    groups, program, soc = result.groups, result.program, result.soc
+    groups, program, soc = run.groups, run.program, run.soc
     phases = {
         name: [times for times in groups if times.group.phase == name]
         for name in ("vision", "prefill", "decode")
     }
     turns = len({times.group.turn for times in groups}) or 1
-    whole = result.fits
+    whole = run.fits
     decode_s = span_s(phases["decode"])
     output_tokens = int(sum(times.group.committed_tokens.sum() for times in groups))
     decoded = int(sum(times.group.committed_tokens.sum() for times in phases["decode"]))
     rate = _ratio(decoded, decode_s)
-    energy_j = result.energy.total_j
+    energy_j = run.energy.total_j
     return Summary(
         vision_encode_s=span_s(phases["vision"]) / turns if whole else None,
         prefill_s=(span_s(phases["prefill"]) - hidden_s(groups)) / turns if whole else None,
@@ -129,50 +125,28 @@ def summarise(result: Result) -> Summary:
         output_tokens=output_tokens,
         decode_steps=sum(times.group.steps for times in phases["decode"]),
         tokens_per_step=_ratio(decoded, sum(times.group.steps for times in phases["decode"])),
-        peak_dram_bytes=result.ledger.peak.total_bytes,
+        peak_dram_bytes=run.ledger.peak.total_bytes,
         dram_read_bytes=total(groups, "read_bytes"),
         dram_write_bytes=total(groups, "write_bytes"),
-        flash_read_bytes=result.flash_read_bytes,
+        flash_read_bytes=run.flash_read_bytes,
         load_s=read_s(soc, program.file_bytes),
         energy_j=energy_j,
         energy_per_token_j=_ratio(energy_j, output_tokens),
-        mean_power_w=_ratio(energy_j, result.makespan_s),
-        max_skin_c=result.heat.hottest_body_c,
-        sustained_tokens_per_s=rate * _sustained_fraction(result) if rate else None,
+        mean_power_w=_ratio(energy_j, run.makespan_s),
+        max_skin_c=run.heat.hottest_body_c,
+        sustained_tokens_per_s=rate * _sustained_fraction(run) if rate else None,
         visual_tokens=program.visual_tokens,
         kv_tokens_final=program.kv_tokens_final,
         weight_bytes_per_step=program.weight_bytes_per_step,
         flops=total(groups, "flops"),
-        mfu=_mfu(result, phases["vision"] + phases["prefill"]),
+        mfu=_mfu(run, phases["vision"] + phases["prefill"]),
         mbu=_ratio(total(phases["decode"], "dram_bytes"), decode_s * soc.dram.peak_bytes_per_s),
         fits=whole,
     )
 
 
-def _mfu(result: Result, groups: Sequence[GroupTimes]) -> float | None:
-    return _ratio(_peak_matrix_s(result, groups), span_s(groups) - hidden_s(result.groups))
-
-
-def span_s(groups: Iterable[GroupTimes]) -> float:
-    """Return the seconds of all steps, of two at once both [s]."""
-    return sum(float((times.ends_s - times.starts_s).sum()) for times in groups)
-
-
-def hidden_s(groups: Sequence[GroupTimes]) -> float:
-    """Return the seconds in which prefill steps ran beside the encoding of images [s]."""
-    return sum(
-        float(_shared_s(ahead, times).sum())
-        for ahead, times in pairwise(groups)
-        if times.group.images_needed is not None
-    )
-
-
-def _shared_s(one: GroupTimes, other: GroupTimes) -> NDArray[np.float64]:
-    """Return the seconds that each step of one group shares with each of the other [s]."""
-    begun_s = np.maximum(one.starts_s[:, None], other.starts_s)
-    ended_s = np.minimum(one.ends_s[:, None], other.ends_s)
-    shared_s: NDArray[np.float64] = np.maximum(0.0, ended_s - begun_s)
-    return shared_s
+def _mfu(run: Run, groups: Sequence[GroupTimes]) -> float | None:
+    return _ratio(_peak_matrix_s(run, groups), span_s(groups) - hidden_s(run.groups))
 
 
 def _first_token_s(groups: Iterable[GroupTimes]) -> float:
@@ -186,34 +160,22 @@ def _first_token_s(groups: Iterable[GroupTimes]) -> float:
     return float(np.mean([end_s - starts[turn] for turn, end_s in firsts.items()]))
 
 
-def _sustained_fraction(result: Result) -> float:
+def _sustained_fraction(run: Run) -> float:
     """Return the mean clock in the tenth minute of decoding at the last turn's power."""
-    last = max(i for i, times in enumerate(result.groups) if times.group.phase == "decode")
-    dram_j, compute_j = result.dynamic_j[last]
-    times = result.groups[last]
+    last = max(i for i, times in enumerate(run.groups) if times.group.phase == "decode")
+    dram_j, compute_j = run.dynamic_j[last]
+    times = run.groups[last]
     power_w = (dram_j + compute_j).sum() / (times.ends_s - times.starts_s).sum()
-    ambient_c = result.scenario.environment.ambient_c
-    return float(sustained_fractions(result.soc, ambient_c, np.array([power_w]))[0])
+    ambient_c = run.scenario.environment.ambient_c
+    return float(sustained_fractions(run.soc, ambient_c, np.array([power_w]))[0])
 
 
-def total(groups: Iterable[GroupTimes], quantity: str) -> float:
-    """Return the sum of a task column over all steps of groups, in the column's unit."""
-    found: dict[int, float] = {}  # equal turns share their segments
-    summed = 0.0
-    for times in groups:
-        key = id(times.group.segments)
-        if key not in found:
-            found[key] = times.group.total(quantity)
-        summed += found[key]
-    return summed
-
-
-def _peak_matrix_s(result: Result, groups: Iterable[GroupTimes]) -> float:
+def _peak_matrix_s(run: Run, groups: Iterable[GroupTimes]) -> float:
     """Return the seconds the matrix FLOPs of groups would take at peak rate [s]."""
     seconds = 0.0
     for times in groups:
         for task, repeat in times.group.tasks():
-            rates = result.soc.units[task.unit].matrix.rates
+            rates = run.soc.units[task.unit].matrix.rates
             key = compute.precision_key(task.activations, task.operand_bits, rates)
             seconds += repeat * float((task.flops * task.runs).sum()) / rates[key].value
     return seconds

@@ -11,17 +11,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sim.engine.timed import BARRIERS
 from sim.output import write_whole
-
-if TYPE_CHECKING:
-    from sim.records import RecordTable
-    from sim.results import Result
+from sim.records import RecordTable
+from sim.run import Run
 
 PROCESS_ID = 1
 STEP_TRACK, HOST_TRACK, DMA_TRACK = 1, 2, 6
@@ -33,39 +31,39 @@ MICROSECONDS = 1e6
 Event = dict[str, Any]
 
 
-def trace_events(result: Result) -> Iterator[Event]:
+def trace_events(run: Run) -> Iterator[Event]:
     """Yield the events of a run, slices of each track in order of time."""
-    units = [str(unit) for unit in np.unique(result.records["unit"])] if result.keeps_tasks else []
-    beside = _turns_beside(result)
-    yield from _names(f"{result.soc.name} / {result.program.model}", units, bool(beside))
-    yield from _steps(result)
-    if result.keeps_tasks:
-        records = result.records
+    units = [str(unit) for unit in np.unique(run.records["unit"])] if run.keeps_tasks else []
+    beside = _turns_beside(run)
+    yield from _names(f"{run.soc.name} / {run.program.model}", units, bool(beside))
+    yield from _steps(run)
+    if run.keeps_tasks:
+        records = run.records
         is_beside = (records["phase"] == "prefill") & np.isin(records["turn"], list(beside))
-        yield from _tasks(result, is_beside)
+        yield from _tasks(run, is_beside)
         yield from _bandwidth(records, ~is_beside, "DRAM bandwidth")
         yield from _bandwidth(records, is_beside, "DRAM bandwidth beside")
-    yield from _resident(result)
-    yield from _power(result)
-    yield from _temperatures(result)
+    yield from _resident(run)
+    yield from _power(run)
+    yield from _temperatures(run)
 
 
-def write_trace(result: Result, path: Path) -> None:
+def write_trace(run: Run, path: Path) -> None:
     """Write the trace, whole or not at all; `OutputError` if it cannot be written."""
-    write_whole(path, lambda temporary: _put_events(result, temporary))
+    write_whole(path, lambda temporary: _put_events(run, temporary))
 
 
-def _put_events(result: Result, path: Path) -> None:
+def _put_events(run: Run, path: Path) -> None:
     with path.open("w", encoding="utf-8") as stream:
         stream.write('{"displayTimeUnit":"ms","traceEvents":[\n')
-        for index, event in enumerate(trace_events(result)):
+        for index, event in enumerate(trace_events(run)):
             stream.write(("," if index else "") + json.dumps(event, separators=(",", ":")) + "\n")
         stream.write("]}\n")
 
 
-def _turns_beside(result: Result) -> set[int]:
+def _turns_beside(run: Run) -> set[int]:
     """Return the turns whose prefill may run beside the encoding of their images."""
-    groups = (times.group for times in result.groups)
+    groups = (times.group for times in run.groups)
     return {group.turn for group in groups if group.images_needed is not None}
 
 
@@ -95,16 +93,16 @@ def _counter(name: str, at_s: float, **values: float) -> Event:
     return {"ph": "C", "pid": PROCESS_ID, "name": name, "ts": at_s * MICROSECONDS, "args": values}
 
 
-def _steps(result: Result) -> Iterator[Event]:
-    for times in result.groups:
+def _steps(run: Run) -> Iterator[Event]:
+    for times in run.groups:
         track = STEP_TRACK + (0 if times.group.images_needed is None else BESIDE)
         for step, (start_s, end_s) in enumerate(zip(times.starts_s, times.ends_s, strict=True)):
             name = f"{times.group.phase} {step}"
             yield _slice(track, name, float(start_s), float(end_s), turn=times.group.turn)
 
 
-def _tasks(result: Result, is_beside: NDArray[np.bool_]) -> Iterator[Event]:
-    for record, beside in zip(result.records, is_beside.tolist(), strict=True):
+def _tasks(run: Run, is_beside: NDArray[np.bool_]) -> Iterator[Event]:
+    for record, beside in zip(run.records, is_beside.tolist(), strict=True):
         aside = BESIDE if beside else 0
         is_host = record.kind in BARRIERS
         track = HOST_TRACK + aside if is_host else UNIT_TRACKS[record.unit]
@@ -146,23 +144,23 @@ def _bandwidth(records: RecordTable, chosen: NDArray[np.bool_], name: str) -> It
         yield _counter(name, last_s, gb_per_s=0.0)
 
 
-def _resident(result: Result) -> Iterator[Event]:
-    for residency in result.ledger.timeline:
+def _resident(run: Run) -> Iterator[Event]:
+    for residency in run.ledger.timeline:
         yield _counter("resident bytes", residency.at_s, **dict(residency.by_class))
 
 
-def _temperatures(result: Result) -> Iterator[Event]:
-    for reading in result.heat.readings:
+def _temperatures(run: Run) -> Iterator[Event]:
+    for reading in run.heat.readings:
         temperatures = {"die": reading.die_c, "body": reading.body_c}
         yield _counter("temperature", reading.at_s, **temperatures)
         yield _counter("clock", reading.at_s, fraction=reading.clock)
 
 
-def _power(result: Result) -> Iterator[Event]:
+def _power(run: Run) -> Iterator[Event]:
     """Yield the mean power of each step."""
-    model = result.energy_model
-    for times, (dram_j, compute_j) in zip(result.groups, result.dynamic_j, strict=True):
+    model = run.energy_model
+    for times, (dram_j, compute_j) in zip(run.groups, run.dynamic_j, strict=True):
         watts = model.static_w() + (dram_j + compute_j) / (times.ends_s - times.starts_s)
         for start_s, power_w in zip(times.starts_s, watts, strict=True):
             yield _counter("power", float(start_s), w=float(power_w))
-    yield _counter("power", result.makespan_s, w=0.0)
+    yield _counter("power", run.makespan_s, w=0.0)

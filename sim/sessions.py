@@ -11,17 +11,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from sim.engine.times import GroupTimes
+from sim.engine.scheduler import TurnTimes
+from sim.engine.times import GroupTimes, span_s
 from sim.heat import MINUTE_S, TENTH_MINUTE_S
-from sim.metrics import span_s
-
-if TYPE_CHECKING:
-    from sim.engine.scheduler import TurnTimes
-    from sim.results import Result
+from sim.run import Run
 
 JOULES_PER_WH = 3600.0
 PERCENTS = (50, 95)
@@ -82,26 +79,26 @@ class SessionSummary:
         return {**asdict(self), "clients": [asdict(client) for client in self.clients]}
 
 
-def summarise_session(result: Result) -> SessionSummary:
+def summarise_session(run: Run) -> SessionSummary:
     """Return what a session was like."""
-    clients = {turn.client for turn in result.turns}
-    full_j = result.scenario.environment.battery_wh * JOULES_PER_WH
+    clients = {turn.client for turn in run.turns}
+    full_j = run.scenario.environment.battery_wh * JOULES_PER_WH
     return SessionSummary(
-        verdict=verdict(result),
-        clients=tuple(_client(result, name) for name in sorted(clients)),
-        busy_share=result.busy_s / result.makespan_s if result.makespan_s else 0.0,
-        throttled_share=_throttled_s(result.groups) / (span_s(result.groups) or 1.0),
-        first_minute_tokens_per_s=decode_rate(result.groups, 0.0, MINUTE_S),
-        tenth_minute_tokens_per_s=decode_rate(result.groups, *TENTH_MINUTE_S),
-        battery_share=result.energy.total_j / full_j,
-        steps=result.steps,
-        replayed_steps=result.replayed_steps,
+        verdict=verdict(run),
+        clients=tuple(_client(run, name) for name in sorted(clients)),
+        busy_share=run.busy_s / run.makespan_s if run.makespan_s else 0.0,
+        throttled_share=_throttled_s(run.groups) / (span_s(run.groups) or 1.0),
+        first_minute_tokens_per_s=decode_rate(run.groups, 0.0, MINUTE_S),
+        tenth_minute_tokens_per_s=decode_rate(run.groups, *TENTH_MINUTE_S),
+        battery_share=run.energy.total_j / full_j,
+        steps=run.steps,
+        replayed_steps=run.replayed_steps,
     )
 
 
-def verdict(result: Result) -> str:
+def verdict(run: Run) -> str:
     """Return one sentence on how the session went."""
-    asked = [turn for turn in result.turns if turn.outcome != "not_asked"]
+    asked = [turn for turn in run.turns if turn.outcome != "not_asked"]
     counts = Counter(turn.outcome for turn in asked)
     lost = {name: count for name, count in counts.items() if name != "done"}
     if not lost:
@@ -115,7 +112,7 @@ def verdict(result: Result) -> str:
     if counts["killed"]:
         reason = "Memory ran out"
     elif turned_away > OVERLOAD * len(asked):
-        reason = f"Overloaded: turns ask for {_offered_load(result, asked):.1f} times the capacity"
+        reason = f"Overloaded: turns ask for {_offered_load(run, asked):.1f} times the capacity"
     else:
         reason = "Not every turn was answered"
     return f"{reason}. Of {len(asked)} turns {counts['done']} were done, {told}."
@@ -132,19 +129,19 @@ def decode_rate(groups: Iterable[GroupTimes], start_s: float, end_s: float) -> f
     return tokens / seconds if seconds else None
 
 
-def turn_energies_j(result: Result) -> dict[int, float]:
+def turn_energies_j(run: Run) -> dict[int, float]:
     """Return the dynamic energy of each turn that ran [J]."""
     found: dict[int, float] = {}
-    for times, (dram_j, compute_j) in zip(result.groups, result.dynamic_j, strict=True):
+    for times, (dram_j, compute_j) in zip(run.groups, run.dynamic_j, strict=True):
         joules = float((dram_j + compute_j).sum())
         found[times.group.turn] = found.get(times.group.turn, 0.0) + joules
     return found
 
 
-def _client(result: Result, name: str) -> ClientSummary:
-    turns = [turn for turn in result.turns if turn.client == name and turn.outcome != "not_asked"]
+def _client(run: Run, name: str) -> ClientSummary:
+    turns = [turn for turn in run.turns if turn.client == name and turn.outcome != "not_asked"]
     done = [turn for turn in turns if turn.outcome == "done"]
-    energies_j = turn_energies_j(result)
+    energies_j = turn_energies_j(run)
     return ClientSummary(
         client=name,
         asked=len(turns),
@@ -166,12 +163,12 @@ def _percentiles(turns: Sequence[TurnTimes], until: str) -> dict[str, float]:
     return {f"p{percent}": float(value) for percent, value in zip(PERCENTS, found, strict=True)}
 
 
-def _offered_load(result: Result, asked: Sequence[TurnTimes]) -> float:
+def _offered_load(run: Run, asked: Sequence[TurnTimes]) -> float:
     """Return the work asked for over the time it was asked in: mean service times arrivals."""
     done = sum(turn.outcome == "done" for turn in asked)
     arrivals_s = [turn.arrived_s for turn in asked if turn.arrived_s is not None]
-    window_s = result.session.until_s or max(arrivals_s)
-    return result.busy_s / max(done, 1) * len(asked) / window_s if window_s else np.inf
+    window_s = run.session.until_s or max(arrivals_s)
+    return run.busy_s / max(done, 1) * len(asked) / window_s if window_s else np.inf
 
 
 def _throttled_s(groups: Iterable[GroupTimes]) -> float:

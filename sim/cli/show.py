@@ -10,7 +10,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from sim.breakdown import phase_terms
-from sim.metrics import Summary, hidden_s
+from sim.engine.times import hidden_s
+from sim.metrics import Summary
 from sim.results import Intervals, Result
 
 BAR_WIDTH = 32

@@ -1,8 +1,15 @@
-"""What an engine hands back, as plain data: when steps and operators ran, and under what."""
+"""What an engine hands back, as plain data: when steps and operators ran, and under what.
+
+Sums over groups stand here too, since what runs at once must count once.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
 
 from sim.engine.conditions import Conditions
 from sim.engine.timed import FloatColumn, TimedGroup, TimedTask
@@ -82,3 +89,37 @@ class GroupTimes:
     def end_s(self) -> float:
         """End of the last step [s]."""
         return float(self.ends_s[-1])
+
+
+def span_s(groups: Iterable[GroupTimes]) -> float:
+    """Return the seconds of all steps, of two at once both [s]."""
+    return sum(float((times.ends_s - times.starts_s).sum()) for times in groups)
+
+
+def hidden_s(groups: Sequence[GroupTimes]) -> float:
+    """Return the seconds in which prefill steps ran beside the encoding of images [s]."""
+    return sum(
+        float(_shared_s(ahead, times).sum())
+        for ahead, times in pairwise(groups)
+        if times.group.images_needed is not None
+    )
+
+
+def _shared_s(one: GroupTimes, other: GroupTimes) -> FloatColumn:
+    """Return the seconds that each step of one group shares with each of the other [s]."""
+    begun_s = np.maximum(one.starts_s[:, None], other.starts_s)
+    ended_s = np.minimum(one.ends_s[:, None], other.ends_s)
+    shared_s: FloatColumn = np.maximum(0.0, ended_s - begun_s)
+    return shared_s
+
+
+def total(groups: Iterable[GroupTimes], quantity: str) -> float:
+    """Return the sum of a task column over all steps of groups, in the column's unit."""
+    found: dict[int, float] = {}  # equal turns share their segments
+    summed = 0.0
+    for times in groups:
+        key = id(times.group.segments)
+        if key not in found:
+            found[key] = times.group.total(quantity)
+        summed += found[key]
+    return summed

@@ -53,7 +53,7 @@ def test_what_sim_exports_is_listed_as_it_is_called(name):
 
 
 def test_every_member_of_a_result_is_listed():
-    members = [name for name in vars(Result) if not name.startswith("_")]
+    members = [name for name in dir(Result) if not name.startswith("_")]
     fields = list(Result.__dataclass_fields__)
     words = set(re.findall(r"\w+", page("python.md")))
     assert sorted(set(members + fields) - words) == []

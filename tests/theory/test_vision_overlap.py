@@ -26,7 +26,7 @@ from sim.engine.maxplus import step_ends_beside
 from sim.engine.progress import Progress, StepTimes
 from sim.engine.replay import EventMachine
 from sim.engine.timed import TimedGroup, TimedSegment, TimedTask
-from sim.metrics import hidden_s
+from sim.engine.times import hidden_s
 from workloads.background import get_background
 from workloads.turns import IMAGE_TAG_TOKENS, TurnPlan
 

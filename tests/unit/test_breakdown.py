@@ -7,7 +7,7 @@ import pytest
 from sim import load_scenario, simulate
 from sim.breakdown import phase_terms
 from sim.engine.timed import BARRIERS
-from sim.metrics import span_s
+from sim.engine.times import span_s
 
 LORA = "deployment.lora={rank: 16, adapters: [ui], resident: 1}"
 ASKED = "session={turns: [{prompt_tokens: 8, output_tokens: 4, adapter: ui}]}"

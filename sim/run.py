@@ -1,0 +1,201 @@
+"""Run: what was asked, on what, and what happened, immutable and complete.
+
+Every figure derives from the step times and the records; nothing is counted twice. What people read
+(metrics, tables, traces) is made from a run by modules that know it, and gathered in `sim.results`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Self
+
+from hw_models.soc import SocSpec
+from sim.energy import Energy, EnergyModel
+from sim.engine.recording import run_records
+from sim.engine.residency import Ledger
+from sim.engine.scheduler import TurnTimes
+from sim.engine.timed import FloatColumn, TimedProgram
+from sim.engine.times import GroupTimes, hidden_s, span_s, total
+from sim.heat import Heat, heat_of_groups
+from sim.loading import ColdStart, cold_start
+from sim.records import RecordTable
+from sim.versions import versions
+from workloads.program import Program
+from workloads.scenario import Scenario
+from workloads.session import Session
+
+TASK_STEPS = 2000
+"""Runs of more steps are written by steps, to keep memory flat in their length."""
+SAMPLE_STEPS = 400
+"""What bounds a phase is read from its first turns, until they have so many steps."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run: what was asked, on what, what happened.
+
+    Attributes
+    ----------
+    session
+        The session with every turn listed.
+    groups
+        Times of the step groups that ran; fewer than the program's when memory ran out.
+    ledger
+        DRAM residency over time.
+    engine
+        ``maxplus``, ``event``, or ``maxplus+event`` where some steps were replayed.
+    turns
+        What became of every turn that could be asked.
+    observed
+        Heat as the engine saw it; ``None`` where only step times are known.
+    mapped
+        Weights did not fit and were read from flash in every pass.
+    """
+
+    scenario: Scenario
+    soc: SocSpec
+    stack: str
+    program: Program
+    timed: TimedProgram
+    groups: tuple[GroupTimes, ...]
+    ledger: Ledger
+    engine: str
+    seed: int
+    session: Session
+    warnings: tuple[str, ...] = ()
+    turns: tuple[TurnTimes, ...] = ()
+    observed: Heat | None = None
+    mapped: bool = False
+
+    @property
+    def fits(self) -> bool:
+        """Whether the run stayed inside the DRAM budget."""
+        return self.ledger.overflow is None
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of everything the numbers depend on, 16 hexadecimal digits."""
+        parameters = {path: item.value for path, item in self.soc.parameters().items()}
+        asked = (self.scenario.model_dump_json(), self.program.fingerprint(), self.stack, self.seed)
+        text = repr((asked, sorted(parameters.items())))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @property
+    def makespan_s(self) -> float:
+        """End of the last step [s]."""
+        return max((times.end_s for times in self.groups), default=0.0)
+
+    @cached_property
+    def records(self) -> RecordTable:
+        """A record per operator and step that ran."""
+        return run_records(self.groups)
+
+    @cached_property
+    def steps(self) -> int:
+        """Steps that ran."""
+        return sum(times.group.steps for times in self.groups)
+
+    def first_reply(self) -> Self:
+        """Return the part of the run that belongs to the first turn: what a session repeats."""
+        if len(self.turns) <= 1:
+            return self
+        first = self.program.groups[0].turn
+        program = replace(
+            self.program, groups=tuple(g for g in self.program.groups if g.turn == first)
+        )
+        groups = tuple(times for times in self.groups if times.group.turn == first)
+        session = Session(turns=(self.session.turns[first],))
+        return replace(
+            self,
+            scenario=self.scenario.model_copy(update={"session": session}),
+            session=session,
+            program=program,
+            groups=groups,
+            turns=self.turns[:1],
+            observed=None,
+        )
+
+    @property
+    def keeps_tasks(self) -> bool:
+        """Whether files hold a row per task; of longer runs they hold a row per step, all steps."""
+        return self.steps <= TASK_STEPS
+
+    def sample(self, phase: str) -> RecordTable:
+        """Return the records of a phase's first groups, as many as `SAMPLE_STEPS` needs."""
+        chosen: list[GroupTimes] = []
+        for times in self.groups:
+            if times.group.phase == phase and sum(t.group.steps for t in chosen) < SAMPLE_STEPS:
+                chosen.append(times)
+        return run_records(chosen)
+
+    @property
+    def replayed_steps(self) -> int:
+        """Steps that the event engine ran."""
+        spans = [span for times in self.groups for span in times.spans]
+        return sum(span.count for span in spans if span.replayed)
+
+    @cached_property
+    def heat(self) -> Heat:
+        """Temperatures, leakage and the energy of other apps."""
+        if self.observed is not None and all(times.spans for times in self.groups):
+            return self.observed
+        return heat_of_groups(self.soc, self.scenario.environment.ambient_c, self._powers())
+
+    def _powers(self) -> Iterator[tuple[float, float, float]]:
+        """Yield start, end [s] and mean dynamic power [W] of each group, with one beside it."""
+        runs: list[list[GroupTimes]] = []
+        joules: list[float] = []
+        for times, (dram_j, compute_j) in zip(self.groups, self.dynamic_j, strict=True):
+            if times.group.images_needed is None:
+                runs.append([])
+                joules.append(0.0)
+            runs[-1].append(times)
+            joules[-1] += float((dram_j + compute_j).sum())
+        for run, dynamic_j in zip(runs, joules, strict=True):
+            busy_s = span_s(run) - hidden_s(run)
+            yield run[0].start_s, run[-1].end_s, dynamic_j / busy_s
+
+    @cached_property
+    def energy_model(self) -> EnergyModel:
+        """Joules per byte, operation and second on this device, leakage as in this run."""
+        if not self.makespan_s:
+            return EnergyModel(self.soc)
+        return EnergyModel(self.soc, self.heat.leakage_j / self.makespan_s)
+
+    @cached_property
+    def dynamic_j(self) -> tuple[tuple[FloatColumn, FloatColumn], ...]:
+        """DRAM and compute energy of each step, per group [J]."""
+        model = EnergyModel(self.soc)
+        return tuple(model.dynamic_j(times.group) for times in self.groups)
+
+    @property
+    def busy_s(self) -> float:
+        """Seconds in which steps ran [s]."""
+        return span_s(self.groups) - hidden_s(self.groups)
+
+    @cached_property
+    def flash_read_bytes(self) -> float:
+        """Bytes read from flash: a cold start's file, adapters, weights that did not fit [B]."""
+        cold = self.scenario.environment.start == "cold"
+        adapters = sum(times.group.setup.flash_bytes for times in self.groups)
+        mapped = total(self.groups, "weight_bytes") if self.mapped else 0.0
+        return cold * self.program.file_bytes + adapters + mapped
+
+    @cached_property
+    def energy(self) -> Energy:
+        """Energy by part [J]."""
+        return self.energy_model.energy(
+            self.dynamic_j, self.busy_s, self.makespan_s, self.flash_read_bytes, self.heat
+        )
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """Versions the numbers depend on."""
+        return versions()
+
+    def cold_start(self) -> ColdStart:
+        """Return the parts of a cold start; the clock of a run starts after it."""
+        return cold_start(self.soc, self.soc.stack(self.stack), self.program.file_bytes)
