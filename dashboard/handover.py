@@ -10,10 +10,10 @@ from collections.abc import Collection
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from dashboard.choices import Choices
-from dashboard.links import WHAT_IF_DEVICE, command_line
+from dashboard.links import WHAT_IF_DEVICE, command_line, query
 from dashboard.precomputed import SAMPLES
 from dashboard.runs import device
 from sim.analysis.reports.document import report_document
@@ -23,6 +23,8 @@ from sim.analysis.reports.question import Question
 from sim.analysis.reports.sections import sizing_page
 from sim.analysis.sizing_targets import Target
 from workloads.scenario import Scenario
+
+ADDRESS: Final = "http://127.0.0.1:8501/"  # where `andesim dashboard` serves at first
 
 
 def targets(choices: Choices) -> tuple[Target, ...]:
@@ -46,6 +48,7 @@ def document(choices: Choices) -> dict[str, Any]:
             targets=targets(choices),
             draws=SAMPLES,
             command=command_line(choices),
+            link=ADDRESS + "?" + query(choices),
         )
         return report_document(question)
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -74,7 +74,7 @@ class Fit:
 
     paths: tuple[str, ...]
     values: Mapping[str, float]
-    covariance: Vector
+    covariance: Vector = field(compare=False)  # arrays have no one truth value
     kept: tuple[str, ...]
     spread: float
     inflation: float

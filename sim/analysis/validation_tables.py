@@ -26,17 +26,22 @@ def document(found: Validation) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "metrics": {metric: _score_entry(value) for metric, value in found.by_metric().items()},
-        "rows": [
-            {
-                "id": row.run.id,
-                "metric": row.metric,
-                "measured": row.measured,
-                "simulated": row.simulated,
-                "error": row.error,
-            }
-            for row in found.rows
-        ],
+        "rows": [_row_entry(row) for row in found.rows],
         "skipped": [skipped._asdict() for skipped in found.skipped],
+    }
+
+
+def _row_entry(row: Judged) -> dict[str, Any]:
+    return {
+        "id": row.run.id,
+        "device": row.device,
+        "stack": row.stack,
+        "model": row.run.model,
+        "metric": row.metric,
+        "measured": row.measured,
+        "simulated": row.simulated,
+        "interval": list(row.interval) if row.interval else None,
+        "error": row.error,
     }
 
 

@@ -9,6 +9,7 @@ import os
 import re
 import types
 from collections.abc import Sequence
+from inspect import cleandoc
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -84,8 +85,8 @@ def described(model: type[BaseModel]) -> dict[str, str]:
     """The Attributes of a docstring and its parents', and the text below a field."""
     found: dict[str, str] = {}
     for parent in reversed(model.__mro__):
-        _, _, body = (parent.__dict__.get("__doc__") or "").partition("----------\n")
-        for match in re.finditer(r"^ {4}(\w[\w, ]*)\n((?: {8}.*\n|\n)+)", body + "\n", re.M):
+        _, _, body = cleandoc(parent.__dict__.get("__doc__") or "").partition("----------\n")
+        for match in re.finditer(r"^(\w[\w, ]*)\n((?: {4}.*\n|\n)+)", body + "\n", re.M):
             text = " ".join(match[2].split()).replace("``", "`")
             found |= {name.strip(): text for name in match[1].split(",")}
     return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from threading import Event
 from time import sleep
+from urllib.parse import parse_qsl, urlsplit
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from dashboard.background import Background
 from dashboard.cards import cards, with_ranges
 from dashboard.charts import lanes, memory, phases, tornado
 from dashboard.choices import GIB, Choices
+from dashboard.links import read_query
 from dashboard.remedies import MOST_SHOWN, remedies
 from dashboard.runs import decode_terms, nominal, parameter_swings, run
 from dashboard.verdicts import verdict, weighed
@@ -162,6 +164,17 @@ def test_the_report_uses_the_what_if_values():
     choices = Choices(what_if="dram.rate=5 GT/s")
     metrics = handover.document(choices)["run"]["metrics"]
     assert metrics == run(choices).summary().as_dict()
+
+
+def test_the_report_gives_the_link_that_opens_its_choices():
+    choices = Choices(prompt_tokens=96, what_if="dram.rate=5 GT/s")
+    link = handover.document(choices)["reproduce"]["link"]
+    assert read_query(dict(parse_qsl(urlsplit(link).query, keep_blank_values=True))) == (
+        choices,
+        None,
+        (),
+    )
+    assert link in handover.file(choices, handover.page(choices), ".md").decode()
 
 
 def test_sections_of_the_report_can_be_left_out():

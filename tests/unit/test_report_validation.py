@@ -8,7 +8,7 @@ import pytest
 
 from sim.analysis.reports.evidence import HERE, evidence
 from sim.analysis.reports.making import make_report
-from sim.analysis.reports.page import html
+from sim.analysis.reports.page import html, markdown
 from sim.analysis.validation_tables import SCHEMA
 
 
@@ -70,6 +70,15 @@ def test_a_validation_folder_becomes_a_page_of_its_figures(tmp_path):
     assert "decode rate: mean error 15 % of 2 rows." in written
     assert written.count("<circle") == 2
     assert "no device &lt;here&gt;" in written
+
+
+def test_a_row_shows_where_it_was_measured_and_how_sure_the_simulation_was(tmp_path):
+    place = {"device": "d", "stack": "s", "model": "m", "interval": [7.0, 9.5]}
+    rows = [DOCUMENT["rows"][0] | place, DOCUMENT["rows"][1]]
+    (tmp_path / "validation.json").write_text(json.dumps(DOCUMENT | {"rows": rows}))
+    written = markdown(make_report(tmp_path)[1])
+    line = next(line for line in written.splitlines() if line.startswith("| a |"))
+    assert "d / s | m | decode rate | 10.0 tokens/s | 8.00 tokens/s | 7.00 to 9.50" in line
 
 
 def test_one_judged_row_has_no_chart_and_no_empty_table(tmp_path):

@@ -130,9 +130,13 @@ def test_the_document_is_the_contract() -> None:
     }
     assert found["rows"][0] == {
         "id": "r1",
+        "device": "d",
+        "stack": "s",
+        "model": "llama-3.2-1b",
         "metric": "tokens_per_s",
         "measured": 10.0,
         "simulated": 11.0,
+        "interval": [pytest.approx(9.9), pytest.approx(12.1)],
         "error": pytest.approx(0.1),
     }
 

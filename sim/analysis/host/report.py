@@ -34,7 +34,10 @@ def document(rows: Sequence[HostRow]) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "metrics": scores,
-        "rows": [{name: getattr(row, name) for name in names} for row in rows],
+        "rows": [
+            {name: getattr(row, name) for name in names} | {"interval": [row.low, row.high]}
+            for row in rows
+        ],
         "skipped": [],
     }
 

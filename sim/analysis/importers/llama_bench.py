@@ -206,5 +206,5 @@ def _spread(record: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 LLAMA_BENCH: Final = Importer(
-    "llama-bench", "llama.cpp tools/llama-bench, -o json|jsonl|csv|md", sniff, read
+    "llama-bench", "llama.cpp tools/llama-bench, -o json, jsonl, csv or md", sniff, read
 )

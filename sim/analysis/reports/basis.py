@@ -77,7 +77,8 @@ def reproduce(document: Document) -> Section:
         f"Fingerprint {found['fingerprint']}, seed {found['seed']}, {found['draws']} draws, "
         f"engine {document['run']['engine']}; {versions}."
     )
-    blocks = (Code(broken(found["command"])), Paragraph((text,)), Code(found["scenario"]))
+    link = (Code(found["link"]),) if found["link"] else ()
+    blocks = (Code(broken(found["command"])), *link, Paragraph((text,)), Code(found["scenario"]))
     return Section("How to reproduce", blocks)
 
 

@@ -66,6 +66,7 @@ def report_document(question: Question) -> dict[str, Any]:
         "differences": _differences(question, result),
         "reproduce": {
             "command": question.command,
+            "link": question.link or None,
             "fingerprint": result.fingerprint,
             "seed": question.seed,
             "draws": question.draws,

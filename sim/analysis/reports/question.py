@@ -33,6 +33,8 @@ class Question:
         Draws of the uncertain numbers behind the intervals; 0: no intervals.
     command
         The command line that asks the same.
+    link
+        The address of the dashboard with the same choices; empty where it was asked elsewhere.
     recorded
         The summary that a result folder holds; empty where the scenario came from elsewhere.
     """
@@ -43,6 +45,7 @@ class Question:
     seed: int = 0
     engine: Engine = "auto"
     command: str = ""
+    link: str = ""
     recorded: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from sim.analysis.reports.basis import interval
 from sim.analysis.reports.charts import Point, ScatterChart
 from sim.analysis.reports.page import Cell, Page, Paragraph, Section, Table, charts
 from sim.analysis.reports.wording import Number, label, shown
@@ -17,6 +18,7 @@ from sim.errors import SimError
 from workloads.files import parse_json, read_text
 
 FEWEST_POINTS: Final = 2  # one point shows no more than its row in the table
+COLUMNS: Final = ("metric", "measured", "simulated", "80 % interval", "error")
 Document = Mapping[str, Any]
 
 
@@ -95,14 +97,18 @@ def _rows(document: Document) -> Section:
     rows: tuple[tuple[Cell, ...], ...] = tuple(
         (
             row["id"],
+            " / ".join(filter(None, (row.get("device"), row.get("stack")))) or "-",
+            row.get("model") or "-",
             label(row["metric"]),
             shown(row["metric"], row["measured"]),
             shown(row["metric"], row["simulated"]),
+            interval(row["metric"], row.get("interval")),
             shown("error", row["error"]),
         )
         for row in document["rows"]
     )
-    table = Table(("row", "metric", "measured", "simulated", "error"), rows)
+    header = ("row", "device / stack", "model", *COLUMNS)
+    table = Table(header, rows)
     return Section("Every row", (table,), is_appendix=True)
 
 
