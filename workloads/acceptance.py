@@ -99,6 +99,13 @@ def free_verify_width(
     return weight_bytes * balance_flops_per_byte / (2 * parameters)
 
 
+def _raised(survival: Column, factor: float) -> Column:
+    """Return the curve with each conditional acceptance multiplied, at most to 1."""
+    before = np.concatenate([[1.0], survival[:-1]])
+    conditional = np.divide(survival, before, out=np.zeros_like(survival), where=before > 0.0)
+    return np.asarray(np.cumprod(np.minimum(1.0, factor * conditional)))
+
+
 class Acceptance(Strict):
     """How many drafted tokens the target accepts; exactly one of the three is given.
 
@@ -126,7 +133,11 @@ class Acceptance(Strict):
         return self
 
     def curve(self, depth: int, factor: float = 1.0) -> Column:
-        """Return s_1 .. s_depth; ``factor`` scales each conditional acceptance, s_k * factor^k."""
+        """Return s_1 .. s_depth.
+
+        ``factor`` scales each conditional acceptance s_k / s_(k-1), but to no more than 1; where
+        none reaches 1 that is s_k * factor^k.
+        """
         places = np.arange(1, depth + 1)
         if self.alpha is not None:
             known = self.alpha**places
@@ -136,7 +147,7 @@ class Acceptance(Strict):
             known = (self._recorded()[:, None] >= places).mean(axis=0)
         curve = np.zeros(depth)
         curve[: known.size] = known[:depth]
-        return np.asarray(np.minimum(1.0, curve * factor**places))
+        return curve * factor**places if factor <= 1.0 else _raised(curve, factor)
 
     def committed_tokens(
         self, depth: int, tokens: int, random: np.random.Generator, factor: float = 1.0

@@ -17,7 +17,7 @@ from typing import Any
 from workloads.errors import WorkloadError, did_you_mean
 from workloads.files import parse_json, read_mapping, read_text, read_yaml
 from workloads.models.config import ModelConfig, read_model
-from workloads.trace import Trace
+from workloads.trace import Trace, kv_elements_per_token
 from workloads.trace_file import FOLDER as TRACES
 from workloads.trace_file import load_trace, parse_trace
 
@@ -96,14 +96,35 @@ def trace_for(model: str | os.PathLike[str]) -> Trace:
     Arguments:
         model: catalogue id (the shipped trace), path of a trace file, or path of a ``config.json``
             or ``config.yaml`` (captured now, which needs PyTorch).
+
+    Raises `WorkloadError` for an unknown id, and for a file that is neither or that lacks what a
+    run needs.
     """
     name = os.fspath(model)
     if not name.endswith(MODEL_SUFFIXES):
         return _shipped_trace(name)
     text = read_text(name)
     if name.endswith(".json") and "schema" in _mapping(parse_json(text, name)):
-        return parse_trace(text, name)
+        return _runnable(parse_trace(text, name), name)
     return _capture(get_model(name))
+
+
+def _runnable(trace: Trace, name: str) -> Trace:
+    """Return a trace from a file if it holds what a run needs of a model."""
+    missing = {"prefill", "decode"} - set(trace.phases)
+    if missing:
+        raise WorkloadError(
+            f"{name}: a trace to run must have the phases prefill and decode. It lacks "
+            f"{' and '.join(sorted(missing))}. Capture it without --phase."
+        )
+    if "body" not in trace.parameters:
+        raise WorkloadError(f"{name}: parameters must give body, the weights of the layers.")
+    if trace.adapter_rank:
+        raise WorkloadError(
+            f"{name}: adapter_rank must be 0 in a trace to run. Got {trace.adapter_rank}. "
+            "Give adapters as deployment.lora."
+        )
+    return trace
 
 
 @cache
@@ -146,10 +167,11 @@ def _read_entry(entry: Mapping[str, Any], name: str) -> ModelConfig:
 
 def _card(config: ModelConfig) -> ModelCard:
     decoder = config.decoder
+    elements = kv_elements_per_token(decoder.layers, decoder.kv_heads, decoder.head_dim)
     return ModelCard(
         id=config.id,
         parameters=config.parameters or 0,
-        kv_bytes_per_token_16bit=2 * 2 * decoder.layers * decoder.kv_heads * decoder.head_dim,
+        kv_bytes_per_token_16bit=2 * elements,
         layers=decoder.layers,
         vision=config.vision is not None,
         source=config.sources[0],

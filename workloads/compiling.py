@@ -20,6 +20,7 @@ from workloads.kv_cache import visible_tokens
 from workloads.lora import Lora
 from workloads.lowering import Lowering
 from workloads.mechanisms import (
+    ActiveAdapter,
     Draft,
     attention_shape,
     eviction_segment,
@@ -99,7 +100,7 @@ class Compiler:
         nothing = np.zeros_like(patches)
         phase = self.trace.phases["vision"]
         segments, held = self._segments(
-            phase, {"N": patches}, np.ones_like(patches), self._lora(plan)
+            phase, {"N": patches}, np.ones_like(patches), self._adapter(plan)
         )
         return StepGroup(
             phase="vision",
@@ -125,7 +126,7 @@ class Compiler:
         last = np.zeros(steps)
         last[-1] = 1.0
         phase = self.trace.phases["prefill"]
-        segments, held = self._segments(phase, {"T": new, "S": context}, last, self._lora(plan))
+        segments, held = self._segments(phase, {"T": new, "S": context}, last, self._adapter(plan))
         return StepGroup(
             phase="prefill",
             turn=index,
@@ -153,7 +154,7 @@ class Compiler:
         context = self._context(new, loaded + plan.width)
         phase = self.trace.phases["decode"]
         sizes = {"T": new, "S": context}
-        segments, held = self._segments(phase, sizes, np.ones(steps), self._lora(plan))
+        segments, held = self._segments(phase, sizes, np.ones(steps), self._adapter(plan))
         stored = plan.eviction.retained_tokens(plan.prompt_tokens, produced + plan.committed)
         return StepGroup(
             phase="decode",
@@ -204,8 +205,10 @@ class Compiler:
     def _context(self, new: Column, live: Column) -> Column:
         return np.maximum(new, visible_tokens(np.ceil(live), self.buckets))
 
-    def _lora(self, plan: TurnPlan) -> Lora | None:
-        return self.lora if plan.turn.adapter is not None else None
+    def _adapter(self, plan: TurnPlan) -> ActiveAdapter | None:
+        if self.lora is None or plan.turn.adapter is None:
+            return None
+        return ActiveAdapter(self.lora, linear_sizes(self.trace))
 
     def _setup(self, plan: TurnPlan) -> Setup:
         if plan.switch is None:
@@ -256,14 +259,18 @@ class Compiler:
         return tuple(found)
 
     def _segments(
-        self, phase: Phase, sizes: Mapping[str, Column], tail_runs: Column, lora: Lora | None
+        self,
+        phase: Phase,
+        sizes: Mapping[str, Column],
+        tail_runs: Column,
+        adapter: ActiveAdapter | None,
     ) -> Lowered:
         """Return a phase as segments and its activation bytes, those of equal sizes only once."""
         columns = tuple((name, size.tobytes()) for name, size in sizes.items())
-        key = (phase.name, columns, tail_runs.tobytes(), lora is None)
+        key = (phase.name, columns, tail_runs.tobytes(), adapter is None)
         if key not in self._lowered:
             segments, held_bytes = lower_phase(
-                phase, sizes, tail_runs, self.formats, self.options, lora
+                phase, sizes, tail_runs, self.formats, self.options, adapter
             )
             self._lowered[key] = segments, float(held_bytes.max())
         return self._lowered[key]
@@ -275,7 +282,7 @@ def lower_phase(
     tail_runs: Column,
     formats: Formats,
     options: GraphOptions,
-    lora: Lora | None = None,
+    adapter: ActiveAdapter | None = None,
 ) -> tuple[tuple[ProgramSegment, ...], Column]:
     """Return a phase as segments, and the activations each step allocates [B].
 
@@ -289,7 +296,7 @@ def lower_phase(
     for index, part in enumerate(phase.segments):
         runs = always if index <= last_layer else tail_runs
         for run in layer_runs(part, layer, formats, phase.name):
-            lowering = Lowering(formats, options, whole, layer, lora)
+            lowering = Lowering(formats, options, whole, layer, adapter)
             segments.append(lowering.segment(run, is_layer(part), runs))
             held_bytes = np.maximum(held_bytes, lowering.working_set_bytes)
             layer += run.repeat if is_layer(part) else 0

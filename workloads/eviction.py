@@ -11,16 +11,14 @@ and follow-up questions that meet an already pruned cache.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from workloads.errors import WorkloadError
+from workloads.program import Column
 from workloads.recordings import read_recording
 from workloads.session import Strict
-
-Column = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,21 +61,17 @@ class Eviction(Strict):
 
     Attributes
     ----------
-    evicts
-        When tokens are dropped.
-    position_contiguous
-        Whether the tokens kept have consecutive positions in the text.
     trace
         File with recorded ``retained_tokens``.
     """
 
-    evicts: ClassVar[Literal["never", "prefill_end", "every_chunk", "every_step"]] = "never"
-    position_contiguous: ClassVar[bool] = True
-
     trace: str | None = None
 
     def retained_tokens(self, prompt: int, produced: ArrayLike) -> Column:
-        """Return the tokens stored per layer (mean over layers), ``produced`` tokens on."""
+        """Return the tokens stored per layer (mean over layers), ``produced`` tokens on.
+
+        Raises `WorkloadError` where a recording is shorter than that.
+        """
         counts = np.asarray(produced, dtype=np.float64)
         return self._replayed(counts) if self.trace else self._retained(prompt, counts)
 

@@ -15,11 +15,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 from pydantic import Field
 
-from workloads.eviction import AttentionShape, Column, Eviction, EvictionWork
-from workloads.session import MAX_TOKENS
+from workloads.eviction import AttentionShape, Eviction, EvictionWork
+from workloads.program import Column
+from workloads.session import MAX_TOKENS, Tokens
 
-Tokens = Annotated[int, Field(ge=1, le=MAX_TOKENS)]
 Fraction = Annotated[float, Field(gt=0.0, le=1.0)]
+
+ROUNDING = 1e-9
+"""A rounding error above a whole number of tokens keeps no token more."""
 
 
 class NoEviction(Eviction):
@@ -37,9 +40,6 @@ class SlidingWindow(Eviction):
         Newest and first tokens that stay [tokens].
     """
 
-    evicts = "every_step"
-    position_contiguous = False
-
     policy: Literal["sliding_window"] = "sliding_window"
     window: Tokens = 1024
     sinks: Annotated[int, Field(ge=0, le=MAX_TOKENS)] = 4
@@ -52,10 +52,8 @@ class SlidingWindow(Eviction):
         return min(prompt, self.sinks + self.window + chunk)
 
 
-class PrefillEnd(Eviction):
-    """Score all tokens with the last queries of the prompt when prefill ends, keep the best.
-
-    Peak memory of prefill is not lowered: the whole prompt is in the cache before the choice.
+class Budgeted(Eviction):
+    """Keep a share of the prompt, or a number of tokens.
 
     Attributes
     ----------
@@ -63,6 +61,27 @@ class PrefillEnd(Eviction):
         Fraction of the prompt kept.
     budget_tokens
         Tokens kept per layer, in place of the fraction.
+    """
+
+    keep: Fraction
+    budget_tokens: Tokens | None = None
+
+    def budget(self, prompt: int) -> int:
+        """Return the tokens kept per layer, a share rounded up to a whole number [tokens].
+
+        >>> SnapKv(keep=0.55).budget(100)
+        55
+        """
+        return self.budget_tokens or math.ceil(self.keep * prompt - ROUNDING)
+
+
+class PrefillEnd(Budgeted):
+    """Score all tokens with the last queries of the prompt when prefill ends, keep the best.
+
+    Peak memory of prefill is not lowered: the whole prompt is in the cache before the choice.
+
+    Attributes
+    ----------
     window
         Newest tokens, whose queries score and which always stay.
     pool
@@ -71,19 +90,14 @@ class PrefillEnd(Eviction):
         Whether K is read again for the scores, as with fused attention that exports no weights.
     """
 
-    evicts = "prefill_end"
-    position_contiguous = False
-
     keep: Fraction = 0.5
-    budget_tokens: Tokens | None = None
     window: Tokens = 32
     pool: Annotated[int, Field(ge=1)] = 7
     rereads_keys: bool = True
 
     def kept_tokens(self, prompt: int) -> int:
         """Return the tokens kept per layer (mean over layers): budget, at least the window."""
-        budget = self.budget_tokens or math.ceil(self.keep * prompt)
-        return min(prompt, max(budget, self.window))
+        return min(prompt, max(self.budget(prompt), self.window))
 
     def _retained(self, prompt: int, produced: Column) -> Column:
         return self.kept_tokens(prompt) + produced
@@ -126,44 +140,24 @@ class PyramidKv(PrefillEnd):
     """
 
     policy: Literal["pyramidkv"] = "pyramidkv"
-    slope: Annotated[float, Field(ge=1.0)] = 20.0
-
-    def layer_tokens(self, prompt: int, layers: int) -> Column:
-        """Return the tokens kept in each layer, first layer first; their mean is the budget."""
-        mean = self.kept_tokens(prompt) - self.window
-        if layers == 1 or mean <= 0:
-            return np.full(layers, float(self.kept_tokens(prompt)))
-        first = min(2 * mean - mean / self.slope, prompt - self.window)
-        return np.asarray(self.window + np.linspace(first, 2 * mean - first, layers))
+    slope: Annotated[float, Field(ge=1.0)] = 20.0  # costs follow from the mean alone
 
 
-class EveryStep(Eviction):
+class EveryStep(Budgeted):
     """Hold a fixed number of tokens and drop the worst as new ones come.
 
     Attributes
     ----------
-    keep
-        Fraction of the prompt kept.
-    budget_tokens
-        Tokens kept per layer, in place of the fraction.
     evict_batch
         Tokens dropped at a time, each time compacting the cache. None given: the freed slot is
         overwritten in place and nothing is moved.
     """
 
-    evicts = "every_step"
-    position_contiguous = False
-
-    keep: Fraction
-    budget_tokens: Tokens | None = None
     evict_batch: Tokens | None = None
 
-    def _excess(self, prompt: int, produced: Column) -> tuple[int, Column]:
-        budget = self.budget_tokens or math.ceil(self.keep * prompt)
-        return budget, np.maximum(0.0, prompt + produced - budget)
-
     def _retained(self, prompt: int, produced: Column) -> Column:
-        budget, excess = self._excess(prompt, produced)
+        budget = self.budget(prompt)
+        excess: Column = np.maximum(0.0, prompt + produced - budget)
         return np.minimum(prompt + produced, budget + excess % (self.evict_batch or 1))
 
     def prefill_work(self, prompt: int, chunk: int, shape: AttentionShape) -> EvictionWork:
@@ -246,9 +240,6 @@ class LocalSnapKv(Eviction):
     sinks, window
         First and newest tokens among them that always stay [tokens].
     """
-
-    evicts = "every_chunk"
-    position_contiguous = False
 
     policy: Literal["local_snapkv"] = "local_snapkv"
     cache_tokens: Tokens = 1024

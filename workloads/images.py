@@ -26,7 +26,6 @@ from workloads.errors import WorkloadError, did_you_mean
 
 MAX_SIDE_PX = 4172
 CHAT_MAX_SIZE_PX = 733  # default of the published chat code
-BENCHMARK_MAX_SIZE_PX = 1792  # setting of the published benchmark scripts
 MTK_MAX_TOKENS = 1280
 MIN_TOKENS = 4
 
@@ -37,14 +36,12 @@ class VisualGrid:
 
     Arguments:
         columns, rows: cells of the canvas.
-        cell_px: side of a cell.
         merge: a cell is ``merge x merge`` patches.
         computed_tokens: tokens the compiled graph computes, the image's own or a fixed number.
     """
 
     columns: int
     rows: int
-    cell_px: int
     merge: int
     computed_tokens: int
 
@@ -57,11 +54,6 @@ class VisualGrid:
     def patches(self) -> int:
         """Patches the encoder computes."""
         return self.computed_tokens * self.merge**2
-
-    @property
-    def canvas_px(self) -> tuple[int, int]:
-        """Width and height of the canvas."""
-        return self.columns * self.cell_px, self.rows * self.cell_px
 
 
 @dataclass(frozen=True)
@@ -115,7 +107,7 @@ def visual_tokens(
     limits = _Limits(cell_px, max_size_px, max_side_px, min_tokens)
     columns, rows = PREPROCESSORS[preprocessor](width_px, height_px, limits)
     computed = MTK_MAX_TOKENS if preprocessor == "mtk_sdk" else columns * rows
-    return VisualGrid(columns, rows, cell_px, merge, computed)
+    return VisualGrid(columns, rows, merge, computed)
 
 
 def _ceil(width: float, height: float, limits: _Limits) -> tuple[int, int]:

@@ -16,7 +16,7 @@ from pydantic import AfterValidator, Field
 
 from workloads.errors import WorkloadError, did_you_mean
 from workloads.eviction_policies import EvictionPolicy, NoEviction
-from workloads.session import MAX_TOKENS, Strict
+from workloads.session import Strict, Tokens
 from workloads.weight_formats import engine_bits
 
 FLOAT_BITS = 16
@@ -93,6 +93,8 @@ def get_kv_format(name: str) -> KvFormat:
 
     >>> get_kv_format("kivi2_g32").bits, get_kv_format("kivi2_g128").bits
     (3.0, 2.25)
+
+    Raises `WorkloadError` for an unknown id.
     """
     if name in _PLAIN:
         bits, source = _PLAIN[name]
@@ -114,15 +116,6 @@ def get_kv_format(name: str) -> KvFormat:
 
 def _grouped(name: str, bits: int, group: int, source: str) -> KvFormat:
     return KvFormat(id=name, source=source, value_bits=bits, group_elements=group, scale_bits=16)
-
-
-def elements_per_token(layers: int, kv_heads: int, head_dim: int) -> int:
-    """Return the K and V elements one token adds, 2 * layers * kv_heads * head_dim.
-
-    >>> elements_per_token(layers=36, kv_heads=8, head_dim=128)  # Qwen3-4B
-    73728
-    """
-    return 2 * layers * kv_heads * head_dim
 
 
 def bucket_for(tokens: ArrayLike, buckets: Sequence[int]) -> NDArray[np.int64]:
@@ -162,9 +155,6 @@ def _known(name: str) -> str:
     return name
 
 
-TokenCount = Annotated[int, Field(ge=1, le=MAX_TOKENS)]
-
-
 class KvCache(Strict):
     """The KV cache of a deployment.
 
@@ -181,6 +171,6 @@ class KvCache(Strict):
     """
 
     dtype: Annotated[str, AfterValidator(_known)] | None = None
-    capacity_tokens: TokenCount | None = None
-    buckets: tuple[TokenCount, ...] = ()
+    capacity_tokens: Tokens | None = None
+    buckets: tuple[Tokens, ...] = ()
     eviction: Annotated[EvictionPolicy, Field(discriminator="policy")] = NoEviction()

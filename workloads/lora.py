@@ -4,9 +4,9 @@ Adapters are not merged: their matrices A (rank x d_in) and B (d_out x rank) are
 and are streamed in every pass. The graph is compiled for one rank and one set of modules; smaller
 ranks are padded with zeros and cost the same.
 
-Not modelled: accuracy. A cache computed under one adapter and
-read under another is refused only if K or V is adapted; the other modules shift K and V of later
-layers as well, which is ignored.
+Not modelled: accuracy, and merged adapters, which cost nothing. A cache computed under one adapter
+and read under another is refused only if K or V is adapted; the other modules shift K and V of
+later layers as well, which is ignored.
 """
 
 from __future__ import annotations
@@ -67,17 +67,6 @@ def parameters_per_rank(sizes: LinearSizes, modules: Iterable[Module] = MODULES)
     """
     shapes = sizes.shapes()
     return sizes.layers * sum(sum(shapes[module]) for module in modules)
-
-
-def merge_flops(sizes: LinearSizes, rank: int, modules: Iterable[Module] = MODULES) -> int:
-    """Return the FLOPs of adding B A to the base, 2 * d_in * d_out * rank per module.
-
-    Only for a base kept in full precision: quantised or entropy-coded weights cannot be changed in
-    place.
-    """
-    shapes = sizes.shapes()
-    products = (shapes[module][0] * shapes[module][1] for module in modules)
-    return 2 * rank * sizes.layers * sum(products)
 
 
 class Lora(Strict):
@@ -145,10 +134,6 @@ class Lora(Strict):
         """Return the bytes of all adapters kept in DRAM [B]."""
         kept = min(len(self.adapters), self.resident or len(self.adapters))
         return kept * self.adapter_bytes(sizes)
-
-    def flops(self, sizes: LinearSizes, tokens: int) -> int:
-        """Return the extra FLOPs of a decoder pass over tokens, 2 per weight and token."""
-        return 2 * tokens * self.padded_rank * parameters_per_rank(sizes, self.modules)
 
 
 @dataclass(frozen=True, slots=True)

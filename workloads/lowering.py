@@ -19,8 +19,7 @@ from numpy.typing import NDArray
 
 from workloads.extent import Size
 from workloads.graph import VECTOR_BITS, Formats, GraphOptions
-from workloads.lora import Lora
-from workloads.mechanisms import adapter_tasks
+from workloads.mechanisms import ActiveAdapter, adapter_tasks
 from workloads.operators import Gemm, OperatorCost, WeightUse, cost
 from workloads.program import Column, ProgramSegment, Task
 from workloads.trace import Operator, Segment
@@ -44,8 +43,8 @@ class Lowering:
         equal in every step are computed with as one number, and so is all that hangs on them alone.
     layer
         Decoder layer the operators belong to; formats may differ by layer.
-    lora
-        Adapters whose products run beside the linear operators.
+    adapter
+        Adapter whose products run beside the linear operators, or none.
 
     Attributes
     ----------
@@ -59,13 +58,13 @@ class Lowering:
         options: GraphOptions,
         sizes: Mapping[str, Whole],
         layer: int = 0,
-        lora: Lora | None = None,
+        adapter: ActiveAdapter | None = None,
     ) -> None:
         self.formats = formats
         self.options = options
         self.sizes: dict[str, Size] = {name: _narrow(size) for name, size in sizes.items()}
         self.layer = layer
-        self.lora = lora
+        self.adapter = adapter
         self.steps = len(next(iter(sizes.values())))
         self.default_class = "vision" if "N" in sizes else "body"
         self.working_set_bytes: Column = np.zeros(1)
@@ -78,10 +77,15 @@ class Lowering:
         if self.options.fusion in ("elementwise", "attention"):
             tasks = fuse(tasks)
         kept = [self._spill(task) for task in tasks]
-        if self.lora is not None and is_layer:
-            lora, formats = self.lora, self.formats
-            kept = [part for task in kept for part in (task, *adapter_tasks(task, lora, formats))]
+        if self.adapter is not None and is_layer:
+            kept = self._beside_adapter(kept, self.adapter)
         return ProgramSegment(segment.name, segment.repeat, tuple(kept), is_layer)
+
+    def _beside_adapter(self, tasks: Sequence[Task], adapter: ActiveAdapter) -> list[Task]:
+        found: list[Task] = []
+        for task in tasks:
+            found += [task, *adapter_tasks(task, adapter, self.formats)]
+        return found
 
     def task(self, operator: Operator, demand: OperatorCost, runs: Column) -> Task:
         """Return one operator as a task, its columns one entry long where no step differs.

@@ -5,28 +5,34 @@ Not modelled: drafting and verification of the same session side by side on two 
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 
 from workloads.eviction import AttentionShape, EvictionWork
 from workloads.graph import VECTOR_BITS, Formats
-from workloads.lora import Lora
+from workloads.lora import LinearSizes, Lora, Module
 from workloads.program import Column, ProgramSegment, Task
 from workloads.speculation import DecoderSize, DraftCost
-from workloads.trace import DecoderShape, Trace
+from workloads.trace import DecoderShape, Trace, kv_elements_per_token
 from workloads.weight_formats import WeightFormat
 
-MODULE_NAMES = {
-    "q": "q_proj",
-    "k": "k_proj",
-    "v": "v_proj",
-    "o": "o_proj",
-    "gate": "gate_proj",
-    "up": "up_proj",
-    "down": "down_proj",
-}
-
+MODULES_OF: Mapping[str, tuple[Module, ...]] = MappingProxyType(
+    {
+        "q_proj": ("q",),
+        "k_proj": ("k",),
+        "v_proj": ("v",),
+        "o_proj": ("o",),
+        "gate_proj": ("gate",),
+        "up_proj": ("up",),
+        "down_proj": ("down",),
+        "qkv_proj": ("q", "k", "v"),
+        "gate_up_proj": ("gate", "up"),
+    }
+)
+"""The modules an adapter may sit on, in each linear layer; a fused one holds several."""
 
 SAMPLING_OPS = 4
 """Operations per logit: find the largest, exponential, sum, compare with the draw."""
@@ -40,7 +46,7 @@ def decoder_size(trace: Trace) -> DecoderSize:
         layers=shape.layers,
         layer_parameters=(trace.parameters["body"] - shape.hidden) // shape.layers,
         vocabulary=shape.vocab,
-        kv_elements_per_layer=2 * shape.kv_heads * shape.head_dim,
+        kv_elements_per_layer=kv_elements_per_token(1, shape.kv_heads, shape.head_dim),
     )
 
 
@@ -136,18 +142,36 @@ def eviction_segment(
     return ProgramSegment("eviction", 1, (score, compact))
 
 
-def adapter_tasks(linear: Task, lora: Lora, formats: Formats) -> list[Task]:
-    """Return the two products of an unmerged adapter beside a layer's linear task, or none."""
-    adapted = {MODULE_NAMES[module] for module in lora.modules}
-    in_vision = linear.tensor_class == "vision" and lora.vision
-    in_decoder = linear.tensor_class == "body" and linear.name.rsplit(".", 1)[-1] in adapted
-    if linear.kind != "linear" or not (in_vision or in_decoder):
+@dataclass(frozen=True, slots=True)
+class ActiveAdapter:
+    """The adapter a turn runs on, and the sizes of the modules it sits on."""
+
+    lora: Lora
+    sizes: LinearSizes
+
+
+def adapter_tasks(linear: Task, adapter: ActiveAdapter, formats: Formats) -> list[Task]:
+    """Return the products of an unmerged adapter beside a layer's linear task: two per module."""
+    if linear.kind != "linear":
         return []
+    lora, tasks = adapter.lora, list[Task]()
     rank = float(lora.padded_rank)
-    return [
-        _product(f"{linear.name}.lora_a", linear, rank, linear.k, lora, formats),
-        _product(f"{linear.name}.lora_b", linear, linear.n, rank, lora, formats),
-    ]
+    for name, features in _adapted(linear, adapter):
+        tasks.append(_product(f"{name}.lora_a", linear, rank, linear.k, lora, formats))
+        tasks.append(_product(f"{name}.lora_b", linear, features, rank, lora, formats))
+    return tasks
+
+
+def _adapted(linear: Task, adapter: ActiveAdapter) -> Iterator[tuple[str, Column | float]]:
+    """Yield a name and the output features of each adapted module in a linear task."""
+    if linear.tensor_class == "vision" and adapter.lora.vision:
+        yield linear.name, linear.n
+    if linear.tensor_class == "body":
+        held = MODULES_OF.get(linear.name.rpartition(".")[2], ())
+        for module in held:
+            if module in adapter.lora.modules:
+                name = linear.name if len(held) == 1 else f"{linear.name}.{module}"
+                yield name, float(adapter.sizes.shapes()[module][1])
 
 
 def _product(

@@ -10,7 +10,7 @@ A recording is a YAML or JSON file::
 ``accepted_tokens`` are the drafted tokens the target accepted in each step, without the token the
 target adds itself. ``retained_tokens`` are the tokens in the KV cache after prefill (first entry)
 and after each generated token. ``loaded_tokens`` are the tokens read in each step, with what is
-read to choose them.
+read to choose them; nothing replays them, they check the law of Quest.
 
 Recordings of a real model ship under `FOLDER` and go by their names, ``accepted-ngram-ui-greedy``.
 """

@@ -21,6 +21,7 @@ from workloads.compression import WeightMap
 from workloads.errors import WorkloadError, did_you_mean
 from workloads.explain import sentences
 from workloads.files import parse_yaml, read_yaml
+from workloads.images import CHAT_MAX_SIZE_PX
 from workloads.kv_cache import KvCache
 from workloads.lora import Lora
 from workloads.program import Unit
@@ -47,7 +48,7 @@ class ImageRule(Strict):
     """
 
     preprocessor: Literal["ceil", "one_more_cell", "mtk_sdk"] = "one_more_cell"
-    max_size_px: Annotated[int, Field(ge=28, le=100_000)] = 733
+    max_size_px: Annotated[int, Field(ge=28, le=100_000)] = CHAT_MAX_SIZE_PX
 
 
 class Placement(Strict):

@@ -19,6 +19,7 @@ MAX_TURNS = 100_000
 MAX_SECONDS = 1e7
 ASSISTANT = "assistant"
 
+Tokens = Annotated[int, Field(ge=1, le=MAX_TOKENS)]
 Side = Annotated[int, Field(strict=True, ge=1, le=MAX_SIDE_PX)]
 Seconds = Annotated[float, Field(ge=0.0, le=MAX_SECONDS)]
 Rate = Annotated[float, Field(gt=0.0, le=1e4)]

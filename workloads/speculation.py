@@ -4,8 +4,9 @@ Costs are parameters streamed and passes per step; how many drafts are accepted 
 `workloads.acceptance`. A static tree changes how many tokens are verified; its gain is in the
 acceptance curve, which must be one for that tree.
 
-Not modelled: trees that change from step to step, sampling on the host, moving accepted K and V
-to the front of the cache, and reuse of the draft's layers by the verification that follows.
+Not modelled: trees that change from step to step, and reuse of the draft's layers by the
+verification that follows. Sampling and the copy of a tree's accepted path are tasks of
+`workloads.mechanisms`.
 """
 
 from __future__ import annotations
@@ -71,16 +72,6 @@ class DraftCost:
     head_parameters: int = 0
     extra_parameters: int = 0
     kv_elements_per_token: int = 0
-
-    @property
-    def flops(self) -> int:
-        """Matrix FLOPs of all passes of a step, 2 per weight and pass; attention not counted."""
-        return 2 * self.passes * (self.body_parameters + self.head_parameters)
-
-    def traffic_bytes(self, body_bits: float, head_bits: float) -> float:
-        """Return the bytes of weights all passes of a step read [B], given bits per weight."""
-        pass_bits = self.body_parameters * body_bits + self.head_parameters * head_bits
-        return self.passes * pass_bits / 8
 
 
 class NoSpeculation(Strict):

@@ -108,6 +108,15 @@ class Phase:
                 yield segment.repeat, operator
 
 
+def kv_elements_per_token(layers: int, kv_heads: int, head_dim: int) -> int:
+    """Return the K and V elements one token adds, 2 * layers * kv_heads * head_dim.
+
+    >>> kv_elements_per_token(layers=36, kv_heads=8, head_dim=128)  # Qwen3-4B
+    73728
+    """
+    return 2 * layers * kv_heads * head_dim
+
+
 @dataclass(frozen=True)
 class DecoderShape:
     """The decoder's dimensions, as far as costs outside the trace need them.
@@ -177,8 +186,9 @@ class Trace:
 
     @property
     def kv_elements_per_token(self) -> int:
-        """Keys and values of one token over all layers: ``2 * layers * kv_heads * head_dim``."""
-        return 2 * self.decoder.layers * self.decoder.kv_heads * self.decoder.head_dim
+        """K and V elements one token adds over all layers."""
+        shape = self.decoder
+        return kv_elements_per_token(shape.layers, shape.kv_heads, shape.head_dim)
 
     @property
     def total_parameters(self) -> int:

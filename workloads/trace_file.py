@@ -2,17 +2,18 @@
 
 Identical operator runs (the layers of prefill and of decode) are stored once and shared in memory,
 so a program builder can cost each run once. A file of another schema version, a truncated file, a
-wrong type, an unknown kind or a negative size is refused with the file and the place in it.
+wrong type, an unknown kind, a missing or a negative size is refused with the file and the place in
+it.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import MISSING, asdict, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_type_hints
 
 from workloads.errors import WorkloadError, did_you_mean
 from workloads.extent import Extent
@@ -41,7 +42,10 @@ T = TypeVar("T")
 
 
 def load_trace(source: str | os.PathLike[str]) -> Trace:
-    """Return a shipped trace by model id, or the trace in a ``.json`` file."""
+    """Return a shipped trace by model id, or the trace in a ``.json`` file.
+
+    Raises `WorkloadError` for an unknown id and for a file that is no trace.
+    """
     path = Path(source)
     if path.suffix != ".json":
         files = {file.stem: file for file in trace_files(FOLDER)}
@@ -84,12 +88,15 @@ def format_trace(trace: Trace) -> str:
 
 
 def parse_trace(text: str, name: str = "trace") -> Trace:
-    """Return the trace a file's text holds; ``name`` stands in error messages."""
+    """Return the trace a file's text holds; ``name`` stands in error messages.
+
+    Raises `WorkloadError` at the first fault, with its place.
+    """
     top = _Node(parse_json(text, name), name)
     schema = top.get("schema", str)
     if schema != SCHEMA:
         raise WorkloadError(f"{name}: schema must be {SCHEMA!r}. Got {schema!r}.")
-    runs = [tuple(map(_operator, run.items())) for run in top.child("runs").items()]
+    runs = [tuple(map(_operator, run.some())) for run in top.child("runs").items()]
     vision = top.child("vision")
     phases = {key: _phase(key, node, runs) for key, node in top.child("phases").pairs(PHASES)}
     return Trace(
@@ -121,9 +128,9 @@ class _Node:
             raise self.fault(f"of type {kind.__name__}")
         return self.value
 
-    def count(self) -> int:
-        if self.of(int) < 0:
-            raise self.fault("at least 0")
+    def count(self, least: int = 0) -> int:
+        if self.of(int) < least:
+            raise self.fault(f"at least {least}")
         return self.of(int)
 
     def choice(self, choices: tuple[str, ...]) -> str:
@@ -140,26 +147,37 @@ class _Node:
     def items(self) -> list[_Node]:
         return [_Node(v, f"{self.place}[{i}]") for i, v in enumerate(self.of(list))]
 
+    def some(self) -> list[_Node]:
+        """Return the items of a list that must not be empty."""
+        if not self.of(list):
+            raise self.fault("a list of at least one entry")
+        return self.items()
+
     def pairs(self, keys: tuple[str, ...]) -> list[tuple[str, _Node]]:
         for key in self.of(dict):
             _Node(key, f"{self.place}: a key").choice(keys)
         return [(key, self.child(key)) for key in keys if key in self.value]
 
-    def build(self, kind: Callable[..., T]) -> T:
-        """Make a dataclass of counts, flags and Nones."""
-        for key, value in self.of(dict).items():
-            if not isinstance(value, (bool, type(None))):
-                self.child(key).count()
-        try:
-            return kind(**self.of(dict))
-        except TypeError as error:
-            raise WorkloadError(f"{self.place}: {error}.") from None
+    def build(self, kind: type[T]) -> T:
+        """Make a dataclass of sizes and flags; a size that must be given is at least 1."""
+        hints = get_type_hints(kind)
+        least = {item.name: int(item.default is MISSING) for item in fields(kind)}  # type: ignore[arg-type]
+        for key in self.of(dict):
+            if key not in least:
+                raise WorkloadError(f"{self.place}: {key} is not known. {did_you_mean(key, least)}")
+        for key in least:
+            node = self.child(key)
+            if hints[key] is bool:
+                node.of(bool)
+            elif least[key] or node.value is not None:
+                node.count(least[key])
+        return kind(**self.value)
 
 
 def _phase(name: str, node: _Node, runs: list[tuple[Operator, ...]]) -> Phase:
     segments = []
-    for item in node.child("segments").items():
-        run, repeat = item.child("run").count(), item.child("repeat").count()
+    for item in node.child("segments").some():
+        run, repeat = item.child("run").count(), item.child("repeat").count(least=1)
         if run >= len(runs):
             raise item.child("run").fault(f"below {len(runs)}, the number of runs")
         segments.append(Segment(item.get("name", str), repeat, runs[run]))

@@ -210,9 +210,10 @@ def _switch(adapters: AdapterCache | None, turn: Turn, index: int) -> AdapterSwi
 
 
 def _grid(trace: Trace, rule: ImageRule, sides_px: tuple[int, int]) -> VisualGrid:
-    if trace.vision is None:
+    if trace.vision is None or "vision" not in trace.phases:
+        why = "a text model" if trace.vision is None else "whose trace lacks the phase vision"
         raise WorkloadError(
-            f"session.turns: images_px must be empty for {trace.model}, a text model. "
+            f"session.turns: images_px must be empty for {trace.model}, {why}. "
             f"Got {list(sides_px)}."
         )
     return visual_tokens(

@@ -21,9 +21,10 @@ from workloads.eviction_policies import (
     SnapKv,
     Tova,
 )
-from workloads.kv_cache import elements_per_token, get_kv_format
+from workloads.kv_cache import get_kv_format
+from workloads.trace import kv_elements_per_token
 
-ELEMENTS = elements_per_token(36, 8, 128)
+ELEMENTS = kv_elements_per_token(36, 8, 128)
 QWEN3_4B = AttentionShape(layers=36, heads=32, head_dim=128, kv_bytes_per_token=2 * ELEMENTS)
 POLICIES = [policy() for policy in typing.get_args(EvictionPolicy)]
 STEPS = np.arange(300)
@@ -87,13 +88,11 @@ def test_batched_eviction_amortises_its_compaction():
     assert np.all(in_place.scoring_flops == 100 * 32 * 36)
 
 
-def test_pyramid_spends_the_same_budget_unevenly():
-    policy = PyramidKv(budget_tokens=1024)
-    layers = policy.layer_tokens(8000, 36)
-    assert layers.mean() == pytest.approx(1024)
-    assert np.all(np.diff(layers) < 0)
-    assert layers[-1] == pytest.approx(32 + (1024 - 32) / 20)
-    assert policy.layer_tokens(1500, 36).max() == 1500
+@pytest.mark.parametrize("policy", [SnapKv, H2o])
+@pytest.mark.parametrize(("keep", "prompt", "kept"), [(0.55, 100, 55), (0.07, 900, 63)])
+def test_a_share_that_is_a_whole_number_keeps_just_that(policy, keep, prompt, kept):
+    """In binary 0.55 * 100 is a little more than 55."""
+    assert policy(keep=keep).retained_tokens(prompt, 0) == kept
 
 
 def test_quest_reads_less_and_stores_all():

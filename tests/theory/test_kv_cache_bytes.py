@@ -10,19 +10,19 @@ from workloads.kv_cache import (
     KV_FORMAT_IDS,
     KvCache,
     bucket_for,
-    elements_per_token,
     get_kv_format,
     visible_tokens,
 )
+from workloads.trace import kv_elements_per_token
 
-QWEN3_4B = elements_per_token(36, 8, 128)
+QWEN3_4B = kv_elements_per_token(36, 8, 128)
 
 
 @pytest.mark.parametrize(
     ("layers", "elements", "kib"), [(28, 57_344, 112), (36, 73_728, 144)]
 )  # Qwen3-0.6B and 1.7B; Qwen3-4B
 def test_bytes_per_token_of_qwen3(layers, elements, kib):
-    assert elements_per_token(layers, 8, 128) == elements
+    assert kv_elements_per_token(layers, 8, 128) == elements
     assert get_kv_format("fp16").bytes_per_token(elements) == kib * 1024
     assert get_kv_format("int8").bytes_per_token(elements) == kib * 512
 
@@ -35,7 +35,7 @@ def test_cache_of_qwen3_4b(tokens, mib):
 
 def test_llama_3_2_1b_at_64k_is_2_1_gb_only_at_16_bits():
     """2511.07427 quotes 2.1 GB; the formula gives that at fp16, half of it at 8 bits."""
-    elements = elements_per_token(16, 8, 64)
+    elements = kv_elements_per_token(16, 8, 64)
     assert get_kv_format("fp16").size_bytes(65_536, elements) == pytest.approx(2.15e9, rel=2e-3)
     assert get_kv_format("int8").size_bytes(65_536, elements) == pytest.approx(1.07e9, rel=4e-3)
 

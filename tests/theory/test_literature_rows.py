@@ -25,7 +25,7 @@ from sim import load_scenario, simulate
 from workloads.acceptance import free_verify_width, round_speedup
 from workloads.catalogue import trace_for
 from workloads.eviction_policies import SnapKv
-from workloads.kv_cache import elements_per_token
+from workloads.trace import kv_elements_per_token
 
 HETERO_INFER = 59.5e9  # B/s, GPU and NPU together on a Snapdragon 8 Gen 3 (SOSP'25)
 
@@ -44,7 +44,7 @@ def test_snapkv_at_16k_needs_more_than_one_sequence_for_its_published_gain():
     Bytes of a step over LWM-Text-7B (Llama-2-7B: 32 layers, 32 heads of 128) with 1024 tokens kept:
     one sequence gains 1.6x, five gain what was published.
     """
-    token = 2 * elements_per_token(32, 32, 128)
+    token = 2 * kv_elements_per_token(32, 32, 128)
     kept = SnapKv(budget_tokens=1024).retained_tokens(16_384, 0)
 
     def gain(batch: int) -> float:
@@ -61,7 +61,7 @@ def test_half_the_cache_never_gains_what_keyformer_reports():
     Bytes alone give 1.14x for one sequence and below 2x for any batch: the row is not reproduced,
     and what is beyond 2x was not traffic.
     """
-    token = 2 * elements_per_token(32, 32, 128)
+    token = 2 * kv_elements_per_token(32, 32, 128)
     gains = [
         (13.3e9 + batch * 8192 * token) / (13.3e9 + batch * 4096 * token) for batch in (1, 10**6)
     ]

@@ -215,6 +215,21 @@ def test_lora_adds_66_mb_and_7_3_percent_of_traffic_at_1_8_bits():
     assert extra / 0.9051e9 == pytest.approx(0.073, abs=5e-4)
 
 
+def test_an_adapter_on_fused_projections_is_streamed_like_any_other():
+    """Phi-3 has one matrix for query, key and value, and one for gate and up."""
+    model = (IDEAL, "model=phi-3.5-mini", "session={turns: [{prompt_tokens: 8, adapter: ui}]}")
+    for modules in ("[q]", "[k, v]", "[gate]", "[q, k, v, o, gate, up, down]"):
+        lora = f"deployment.lora={{rank: 16, adapters: [ui], modules: {modules}}}"
+        program = simulate(load_scenario(None, (*model, lora))).program
+        decode = next(group for group in program.groups if group.phase == "decode")
+        streamed = sum(
+            repeat * task.weight_bytes[0]
+            for task, repeat in decode.tasks()
+            if task.tensor_class == "adapter"
+        )
+        assert streamed == program.resident_bytes["adapters"] > 0.0
+
+
 def test_lora_flops_are_two_per_weight_and_token():
     adapter = ("deployment.lora={rank: 16, adapters: [ui]}", "session.turns.0.adapter=ui")
     plain, adapted = (simulate(load_scenario(None, (IDEAL, *extra))) for extra in ((), adapter))

@@ -1,6 +1,5 @@
 """Capture: what is recorded, what is solved, and what is refused."""
 
-import dataclasses
 from fractions import Fraction
 
 import pytest
@@ -19,11 +18,13 @@ from workloads.capture import (
 )
 from workloads.errors import WorkloadError
 from workloads.extent import Extent
+from workloads.flop_check import phase_flops
+from workloads.lora import parameters_per_rank
 from workloads.models.config import DecoderConfig, ModelConfig
 from workloads.operators import cost
 from workloads.trace import Operator, Segment, TensorRef
-from workloads.trace_adapters import with_adapters
 from workloads.trace_file import load_trace
+from workloads.turns import linear_sizes
 
 TINY = ModelConfig("tiny", DecoderConfig(3, 48, 80, 4, 2, 16, 101, True, 1e4, 1e-6))
 COEFFICIENTS = st.integers(-50, 50)
@@ -152,32 +153,16 @@ def test_only_the_phases_asked_for(tmp_path):
 
 
 @pytest.mark.torch
-@pytest.mark.parametrize("fused", [False, True])
-def test_adapters_put_into_a_trace_are_those_of_the_module(fused):
+def test_adapters_of_the_module_cost_what_a_deployment_counts():
     pytest.importorskip("torch")
-    decoder = dataclasses.replace(TINY.decoder, fused_projections=fused)
-    config = dataclasses.replace(TINY, decoder=decoder)
-    modules = ("qkv_proj", "down_proj") if fused else ("q_proj", "v_proj", "gate_proj")
-    traced = capture(config, adapters=Adapters(4, modules))
-    assert with_adapters(capture(config), 4, modules) == traced
-
-
-def test_adapter_parameters_per_unit_of_rank():
-    trace = load_trace("andesvl-4b")
-    assert with_adapters(trace, 16).parameters["adapter"] == 16 * 2_064_384
-    attention = ("q_proj", "k_proj", "v_proj", "o_proj")
-    assert with_adapters(trace, 1, attention).parameters["adapter"] == 737_280
-    assert with_adapters(trace, 1, ("q_proj", "v_proj")).parameters["adapter"] == 368_640
-
-
-def test_adapter_faults():
-    trace = load_trace("andesvl-4b")
-    with pytest.raises(WorkloadError, match="Did you mean 'q_proj'"):
-        with_adapters(trace, 8, ("q_pro",))
-    with pytest.raises(WorkloadError, match="rank must be at least 1"):
-        with_adapters(trace, 0)
-    with pytest.raises(WorkloadError, match="without adapters"):
-        with_adapters(with_adapters(trace, 8), 8)
+    plain = capture(TINY)
+    adapted = capture(TINY, adapters=Adapters(4, ("q_proj", "v_proj", "gate_proj")))
+    counted = 4 * parameters_per_rank(linear_sizes(plain), ("q", "v", "gate"))
+    assert adapted.adapter_rank == 4
+    assert adapted.parameters["adapter"] == counted
+    sizes = {"T": 3, "S": 9}
+    flops = [phase_flops(trace.phases["decode"], sizes) for trace in (plain, adapted)]
+    assert flops[1] - flops[0] == 2 * 3 * counted
 
 
 @pytest.mark.torch

@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from workloads.catalogue import get_model, list_models, model_ids, trace_for
+from sim import Scenario, simulate
+from workloads.catalogue import TRACES, get_model, list_models, model_ids, trace_for
 from workloads.errors import WorkloadError
 from workloads.trace_file import load_trace, save_trace
 
@@ -139,3 +140,36 @@ def test_listing_and_loading_import_no_pytorch():
         "print(sorted({'torch', 'fvcore', 'pandas', 'scipy'} & set(sys.modules)))"
     )
     assert run_python(code).stdout.strip() == "[]"
+
+
+def trace_file(folder, change):
+    """A copy of a shipped trace, changed."""
+    content = json.loads((TRACES / "andesvl-0.6b.json").read_text(encoding="utf-8"))
+    change(content)
+    path = folder / "mine.json"
+    path.write_text(json.dumps(content), encoding="utf-8")
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda t: t["phases"].pop("decode"), "It lacks decode. Capture it without --phase"),
+        (lambda t: t["phases"].pop("prefill"), "It lacks prefill"),
+        (lambda t: t["parameters"].pop("body"), "parameters must give body"),
+        (lambda t: t.update(adapter_rank=8), "Give adapters as deployment.lora"),
+    ],
+)
+def test_a_trace_that_can_not_run_is_refused(tmp_path, change, message):
+    with pytest.raises(WorkloadError, match=message):
+        trace_for(trace_file(tmp_path, change))
+
+
+def test_a_trace_without_its_vision_phase_takes_text_only(tmp_path):
+    model = trace_file(tmp_path, lambda t: t["phases"].pop("vision"))
+    text = {"prompt_tokens": 8, "output_tokens": 2}
+    asked = {"device": "dimensity_9500", "model": model, "session": {"turns": [text]}}
+    assert simulate(Scenario.from_mapping(asked)).summary().decode_steps == 1
+    asked = {**asked, "session": {"turns": [{**text, "images_px": [[448, 448]]}]}}
+    with pytest.raises(WorkloadError, match="whose trace lacks the phase vision"):
+        simulate(Scenario.from_mapping(asked))

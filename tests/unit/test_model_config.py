@@ -67,6 +67,24 @@ def test_windows():
     assert read_decoder(longest, "c").window_tokens is None
 
 
+@pytest.mark.parametrize("model_type", ["qwen2", "qwen3"])
+@pytest.mark.parametrize(
+    ("change", "window"),
+    [
+        ({}, None),
+        ({"use_sliding_window": True}, None),  # from layer 36 on, and there is none
+        ({"use_sliding_window": True, "max_window_layers": 0}, 4096),
+    ],
+)
+def test_qwen_has_a_window_only_where_its_file_asks_for_one(model_type, change, window):
+    config = {key: value for key, value in QWEN3.items() if key != "use_sliding_window"}
+    asked = {**config, "model_type": model_type, "max_window_layers": 36, **change}
+    assert read_decoder(asked, "c").window_tokens == window
+    if change:
+        with pytest.raises(WorkloadError, match="max_window_layers must be 0 or at least the 36"):
+            read_decoder({**asked, "max_window_layers": 20}, "c")
+
+
 def test_every_sixth_layer_of_gemma_sees_everything():
     decoder = read_decoder({**QWEN3, "model_type": "gemma3_text", "sliding_window": 512}, "c")
     windows = [decoder.window_of(layer) for layer in range(12)]
@@ -79,6 +97,9 @@ def test_layer_types_give_the_period_or_are_refused():
     gemma = {**QWEN3, "model_type": "gemma3_text"}
     types = ["sliding_attention", "sliding_attention", "full_attention"] * 12
     assert read_decoder({**gemma, "layer_types": types}, "c").window_period == 3
+    windowed = read_decoder({**gemma, "layer_types": ["sliding_attention"] * 36}, "c")
+    assert windowed.window_period == 0
+    assert windowed.shape.window_layers == 36
     with pytest.raises(WorkloadError, match="layer_types must repeat"):
         read_decoder({**gemma, "layer_types": [*types[:-1], "sliding_attention"]}, "c")
 
@@ -86,6 +107,8 @@ def test_layer_types_give_the_period_or_are_refused():
 def test_newer_files_keep_the_rotary_base_in_a_mapping():
     config = {key: value for key, value in QWEN3.items() if key != "rope_theta"}
     assert read_decoder({**config, "rope_parameters": {"rope_theta": 5e6}}, "c").rope_theta == 5e6
+    with pytest.raises(WorkloadError, match="rope_parameters: rope_theta must be a number above 0"):
+        read_decoder({**config, "rope_parameters": {"rope_theta": -1}}, "c")
 
 
 def test_unknown_architecture_lists_the_known_ones():
@@ -112,6 +135,9 @@ def test_all_faults_are_told_at_once():
         ({"partial_rotary_factor": 0.75}, "partial_rotary_factor must be 1"),
         ({"num_hidden_layers": 10**6}, "num_hidden_layers must be a whole number from 1 to 1000"),
         ({"head_dim": 127}, "head_dim must be even"),
+        ({"head_dim": -128}, "head_dim must be a whole number from 1"),
+        ({"head_dim": 10**30}, "head_dim must be a whole number from 1"),
+        ({"head_dim": None, "hidden_size": 16}, "head_dim must be even"),
         ({"tie_word_embeddings": "yes"}, "tie_word_embeddings must be true or false"),
         ({"rope_theta": "10k"}, "rope_theta must be a number"),
     ],
@@ -139,6 +165,21 @@ def test_any_mapping_is_read_or_refused(change, model_type):
 def test_vision_positions_are_the_grid_of_the_training_size():
     assert read_vision(AIMV2, "c").positions == 1024
     assert read_vision(AIMV2, "c").shape.cell_px == 28
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"hidden_stride": 3}, "hidden_stride must be a whole number from 1 to 2"),
+        ({"num_attention_heads": 3}, "multiple of four times num_attention_heads"),
+        ({"num_attention_heads": 512}, "multiple of four times num_attention_heads"),
+        ({"image_size": 7}, "image_size must be at least the patch_size 14"),
+        ({"image_size": None}, "image_size must be a whole number"),
+    ],
+)
+def test_a_vision_encoder_that_can_not_be_built_is_refused(change, message):
+    with pytest.raises(WorkloadError, match=message):
+        read_vision({**AIMV2, **change}, "c")
 
 
 def test_foreign_vision_towers_are_refused_and_gemma_is_text_only():

@@ -57,6 +57,12 @@ def test_curves_end_where_the_list_ends():
     assert Acceptance(alpha=0.9).curve(2, factor=1.5).tolist() == [1.0, 1.0]
 
 
+def test_a_factor_above_one_raises_conditional_acceptances_and_none_beyond_one():
+    certain_second = Acceptance(survival=(0.5, 0.5, 0.25))
+    assert certain_second.curve(4, factor=1.5).tolist() == [0.75, 0.75, 0.5625, 0.0]
+    assert Acceptance(alpha=0.5).curve(2, factor=1.2) == pytest.approx([0.6, 0.36])
+
+
 @pytest.mark.parametrize(
     ("acceptance", "fault"),
     [
@@ -89,7 +95,7 @@ def test_methods_are_told_apart_by_name():
 def test_plain_decoding_drafts_nothing():
     plain = NoSpeculation()
     assert plain.verify_width == 1
-    assert plain.draft_cost(SMALL).traffic_bytes(8, 8) == 0
+    assert plain.draft_cost(SMALL).passes == 0
 
 
 def test_drafts_that_cannot_work_are_refused():

@@ -44,7 +44,13 @@ def test_equal_runs_are_stored_and_held_once():
         (lambda t: t["parameters"].update(brain=1), "one of adapter, body"),
         (lambda t: t["decoder"].pop("layers"), "decoder: .*layers"),
         (lambda t: t["decoder"].update(layers=1.5), "decoder: layers must be of type int"),
-        (lambda t: t["decoder"].update(colour=1), "colour"),
+        (lambda t: t["decoder"].update(colour=1), "colour is not known"),
+        (lambda t: t["decoder"].update(layers=None), "decoder: layers must be of type int"),
+        (lambda t: t["decoder"].update(layers=0), "decoder: layers must be at least 1"),
+        (lambda t: t["decoder"].update(tied_embedding=1), "tied_embedding must be of type bool"),
+        (lambda t: t["vision"].update(merge=True), "vision: merge must be of type int"),
+        (lambda t: t["runs"].insert(0, []), r"runs\[0\] must be a list of at least one entry"),
+        (lambda t: t["phases"]["decode"].update(segments=[]), "segments must be a list of at"),
         (lambda t: t["phases"].update(training={}), "one of vision, prefill, decode"),
         (lambda t: t["phases"]["decode"].update(symbols=["T"]), "sizes must use the names T"),
         (
@@ -54,6 +60,10 @@ def test_equal_runs_are_stored_and_held_once():
         (
             lambda t: t["phases"]["decode"]["segments"][0].update(repeat=True),
             "repeat must be of type int",
+        ),
+        (
+            lambda t: t["phases"]["decode"]["segments"][0].update(repeat=0),
+            "repeat must be at least 1",
         ),
         (lambda t: t["runs"][0][0].update(name="aten.linaer"), "Did you mean 'aten.linear'"),
         (lambda t: t["runs"][0][0].update(kind="magic"), r"runs\[0\]\[0\]: kind must be one of"),

@@ -2,7 +2,8 @@
 
 Both have the same form, so a catalogue entry is the public configuration itself plus its source.
 Not modelled: mixture of experts, linear attention, cross attention, and rotary scaling for long
-contexts (it changes angles, not costs). The vision tower of Gemma 3 is left out: text only.
+contexts (it changes angles, not costs), and windows on some layers of Qwen2 and Qwen3 only. The
+vision tower of Gemma 3 is left out: text only.
 """
 
 from __future__ import annotations
@@ -139,12 +140,19 @@ class ModelConfig:
 
 
 class _Keys:
-    """A config.json; collects every fault so that all are told at once."""
+    """A config.json; collects every fault so that all are told at once.
+
+    Each method returns the value of a key, or a harmless one where the file breaks the rule.
+    """
 
     def __init__(self, config: Mapping[str, Any], place: str) -> None:
         self.config = config
         self.place = place
         self.faults: list[str] = []
+
+    def given(self, key: str) -> bool:
+        """Return whether the file gives the key; null is as good as nothing."""
+        return self.config.get(key) is not None
 
     def count(self, key: str, default: int | None = None, most: int = 10**8) -> int:
         value = self.config.get(key, default)
@@ -176,6 +184,7 @@ class _Keys:
         return choices[value]
 
     def check(self) -> None:
+        """Raise `WorkloadError` with every fault found so far."""
         if self.faults:
             raise WorkloadError(f"{self.place}: " + " ".join(self.faults))
 
@@ -186,6 +195,8 @@ def read_model(config: Mapping[str, Any], name: str) -> ModelConfig:
     Arguments:
         config: the file's mapping; ``text_config`` and ``vision_config`` where it has them.
         name: stands in error messages and becomes the id.
+
+    Raises `WorkloadError` with all faults of the text part, or of the vision part.
     """
     text = config.get("text_config", config)
     vision = config.get("vision_config")
@@ -199,23 +210,23 @@ def read_model(config: Mapping[str, Any], name: str) -> ModelConfig:
 
 
 def _positions(config: Mapping[str, Any], place: str) -> int | None:
-    if config.get("max_position_embeddings") is None:
-        return None
     keys = _Keys(config, place)
+    if not keys.given("max_position_embeddings"):
+        return None
     positions = keys.count("max_position_embeddings")
     keys.check()
     return positions
 
 
 def read_decoder(config: Mapping[str, Any], place: str) -> DecoderConfig:
-    """Return the decoder that a text configuration describes; `ARCHITECTURES` are known."""
+    """Return the decoder that a text configuration describes; ``place`` stands in errors.
+
+    Raises `WorkloadError` where ``model_type`` is none of `ARCHITECTURES`, or with all faults.
+    """
     model_type = config.get("model_type")
     if not isinstance(model_type, str) or model_type not in ARCHITECTURES:
-        hint = did_you_mean(model_type, ARCHITECTURES)
         known = ", ".join(ARCHITECTURES)
-        raise WorkloadError(
-            f"{place}: model_type must be one of {known}. Got {model_type!r}. {hint}"
-        )
+        raise WorkloadError(f"{place}: model_type must be one of {known}. Got {model_type!r}.")
     keys = _Keys(config, place)
     decoder = ARCHITECTURES[model_type](keys)
     if decoder.head_dim % 2:
@@ -229,7 +240,10 @@ def read_decoder(config: Mapping[str, Any], place: str) -> DecoderConfig:
 
 
 def read_vision(config: Any, place: str) -> VisionConfig:
-    """Return the vision encoder that a vision configuration describes (aimv2 or siglip2)."""
+    """Return the vision encoder that a vision configuration describes (aimv2 or siglip2).
+
+    Raises `WorkloadError` where it is neither, or with all faults.
+    """
     families = ("aimv2", "siglip2")
     if not isinstance(config, Mapping):
         raise WorkloadError(f"{place} must be a mapping. Got {config!r}.")
@@ -238,7 +252,7 @@ def read_vision(config: Any, place: str) -> VisionConfig:
         raise WorkloadError(f"{place}: model_type must be aimv2 or siglip2. Got {value!r}.")
     keys = _Keys(config, place)
     patch_px = keys.count("patch_size")
-    side = keys.count("image_size") // patch_px
+    side = keys.count("image_size", patch_px) // patch_px
     vision = VisionConfig(
         family=str(config["model_type"]),
         layers=keys.count("num_hidden_layers", most=MAX_LAYERS),
@@ -248,8 +262,12 @@ def read_vision(config: Any, place: str) -> VisionConfig:
         patch_px=patch_px,
         positions=side * side,
         norm_eps=keys.number("norm_eps", 1e-6),
-        merge=keys.count("hidden_stride", 2),
+        merge=keys.count("hidden_stride", 2, most=2),
     )
+    if not vision.positions:
+        keys.faults.append(f"image_size must be at least the patch_size {patch_px}.")
+    if vision.hidden % (4 * vision.heads):
+        keys.faults.append("hidden_size must be a multiple of four times num_attention_heads.")
     keys.check()
     return vision
 
@@ -257,37 +275,42 @@ def read_vision(config: Any, place: str) -> VisionConfig:
 def _decoder(keys: _Keys) -> DecoderConfig:
     """What the architectures share: the names and defaults of ``LlamaConfig``."""
     hidden, heads = keys.count("hidden_size"), keys.count("num_attention_heads")
-    head_dim = keys.config.get("head_dim") or hidden // heads
     for bias in ("attention_bias", "mlp_bias"):
         if keys.flag(bias, False):
             keys.faults.append(f"{bias} must be false: biases there are not modelled.")
-    rope = keys.config.get("rope_parameters")
-    rope_theta = keys.number("rope_theta", 10_000.0)
-    if isinstance(rope, Mapping) and "rope_theta" not in keys.config:
-        rope_theta = _Keys(rope, keys.place).number("rope_theta", 10_000.0)
     return DecoderConfig(
         layers=keys.count("num_hidden_layers", most=MAX_LAYERS),
         hidden=hidden,
         intermediate=keys.count("intermediate_size"),
         q_heads=heads,
         kv_heads=keys.count("num_key_value_heads", heads),
-        head_dim=head_dim if isinstance(head_dim, int) else keys.count("head_dim"),
+        head_dim=keys.count("head_dim") if keys.given("head_dim") else max(1, hidden // heads),
         vocab=keys.count("vocab_size"),
         tied_embedding=keys.flag("tie_word_embeddings", False),
-        rope_theta=rope_theta,
+        rope_theta=_rope_theta(keys),
         norm_eps=keys.number("rms_norm_eps", 1e-6),
         activation=keys.choice("hidden_act", _ACTIVATIONS, "silu"),
         window_tokens=_window(keys),
     )
 
 
+def _rope_theta(keys: _Keys) -> float:
+    """Newer files keep the base of the rotary angles in a mapping."""
+    nested = keys.config.get("rope_parameters")
+    if not isinstance(nested, Mapping) or "rope_theta" in keys.config:
+        return keys.number("rope_theta", 10_000.0)
+    inner = _Keys(nested, keys.place)
+    theta = inner.number("rope_theta", 10_000.0)
+    keys.faults += [f"rope_parameters: {fault}" for fault in inner.faults]
+    return theta
+
+
 def _window(keys: _Keys) -> int | None:
     """A window that holds the longest context is no window."""
-    window = keys.config.get("sliding_window")
-    longest = keys.config.get("max_position_embeddings", 0)
-    if window is None or not keys.config.get("use_sliding_window", True):
+    if not keys.given("sliding_window") or not keys.flag("use_sliding_window", True):
         return None
     window = keys.count("sliding_window")
+    longest = keys.config.get("max_position_embeddings", 0)
     return None if isinstance(longest, int) and 0 < longest <= window else window
 
 
@@ -296,11 +319,26 @@ def _llama(keys: _Keys) -> DecoderConfig:
 
 
 def _qwen2(keys: _Keys) -> DecoderConfig:
-    return replace(_decoder(keys), qkv_bias=True)
+    return replace(_qwen(keys), qkv_bias=True)
 
 
 def _qwen3(keys: _Keys) -> DecoderConfig:
-    return replace(_decoder(keys), qk_norm=True)
+    return replace(_qwen(keys), qk_norm=True)
+
+
+def _qwen(keys: _Keys) -> DecoderConfig:
+    """A window only where asked for, and then in the layers from ``max_window_layers`` on."""
+    keys.config = {"use_sliding_window": False, "max_window_layers": 28, **keys.config}
+    decoder = _decoder(keys)
+    first = keys.config["max_window_layers"]
+    if decoder.window_tokens is None or first == 0:
+        return decoder
+    if keys.count("max_window_layers") < decoder.layers:
+        keys.faults.append(
+            f"max_window_layers must be 0 or at least the {decoder.layers} layers: windows in some "
+            f"layers are not modelled. Got {first!r}."
+        )
+    return replace(decoder, window_tokens=None)
 
 
 def _phi3(keys: _Keys) -> DecoderConfig:
@@ -332,8 +370,10 @@ def _gemma3(keys: _Keys) -> DecoderConfig:
 def _window_period(keys: _Keys) -> int:
     """Every how many-th layer is a full one, from a period or from a list of layer types."""
     types = keys.config.get("layer_types")
-    if not isinstance(types, list) or "full_attention" not in types:
+    if not isinstance(types, list) or not types:
         return keys.count("sliding_window_pattern", 6)
+    if "full_attention" not in types:
+        return 0
     period = types.index("full_attention") + 1
     for layer, kind in enumerate(types, start=1):
         if (kind == "full_attention") != (layer % period == 0):
