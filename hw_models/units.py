@@ -27,6 +27,7 @@ _PREFIXES: Final[dict[str, _Prefixes]] = {
     "bit": {},
     "s": _DOWN | {"µ": _DOWN["u"]},
     "W": {"m": _DOWN["m"], "k": _UP["k"]},
+    "J": {"m": _DOWN["m"], "k": _UP["k"]},
     "J/bit": _DOWN,
     "J/B": _DOWN,
     "J/FLOP": _DOWN,

@@ -13,13 +13,14 @@
   per step) take `SCHEDULES` equally probable values, each combined with one of the others as in a
   Latin hypercube, and the samples use these schedules in turn.
 
-Not modelled: correlation between parameters of silicon.
+Not modelled: correlation between parameters of silicon; and what lies outside the range, of which
+that of a fitted number holds but 80 % (`sim.analysis.calibration`).
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -125,11 +126,13 @@ def _stack_scores(
     return scores
 
 
-def _root(names: list[str], correlation: Mapping[str, float]) -> NDArray[np.float64]:
-    """Return the symmetric root of the correlation matrix that ``"one ~ other"`` pairs describe.
+def correlation_matrix(
+    names: Sequence[str], correlation: Mapping[str, float]
+) -> NDArray[np.float64]:
+    """Return what a fit's pairs ``"one ~ other"`` say of some of its parameters, in their order.
 
-    Rounded pairs may not quite fit together; what is negative in the matrix is left out, and rows
-    are scaled back to variance one.
+    >>> correlation_matrix(["a", "b"], {"a ~ b": -0.5, "a ~ c": 0.1}).tolist()
+    [[1.0, -0.5], [-0.5, 1.0]]
     """
     matrix = np.eye(len(names))
     for pair, value in correlation.items():
@@ -137,7 +140,16 @@ def _root(names: list[str], correlation: Mapping[str, float]) -> NDArray[np.floa
         if one in names and other in names:
             i, j = names.index(one), names.index(other)
             matrix[i, j] = matrix[j, i] = value
-    powers, modes = np.linalg.eigh(matrix)
+    return matrix
+
+
+def _root(names: Sequence[str], correlation: Mapping[str, float]) -> NDArray[np.float64]:
+    """Return the symmetric root of the correlation matrix of parameters.
+
+    Rounded pairs may not quite fit together; what is negative in the matrix is left out, and rows
+    are scaled back to variance one.
+    """
+    powers, modes = np.linalg.eigh(correlation_matrix(names, correlation))
     root = (modes * np.sqrt(np.maximum(powers, 0.0))) @ modes.T
     return np.asarray(root / np.linalg.norm(root, axis=1, keepdims=True))
 

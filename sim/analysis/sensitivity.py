@@ -1,12 +1,14 @@
 """Which uncertain number matters: one at a time (tornado), by elementary effects, by variance.
 
 - `tornado` moves each number to its low and its high value, all else equal.
-- `morris` averages the effect of a move over places in the space (elementary effects, Morris 1991).
+- `morris` averages the effect of a move over places in the space (elementary effects, Morris 1991;
+  their absolute mean, Campolongo et al. 2007).
 - `sobol` splits the variance of a metric into what each number causes alone and in all
-  (Sobol 1993, Saltelli 2010).
+  (Sobol 1993, Saltelli et al. 2010).
 
 The last two come from SALib, which the extra `sensitivity` installs. `least_certain` is the answer
-in one line. Not modelled: uncertainty of the scenario itself; sweep it instead.
+in one line. Not modelled: uncertainty of the scenario itself, which a sweep shows; and, here, that
+numbers of one stack rise and fall together (`sim.analysis.sampling`): each moves by itself.
 """
 
 from __future__ import annotations
@@ -31,6 +33,9 @@ MIN_SPREAD = 1.05
 REPLY = "reply_s"
 """Seconds of the whole session, first image to last token; known here beside the metrics."""
 
+BUS = ("dram.channels", "dram.width_bits", "dram.rate", "dram.efficiency.", "dram.row_bytes")
+"""What of the DRAM decides how fast bytes move; its capacity and energy move no time."""
+
 SCREENED = 8
 """Parameters that `sobol` keeps, the widest of the tornado."""
 
@@ -44,8 +49,10 @@ class Swing:
 
     Attributes
     ----------
+    source
+        Title of the parameter's source.
     low, high
-        The metric with the parameter at its low and at its high value.
+        The metric with the parameter at its low and at its high value, in the metric's unit.
     """
 
     path: str
@@ -106,14 +113,18 @@ def parameters_behind(result: Result) -> dict[str, Parameter]:
 
 
 def relevant(result: Result, metric: str) -> dict[str, Parameter]:
-    """Return the uncertain parameters that can move a metric of a run."""
+    """Return the uncertain parameters that can move a metric of a run.
+
+    For times those are the numbers of the DRAM bus, of the units at work and of the stack. Raises
+    `SimError` where the metric is not known.
+    """
     from sim.analysis.sampling import uncertain
 
     known = {REPLY, *result.summary().as_dict()} - {"fits"}
     if metric not in known:
         raise SimError(f"A metric must be known. Got {metric!r}. {did_you_mean(metric, known)}")
     is_time = metric.endswith("_s") and metric not in ("load_s", "sustained_tokens_per_s")
-    timing = ("dram.efficiency.", *(f"units.{unit}." for unit in _units(result)), "stacks.")
+    timing = (*BUS, *(f"units.{unit}." for unit in _units(result)), "stacks.")
     return {
         path: item
         for path, item in uncertain(result.soc, result.stack).items()
@@ -122,7 +133,10 @@ def relevant(result: Result, metric: str) -> dict[str, Parameter]:
 
 
 def tornado(result: Result, metric: str = REPLY) -> list[Swing]:
-    """Return the swing of each uncertain parameter that can move a metric, widest first."""
+    """Return the swing of each uncertain parameter that can move a metric, widest first.
+
+    Costs two runs a parameter. Raises `SimError` where the metric is not known.
+    """
     from sim.analysis.sampling_runs import reply_seconds, variant_metrics
 
     items = relevant(result, metric)
@@ -154,7 +168,8 @@ def morris(
 ) -> list[Effect]:
     """Return the elementary effects of each uncertain parameter, most influential first.
 
-    Costs ``trajectories * (parameters + 1)`` runs.
+    Costs ``trajectories * (parameters + 1)`` runs. Raises `SimError` without SALib, where nothing
+    is uncertain, and where a run does not reach the metric.
     """
     sample, analyze = _salib("morris")
     items = relevant(result, metric)
@@ -168,7 +183,7 @@ def morris(
 def sobol(result: Result, metric: str = REPLY, *, samples: int = 64, seed: int = 0) -> list[Effect]:
     """Return the variance shares of the parameters with the widest swings, largest total first.
 
-    Costs ``samples * (SCREENED + 2)`` runs; `samples` is a power of two.
+    Costs ``samples * (SCREENED + 2)`` runs; `samples` is a power of two. Raises as `morris`.
     """
     sample, analyze = _salib("sobol")
     items = {swing.path: swing.parameter for swing in tornado(result, metric)[:SCREENED]}

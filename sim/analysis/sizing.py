@@ -92,6 +92,8 @@ class Sizing:
     @property
     def front(self) -> list[Candidate]:
         """Candidates that no other beats in every target at once, concessions counted as one."""
+        if not self.candidates:
+            return []
         gains = np.array([[*found.slacks, -found.concessions] for found in self.candidates])
         return [self.candidates[index] for index in np.flatnonzero(_undominated(gains))]
 

@@ -19,13 +19,14 @@ from sim.metrics import Summary
 from workloads.errors import did_you_mean
 
 _TEXT = re.compile(r"\s*(?P<metric>\w+)\s*(?P<sign><=|>=|<|>)\s*(?P<limit>.+?)\s*")
-_UNITS = {"_bytes": "B", "_s": "s", "_j": "J", "_w": "W", "_c": "C"}
+_UNITS = {"_per_s": "count", "_bytes": "B", "_s": "s", "_j": "J", "_w": "W", "_c": "C"}
+"""Unit a limit may be written in, by the first of these that the metric's name ends with."""
 METRICS = tuple(item.name for item in fields(Summary) if item.name != "fits")
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A bound on one metric.
+    """A bound on one metric; ``limit`` in the metric's SI unit, ``sign`` one of ``< <= > >=``.
 
     >>> target = Target.parse("time_to_first_token_s < 1500 ms")
     >>> target.limit, target.slack(0.75)
@@ -38,7 +39,10 @@ class Target:
 
     @classmethod
     def parse(cls, text: str) -> Target:
-        """Return the target a text states; the limit may carry a unit."""
+        """Return the target a text states; the limit may carry a unit.
+
+        Raises `SimError` where the text, the metric or the limit is not one.
+        """
         match = _TEXT.fullmatch(text)
         if match is None:
             raise SimError(
@@ -74,7 +78,7 @@ class Target:
 
 
 def parse_targets(texts: Iterable[str]) -> tuple[Target, ...]:
-    """Return the targets of some texts, at least one."""
+    """Return the targets of some texts; `SimError` where there is none."""
     targets = tuple(map(Target.parse, texts))
     if not targets:
         raise SimError("--target must be given. Got none. Example: --target 'tokens_per_s>20'")
@@ -87,12 +91,19 @@ def slacks(targets: Iterable[Target], metrics: Mapping[str, Any]) -> tuple[float
 
 
 def _limit(metric: str, text: str) -> float:
+    """Return the number a text states, in the metric's unit where it names none."""
     try:
-        return float(text)
+        limit = float(text)
     except ValueError:
-        pass
-    unit = next((unit for suffix, unit in _UNITS.items() if metric.endswith(suffix)), None)
+        limit = _quantity(metric, text)
+    if not math.isfinite(limit):
+        raise SimError(f"--target {metric} must have a finite limit. Got {text!r}.")
+    return limit
+
+
+def _quantity(metric: str, text: str) -> float:
+    unit = next((unit for suffix, unit in _UNITS.items() if metric.endswith(suffix)), "count")
     try:
-        return parse(text, unit or "count")
+        return parse(text, unit)
     except HardwareError as error:
         raise SimError(f"--target {metric} {error}") from None

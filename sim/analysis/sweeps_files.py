@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from hw_models.errors import HardwareError
+from hw_models.soc import load_soc
 from sim.analysis.designs import SweepSpec
 from sim.analysis.sweeps_rows import METRIC_TYPES, Row, axis_types
 from sim.errors import OutputError, SimError
@@ -54,12 +57,22 @@ class SweepFile:
 
     @cached_property
     def identity(self) -> str:
-        """SHA-256 of what is swept, with which versions, 16 hexadecimal digits."""
+        """SHA-256 of what is swept, with which versions, 16 hexadecimal digits.
+
+        Files that the sweep names count by what they hold, since that may change under their names.
+        """
         text = self.spec.model_dump_json() + repr((versions(), self.chunk_rows))
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        digest = hashlib.sha256(text.encode())
+        for name in sorted({*_texts(self.spec.base), *_texts(self.spec.axes)}):
+            if os.path.isfile(name):
+                digest.update(_content(name))
+        return digest.hexdigest()[:16]
 
     def is_complete(self) -> bool:
-        """Return whether the file already holds this very sweep; another's file is an error."""
+        """Return whether the file already holds this very sweep.
+
+        Raises `OutputError` where it is another's, or no file.
+        """
         import pyarrow as pa
         import pyarrow.parquet as pq
 
@@ -81,7 +94,8 @@ class SweepFile:
     def open(self) -> None:
         """Make the folder of the parts, or check that it belongs to this sweep.
 
-        Parts without a claim are what a kill left of a removal: nobody knows whose they are.
+        Parts without a claim are what a kill left of a removal: nobody knows whose they are. Raises
+        `SimError` where the folder is another's, `OutputError` where it cannot be made.
         """
         claim = self.parts / "sweep.json"
         if claim.exists():
@@ -104,7 +118,7 @@ class SweepFile:
         return [chunk for chunk in self.chunks if not self._part(chunk[0]).exists()]
 
     def write(self, start: int, rows: Sequence[Row]) -> None:
-        """Write the part that begins at row `start`."""
+        """Write the part that begins at row `start`; raises `OutputError` where it cannot."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
@@ -116,7 +130,10 @@ class SweepFile:
         write_whole(self._part(start), lambda path: pq.write_table(table, path))
 
     def assemble(self) -> None:
-        """Join the parts into the file, one after the other, and remove them."""
+        """Join the parts into the file, one after the other, and remove them.
+
+        Raises `OutputError` where the file cannot be written.
+        """
         write_whole(self.path, self._join)
         self.remove_parts()
 
@@ -143,3 +160,22 @@ class SweepFile:
 
     def _part(self, start: int) -> Path:
         return self.parts / f"{start:09d}.parquet"
+
+
+def _texts(node: Any) -> Iterator[str]:
+    """Yield every text that stands as a value in a tree."""
+    if isinstance(node, str):
+        yield node
+    elif isinstance(node, Mapping):
+        yield from _texts(list(node.values()))
+    elif isinstance(node, list | tuple):
+        for child in node:
+            yield from _texts(child)
+
+
+def _content(name: str) -> bytes:
+    """Return what a file holds; a device with all that it extends."""
+    try:
+        return load_soc(name).to_yaml().encode()
+    except HardwareError:
+        return Path(name).read_bytes()

@@ -32,6 +32,8 @@ METRIC_TYPES: dict[str, type] = {
     item.name: {"int": int, "bool": bool}.get(str(item.type), float) for item in fields(Summary)
 }
 
+FINGERPRINT_DIGITS = 16
+
 Row = dict[str, Any]
 
 
@@ -55,20 +57,33 @@ def evaluate(spec: SweepSpec, start: int, stop: int) -> list[Row]:
 def fingerprints(
     scenario: Scenario, soc: SocSpec, tokens: Sequence[tuple[int, int]], seed: int
 ) -> list[str]:
-    """Return the identity of a scenario at each pair of prompt and output tokens.
+    """Return the identity of a scenario of one turn at each pair of prompt and output tokens.
 
     SHA-256 of all that determines the metrics: the complete scenario, every parameter of the
     device, the seed and the versions; 16 hexadecimal digits.
     """
-    shared = with_tokens(scenario, 0, 1).model_dump_json()
-    parameters = {path: item.value for path, item in soc.parameters().items()}
-    start = hashlib.sha256(repr((shared, parameters, versions(), seed)).encode())
+    start = _digest(with_tokens(scenario, 0, 1), soc, seed)
     found = []
     for pair in tokens:
         digest = start.copy()
         digest.update(repr(pair).encode())
-        found.append(digest.hexdigest()[:16])
+        found.append(digest.hexdigest()[:FINGERPRINT_DIGITS])
     return found
+
+
+def fingerprint(scenario: Scenario, soc: SocSpec, seed: int) -> str:
+    """Return the identity of any scenario, as `fingerprints` gives it for one of one turn."""
+    if len(scenario.session.turns) != 1:
+        return _digest(scenario, soc, seed).hexdigest()[:FINGERPRINT_DIGITS]
+    [turn] = scenario.session.turns
+    [found] = fingerprints(scenario, soc, [(turn.prompt_tokens, turn.output_tokens)], seed)
+    return found
+
+
+def _digest(scenario: Scenario, soc: SocSpec, seed: int) -> hashlib._Hash:
+    parameters = {path: item.value for path, item in soc.parameters().items()}
+    asked = (scenario.model_dump_json(), parameters, versions(), seed)
+    return hashlib.sha256(repr(asked).encode())
 
 
 def _structure(spec: SweepSpec, values: Sequence[Any]) -> str:
@@ -83,10 +98,10 @@ def _structure_rows(
     """Yield the row of each member: in one pass where that is possible, else one by one."""
     try:
         base = Scenario.from_mapping(spec.mapping(members[0][1]), "scenario")
-        soc = load_soc(base.device)
-        tokens = [_tokens(spec, values, base) for _, values in members]
-        together = is_batchable(base) and len(members) > 1
-        rows = _batch_rows(base, soc, tokens, spec.seed) if together else {}
+        rows = {}
+        if len(members) > 1 and is_batchable(base):
+            tokens = [_tokens(spec, values, base) for _, values in members]
+            rows = _batch_rows(base, load_soc(base.device), tokens, spec.seed)
     except RULE_BREAKS:
         rows = {}  # one of them may be at fault alone: each gets its own verdict
     for place, (index, values) in enumerate(members):
@@ -131,9 +146,7 @@ def _own_row(spec: SweepSpec, values: Sequence[Any]) -> Row:
         result = simulate(scenario, seed=spec.seed)
     except RULE_BREAKS as error:
         return {"fingerprint": None, "error": str(error)}
-    turn = scenario.session.turns[0]
-    tokens = [(turn.prompt_tokens, turn.output_tokens)]
-    [name] = fingerprints(scenario, result.soc, tokens, spec.seed)
+    name = fingerprint(scenario, result.soc, spec.seed)
     return result.summary().as_dict() | {"fingerprint": name, "error": None}
 
 

@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from hw_models.errors import HardwareError
 from hw_models.soc import SocSpec
 from sim.analysis.calibration_folds import Residual
 from sim.analysis.calibration_observations import PHASES, Observation, Skipped, observe
@@ -27,26 +28,30 @@ from sim.analysis.scenario_of_run import (
     scenario_of_run,
 )
 from sim.analysis.validation_intervals import interval_80
+from sim.errors import SimError
 from sim.simulation import simulate
+from workloads.errors import WorkloadError
 
 WHOLE_RUN: Final = {"peak_dram_bytes": "peak_dram_bytes", "power_w": "mean_power_w"}
-"""Metrics of a whole run by the name of the simulated metric; they have no interval yet."""
+"""Measured metrics of a whole run, and the simulated metric of each; they have no interval yet."""
 GROUPS: Final = ("unit", "stack", "device", "context", "weights")
 """Kinds of groups that scores are given for."""
 SHORT_CONTEXT_TOKENS: Final = 1024
-LIGHT_BYTES: Final = 1e9
+"""Largest context of the group of short ones."""
+HEAVY_BYTES: Final = 1e9
+"""Least weight bytes a step of the group of heavy networks reads [B]."""
 
 
 @dataclass(frozen=True)
 class Judged:
-    """One metric of one run, measured and simulated.
+    """One metric of one run, measured and simulated, both in the metric's unit.
 
     Attributes
     ----------
     interval
         Central 80 % interval of the simulated value, if the metric has one.
     reference
-        The same by split conformal prediction, if there are enough residuals.
+        The same from the errors of networks left out, if there are enough; see `conformal`.
     impossible
         Why the measured value cannot be true, if it beats the roofline.
     groups
@@ -71,7 +76,11 @@ class Judged:
 
 
 class Scores(NamedTuple):
-    """How well a group of rows of one metric was simulated; errors relative to the measured."""
+    """How well a group of rows of one metric was simulated.
+
+    Mean absolute (MAPE), mean signed (bias) and 95th percentile of the absolute errors, relative to
+    the measured values; the shares of rows inside their intervals, of those that have one.
+    """
 
     n: int
     mape: float
@@ -181,8 +190,14 @@ def _timed(row: Observation, soc: SocSpec, residuals: Sequence[Residual]) -> Jud
 
 
 def _whole(run: MeasuredRun, metric: str, soc: SocSpec) -> Judged:
+    """Return a metric of the whole run, judged, or raise `CannotSimulate`."""
     scenario = scenario_of_run(run, DECODE, soc)
-    summary = simulate(scenario, soc=soc).summary().as_dict()
+    try:
+        simulated = getattr(simulate(scenario, soc=soc).summary(), WHOLE_RUN[metric])
+    except (WorkloadError, HardwareError, SimError) as error:
+        raise CannotSimulate(" ".join(str(error).split())) from None
+    if simulated is None:
+        raise CannotSimulate(f"the run does not fit in memory, so it has no {metric}.")
     stack = scenario.stack or soc.default_stack
     groups = dict.fromkeys(GROUPS, "all") | {"stack": stack, "device": soc.id}
     return Judged(
@@ -191,20 +206,21 @@ def _whole(run: MeasuredRun, metric: str, soc: SocSpec) -> Judged:
         device=soc.id,
         stack=stack,
         measured=run.metrics[metric],
-        simulated=summary[WHOLE_RUN[metric]],
+        simulated=simulated,
         groups=groups | {"unit": soc.stack(stack).unit},
     )
 
 
 def _groups(row: Observation) -> dict[str, str]:
     tokens = row.run.context_tokens or row.program.kv_tokens_final
-    heavy = row.program.weight_bytes_per_step >= LIGHT_BYTES
+    short = tokens <= SHORT_CONTEXT_TOKENS
+    heavy = row.program.weight_bytes_per_step >= HEAVY_BYTES
     return {
         "unit": row.unit,
         "stack": row.stack,
         "device": row.device,
-        "context": f"{'up to' if tokens <= SHORT_CONTEXT_TOKENS else 'above'} 1024 tokens",
-        "weights": f"{'from' if heavy else 'below'} 1 GB a step",
+        "context": f"{'up to' if short else 'above'} {SHORT_CONTEXT_TOKENS} tokens",
+        "weights": f"{'from' if heavy else 'below'} {HEAVY_BYTES / 1e9:g} GB a step",
     }
 
 

@@ -22,6 +22,7 @@ from hw_models.soc import SocSpec
 from sim.analysis.calibration import CENTRAL_80, NOISE, STEP, Vector, can_be_fitted, deviation
 from sim.analysis.calibration_observations import Observation
 from sim.analysis.calibration_stacks import candidates
+from sim.analysis.sampling import correlation_matrix
 
 
 def interval_80(row: Observation, soc: SocSpec) -> tuple[float, float, float]:
@@ -36,7 +37,10 @@ def interval_80(row: Observation, soc: SocSpec) -> tuple[float, float, float]:
 
 
 def spread(soc: SocSpec, stack: str) -> float:
-    """Return the deviation of log(measured) about the simulation that no parameter explains."""
+    """Return the deviation of log(measured) about the simulation that no parameter explains.
+
+    That of the fit, and at least that of published rows.
+    """
     found = soc.stack(stack).fit
     return max(found.spread, NOISE) if found else NOISE
 
@@ -45,12 +49,10 @@ def covariance(soc: SocSpec, stack: str, paths: list[str]) -> Vector:
     """Return the covariance of the logarithms of parameters, shape (paths, paths)."""
     known = soc.parameters()
     deviations = np.array([deviation(known[path]) for path in paths])
-    matrix = np.diag(deviations**2)
     found = soc.stack(stack).fit
-    for pair, correlation in (found.correlation if found else {}).items():
-        i, j = (paths.index(f"stacks.{stack}.{name}") for name in pair.split(" ~ "))
-        matrix[i, j] = matrix[j, i] = correlation * deviations[i] * deviations[j]
-    return matrix
+    names = [path.removeprefix(f"stacks.{stack}.") for path in paths]
+    matrix = correlation_matrix(names, found.correlation if found else {})
+    return matrix * np.outer(deviations, deviations)
 
 
 def _slope(row: Observation, soc: SocSpec, path: str, value: float) -> float:

@@ -75,6 +75,11 @@ def test_a_setting_that_is_no_scenario_is_counted_not_fatal():
     assert (answer.failed, len(answer.candidates)) == (1, 1)
 
 
+def test_where_no_setting_is_a_scenario_nothing_is_on_the_front():
+    answer = size(BASE, {BODY: ["nonsense"]}, parse_targets(["tokens_per_s>1"]))
+    assert (answer.meeting, answer.front, answer.closest, answer.blocking) == ([], [], [], [])
+
+
 def test_a_large_space_is_searched_and_still_finds_the_one_that_meets(monkeypatch):
     monkeypatch.setattr("sim.analysis.sizing.MAX_ENUMERATED", 4)
     best = metrics_of({BODY: "w2", KV: "int8"})["tokens_per_s"]
@@ -140,6 +145,9 @@ def test_an_exact_device_meets_for_sure_or_not_at_all():
         ("peak_dram_bytes <= 3 GB", "peak_dram_bytes", 3e9),
         ("max_skin_c<43", "max_skin_c", 43.0),
         ("tokens_per_s>4e1", "tokens_per_s", 40.0),
+        ("energy_j<40 J", "energy_j", 40.0),
+        ("energy_per_token_j<300 mJ", "energy_per_token_j", 0.3),
+        ("mean_power_w<4500 mW", "mean_power_w", 4.5),
     ],
 )
 def test_targets_read_units(text, metric, limit):
@@ -153,6 +161,9 @@ def test_targets_read_units(text, metric, limit):
         ("token_per_s>40", "Did you mean 'tokens_per_s'"),
         ("tokens_per_s=40", "must be METRIC<LIMIT"),
         ("peak_dram_bytes<3 parsec", "must be a quantity in B"),
+        ("tokens_per_s>20 ms", "tokens_per_s must be a quantity in count"),
+        ("tokens_per_s>nan", "must have a finite limit"),
+        ("tokens_per_s<inf", "must have a finite limit"),
     ],
 )
 def test_wrong_targets_are_refused(text, said):

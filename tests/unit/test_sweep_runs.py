@@ -58,6 +58,26 @@ def test_each_row_is_what_simulate_says_or_why_it_says_nothing(tmp_path):
     assert bad["error"].str.contains("session|deployment.weights.body").all()
 
 
+def test_rows_that_differ_in_a_later_turn_have_their_own_fingerprints(tmp_path):
+    two = BASE | {"session": {"turns": [{"output_tokens": 4}, {"output_tokens": 4}]}}
+    spec = SweepSpec(base=two, axes={"session.turns.1.prompt_tokens": [64, 128]})
+    run_sweep(spec, tmp_path / "rows.parquet")
+    frame = pd.read_parquet(tmp_path / "rows.parquet")
+    assert frame["prefill_s"].is_unique
+    assert frame["fingerprint"].is_unique
+
+
+def test_a_session_of_clients_is_swept_like_one_of_turns(tmp_path):
+    client = {"turns": [{"prompt_tokens": 64, "output_tokens": 4}]}
+    clients = BASE | {"session": {"clients": {"assistant": client}}}
+    spec = SweepSpec(base=clients, axes={"environment.ambient_c": [20.0, 30.0]})
+    run_sweep(spec, tmp_path / "rows.parquet")
+    frame = pd.read_parquet(tmp_path / "rows.parquet")
+    assert frame["error"].isna().all()
+    assert frame["decode_s"].notna().all()
+    assert frame["fingerprint"].is_unique
+
+
 def test_a_run_out_of_memory_is_a_row_not_a_failure(tmp_path):
     spec = SweepSpec(base=BASE, axes={"environment.app_budget_bytes": ["1 MB", "8 GB"]})
     run_sweep(spec, tmp_path / "rows.parquet")
@@ -131,6 +151,17 @@ def test_a_finished_sweep_is_not_run_again_and_anothers_file_is_not_touched(tmp_
     file.write_text("not a table")
     with pytest.raises(OutputError, match="must be new"):
         run_sweep(MIXED, file)
+
+
+def test_rows_of_a_device_file_that_has_changed_since_are_not_taken_for_its_own(tmp_path):
+    base, device, file = (tmp_path / name for name in ("base.yaml", "own.yaml", "rows.parquet"))
+    base.write_text("extends: dimensity_9500\n")
+    device.write_text("extends: ./base.yaml\n")
+    spec = SLOW.model_copy(update={"base": BASE | {"device": str(device)}})
+    before = SweepFile(spec, file, 8).identity
+    assert before == SweepFile(spec, file, 8).identity
+    base.write_text("extends: dimensity_9400\n")
+    assert before != SweepFile(spec, file, 8).identity
 
 
 def test_parts_of_another_sweep_are_refused(tmp_path):

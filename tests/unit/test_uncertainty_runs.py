@@ -9,8 +9,8 @@ from hw_models.provenance import Parameter
 from hw_models.soc import load_soc
 from sim import load_scenario, simulate
 from sim.analysis import sensitivity
-from sim.analysis.sampling import draw
-from sim.analysis.sampling_runs import variant_metrics
+from sim.analysis.sampling import draw, uncertain
+from sim.analysis.sampling_runs import reply_seconds, variant_metrics
 from sim.analysis.uncertainty import sampled_metrics, uncertainty
 from sim.errors import SimError
 
@@ -98,6 +98,19 @@ def test_a_swing_is_what_simulate_gives_at_both_ends():
     assert [widest.low, widest.high] == pytest.approx([end.energy_j for end in ends], rel=1e-9)
     assert widest.path in widest.sentence()
     assert "energy_j between" in widest.sentence()
+
+
+@pytest.mark.parametrize("device", ["sa8775p", "apple_a16", "snapdragon_8_elite"])
+def test_no_number_that_moves_the_reply_is_left_out(device):
+    turns = "session.turns=[{prompt_tokens: 64, output_tokens: 8}]"
+    result = simulate(load_scenario(None, [f"device={device}", "model=qwen3-0.6b", turns]))
+    items = uncertain(result.soc, result.stack)
+    ends = [(path, end) for path, item in items.items() for end in (item.low, item.high)]
+    socs = [result.soc.with_values({path: end}) for path, end in ends]
+    low, high = reply_seconds(result, socs).reshape(-1, 2).T
+    moving = {path for path, width in zip(items, high - low, strict=True) if abs(width) > 1e-9}
+    assert moving
+    assert moving <= {swing.path for swing in sensitivity.tornado(result)}
 
 
 def test_the_answer_in_one_line_names_the_widest_swing():

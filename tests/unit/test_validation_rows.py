@@ -82,6 +82,21 @@ def test_a_row_that_cannot_be_judged_is_skipped_with_its_reason(
     assert reason in found.skipped[0].reason
 
 
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"image_px": ((448, 448),), "peak_dram_bytes": 1e9}, "text model"),
+        ({"prompt_tokens": 3_000_000, "power_w": 4.0}, "does not fit in memory"),
+    ],
+)
+def test_a_whole_run_that_cannot_be_simulated_is_skipped_like_any_row(
+    fields: dict[str, Any], reason: str
+) -> None:
+    found = validate([row(device="dimensity_9500", stack="", **fields), row(tokens_per_s=50.0)])
+    assert [item.run.id for item in found.rows] == ["r1"]
+    assert reason in found.skipped[0].reason
+
+
 def test_rows_are_never_dropped_silently() -> None:
     runs = [
         row(tokens_per_s=50.0),
@@ -163,6 +178,13 @@ def test_a_wider_parameter_widens_the_interval() -> None:
     _, fitted_low, fitted_high = interval_80(item, load_soc("snapdragon_8_elite"))
     assert low < value < high
     assert fitted_high / fitted_low < high / low
+
+
+def test_a_fitted_number_that_is_overridden_correlates_with_nothing(phone: SocSpec) -> None:
+    exact = phone.with_overrides({"stacks.genie.efficiency.prefill": 0.3})
+    item = observe(row(time_to_first_token_s=1.0), "time_to_first_token_s")
+    value, low, high = interval_80(item, exact)
+    assert low < value < high
 
 
 def test_a_device_without_the_stack_is_named_in_the_reason(phone: SocSpec) -> None:
