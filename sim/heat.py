@@ -19,7 +19,7 @@ from hw_models.schema import DieGovernor, Governor
 from hw_models.soc import SocSpec
 from hw_models.thermal import RcChain
 from sim.engine.die_sensor import DIE
-from sim.engine.governor import BODY, Load, Phone, PowerLaw, Reading
+from sim.engine.governor import BODY, SPREADER, Load, Phone, PowerLaw, Reading
 from sim.engine.timed import FloatColumn
 
 MINUTE_S = 60.0
@@ -58,10 +58,19 @@ class Heat:
 
 @dataclass(frozen=True)
 class Lumps:
-    """The heat network of a device under powers that are columns over runs, shape (lumps, runs)."""
+    """The heat network of a device under powers that are columns over runs, shape (lumps, runs).
+
+    The display heats the body, charging the spreader.
+    """
 
     soc: SocSpec
     ambient_c: float
+    charging_w: float = 0.0
+
+    @property
+    def display_w(self) -> float:
+        """The power of the display [W]."""
+        return self.soc.power.display_w.value
 
     @cached_property
     def chain(self) -> RcChain:
@@ -82,10 +91,10 @@ class Lumps:
     def advance(
         self, temperatures_c: FloatColumn, die_w: FloatColumn, dt_s: FloatColumn | float
     ) -> FloatColumn:
-        """Return temperatures after ``dt_s`` of constant power [W]; the display heats the body."""
+        """Return temperatures [C] after ``dt_s`` of constant power of the die [W]."""
         rates, to_modes, from_modes = self._modes
         powers_w = np.zeros(temperatures_c.shape)
-        powers_w[DIE], powers_w[BODY] = die_w, self.soc.power.display_w.value
+        powers_w[DIE], powers_w[SPREADER], powers_w[BODY] = die_w, self.charging_w, self.display_w
         final_c = self.ambient_c + np.linalg.solve(self.chain.conductance_w_per_k, powers_w)
         excess = to_modes @ (temperatures_c - final_c)
         after_c: FloatColumn = final_c + from_modes @ (np.exp(-rates * dt_s) * excess)
@@ -102,11 +111,15 @@ class Lumps:
         return decay, rest @ np.linalg.inv(self.chain.conductance_w_per_k)
 
     def steady_die_c(self, die_w: FloatColumn) -> FloatColumn:
-        """Return the die's temperatures under constant power for ever [C]; the display is on."""
+        """Return the die's temperatures under constant power of the die for ever [C]."""
         resistance = np.linalg.inv(self.chain.conductance_w_per_k)[DIE]
-        display_k = resistance[BODY] * self.soc.power.display_w.value
-        steady_c: FloatColumn = self.ambient_c + display_k + resistance[DIE] * die_w
+        steady_c: FloatColumn = self.ambient_c + self.outer_k(resistance) + resistance[DIE] * die_w
         return steady_c
+
+    def outer_k(self, gain: FloatColumn) -> FloatColumn:
+        """Return what display and charging add [K], ``gain`` being K/W along its last axis."""
+        added_k: FloatColumn = gain[..., BODY] * self.display_w
+        return added_k + gain[..., SPREADER] * self.charging_w
 
     def leakage_w(self, temperatures_c: FloatColumn) -> FloatColumn:
         """Return the leakage at the die's temperatures [W], shape (runs,)."""
@@ -116,10 +129,13 @@ class Lumps:
 
 
 def heat_of_groups(
-    soc: SocSpec, ambient_c: float, pieces: Iterable[tuple[float, float, float]]
+    soc: SocSpec,
+    ambient_c: float,
+    pieces: Iterable[tuple[float, float, float]],
+    charging_w: float = 0.0,
 ) -> Heat:
     """Return the heat of groups given by start, end [s] and dynamic power [W], in order of time."""
-    phone = Phone(soc, ambient_c, iter([Load(0.0, None)]))
+    phone = Phone(soc, ambient_c, iter([Load(0.0, None)]), charging_w)
     for start_s, end_s, dynamic_w in pieces:
         _until(phone, start_s)
         phone.run(_constant(dynamic_w), start_s)
@@ -197,13 +213,16 @@ class Stretch:
     die_c: FloatColumn
 
 
-def decoding(soc: SocSpec, ambient_c: float, dynamic_w: FloatColumn) -> Iterator[Stretch]:
+def decoding(
+    soc: SocSpec, ambient_c: float, dynamic_w: FloatColumn, charging_w: float = 0.0
+) -> Iterator[Stretch]:
     """Yield the stretches of decoding without a pause under both governors, for ever.
 
     ``dynamic_w`` is the power of decoding above the static one at full clock, a column over runs;
     it falls with the clock, and so does the decode rate.
     """
-    lumps, body, die = Lumps(soc, ambient_c), soc.thermal.governor, soc.thermal.die_governor
+    lumps = Lumps(soc, ambient_c, charging_w)
+    body, die = soc.thermal.governor, soc.thermal.die_governor
     readings_s = body.sensor_period_s.value
     polled = die if die is not None and may_trip(lumps, dynamic_w).any() else None
     polls_s = polled.sensor_period_s.value if polled else np.inf
@@ -220,8 +239,7 @@ def decoding(soc: SocSpec, ambient_c: float, dynamic_w: FloatColumn) -> Iterator
         decay, gain = period(round(end_s - now_s, 9))
         clock = np.minimum(body_clocks[level], die_clocks[state])
         die_w = static_w + lumps.leakage_w(excess_k + ambient_c) + clock * dynamic_w
-        display_k = gain[:, BODY, None] * soc.power.display_w.value
-        excess_k = decay @ excess_k + display_k + gain[:, DIE, None] * die_w
+        excess_k = decay @ excess_k + lumps.outer_k(gain)[:, None] + gain[:, DIE, None] * die_w
         body_c, die_c = ambient_c + excess_k[BODY], ambient_c + excess_k[DIE]
         yield Stretch(now_s, end_s, clock, body_c, die_c)
         if polled is not None and end_s == poll * polls_s:
@@ -278,26 +296,28 @@ def _read(body: Governor, level: NDArray[np.int64], body_c: FloatColumn) -> NDAr
     return level + rises - (falls & ~rises)
 
 
-def sustained_fractions(soc: SocSpec, ambient_c: float, dynamic_w: FloatColumn) -> FloatColumn:
+def sustained_fractions(
+    soc: SocSpec, ambient_c: float, dynamic_w: FloatColumn, charging_w: float = 0.0
+) -> FloatColumn:
     """Return the mean clock in the tenth minute of decoding without a pause, as a fraction.
 
     Runs that stay cool until then keep their clock. Of the others, those that never trouble the
-    die are stepped from one reading of the body to the next.
+    die are stepped from one reading of the body to the next. The heat of other apps is left out.
     """
-    lumps = Lumps(soc, ambient_c)
+    lumps = Lumps(soc, ambient_c, charging_w)
     warm = ~stays_cool(lumps, dynamic_w, TENTH_MINUTE_S[1])
     hot = warm & may_trip(lumps, dynamic_w)
     found = np.ones(len(dynamic_w))
     for chosen in (hot, warm & ~hot):
         if chosen.any():
-            found[chosen] = _tenth_minute_clock(soc, ambient_c, dynamic_w[chosen])
+            found[chosen] = _tenth_minute_clock(lumps, dynamic_w[chosen])
     return found
 
 
-def _tenth_minute_clock(soc: SocSpec, ambient_c: float, dynamic_w: FloatColumn) -> FloatColumn:
+def _tenth_minute_clock(lumps: Lumps, dynamic_w: FloatColumn) -> FloatColumn:
     begin_s, end_s = TENTH_MINUTE_S
     clock_s = np.zeros(len(dynamic_w))
-    for part in decoding(soc, ambient_c, dynamic_w):
+    for part in decoding(lumps.soc, lumps.ambient_c, dynamic_w, lumps.charging_w):
         if part.start_s >= end_s:
             break
         clock_s = clock_s + part.clock * max(

@@ -166,8 +166,12 @@ def _sustained_fraction(run: Run) -> float:
     dram_j, compute_j = run.dynamic_j[last]
     times = run.groups[last]
     power_w = (dram_j + compute_j).sum() / (times.ends_s - times.starts_s).sum()
-    ambient_c = run.scenario.environment.ambient_c
-    return float(sustained_fractions(run.soc, ambient_c, np.array([power_w]))[0])
+    around = run.scenario.environment
+    return float(
+        sustained_fractions(run.soc, around.ambient_c, np.array([power_w]), around.charging_heat_w)[
+            0
+        ]
+    )
 
 
 def _peak_matrix_s(run: Run, groups: Iterable[GroupTimes]) -> float:

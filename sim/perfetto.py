@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.engine.timed import BARRIERS
+from sim.engine.timed import BARRIERS, FloatColumn
 from sim.output import write_whole
 from sim.records import RecordTable
 from sim.run import Run
@@ -157,10 +157,32 @@ def _temperatures(run: Run) -> Iterator[Event]:
 
 
 def _power(run: Run) -> Iterator[Event]:
-    """Yield the mean power of each step."""
-    model = run.energy_model
-    for times, (dram_j, compute_j) in zip(run.groups, run.dynamic_j, strict=True):
-        watts = model.static_w() + (dram_j + compute_j) / (times.ends_s - times.starts_s)
-        for start_s, power_w in zip(times.starts_s, watts, strict=True):
-            yield _counter("power", float(start_s), w=float(power_w))
+    """Yield the power from each start and end of a step on: that of all steps that run, and rest's.
+
+    A step counts with its mean power; two at once add up.
+    """
+    zero, model = np.zeros(1), run.energy_model
+    watts = [
+        (dram_j + compute_j) / (times.ends_s - times.starts_s)
+        for times, (dram_j, compute_j) in zip(run.groups, run.dynamic_j, strict=True)
+    ]
+    starts = np.concatenate([zero, *(times.starts_s for times in run.groups)])
+    ends = np.concatenate([zero, *(times.ends_s for times in run.groups)])
+    dynamic_w = np.concatenate([zero, *watts])
+    instants = np.unique(np.concatenate([starts, ends]))
+    running = _in_force(instants, starts, ends, np.ones(len(starts)))
+    total_w = model.idle_w() + _in_force(instants, starts, ends, dynamic_w)
+    total_w[running > 0.5] += model.static_w() - model.idle_w()
+    for at_s, power_w in zip(instants[:-1].tolist(), total_w.tolist(), strict=False):
+        yield _counter("power", at_s, w=power_w)
     yield _counter("power", run.makespan_s, w=0.0)
+
+
+def _in_force(
+    instants: FloatColumn, starts: FloatColumn, ends: FloatColumn, values: FloatColumn
+) -> FloatColumn:
+    """Return the sum of the values whose span from start to end holds at each instant."""
+    changes = np.zeros(len(instants))
+    np.add.at(changes, np.searchsorted(instants, starts), values)
+    np.add.at(changes, np.searchsorted(instants, ends), -values)
+    return np.cumsum(changes)

@@ -142,7 +142,8 @@ class Run:
         """Temperatures, leakage and the energy of other apps."""
         if self.observed is not None and all(times.spans for times in self.groups):
             return self.observed
-        return heat_of_groups(self.soc, self.scenario.environment.ambient_c, self._powers())
+        around = self.scenario.environment
+        return heat_of_groups(self.soc, around.ambient_c, self._powers(), around.charging_heat_w)
 
     def _powers(self) -> Iterator[tuple[float, float, float]]:
         """Yield start, end [s] and mean dynamic power [W] of each group, with one beside it."""

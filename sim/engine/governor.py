@@ -26,8 +26,8 @@ from sim.engine.conditions import NOMINAL, Conditions
 from sim.engine.die_sensor import DIE, DieSensor, Powers
 from workloads.background import Background
 
-BODY = -1
-"""Place of the body among the lumps."""
+SPREADER, BODY = 1, -1
+"""Places of the spreader and the body among the lumps."""
 MOST_DEMAND = 0.95
 """Other apps never take the whole bus, however much they ask for (assumed)."""
 

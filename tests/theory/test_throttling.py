@@ -164,11 +164,18 @@ def test_sustained_decode_settles_below_the_full_clock_when_power_is_high():
     assert 0.3 <= high < 1.0
 
 
+def test_a_phone_on_the_charger_sustains_less():
+    phone = load_soc("dimensity_9500")
+    (alone,) = sustained_fractions(phone, 25.0, np.array([9.0]))
+    (charging,) = sustained_fractions(phone, 25.0, np.array([9.0]), charging_w=6.0)
+    assert charging < alone
+
+
 def test_one_period_of_heat_is_the_exact_solution():
-    lumps = Lumps(load_soc("dimensity_9500"), 25.0)
+    lumps = Lumps(load_soc("dimensity_9500"), 25.0, charging_w=3.0)
     decay, gain = lumps.period(7.0)
     start_c = np.array([[40.0], [35.0], [30.0]])
-    powers_w = np.array([5.0, 0.0, lumps.soc.power.display_w.value])
+    powers_w = np.array([5.0, 3.0, lumps.soc.power.display_w.value])
     expected = lumps.advance(start_c, np.array([5.0]), 7.0)
     found = 25.0 + decay @ (start_c - 25.0) + (gain @ powers_w)[:, None]
     np.testing.assert_allclose(found, expected, rtol=1e-12)

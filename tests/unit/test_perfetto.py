@@ -9,6 +9,7 @@ from itertools import pairwise
 import pytest
 
 from sim import Scenario, load_scenario, simulate
+from sim.perfetto import trace_events
 
 ASKED = Scenario.from_mapping(
     {
@@ -20,6 +21,18 @@ ASKED = Scenario.from_mapping(
                 {"prompt_tokens": 8, "output_tokens": 2, "at_s": 30.0},
             ]
         },
+    }
+)
+OVERLAPPING = Scenario.from_mapping(
+    {
+        "device": "dimensity_9500",
+        "model": "andesvl-0.6b",
+        "deployment": {
+            "placement": {"vision": "gpu"},
+            "vision_overlap": True,
+            "prefill_chunk_tokens": 64,
+        },
+        "session": {"turns": [{"images_px": [[448, 448]] * 3, "output_tokens": 4}]},
     }
 )
 NANOSECOND_US = 1e-3
@@ -126,14 +139,21 @@ def test_counters_are_in_order_of_time_and_never_negative(events, name):
     assert min(value for item in series for value in item["args"].values()) >= 0.0
 
 
-def test_power_integrates_to_the_energy_while_steps_run(run, events):
-    """Each step's mean power times its length; idle time between turns is not in the slices."""
-    power = {item["ts"]: item["args"]["w"] for item in counters(events, "power")}
-    steps = slices(events, "steps")
-    busy_j = sum(power[event["ts"]] * event["dur"] * 1e-6 for event in steps)
-    busy_s = sum(event["dur"] for event in steps) * 1e-6
-    idle_j = run.energy_model.idle_w() * (run.makespan_s - busy_s)
-    assert busy_j + idle_j == pytest.approx(run.summary().energy_j)
+def power_j(events):
+    series = counters(events, "power")
+    return sum(
+        here["args"]["w"] * (after["ts"] - here["ts"]) * 1e-6 for here, after in pairwise(series)
+    )
+
+
+def test_power_integrates_to_the_energy_idle_time_between_turns_included(run, events):
+    assert power_j(events) == pytest.approx(run.summary().energy_j)
+
+
+def test_power_of_two_steps_at_once_adds_up():
+    run = simulate(OVERLAPPING)
+    assert run.busy_s < sum(times.ends_s[-1] - times.starts_s[0] for times in run.groups)
+    assert power_j(list(trace_events(run))) == pytest.approx(run.summary().energy_j)
 
 
 def test_sampling_on_a_unit_is_shown_there_and_not_as_host_work(tmp_path):

@@ -27,6 +27,7 @@ SCENARIOS = {
     "speculation": [*SMALL, f"deployment.speculation={NGRAM}"],
     "adapters": [*SMALL, f"deployment.lora={ADAPTERS}", f"session.turns={SWITCHING}"],
     "other apps": [*SMALL, "environment.background=game"],
+    "charging": [*SMALL, "environment.charging_heat_w=6"],
     "throttled": [*SMALL, "environment.ambient_c=41", "session.turns.0.output_tokens=2000"],
     "eviction": [*SMALL, "deployment.kv_cache.eviction={policy: okv, keep: 0.5}"],
 }
