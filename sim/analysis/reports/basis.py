@@ -11,6 +11,7 @@ from sim.analysis.reports.page import Block, Cell, Code, Paragraph, Section, Tab
 from sim.analysis.reports.wording import Number, ends, label, shown
 
 CODE_COLUMNS: Final = 72  # of a printed page
+METRIC_HEADER: Final = ("metric", "simulated", "80 % interval")
 
 Document = Mapping[str, Any]
 
@@ -95,14 +96,16 @@ def broken(command: str) -> str:
 
 def all_metrics(document: Document) -> Section:
     """Return every metric of the run."""
-    intervals = document["run"].get("intervals", {})
-    rows = tuple(
-        (name, shown(name, value), interval(name, _ends(intervals.get(name))))
-        for name, value in document["run"]["metrics"].items()
-        if name != "fits"
-    )
-    table = Table(("metric", "simulated", "80 % interval"), rows)
+    names = [name for name in document["run"]["metrics"] if name != "fits"]
+    table = Table(METRIC_HEADER, tuple(metric_row(document, name, name) for name in names))
     return Section("Appendix: every metric", (table,), is_appendix=True)
+
+
+def metric_row(document: Document, metric: str, name: str) -> tuple[Cell, ...]:
+    """Return a metric of the run under a name, with its interval."""
+    run = document["run"]
+    found = _ends(run.get("intervals", {}).get(metric))
+    return name, shown(metric, run["metrics"][metric]), interval(metric, found)
 
 
 def _ends(interval: Mapping[str, float] | None) -> tuple[float, float] | None:

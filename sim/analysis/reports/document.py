@@ -86,6 +86,7 @@ def _asked(result: Result) -> dict[str, Any]:
         "visual_tokens": result.program.visual_tokens,
         "prompt_tokens": sum(turn.prompt_tokens for turn in turns),
         "output_tokens": sum(turn.output_tokens for turn in turns),
+        "start": result.scenario.environment.start,
     }
 
 
