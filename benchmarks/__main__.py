@@ -46,8 +46,7 @@ def process(*arguments: str) -> tuple[float, float]:
     seconds, megabytes = [], []
     for _ in range(RUNS + 1):
         done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
-        printed = done.stderr
-        cpu_s, peak_mb = printed.split()[-2:]
+        cpu_s, peak_mb = done.stderr.split()[-2:]
         seconds.append(float(cpu_s))
         megabytes.append(float(peak_mb))
     return statistics.median(seconds[1:]), statistics.median(megabytes[1:])

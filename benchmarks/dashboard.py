@@ -70,9 +70,15 @@ class Served:
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         self.server = subprocess.Popen(command(port), **quiet)
         if not wait_until_healthy(self.server, port):
+            self.stop()
             raise SystemExit("The dashboard did not start.")
         self.start_s = time.perf_counter() - started_s
         self.address = f"http://localhost:{port}"
+
+    def stop(self) -> None:
+        """End the server."""
+        self.server.terminate()
+        self.server.wait()
 
     def cpu_s(self) -> float:
         """Return the CPU seconds of the server until now [s]."""
@@ -87,12 +93,11 @@ def served() -> Iterator[Served]:
     try:
         yield found
     finally:
-        found.server.terminate()
-        found.server.wait()
+        found.stop()
 
 
 def first_visit(browser: Any, address: str) -> tuple[float, float]:
-    """Return the seconds from opening a page to the first number and to the third chart."""
+    """Return the seconds from opening a page to the first number and to the third chart [s]."""
     page: Page = browser.new_page(viewport={"width": 1440, "height": 900})
     page.add_init_script(f"({WATCH_FIRST})({[VALUE, DRAWN]!r})")
     page.goto(address, wait_until="commit")
@@ -103,7 +108,7 @@ def first_visit(browser: Any, address: str) -> tuple[float, float]:
 
 
 def moves(browser: Any, here: Served, count: int, rest_s: float) -> tuple[list[float], float]:
-    """Return the seconds of each move of a slider and the server's CPU seconds per move.
+    """Return the seconds of each move of a slider and the server's CPU seconds per move [s].
 
     ``rest_s`` passes between moves; with 0 each follows the number before it at once, as dragging
     does.

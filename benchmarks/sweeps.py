@@ -66,15 +66,15 @@ def evaluations_per_s(prompts: int) -> tuple[int, float]:
         for cache in CACHES
     ]
 
-    def evaluate() -> None:
+    def every_metric() -> None:
         for scenario in scenarios:
             Batch(scenario, soc, lengths, outputs).metrics()
 
-    return spec.points, spec.points / median_s(evaluate, RUNS)
+    return spec.points, spec.points / median_s(every_metric, RUNS)
 
 
 def whole_sweep(prompts: int) -> tuple[int, float]:
-    """Return the rows and the CPU seconds of a sweep into its Parquet file."""
+    """Return the rows and the CPU seconds of a sweep into its Parquet file [s]."""
     spec = grid(prompts)
 
     def sweep() -> None:
@@ -87,7 +87,7 @@ def whole_sweep(prompts: int) -> tuple[int, float]:
 _LARGE = """
 import resource, sys
 from sim.analysis.designs import SweepSpec
-from sim.analysis.sweeps import chunk_rows, run_sweep
+from sim.analysis.sweeps import run_sweep
 run_sweep(SweepSpec.model_validate_json(sys.argv[1]), sys.argv[2])
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 """

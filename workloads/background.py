@@ -43,7 +43,7 @@ class Sourced(Strict):
         return self
 
 
-class Bursts(Strict):
+class ActiveTimes(Strict):
     """Active and resting times, drawn from exponential distributions of these means [s]."""
 
     active_s: Sourced
@@ -60,7 +60,8 @@ class Background(Strict):
     host_share
         Fraction of its time in which the model's host thread waits for a CPU core.
     power_w
-        Power of the other apps' computation, display and idle parts not counted [W].
+        Power of the other apps' computation; that of display and resting parts is counted
+        elsewhere [W].
     memory_bytes
         DRAM they hold that the model's app could use otherwise [B].
     bursts
@@ -75,12 +76,14 @@ class Background(Strict):
     host_share: Sourced
     power_w: Sourced
     memory_bytes: Sourced
-    bursts: Bursts | None = None
+    bursts: ActiveTimes | None = None
 
 
 @cache
 def get_background(background_id: str) -> Background | None:
     """Return the profile of a background; ``None`` for ``idle``.
+
+    Raises `WorkloadError` where its file is missing or at fault.
 
     >>> get_background("video_call").title
     'Video call at 1080p and 30 frames/s'

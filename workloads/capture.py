@@ -61,6 +61,9 @@ def capture(
         config: the model, from `workloads.catalogue.get_model`.
         phases: names out of vision, prefill, decode; None: all the model has.
         adapters: LoRA adapters to include.
+
+    Raises `WorkloadError` for a phase the model lacks, and for a module that calls an operator not
+    in `workloads.operators.RULES` or has sizes that are not affine.
     """
     import torch
 
@@ -148,7 +151,7 @@ def _phases(
 def solve(
     runs: Sequence[Sequence[Segment]], probes: Sequence[Sizes], symbols: Sequence[str]
 ) -> tuple[Segment, ...]:
-    """Return the segments whose sizes explain every run.
+    """Return the segments whose sizes explain every run; raises `WorkloadError` if none do.
 
     Arguments:
         runs: the segments recorded at each probe, with constant sizes.
@@ -202,6 +205,8 @@ def solve_extent(
     values: Sequence[Fraction | int], probes: Sequence[Sizes], symbols: Sequence[str], place: str
 ) -> Extent:
     """Return the affine form that takes ``values`` at ``probes``.
+
+    Raises `WorkloadError`, which names ``place``, if there is none.
 
     >>> probes = ({"N": 16}, {"N": 24}, {"N": 80})
     >>> str(solve_extent((5, 7, 21), probes, ("N",), "merge"))

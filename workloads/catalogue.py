@@ -59,6 +59,8 @@ def list_models() -> list[ModelCard]:
 def get_model(model: str) -> ModelConfig:
     """Return a model's configuration, by catalogue id or by path of a configuration file.
 
+    Raises `WorkloadError` for an unknown id, and for a file that can not be read or is at fault.
+
     >>> get_model("andesvl-4b").decoder.layers
     36
     """
@@ -75,7 +77,7 @@ def _shipped_model(model: str) -> ModelConfig:
             f"a model must be a catalogue id or a configuration file. Got {model!r}. {hint}"
         )
     entry = read_yaml(FOLDER / f"{model}.yaml")
-    config = replace(_read_entry(entry, model), id=model)
+    config = _read_entry(entry, model)
     return replace(config, parameters=entry["parameters"], sources=tuple(entry["sources"]))
 
 

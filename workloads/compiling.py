@@ -39,6 +39,8 @@ from workloads.turns import TurnPlan, linear_sizes, plan_turns, visual_total
 def cache_capacity(needed: int, wanted: int | None, buckets: Sequence[int]) -> int:
     """Return the KV positions to allocate: as wanted, else the bucket that holds ``needed``.
 
+    Raises `WorkloadError` where fewer are wanted than needed.
+
     >>> cache_capacity(900, None, (512, 1024, 4096))
     1024
     """
@@ -141,7 +143,7 @@ class Compiler:
             at_s=plan.turn.at_s,
             switches=_switches(context),
             setup=self._setup(plan),
-            cache_bytes=self._cache_bytes(plan.prefill_peak_tokens(chunk)),
+            cache_bytes=self._grown_bytes(plan.prefill_peak_tokens(chunk)),
         )
 
     def decode(self, index: int, plan: TurnPlan) -> StepGroup:
@@ -167,7 +169,7 @@ class Compiler:
             activation_bytes=held,
             at_s=plan.turn.at_s,
             switches=_switches(context),
-            cache_bytes=self._cache_bytes(plan.decode_peak_tokens),
+            cache_bytes=self._grown_bytes(plan.decode_peak_tokens),
         )
 
     @property
@@ -216,7 +218,7 @@ class Compiler:
         switch = plan.switch
         return Setup(switch.flash_bytes, switch.bound_bytes, switch.held_bytes)
 
-    def _cache_bytes(self, tokens: int) -> dict[str, float]:
+    def _grown_bytes(self, tokens: int) -> dict[str, float]:
         return self.caches_bytes(tokens) if self.grows else {}
 
     def caches_bytes(self, tokens: int) -> dict[str, float]:
@@ -315,39 +317,41 @@ def compile_session(
     """Return the program of a session: step groups, residency, and the facts a summary reports.
 
     The session must have its turns listed (`workloads.arrivals.expanded`); ``random`` draws how
-    many drafted tokens each decode step commits.
+    many drafted tokens each decode step commits. Raises `WorkloadError` where they do not fit.
     """
     formats.weights.check_layers(trace.decoder.layers)
     plans = plan_turns(trace, deployment, session, random)
-    needed = max(plan.peak_tokens(options.prefill_chunk_tokens) for plan in plans)
-    wanted = deployment.kv_cache.capacity_tokens
-    capacity = cache_capacity(needed, wanted, options.cache_buckets_tokens)
     file_bytes = stored_bytes(trace, formats, "file")
+    wanted, buckets = deployment.kv_cache.capacity_tokens, options.cache_buckets_tokens
     compiler = Compiler(
         trace,
         formats,
         options,
-        capacity,
+        cache_capacity(_needed_tokens(plans, options), wanted, buckets),
         draft,
         deployment.lora,
-        grows=wanted is None and not options.cache_buckets_tokens,
+        grows=wanted is None and not buckets,
         vision_flash_bytes=_reload_bytes(deployment, file_bytes),
     )
-    groups = compiler.groups(plans)
-    initial, largest = _resident_bytes(compiler, deployment, session)
+    initial, largest = _resident_bytes(compiler, session)
     return Program(
         model=trace.model,
-        groups=tuple(groups),
+        groups=tuple(compiler.groups(plans)),
         resident_bytes=largest,
         initial_bytes=initial,
         file_bytes=sum(file_bytes.values()) + draft.file_bytes,
         kv_bytes_per_token=compiler.kv_bytes_per_token,
-        kv_capacity_tokens=capacity,
+        kv_capacity_tokens=compiler.capacity_tokens,
         visual_tokens=visual_total(plans),
         kv_tokens_final=plans[-1].live_tokens,
         weight_bytes_per_step=stored_bytes(trace, formats, "traffic")["weights"],
         positions=max(plan.positions for plan in plans),
     )
+
+
+def _needed_tokens(plans: Sequence[TurnPlan], options: GraphOptions) -> int:
+    """Return the most KV positions any turn needs."""
+    return max(plan.peak_tokens(options.prefill_chunk_tokens) for plan in plans)
 
 
 def _reload_bytes(deployment: Deployment, file_bytes: Mapping[str, float]) -> float:
@@ -356,13 +360,13 @@ def _reload_bytes(deployment: Deployment, file_bytes: Mapping[str, float]) -> fl
 
 
 def _resident_bytes(
-    compiler: Compiler, deployment: Deployment, session: Session
+    compiler: Compiler, session: Session
 ) -> tuple[dict[str, float], dict[str, float]]:
     """Return the bytes of each class before the first turn, and at most [B].
 
     Every client's conversation has caches of its own.
     """
-    draft, lora = compiler.draft, deployment.lora
+    draft, lora = compiler.draft, compiler.lora
     clients = len({turn.client for turn in session.turns})
     caches = compiler.caches_bytes(compiler.capacity_tokens)
     stored = stored_bytes(compiler.trace, compiler.formats, "resident")

@@ -92,6 +92,8 @@ class WeightMap(Strict):
     def format_for(self, tensor_class: str, layer: int | None = None) -> WeightFormat:
         """Return the format of a tensor class; of the body, in a given decoder layer.
 
+        Raises `WorkloadError` for an unknown class, and where neither it nor the body has a format.
+
         >>> weights = WeightMap.model_validate("body=w4;lm_head=w8")
         >>> weights.format_for("lm_head").id, weights.format_for("embedding").id
         ('w8', 'w4')
@@ -145,9 +147,10 @@ def which_mix(
     """Return the mixes whose mean bits per weight come closest to a target, nearest first.
 
     The mean is sum(share * bits) / sum(share) over the tensor classes; every assignment is tried.
+    Raises `WorkloadError` for shares that are no counts, and for more than `MAX_MIXES` assignments.
 
-    Arguments
-    ---------
+    Parameters
+    ----------
     target_bits
         Wanted mean traffic [bits per weight].
     shares

@@ -58,7 +58,10 @@ class Extent:
 
     @staticmethod
     def parse(text: str) -> Extent:
-        """Read ``2560``, ``T``, ``N/4``, ``2*T+S-1``: sums of ``[k*]name[/q]`` and ``k[/q]``."""
+        """Read ``2560``, ``T``, ``N/4``, ``2*T+S-1``: sums of ``[k*]name[/q]`` and ``k[/q]``.
+
+        Raises `WorkloadError` for any other text.
+        """
         return _parse(text)
 
     def __str__(self) -> str:
@@ -77,6 +80,8 @@ class Extent:
 
     def at(self, sizes: Mapping[str, Size]) -> Size:
         """Return the size at ``sizes``: an int, or an int64 array where a size is an array.
+
+        Raises `WorkloadError` where a name is not given or the size would not be whole.
 
         >>> Extent.parse("T+S").at({"T": 1, "S": np.array([10, 11])})
         array([11, 12])

@@ -2,8 +2,9 @@
 
 Stricter than the parsers' defaults: a key given twice, an alias, a number that is not finite, a
 whole number that no float can hold, deep nesting, a file above the size limit, or text that is not
-UTF-8 is refused with the file and, where there is one, the line. ``85e9`` is a number (YAML 1.2),
-not text. Nothing is ever executed, and no pipe is waited for that nobody writes to.
+UTF-8 is refused by a `WorkloadError` with the file and, where there is one, the line. ``85e9`` is a
+number (YAML 1.2), not text. Nothing is ever executed, and no pipe is waited for that nobody writes
+to.
 """
 
 from __future__ import annotations
@@ -73,7 +74,8 @@ _StrictLoader.add_implicit_resolver(
 def read_bytes(path: str | os.PathLike[str], limit_bytes: int = SIZE_LIMIT_BYTES) -> bytes:
     """Return the bytes of a file no larger than ``limit_bytes``.
 
-    A pipe is read to its end; one that nobody has opened for writing is empty.
+    A pipe is read to its end; one that nobody has opened for writing is empty. Raises
+    `WorkloadError` where it can not be read or is larger.
     """
     try:
         with open(path, "rb", opener=_open_at_once) as stream:
@@ -157,20 +159,23 @@ def read_mapping(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
-    """Write a file whole or not at all: to a temporary file beside it, then rename."""
+    """Write a file whole or not at all: to a temporary file beside it, then rename.
+
+    Raises `WorkloadError` where the operating system refuses.
+    """
     target = Path(path)
     try:
-        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+        temporary = Path(name)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
+                stream.write(text)
+            temporary.chmod(0o644)
+            temporary.replace(target)
+        finally:
+            temporary.unlink(missing_ok=True)
     except OSError as error:
         raise WorkloadError(f"{target} must be writable. Got: {error.strerror}.") from None
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
-            stream.write(text)
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(target)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def _check_events(text: str, name: str) -> None:

@@ -108,27 +108,30 @@ def closed_form_flops(config: ModelConfig, phase: str, sizes: Mapping[str, int])
 
 
 def phase_module(
-    config: ModelConfig, phase: str, sizes: Mapping[str, int], device: str = "meta"
+    config: ModelConfig, phase: str, sizes: Mapping[str, int]
 ) -> tuple[nn.Module, Tensor]:
-    """Return a module whose forward call is one phase at ``sizes``, and its argument."""
+    """Return a module on ``meta`` whose forward call is one phase at ``sizes``, and its argument.
+
+    Its tensors are no inference tensors, which fvcore's tracer could not write to.
+    """
     import torch
 
     from workloads.models.andesvl import TextPhase, VisionPhase, build
 
-    model = build(config, device)
+    model = build(config)
     if phase == "vision" and config.vision is not None:
         patches, side = sizes["N"], config.vision.patch_px
         rows = _even_divisor(patches)
-        pixels = torch.zeros((patches, 3, side, side), device=device, dtype=torch.bfloat16)
+        pixels = torch.zeros((patches, 3, side, side), device="meta", dtype=torch.bfloat16)
         return VisionPhase(model, model.vision.grid(rows, patches // rows)), pixels
     new, context = sizes["T"], sizes["S"]
-    ids = torch.zeros(new, dtype=torch.long, device=device)
+    ids = torch.zeros(new, dtype=torch.long, device="meta")
     span = model.model.span(context - new, new)
     return TextPhase(model, model.cache(context), span, last_only=phase == "prefill"), ids
 
 
 def _even_divisor(patches: int) -> int:
-    """Rows of the grid of patches nearest to a square that whole cells can fill."""
+    """Return the rows of the grid nearest to a square that whole cells can fill."""
     cells = patches // 4
     return 2 * max(n for n in range(1, math.isqrt(cells) + 1) if cells % n == 0)
 

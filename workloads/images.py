@@ -85,6 +85,8 @@ def visual_tokens(
         min_tokens: the area is at least so many cells.
         merge: a cell is ``merge x merge`` patches.
 
+    Raises `WorkloadError` for an unknown preprocessor, and for a size not within its bounds.
+
     >>> visual_tokens(448, 448).tokens, visual_tokens(448, 448, preprocessor="one_more_cell").tokens
     (256, 289)
     >>> visual_tokens(1080, 2400).patches
@@ -93,21 +95,18 @@ def visual_tokens(
     if preprocessor not in PREPROCESSORS:
         hint = did_you_mean(preprocessor, PREPROCESSORS)
         raise WorkloadError(f"preprocessor must be known. Got {preprocessor!r}. {hint}")
-    for name, value in (
-        ("width_px", width_px),
-        ("height_px", height_px),
-        ("cell_px", cell_px),
-        ("max_size_px", max_size_px),
-        ("max_side_px", max_side_px),
-        ("min_tokens", min_tokens),
-        ("merge", merge),
-    ):
-        if not 0 < value < 10**6:
-            raise WorkloadError(f"{name} must be above 0 and below 1000000. Got {value!r}.")
+    _check_sizes(width_px=width_px, height_px=height_px, cell_px=cell_px, merge=merge)
+    _check_sizes(max_size_px=max_size_px, max_side_px=max_side_px, min_tokens=min_tokens)
     limits = _Limits(cell_px, max_size_px, max_side_px, min_tokens)
     columns, rows = PREPROCESSORS[preprocessor](width_px, height_px, limits)
     computed = MTK_MAX_TOKENS if preprocessor == "mtk_sdk" else columns * rows
     return VisualGrid(columns, rows, merge, computed)
+
+
+def _check_sizes(**sizes: int) -> None:
+    for name, value in sizes.items():
+        if not 0 < value < 10**6:
+            raise WorkloadError(f"{name} must be above 0 and below 1000000. Got {value!r}.")
 
 
 def _ceil(width: float, height: float, limits: _Limits) -> tuple[int, int]:

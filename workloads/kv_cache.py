@@ -122,7 +122,8 @@ def bucket_for(tokens: ArrayLike, buckets: Sequence[int]) -> NDArray[np.int64]:
     """Return the smallest static size that holds ``tokens``; vectorised over ``tokens``.
 
     A graph compiled for a cache of c tokens reads c tokens, however few are live; so eviction saves
-    bandwidth only where it lets a smaller graph run. The same law pads a verification step.
+    bandwidth only where it lets a smaller graph run. The same law pads a verification step. Raises
+    `WorkloadError` where no size holds them.
 
     >>> bucket_for([1, 512, 513], [512, 1024]).tolist()
     [512, 512, 1024]

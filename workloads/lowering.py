@@ -31,6 +31,7 @@ REMEMBERED = 16
 """Segments at certain sizes whose costs are remembered; one of 8,000 steps takes 0.5 MB."""
 
 MATRIX_KINDS = ("linear", "attention", "embedding")
+"""Kinds of operators that vector operators after them are fused into."""
 
 
 class Lowering:

@@ -108,7 +108,7 @@ class OperatorCost:
 
 
 def cost(operator: Operator, sizes: Mapping[str, Size]) -> OperatorCost:
-    """Return what ``operator`` costs at ``sizes``.
+    """Return what ``operator`` costs at ``sizes``; raises `WorkloadError` for one not in `RULES`.
 
     >>> from workloads.extent import Extent
     >>> def tensor(text, role="activation", tensor_class=None):
@@ -163,7 +163,7 @@ def visible_pairs(queries: Size, context: Size, window: int | None = None) -> Si
     """Return the number of (query, key) pairs that a causal mask leaves.
 
     The last query sees the last key. Without a window ``T*S - T*(T-1)/2``; with one the sum of
-    ``min(window, j)`` for ``j`` from ``S-T+1`` to ``S``.
+    ``min(window, j)`` for ``j`` from ``S-T+1`` to ``S``. Raises `WorkloadError` for ``S < T``.
 
     >>> visible_pairs(4, 4)
     10

@@ -58,8 +58,10 @@ class Task:
 
     Attributes
     ----------
+    name
+        Path of the module that called the leading operator, or what the task does.
     kind
-        Operator kind of the leading operator: ``linear``, ``attention``, ``norm`` ...
+        Kind of the leading operator: ``linear``, ``attention``, ``norm`` ...
     unit
         Where it runs: ``npu``, ``gpu`` or ``cpu``.
     activations
@@ -78,6 +80,8 @@ class Task:
         Elementwise operations.
     expanded_weights
         Weights that pass the dequantise stage.
+    weight_bytes, kv_read_bytes, kv_write_bytes, activation_read_bytes, activation_write_bytes
+        DRAM traffic per step [B].
     runs
         1 in steps where the task runs, else 0.
     request_bytes
@@ -129,7 +133,7 @@ class Task:
         """
         given = {"runs": 1.0, **columns}
         filled: dict[str, Any] = {
-            name: as_column(given.get(name, 0.0), steps) for name in COLUMN_NAMES
+            column: as_column(given.get(column, 0.0), steps) for column in COLUMN_NAMES
         }
         return cls(
             name=name,
@@ -316,7 +320,10 @@ class Program:
         return sum(group.total(quantity) for group in chosen)
 
     def fingerprint(self) -> str:
-        """Return the SHA-256 of everything that determines a run, as 16 hexadecimal digits."""
+        """Return the SHA-256 of steps, tasks and residency, as 16 hexadecimal digits.
+
+        A run's own fingerprint adds what is not in here: scenario, device and seed.
+        """
         digest = hashlib.sha256(repr((self.model, dict(self.resident_bytes))).encode())
         seen: dict[int, bytes] = {}  # equal turns share their segments
         for group in self.groups:

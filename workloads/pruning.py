@@ -47,7 +47,10 @@ class Pruning(Strict):
 
 
 def pruned_shape(shape: DecoderShape, pruning: Pruning) -> DecoderShape:
-    """Return the decoder's dimensions after pruning; at least one layer, head and column stay."""
+    """Return the decoder's dimensions after pruning; at least one layer, head and column stay.
+
+    Raises `WorkloadError` where no layer would.
+    """
     if pruning.layers >= shape.layers:
         raise WorkloadError(
             f"deployment.pruning.layers must be below the model's {shape.layers}. "

@@ -53,7 +53,10 @@ class Recording(Strict):
 
 
 def read_recording(path: str | PathLike[str], kind: Kind) -> Recording:
-    """Return the recording of a shipped name or in a file, which must be of the given kind."""
+    """Return the recording of a shipped name or in a file.
+
+    Raises `WorkloadError` where there is none, it is at fault, or not of the given kind.
+    """
     try:
         recording = Recording.model_validate(read_mapping(_file_of(fspath(path))))
     except ValidationError as error:

@@ -248,7 +248,8 @@ DEFAULT: dict[str, Any] = {
 def with_override(mapping: Mapping[str, Any], path: str, value: Any) -> dict[str, Any]:
     """Return a copy of a nested mapping in which the dotted ``path`` holds ``value``.
 
-    Parts of the path that are whole numbers index lists; missing mappings are made.
+    Parts of the path that are whole numbers index lists; missing mappings are made. Raises
+    `WorkloadError` where the path leads below a plain value or beyond a list.
 
     >>> with_override({"turns": [{"prompt_tokens": 8}]}, "turns.0.prompt_tokens", 9)
     {'turns': [{'prompt_tokens': 9}]}
@@ -287,7 +288,8 @@ def load_scenario(path: str | Path | None = None, overrides: Iterable[str] = ())
     """Return the scenario of a YAML file or shipped id, or the default one, with overrides.
 
     Overrides are ``path=value``; values are YAML, so ``deployment.weights={body: w4, lm_head: w8}``
-    works. The path of ``session.recorded`` counts from the scenario file's folder.
+    works. The path of ``session.recorded`` counts from the scenario file's folder. Raises
+    `WorkloadError` with all faults of the scenario.
     """
     mapping = DEFAULT if path is None else read_yaml(_file_of(path))
     name = "scenario" if path is None else str(path)

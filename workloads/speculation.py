@@ -4,9 +4,9 @@ Costs are parameters streamed and passes per step; how many drafts are accepted 
 `workloads.acceptance`. A static tree changes how many tokens are verified; its gain is in the
 acceptance curve, which must be one for that tree.
 
-Not modelled: trees that change from step to step, and reuse of the draft's layers by the
-verification that follows. Sampling and the copy of a tree's accepted path are tasks of
-`workloads.mechanisms`.
+Not modelled: the draft's own prefill of the prompt, trees that change from step to step, and reuse
+of the draft's layers by the verification that follows. Sampling and the copy of a tree's accepted
+path are tasks of `workloads.mechanisms`.
 """
 
 from __future__ import annotations
@@ -148,7 +148,10 @@ class ModelDraft(Drafting):
     weights: str | None = None
 
     def draft_cost(self, target: DecoderSize, draft: DecoderSize | None = None) -> DraftCost:
-        """Return ``depth`` passes over all weights of the draft model."""
+        """Return ``depth`` passes over all weights of the draft model.
+
+        Raises `WorkloadError` where its vocabulary is not the target's.
+        """
         if draft is None or draft.vocabulary != target.vocabulary:
             raise WorkloadError(
                 f"deployment.speculation.draft_model must share the target's vocabulary of "
@@ -236,7 +239,10 @@ class SelfDraft(Drafting):
     draft_layers: Count
 
     def draft_cost(self, target: DecoderSize, draft: DecoderSize | None = None) -> DraftCost:
-        """Return ``depth`` passes over the layers used; nothing more is resident."""
+        """Return ``depth`` passes over the layers used; nothing more is resident.
+
+        Raises `WorkloadError` where the target has no more layers than the draft.
+        """
         if self.draft_layers >= target.layers:
             raise WorkloadError(
                 f"deployment.speculation.draft_layers must be below the target's {target.layers}. "
@@ -252,6 +258,8 @@ SpeculationPart = Annotated[Speculation, Field(discriminator="method")]
 
 def padded_width(width: int, buckets: Sequence[int]) -> int:
     """Return the tokens a verification computes: the smallest compiled width that holds them.
+
+    Raises `WorkloadError` where none does.
 
     >>> padded_width(6, [1, 4, 8, 16])
     8

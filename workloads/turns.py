@@ -117,7 +117,11 @@ class TurnPlan:
 def plan_turns(
     trace: Trace, deployment: Deployment, session: Session, random: np.random.Generator
 ) -> list[TurnPlan]:
-    """Return the plan of each turn; ``random`` draws how many drafted tokens are accepted."""
+    """Return the plan of each turn; ``random`` draws how many drafted tokens are accepted.
+
+    Raises `WorkloadError` for a turn without a prompt, for images the model does not take, and for
+    an adapter the deployment lacks.
+    """
     adapters = _adapter_cache(trace, deployment)
     plans: list[TurnPlan] = []
     latest: dict[str, TurnPlan] = {}

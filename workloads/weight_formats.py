@@ -276,7 +276,7 @@ def _by_rule(name: str) -> WeightFormat | None:
 
 
 def read_formats(path: Path) -> dict[str, WeightFormat]:
-    """Return the formats of a YAML file by id, with all faults of the file in one error."""
+    """Return the formats of a YAML file by id; all faults of the file in one `WorkloadError`."""
     formats, faults = {}, []
     for name, entry in read_mapping(path).items():
         fields = entry if isinstance(entry, dict) else {"entry": entry}
@@ -305,6 +305,8 @@ def is_path(name: str) -> bool:
 
 def get_format(name: str) -> WeightFormat:
     """Return a weight format by id, or the one format of a YAML file by path.
+
+    Raises `WorkloadError` for an unknown id, and for a file that is not one format.
 
     >>> get_format("w4_g128_z").traffic_bits
     4.15625

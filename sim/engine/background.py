@@ -8,7 +8,7 @@ from itertools import zip_longest
 import numpy as np
 
 from sim.engine.governor import Load
-from workloads.background import Background, Bursts, get_background
+from workloads.background import ActiveTimes, Background, get_background
 from workloads.scenario import BackgroundAt
 
 
@@ -26,7 +26,11 @@ def loads(schedule: Sequence[BackgroundAt], random: np.random.Generator) -> Iter
 
 
 def _bursts(
-    profile: Background, bursts: Bursts, start_s: float, end_s: float, random: np.random.Generator
+    profile: Background,
+    bursts: ActiveTimes,
+    start_s: float,
+    end_s: float,
+    random: np.random.Generator,
 ) -> Iterator[Load]:
     """Yield active and resting times in turn, exponential with the profile's means."""
     means_s = (bursts.active_s.value, bursts.rest_s.value)

@@ -81,6 +81,10 @@ def test_writing_leaves_the_whole_file_and_nothing_else(tmp_path):
     assert (tmp_path / "a.json").read_text() == "new"
     with pytest.raises(WorkloadError, match="writable"):
         write_text(tmp_path / "no" / "a.json", "text")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(WorkloadError, match=r"folder must be writable\. Got: Is a directory"):
+        write_text(tmp_path / "folder", "text")
+    assert sorted(os.listdir(tmp_path)) == ["a.json", "folder"]
 
 
 def test_nearest_name():

@@ -213,7 +213,10 @@ class ScoredAttention(Attention):
 
 
 def with_scored_attention(model: LanguageModel) -> LanguageModel:
-    """Return a model with the same weights whose attention is `ScoredAttention`."""
+    """Return a model with the same weights whose attention is `ScoredAttention`.
+
+    Raises `WorkloadError` for a model with QK norms or windowed layers.
+    """
     config = model.config.decoder
     if config.qk_norm or config.window_tokens:
         raise WorkloadError(
@@ -243,6 +246,8 @@ def run(model: LanguageModel, prefilled: Sequence[Prefilled], rule: Rule, ids: T
         model: with scored attention.
         prefilled: its layers after the prompt.
         ids: the tokens that follow; all but the last are steps, all but the first are predicted.
+
+    Raises `WorkloadError` for more steps than a byte counts.
     """
     prompt, steps = prefilled[0].keys.shape[1], len(ids) - 1
     if steps >= NEVER:

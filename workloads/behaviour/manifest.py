@@ -153,7 +153,10 @@ def digests(directory: Path = FOLDER) -> dict[str, str]:
 def write_recording(
     directory: Path, count: Count, name: str, source: str, counts: Sequence[float]
 ) -> str:
-    """Write whole counts as a recording, and return its file name."""
+    """Write counts as a recording, and return its file name.
+
+    Raises `WorkloadError` where a count is not whole.
+    """
     file = f"{count}-{name}.yaml"
     whole = [int(tokens) for tokens in counts]
     if whole != list(counts):

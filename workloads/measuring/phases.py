@@ -85,7 +85,10 @@ class PhaseCall:
 
 
 def one_thread(device: str) -> tuple[str, str]:
-    """Let PyTorch use one thread, and return its version and the accelerator's name or ""."""
+    """Let PyTorch use one thread, and return its version and the accelerator's name or "".
+
+    Raises `WorkloadError` for ``cuda`` on a machine without it.
+    """
     torch.set_num_threads(1)
     if device == "cpu":
         return torch.__version__, ""
@@ -120,8 +123,7 @@ def _vision(model: LanguageModel, sizes: Mapping[str, int]) -> PhaseCall:
     grid = model.vision.grid(rows, patches // rows)
     weight = model.vision.patch_embed.weight
     pixels = torch.zeros((patches, *weight.shape[1:]), device=weight.device, dtype=weight.dtype)
-    constants = (grid.position, grid.cos, grid.sin)
-    return PhaseCall(model, VisionPhase(model, grid), pixels, (), constants)
+    return PhaseCall(model, VisionPhase(model, grid), pixels, (), grid.constants)
 
 
 def _text(model: LanguageModel, phase: str, sizes: Mapping[str, int]) -> PhaseCall:
@@ -129,10 +131,8 @@ def _text(model: LanguageModel, phase: str, sizes: Mapping[str, int]) -> PhaseCa
     cache = model.cache(context)
     span = model.model.span(context - new, new)
     ids = torch.zeros(new, dtype=torch.long, device=cache.keys.device)
-    views = (span.full, span.windowed)
-    constants = [t for view in views for t in (view.mask, view.cos, view.sin) if t is not None]
     module = TextPhase(model, cache, span, last_only=phase == "prefill")
-    return PhaseCall(model, module, ids, (cache.keys, cache.values), tuple(constants))
+    return PhaseCall(model, module, ids, (cache.keys, cache.values), span.constants)
 
 
 def read_bytes_per_s(device: str, size_bytes: int = 2**28, repeats: int = 5) -> float:

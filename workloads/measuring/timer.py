@@ -79,6 +79,8 @@ def by_segment(calls: Sequence[OperatorCall], phase: Phase) -> list[list[float]]
     Arguments:
         calls: of one call of the phase, in order.
         phase: the same model's, from its trace.
+
+    Raises `WorkloadError` where the calls are not those of the phase.
     """
     expected = sum(segment.repeat * len(segment.operators) for segment in phase.segments)
     if len(calls) != expected:

@@ -55,7 +55,10 @@ class LanguageModel(nn.Module):
         return KVCache.empty(self.config.decoder, capacity, weight.device, weight.dtype)
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
-        """Load a checkpoint's tensors; a tied LM head may be missing, nothing else."""
+        """Load a checkpoint's tensors; a tied LM head may be missing.
+
+        Raises `WorkloadError` where anything else is, or a tensor is not the model's.
+        """
         missing, unexpected = self.load_state_dict(dict(tensors), strict=False)
         tied = {"lm_head.weight"} if self.config.decoder.tied_embedding else set()
         faults = [f"missing {name}" for name in missing if name not in tied]

@@ -73,6 +73,12 @@ class Span:
     full: View
     windowed: View
 
+    @property
+    def constants(self) -> tuple[Tensor, ...]:
+        """What a static graph holds instead of computing: masks and rotary angles."""
+        held = [(view.mask, view.cos, view.sin) for view in (self.full, self.windowed)]
+        return tuple(tensor for view in held for tensor in view if tensor is not None)
+
 
 class RMSNorm(nn.RMSNorm):
     """RMSNorm; ``zero_centred`` checkpoints (Gemma) store ``weight - 1``."""

@@ -34,7 +34,10 @@ class LoraLinear(nn.Linear):
 
 
 def add_adapters(model: nn.Module, rank: int, targets: Collection[str]) -> None:
-    """Replace every decoder linear layer whose name is in ``targets`` by one with an adapter."""
+    """Replace every decoder linear layer whose name is in ``targets`` by one with an adapter.
+
+    Raises `WorkloadError` for a target that is no linear layer of the decoder.
+    """
     linears = {
         name: module
         for name, module in model.named_modules()

@@ -161,14 +161,8 @@ def record_text(model: LanguageModel, new: int, context: int) -> dict[str, list[
     """
     cache = model.cache(context)
     span = model.model.span(context - new, new)
-    constants = [
-        tensor
-        for view in (span.full, span.windowed)
-        for tensor in (view.mask, view.cos, view.sin)
-        if tensor is not None
-    ]
     ids = torch.zeros(new, dtype=torch.long, device=cache.keys.device)
-    with Recorder(model, (cache.keys, cache.values), constants) as recorder:
+    with Recorder(model, (cache.keys, cache.values), span.constants) as recorder:
         hidden = model.hidden(ids, cache, span)
         layers = recorder.take()
         model.logits(hidden[-1:])
@@ -183,7 +177,7 @@ def record_vision(model: LanguageModel, patches: int, rows: int) -> dict[str, li
     grid = model.vision.grid(rows, patches // rows)
     weight = model.vision.patch_embed.weight
     pixels = weight.new_empty((patches, *weight.shape[1:]))
-    with Recorder(model, (), (grid.position, grid.cos, grid.sin)) as recorder:
+    with Recorder(model, (), grid.constants) as recorder:
         model.encode(pixels, grid)
     return {"vision": recorder.take()}
 

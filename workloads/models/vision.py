@@ -36,6 +36,11 @@ class Grid:
     cos: Tensor
     sin: Tensor
 
+    @property
+    def constants(self) -> tuple[Tensor, ...]:
+        """All of it, for tools that must tell it from activations."""
+        return self.position, self.cos, self.sin
+
 
 class PatchEmbed(nn.Conv2d):
     """A convolution whose stride is its kernel: on cut-out patches, one matrix product.
@@ -133,7 +138,7 @@ class VisionEncoder(nn.Module):
         return self.post_norm(x)
 
     def grid(self, rows: int, columns: int) -> Grid:
-        """Return the constants for an image of ``rows x columns`` patches."""
+        """Return the constants for an image of ``rows x columns`` patches, both whole cells."""
         side = round(self.config.positions**0.5)
         table = self.position.detach().float().T.view(1, -1, side, side)
         resized = functional.interpolate(
@@ -147,7 +152,7 @@ class VisionEncoder(nn.Module):
         place = by_cell(place.view(rows, columns, 2), self.config.merge)
         depth = self.config.hidden // self.config.heads // 2
         vertical, horizontal = (rotary_tables(place[:, i], depth, ROPE_THETA) for i in (0, 1))
-        cos, sin = (_interleave(a, b) for a, b in zip(vertical, horizontal, strict=True))
+        cos, sin = (_both_axes(a, b) for a, b in zip(vertical, horizontal, strict=True))
         return Grid(position.to(dtype), cos.to(dtype), sin.to(dtype))
 
 
@@ -172,7 +177,7 @@ def by_cell(x: Tensor, merge: int) -> Tensor:
     return cells.transpose(1, 2).reshape(rows * columns, width)
 
 
-def _interleave(vertical: Tensor, horizontal: Tensor) -> Tensor:
+def _both_axes(vertical: Tensor, horizontal: Tensor) -> Tensor:
     """Half of a head's angles from each axis; both halves of the head alike."""
     half = vertical.shape[-1] // 2
     angles = torch.cat((vertical[:, :half], horizontal[:, :half]), dim=-1)
