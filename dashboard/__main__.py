@@ -56,6 +56,8 @@ def main() -> None:
     """Serve until stopped."""
     from streamlit.web.cli import main as streamlit
 
+    if len(sys.argv) != 2 or not sys.argv[1].isdecimal():
+        sys.exit("usage: python -P -m dashboard PORT")
     Thread(target=warm, daemon=True).start()
     page = Path(__file__).with_name("app.py")
     sys.argv = ["streamlit", "run", str(page), *flags(int(sys.argv[1]))]

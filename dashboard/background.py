@@ -23,7 +23,7 @@ class Background(Generic[Question, Answer]):
     Attributes
     ----------
     compute
-        Answers one question; it must handle its own errors.
+        Answers one question; what it raises ends the thread, and the question stays open.
     remembered
         Answers kept.
     settle_s
@@ -54,7 +54,12 @@ class Background(Generic[Question, Answer]):
 
     def _work(self) -> None:
         while (question := self._taken()) is not None:
-            answer = self._compute(question)
+            try:
+                answer = self._compute(question)
+            except BaseException:
+                with self._lock:
+                    self._working = False  # so that the next question gets a thread
+                raise
             with self._lock:
                 self._answers[question] = answer
                 if len(self._answers) > self._remembered:

@@ -12,6 +12,8 @@ from sim.results import Result
 SMALLEST_CHANGE = 5e-4
 """Relative change below which a card says that there is none."""
 UNCHANGED = "no change"
+NEVER = "the run ends before it"
+"""Note of a number that a run out of memory never reached."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,7 @@ class Card:
     help
         How the number is defined.
     metric
-        Name of the metric it shows, as `simulate --json` has it.
+        Name of the metric it shows, as `simulate --json` has it; "" if it has no interval.
     range
         The 80 % interval, as text.
     """
@@ -59,6 +61,30 @@ def cards(result: Result, baseline: Result | None = None) -> list[Card]:
         _energy(new, old),
         _load(new, old, result),
     ]
+
+
+def card(
+    label: str,
+    now: float | None,
+    then: float | None,
+    unit: str,
+    digits: int = 2,
+    *,
+    help: str,
+    note: str = "",
+    metric: str = "",
+    less_is_better: bool = True,
+) -> Card:
+    """Return a card of a number in a unit, with its change from what the baseline has."""
+    return Card(
+        label=label,
+        value=number(now, unit, digits),
+        delta=change(now, then, unit, digits),
+        less_is_better=less_is_better,
+        note=note,
+        help=help,
+        metric=metric,
+    )
 
 
 def change(new: float | None, old: float | None, unit: str, digits: int = 2) -> str | None:
@@ -104,41 +130,41 @@ def _range(metric: str, intervals: Intervals | None) -> str:
 
 
 def _first_token(new: Summary, old: Summary | None) -> Card:
-    return Card(
-        label="Time to first token",
+    return card(
+        "Time to first token",
+        new.time_to_first_token_s,
+        old.time_to_first_token_s if old else None,
+        "s",
         metric="time_to_first_token_s",
-        value=number(new.time_to_first_token_s, "s"),
-        delta=change(new.time_to_first_token_s, old.time_to_first_token_s if old else None, "s"),
-        less_is_better=True,
         note=f"vision {number(new.vision_encode_s, 's')}, prefill {number(new.prefill_s, 's')}"
         if new.fits
-        else "the run ends before it",
+        else NEVER,
         help="Vision encode + prefill + first token, on loaded weights, mean per turn.",
     )
 
 
 def _rate(new: Summary, old: Summary | None) -> Card:
-    return Card(
-        label="Tokens/s, burst",
-        metric="tokens_per_s",
-        value=number(new.tokens_per_s, "tok/s", 1),
-        delta=change(new.tokens_per_s, old.tokens_per_s if old else None, "tok/s", 1),
+    return card(
+        "Tokens/s, burst",
+        new.tokens_per_s,
+        old.tokens_per_s if old else None,
+        "tok/s",
+        1,
         less_is_better=False,
-        note=f"sustained {number(new.sustained_tokens_per_s, 'tok/s', 1)}"
-        if new.fits
-        else "the run ends before it",
+        metric="tokens_per_s",
+        note=f"sustained {number(new.sustained_tokens_per_s, 'tok/s', 1)}" if new.fits else NEVER,
         help="Output tokens after the first / decode seconds. Sustained: once the body sits at "
         "the governor's first trip.",
     )
 
 
 def _peak(new: Summary, old: Summary | None, budget_bytes: float) -> Card:
-    return Card(
-        label="Peak DRAM",
+    return card(
+        "Peak DRAM",
+        new.peak_dram_bytes / GIB,
+        old.peak_dram_bytes / GIB if old else None,
+        "GiB",
         metric="peak_dram_bytes",
-        value=number(new.peak_dram_bytes / GIB, "GiB"),
-        delta=change(new.peak_dram_bytes / GIB, old.peak_dram_bytes / GIB if old else None, "GiB"),
-        less_is_better=True,
         note=f"of {budget_bytes / GIB:.2f} GiB app budget",
         help="Largest resident total: weights, embedding, vision encoder, KV cache, activations, "
         "draft, adapters, runtime.",
@@ -146,15 +172,16 @@ def _peak(new: Summary, old: Summary | None, budget_bytes: float) -> Card:
 
 
 def _energy(new: Summary, old: Summary | None) -> Card:
-    return Card(
-        label="Energy per reply",
+    return card(
+        "Energy per reply",
+        _spent_j(new),
+        _spent_j(old) if old else None,
+        "J",
+        1,
         metric="energy_j",
-        value=number(_spent_j(new), "J", 1),
-        delta=change(_spent_j(new), _spent_j(old) if old else None, "J", 1),
-        less_is_better=True,
         note=f"{number(new.energy_per_token_j, 'J/token')}, {number(new.mean_power_w, 'W', 1)}"
         if new.fits
-        else "the run ends before it",
+        else NEVER,
         help="Energy of the whole device over the run, display and host included.",
     )
 
@@ -165,12 +192,12 @@ def _spent_j(summary: Summary) -> float | None:
 
 
 def _load(new: Summary, old: Summary | None, result: Result) -> Card:
-    return Card(
-        label="Load from flash",
+    return card(
+        "Load from flash",
+        new.load_s,
+        old.load_s if old else None,
+        "s",
         metric="load_s",
-        value=number(new.load_s, "s"),
-        delta=change(new.load_s, old.load_s if old else None, "s"),
-        less_is_better=True,
         note=f"{result.program.file_bytes / 1e9:.2f} GB, "
         f"then {result.cold_start().graph_init_s:.1f} s set-up",
         help="Cold start: reading the deployed file from flash, and setting up its graphs after "

@@ -17,6 +17,8 @@ from pydantic import BaseModel, ConfigDict, Field
 STACK_DEFAULT = "default"
 BY_BITS = "by bits"
 GIB = 2**30
+MOST_CHARACTERS = 4_000
+"""Of the what-if values, which a link carries."""
 
 Eviction = Literal["none", "okv", "snapkv", "pyramidkv", "h2o", "tova"]
 Speculation = Literal["none", "ngram", "eagle", "medusa"]
@@ -83,7 +85,7 @@ class Choices(BaseModel):
     app_budget_gib: Annotated[float, Field(ge=0.0, le=64.0)] = 0.0
     most_first_token_s: Annotated[float, Field(ge=0.05, le=600.0)] = 2.0
     least_tokens_per_s: Annotated[float, Field(ge=0.0, le=1_000.0)] = 15.0
-    what_if: Annotated[str, Field(max_length=4_000)] = ""
+    what_if: Annotated[str, Field(max_length=MOST_CHARACTERS)] = ""
 
     def mapping(self) -> dict[str, Any]:
         """Return the scenario as a YAML file would hold it, without what is left to defaults."""

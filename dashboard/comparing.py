@@ -1,7 +1,8 @@
 """Measured beside simulated: what was read, a row per metric, doubts about the measurements.
 
 Judging is `sim.analysis.validation`'s. Rows that name no device are simulated on that of the
-sidebar. Not repeated here: tolerances and reference intervals; `andesim validate` prints them.
+sidebar, without its what-if values. Not repeated here: tolerances and reference intervals;
+`andesim validate` prints them.
 """
 
 from __future__ import annotations
@@ -14,21 +15,13 @@ from dashboard.choices import STACK_DEFAULT, Choices
 from sim.analysis.exhibits import Exhibit, load_exhibits
 from sim.analysis.measured import MeasuredRun
 from sim.analysis.measured_checks import checks
+from sim.analysis.reports.wording import label
 from sim.analysis.validation import Judged, Scores, Validation, validate
 from sim.analysis.validation import scores as judged
 
 if TYPE_CHECKING:
     import pandas as pd
 
-NAMES: Final = {
-    "prefill_tokens_per_s": "Prefill rate",
-    "tokens_per_s": "Decode rate",
-    "time_to_first_token_s": "Time to first token",
-    "vision_encode_s": "Vision encode",
-    "peak_dram_bytes": "Peak DRAM [GB]",
-    "power_w": "Power",
-}
-"""Metrics as the page calls them."""
 PHASES: Final = {
     "prefill_tokens_per_s": "prefill",
     "tokens_per_s": "decode",
@@ -49,6 +42,16 @@ NEAR: Final = 0.25
 """A relative error that still counts as near."""
 EVERY: Final = "every measurement that judges"
 COLUMNS: Final = ("id", "device", "stack", "model", "metric", "measured", "simulated", "error")
+
+
+def named(metric: str) -> str:
+    """Return a metric as the page calls it; bytes are drawn in GB.
+
+    >>> named("tokens_per_s"), named("peak_dram_bytes")
+    ('Decode rate', 'Peak DRAM [GB]')
+    """
+    text = label(metric)
+    return text[:1].upper() + text[1:] + " [GB]" * metric.endswith("_bytes")
 
 
 def compare(runs: Sequence[MeasuredRun], choices: Choices) -> Validation:
@@ -76,7 +79,7 @@ def scores(found: Validation, kind: str) -> pd.DataFrame:
     for row in found.rows:
         grouped.setdefault((_group(row, kind), row.metric), []).append(row)
     rows = [
-        {KINDS[kind]: group, "metric": NAMES.get(metric, metric)} | judged(rows)._asdict()
+        {KINDS[kind]: group, "metric": named(metric)} | judged(rows)._asdict()
         for (group, metric), rows in sorted(grouped.items())
     ]
     return pd.DataFrame(rows)
@@ -89,7 +92,7 @@ def sentence(found: Validation) -> str:
     side = "high" if score.bias > 0.0 else "low"
     return (
         f"{near} of {len(found.rows)} numbers are simulated within {NEAR:.0%}; "
-        f"{NAMES.get(worst, worst).lower()} is furthest off, {score.mape:.0%} on average, "
+        f"{label(worst)} is furthest off, {score.mape:.0%} on average, "
         f"mostly too {side}."
     )
 

@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from dashboard.choices import Choices
-from dashboard.links import WHAT_IF_DEVICE, command_line, query
+from dashboard.links import WHAT_IF_DEVICE, overrides, query
 from dashboard.precomputed import SAMPLES
 from dashboard.runs import device
+from sim import simulate
 from sim.analysis.reports.document import report_document
 from sim.analysis.reports.files import write_report
 from sim.analysis.reports.page import Page
-from sim.analysis.reports.question import Question
+from sim.analysis.reports.question import Question, command_line
 from sim.analysis.reports.sections import sizing_page
 from sim.analysis.sizing_targets import Target
 from workloads.scenario import Scenario
@@ -28,29 +29,34 @@ ADDRESS: Final = "http://127.0.0.1:8501/"  # where `andesim dashboard` serves at
 
 
 def targets(choices: Choices) -> tuple[Target, ...]:
-    """Return the targets of the sidebar as a report judges them."""
-    rate = (Target("tokens_per_s", ">=", choices.least_tokens_per_s),)
+    """Return the targets of the sidebar as a report judges them.
+
+    A reply of one token has no decode rate, and a least rate of 0 asks nothing.
+    """
     first = Target("time_to_first_token_s", "<=", choices.most_first_token_s)
-    return (first, *(rate if choices.least_tokens_per_s else ()))
+    rate = Target("tokens_per_s", ">=", choices.least_tokens_per_s)
+    return (first, rate) if choices.least_tokens_per_s and choices.output_tokens > 1 else (first,)
 
 
 @lru_cache(maxsize=8)
 def document(choices: Choices) -> dict[str, Any]:
     """Return everything the report says, ready for JSON."""
     with tempfile.TemporaryDirectory() as folder:
-        mapping = choices.mapping()
+        mapping, path = choices.mapping(), Path(folder) / WHAT_IF_DEVICE
         if choices.what_if:
-            path = Path(folder) / WHAT_IF_DEVICE
             path.write_text(device(choices).to_yaml(), encoding="utf-8")
             mapping["device"] = str(path)
         question = Question(
             scenario=Scenario.from_mapping(mapping),
             targets=targets(choices),
             draws=SAMPLES,
-            command=command_line(choices),
+            command=command_line(
+                None, targets(choices), SAMPLES, seed=0, overrides=overrides(choices)
+            ),
             link=ADDRESS + "?" + query(choices),
         )
-        return report_document(question)
+        found = report_document(question)
+    return _without_folder(found, choices, str(path)) if choices.what_if else found
 
 
 def page(choices: Choices) -> Page:
@@ -65,8 +71,20 @@ def shortened(whole: Page, titles: Collection[str]) -> Page:
 
 
 def file(choices: Choices, shown: Page, ending: str) -> bytes:
-    """Return the report as a file of an ending: ``.html``, ``.pdf``, ``.md`` or ``.json``."""
+    """Return the report as a file of an ending: ``.html``, ``.pdf``, ``.md`` or ``.json``.
+
+    JSON holds all sections. Raises SimError for a PDF without WeasyPrint.
+    """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"report{ending}"
         write_report(path, shown, document(choices))
         return path.read_bytes()
+
+
+def _without_folder(found: dict[str, Any], choices: Choices, path: str) -> dict[str, Any]:
+    """Return a report that names the device file alone, so that its bytes hang on no folder."""
+    scenario = Scenario.from_mapping(choices.mapping() | {"device": WHAT_IF_DEVICE})
+    same = {"fingerprint": simulate(scenario, soc=device(choices)).fingerprint}
+    text = found["reproduce"]["scenario"].replace(path, WHAT_IF_DEVICE)
+    reproduce = found["reproduce"] | same | {"scenario": text}
+    return found | {"run": found["run"] | same, "reproduce": reproduce}

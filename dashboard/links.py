@@ -20,7 +20,9 @@ from workloads.errors import did_you_mean
 from workloads.scenario import DEFAULT
 
 BASELINE = "baseline"
+"""Name of the entry of a link that holds the pinned baseline."""
 WHAT_IF_DEVICE = "what_if_device.yaml"
+"""Name under which the Assumptions page saves the device with its what-if values."""
 
 
 class Reading(NamedTuple):
@@ -67,19 +69,31 @@ def command_line(choices: Choices) -> str:
     >>> command_line(Choices(prompt_tokens=512))
     'andesim simulate --set session.turns.0.prompt_tokens=512'
     """
-    mapping = choices.mapping()
-    if choices.what_if:
-        mapping["device"] = WHAT_IF_DEVICE
-    ours, theirs = dict(_leaves(DEFAULT)), dict(_leaves(mapping))
+    settings = [f"--set {shlex.quote(override)}" for override in overrides(choices)]
+    return " ".join(["andesim simulate", *settings])
+
+
+def overrides(choices: Choices) -> list[str]:
+    """Return what the choices change of the default scenario, as `--set` takes it.
+
+    >>> overrides(Choices(prompt_tokens=512))
+    ['session.turns.0.prompt_tokens=512']
+    """
+    ours, theirs = dict(_leaves(DEFAULT)), dict(_leaves(_mapping(choices)))
     changed = {path: value for path, value in theirs.items() if ours.get(path) != value}
     changed |= {path: None for path in ours if path not in theirs}
-    settings = [f"--set {shlex.quote(f'{path}={_flow(v)}')}" for path, v in changed.items()]
-    return " ".join(["andesim simulate", *settings])
+    return [f"{path}={_flow(value)}" for path, value in changed.items()]
 
 
 def scenario_yaml(choices: Choices) -> str:
     """Return the scenario file of the choices."""
-    return yaml.safe_dump(choices.mapping(), sort_keys=False)
+    return yaml.safe_dump(_mapping(choices), sort_keys=False)
+
+
+def _mapping(choices: Choices) -> dict[str, Any]:
+    """Return the scenario; what-if values lie in a device file, `WHAT_IF_DEVICE`, that it names."""
+    device = {"device": WHAT_IF_DEVICE} if choices.what_if else {}
+    return choices.mapping() | device
 
 
 def _texts(choices: Choices) -> dict[str, str]:
@@ -102,7 +116,8 @@ def _fault(name: str, text: str, entries: Mapping[str, str]) -> str | None:
     try:
         Choices.model_validate({name: text})
     except ValidationError as error:
-        rule = error.errors(include_url=False)[0]["msg"].removeprefix("Input should be ")
+        message = error.errors(include_url=False)[0]["msg"]
+        rule = message.removeprefix("Input should be ").replace("String should have", "text of")
         return f"{name} must be {rule}. Got {text!r:.60}."
     return None
 

@@ -11,6 +11,7 @@ from workloads.kv_cache import KV_FORMAT_IDS
 from workloads.weight_formats import catalogue
 
 WORDS = ("eviction", "speculation", "background", "start")
+"""Choices among a few words, which `Choices` lists itself."""
 
 
 @cache
@@ -32,7 +33,7 @@ def options(device: str) -> dict[str, tuple[str, ...]]:
 
 
 def stacks(device: str) -> tuple[str, ...]:
-    """Return the stacks of a device; of an unknown one, only "its default"."""
+    """Return the stacks of a device, ``default`` first; of an unknown device only that."""
     known = load_soc(device).stacks if device in list_socs() else {}
     return (STACK_DEFAULT, *known)
 

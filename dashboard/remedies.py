@@ -14,14 +14,18 @@ from typing import Any
 
 from dashboard.choices import BY_BITS, Choices
 from dashboard.options import stacks
-from dashboard.runs import run
+from dashboard.runs import USER_ERRORS, run
 from dashboard.verdicts import answer, verdict
-from hw_models.errors import HardwareError
-from sim.errors import SimError
-from workloads.errors import WorkloadError
+
+Change = tuple[str, str, dict[str, Any]]
+"""A change in words, what it costs, and the new values by name of the choice."""
 
 SMALLER = ("andesvl-4b", "andesvl-2b", "andesvl-1b", "andesvl-0.6b")
 MOST_SHOWN = 4
+MOST_STACKS = 3
+"""Stacks of a device that are tried, in the order of its file."""
+SMALL_PX = 448
+"""Side that images are scaled to [px]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,7 @@ def remedies(choices: Choices) -> list[Remedy]:
         changed = choices.changed(**changes)
         try:
             result = run(changed)
-        except (WorkloadError, HardwareError, SimError):
+        except USER_ERRORS:
             continue  # this change does not exist here, e.g. a format the unit cannot compute
         if verdict(changed, result).status == "PASS":
             found.append(Remedy(text, cost, changes, answer(result)))
@@ -56,24 +60,25 @@ def remedies(choices: Choices) -> list[Remedy]:
     return found
 
 
-def _candidates(choices: Choices) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Yield the change in words, what it costs, and the new values."""
+def _candidates(choices: Choices) -> Iterator[Change]:
+    """Yield the changes to try, those that cost the person least first."""
     yield from _software(choices)
     yield from _numerics(choices)
     yield from _less_input(choices)
     yield from _smaller_models(choices)
 
 
-def _software(choices: Choices) -> Iterator[tuple[str, str, dict[str, Any]]]:
+def _software(choices: Choices) -> Iterator[Change]:
     if choices.speculation == "none":
         changes = {"speculation": "eagle", "depth": 4}
         yield "draft with EAGLE, depth 4", "a draft to train; acceptance assumed", changes
-    for stack in stacks(choices.device)[1:4]:
+    own = stacks(choices.device)[1:]  # the first stands for the device's default
+    for stack in own[:MOST_STACKS]:
         if stack != choices.stack:
             yield f"use the {stack} stack", "another toolchain", {"stack": stack}
 
 
-def _numerics(choices: Choices) -> Iterator[tuple[str, str, dict[str, Any]]]:
+def _numerics(choices: Choices) -> Iterator[Change]:
     if choices.kv_dtype in ("default", "int16", "fp16"):
         yield "keep the KV cache in int8", "some accuracy", {"kv_dtype": "int8"}
     if choices.eviction == "none":
@@ -85,17 +90,18 @@ def _numerics(choices: Choices) -> Iterator[tuple[str, str, dict[str, Any]]]:
             yield f"compress the body to {bits:g} bits per weight", "accuracy", changes
 
 
-def _less_input(choices: Choices) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    if choices.images and max(choices.image_width_px, choices.image_height_px) > 448:
-        changes = {"image_width_px": 448, "image_height_px": 448}
-        yield "scale images to 448 x 448", "detail in images", changes
+def _less_input(choices: Choices) -> Iterator[Change]:
+    if choices.images and max(choices.image_width_px, choices.image_height_px) > SMALL_PX:
+        changes = {"image_width_px": SMALL_PX, "image_height_px": SMALL_PX}
+        yield f"scale images to {SMALL_PX} x {SMALL_PX}", "detail in images", changes
     for share in (2, 4):
         if choices.context_tokens // share >= choices.prompt_tokens + choices.output_tokens:
             shorter = choices.context_tokens // share
-            yield f"cut the context to {shorter} tokens", "memory", {"context_tokens": shorter}
+            changes = {"context_tokens": shorter}
+            yield f"cut the context to {shorter} tokens", "a shorter conversation", changes
 
 
-def _smaller_models(choices: Choices) -> Iterator[tuple[str, str, dict[str, Any]]]:
+def _smaller_models(choices: Choices) -> Iterator[Change]:
     if choices.model in SMALLER:
         for model in SMALLER[SMALLER.index(choices.model) + 1 :]:
             yield f"use {model}", "a less able model", {"model": model}

@@ -11,14 +11,19 @@ from dashboard import precomputed
 from dashboard.background import Background
 from dashboard.choices import Choices
 from dashboard.precomputed import Intervals
+from hw_models.errors import HardwareError
 from hw_models.soc import SocSpec, load_soc
 from sim import Result, simulate
 from sim.analysis.sensitivity import REPLY, Swing, tornado
 from sim.breakdown import Term, phase_terms
 from sim.errors import SimError
+from workloads.errors import WorkloadError
 from workloads.scenario import Scenario
 
+USER_ERRORS = (WorkloadError, HardwareError, SimError)
+"""What a person's input can raise; every message names the place and the rule."""
 REMEMBERED = 64
+"""Runs, terms, swings and intervals kept, of each."""
 SETTLE_S = 0.4
 """Rest of the controls before intervals are drawn [s]."""
 
@@ -28,6 +33,8 @@ def what_if_values(text: str) -> dict[str, float | str]:
 
     >>> what_if_values("dram.rate = 9.6 GT/s; dram.channels=4")
     {'dram.rate': '9.6 GT/s', 'dram.channels': 4.0}
+
+    Raises SimError for a part that is not ``path=value``.
     """
     values: dict[str, float | str] = {}
     for part in filter(None, map(str.strip, text.split(";"))):
@@ -48,7 +55,7 @@ def what_if_text(values: dict[str, float | str]) -> str:
 
 
 def device(choices: Choices) -> SocSpec:
-    """Return the device, with the what-if values."""
+    """Return the device, with the what-if values; raises for a value it cannot have."""
     soc, values = load_soc(choices.device), what_if_values(choices.what_if)
     return soc.with_overrides(values) if values else soc
 
@@ -83,7 +90,11 @@ def intervals(choices: Choices) -> Intervals | None:
 
 
 def _intervals(question: Choices) -> Intervals:
-    return precomputed.intervals(_run(question))
+    """Return the intervals of a question; none where a draw of the device cannot be simulated."""
+    try:
+        return precomputed.intervals(_run(question))
+    except USER_ERRORS:
+        return {}
 
 
 _BACKGROUND = Background(_intervals, REMEMBERED, SETTLE_S)

@@ -12,15 +12,10 @@ from dashboard import state
 from dashboard.cards import UNCHANGED, Card, cards, with_ranges
 from dashboard.charts.palette import Figure
 from dashboard.choices import Choices
-from dashboard.runs import decode_terms, intervals, run
+from dashboard.runs import USER_ERRORS, decode_terms, intervals, run
 from dashboard.verdicts import Status, Verdict, verdict, weighed
-from hw_models.errors import HardwareError
 from sim.breakdown import Term
-from sim.errors import SimError
 from sim.results import Result
-from workloads.errors import WorkloadError
-
-USER_ERRORS = (WorkloadError, HardwareError, SimError)
 
 _BADGES: dict[Status, tuple[Callable[..., Any], str]] = {
     "PASS": (st.success, ":material/check_circle:"),
@@ -30,6 +25,7 @@ _BADGES: dict[Status, tuple[Callable[..., Any], str]] = {
 }
 
 POLL_S = 0.7
+"""Between two looks at whether the intervals are computed [s]."""
 _CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["lasso2d", "select2d"]}
 
 Made = TypeVar("Made")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import streamlit as st
 
 from dashboard import state
 from dashboard.charts.palette import BASELINE
 from dashboard.choices import (
     BY_BITS,
+    MOST_CHARACTERS,
     STACK_DEFAULT,
     WEIGHT_CLASSES,
     Choices,
@@ -190,6 +193,7 @@ def _environment() -> None:
         _select("start", options(_device())["start"])
         st.text_input(
             LABELS["what_if"],
+            max_chars=MOST_CHARACTERS,
             key="what_if",
             bind="query-params",
             help="Parameters by dotted path, e.g. dram.rate=9.6 GT/s; see Assumptions.",
@@ -227,14 +231,17 @@ def _select(name: str, allowed: tuple[str, ...]) -> None:
     st.selectbox(LABELS[name], allowed, index, key=name, bind="query-params")
 
 
-def _number(name: str, disabled: bool = False) -> None:
+def _bounds(name: str) -> tuple[str, Any, Any, Any]:
+    """Return label, lowest and highest value, and default of a number, all of one type."""
     lowest, highest = limits(name)
     kind = type(default(name))
+    return LABELS[name], kind(lowest), kind(highest), default(name)
+
+
+def _number(name: str, disabled: bool = False) -> None:
+    kind = type(default(name))
     st.number_input(
-        LABELS[name],
-        kind(lowest),
-        kind(highest),
-        default(name),
+        *_bounds(name),
         step=kind(STEPS.get(name, 1)),
         format="%d" if kind is int else "%.4g",
         key=name,
@@ -244,14 +251,9 @@ def _number(name: str, disabled: bool = False) -> None:
 
 
 def _slider(name: str, step: float, disabled: bool = False) -> None:
-    lowest, highest = limits(name)
-    kind = type(default(name))
     st.slider(
-        LABELS[name],
-        kind(lowest),
-        kind(highest),
-        default(name),
-        kind(step),
+        *_bounds(name),
+        type(default(name))(step),
         key=name,
         bind="query-params",
         disabled=disabled,

@@ -23,11 +23,15 @@ def open_link() -> None:
     """Read the address once per session, before any widget: baseline, and what is wrong."""
     if _FAULTS in st.session_state:
         return
-    reading = read_query(st.query_params.to_dict())
+    entries = st.query_params.to_dict()
+    reading = read_query(entries)
     st.session_state[_FAULTS] = reading.faults
     st.session_state[_BASELINE] = reading.baseline
     if BASELINE in st.query_params:
         del st.query_params[BASELINE]
+    if reading.choices.what_if != entries.get("what_if", ""):
+        del st.query_params["what_if"]  # too long: its widget would cut it and not drop it
+        st.rerun()  # bound widgets took the address of this run already
 
 
 def faults() -> tuple[str, ...]:

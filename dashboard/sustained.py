@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dashboard.cards import Card, change, number
+from dashboard.cards import Card, card, number
 from dashboard.choices import Choices
 from dashboard.runs import device, run
 from sim import simulate
@@ -25,6 +25,7 @@ from workloads.scenario import Scenario
 if TYPE_CHECKING:
     import pandas as pd
 
+HELP = "Of ten minutes with the governor in the loop."
 SESSION_S = 600.0
 MINUTE_S = 60.0
 WINDOW_S = 15.0
@@ -33,7 +34,7 @@ WINDOW_S = 15.0
 
 @dataclass(frozen=True, slots=True)
 class Endurance:
-    """Decode rate of the first and of the tenth minute, and when the clock first fell.
+    """How ten minutes went: decode rates, when the clock first fell, heat and power.
 
     Attributes
     ----------
@@ -84,24 +85,14 @@ def cards(found: Endurance, before: Endurance | None) -> list[Card]:
     first, tenth = found.first_tokens_per_s, found.tenth_tokens_per_s
     kept = f"{tenth / first:.0%} of the first minute" if first and tenth else ""
     then = before or Endurance(None, None, None, None, None)
+    rate = partial(card, unit="tok/s", digits=1, less_is_better=False, help=HELP)
+    other = partial(card, digits=1, help=HELP)
     return [
-        _card("First minute", first, then.first_tokens_per_s, "tok/s"),
-        _card("Tenth minute", tenth, then.tenth_tokens_per_s, "tok/s", kept),
-        _card("Hottest body", found.hottest_body_c, then.hottest_body_c, "°C"),
-        _card("Mean power", found.mean_power_w, then.mean_power_w, "W"),
+        rate("First minute", first, then.first_tokens_per_s),
+        rate("Tenth minute", tenth, then.tenth_tokens_per_s, note=kept),
+        other("Hottest body", found.hottest_body_c, then.hottest_body_c, "°C"),
+        other("Mean power", found.mean_power_w, then.mean_power_w, "W"),
     ]
-
-
-def _card(label: str, now: float | None, then: float | None, unit: str, note: str = "") -> Card:
-    return Card(
-        label=label,
-        value=number(now, unit, 1),
-        delta=change(now, then, unit, 1),
-        less_is_better=unit != "tok/s",
-        note=note,
-        help="Of ten minutes with the governor in the loop.",
-        metric="",
-    )
 
 
 def clocks(result: Result) -> list[float]:

@@ -37,7 +37,10 @@ def phases(result: Result) -> dict[str, int]:
 
 
 def step_frame(result: Result, phase: str, step: int) -> pd.DataFrame:
-    """Return the records of one step of the first turn; times from the step's start [s]."""
+    """Return the records of one step of the first turn; times from the step's start [s].
+
+    Beside the columns of the records: ``dram_bytes``, ``flash_bytes`` and ``flash_s``.
+    """
     import pandas as pd
 
     if phase == LOAD:
@@ -80,7 +83,7 @@ def lanes(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def busy(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return busy and waiting milliseconds of each lane and its busy share of the step."""
+    """Return busy and idle milliseconds of each lane and its busy share of the step."""
     import pandas as pd
 
     step_s = float(frame["end_s"].max())
@@ -151,7 +154,7 @@ def found(table: pd.DataFrame, text: str, bounds: list[str]) -> pd.DataFrame:
 
 
 def step_s(result: Result, phase: str, step: int) -> float | None:
-    """Return the seconds of one step of the first turn, ``None`` where the run has no such [s]."""
+    """Return how long one step of the first turn takes [s], ``None`` where the run has no such."""
     if step >= phases(result).get(phase, 0):
         return None
     return float(step_frame(result, phase, step)["end_s"].max())

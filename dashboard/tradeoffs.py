@@ -12,14 +12,11 @@ from math import inf, prod
 from typing import TYPE_CHECKING, Any, Final
 
 from dashboard.choices import BY_BITS, GIB, Choices
-from dashboard.runs import device
+from dashboard.runs import USER_ERRORS, device
 from dashboard.verdicts import answer as said
 from dashboard.verdicts import verdict
-from hw_models.errors import HardwareError
 from sim import simulate
-from sim.errors import SimError
 from sim.results import Result
-from workloads.errors import WorkloadError
 from workloads.scenario import Scenario
 
 if TYPE_CHECKING:
@@ -128,7 +125,7 @@ def fastest(table: pd.DataFrame) -> int | None:
 def _row(choices: Choices, changes: dict[str, Any]) -> Row:
     try:
         result = simulate(Scenario.from_mapping(choices.mapping()), soc=device(choices))
-    except (WorkloadError, HardwareError, SimError) as error:
+    except USER_ERRORS as error:
         empty = dict.fromkeys(METRICS)
         return empty | {"status": "INVALID", "reason": str(error), "changes": changes}
     return row_of(choices, result) | {"changes": changes}

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from dashboard import assumptions, screens, state
+from dashboard.links import WHAT_IF_DEVICE
 from dashboard.runs import device
 
 choices = state.current()
@@ -38,9 +39,9 @@ with st.container(border=True):
         download.download_button(
             "Download this device",
             device(choices).to_yaml(),
-            "what_if_device.yaml",
+            WHAT_IF_DEVICE,
             on_click="ignore",
-            help="The command line reads it: --set device=what_if_device.yaml",
+            help=f"The command line reads it: --set device={WHAT_IF_DEVICE}",
         )
 
 with st.container(border=True):

@@ -4,6 +4,7 @@ import streamlit as st
 
 from dashboard import screens, state, timeline
 from dashboard.charts import lanes
+from sim.records import BOUNDS
 
 choices = state.current()
 result = screens.fitting_or_stop(choices)
@@ -60,7 +61,7 @@ with st.container(border=True):
     st.markdown("**Operators of this step**, all layers together")
     words, limits = st.columns([3, 2])
     text = words.text_input("Search", key="operator_search", placeholder="attention, mlp, lm_head")
-    bounds = limits.pills("Bound by", lanes.BOUNDS, selection_mode="multi", key="operator_bounds")
+    bounds = limits.pills("Bound by", BOUNDS, selection_mode="multi", key="operator_bounds")
     shown = timeline.found(table, text, bounds)
     st.dataframe(
         timeline.readable(shown), hide_index=True, column_config={"share of the step": percent}

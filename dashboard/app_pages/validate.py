@@ -34,7 +34,10 @@ if dropped is None and sample is None:
         language=None,
         wrap_lines=True,
     )
-    st.caption("A file that names no device is simulated on the sidebar's device and stack.")
+    st.caption(
+        "A file that names no device is simulated on the sidebar's device and stack, without "
+        "what-if values."
+    )
     st.stop()
 
 if dropped is not None:
@@ -51,7 +54,7 @@ if not rows.empty:
     with st.grid(len(scores), min_column_width=200):
         for metric, score in scores.items():
             with st.container(border=True, height="stretch", gap=None):
-                name = comparing.NAMES.get(metric, metric)
+                name = comparing.named(metric)
                 st.metric(name, f"{score.mape:.1%}", help="Mean absolute error (MAPE).")
                 for line in comparing.notes(score):
                     st.caption(line)

@@ -14,6 +14,7 @@ from dashboard.charts.palette import (
     Trace,
     figure,
     text_at,
+    together,
 )
 from dashboard.sustained import clocks, rates
 from sim.results import Result
@@ -26,19 +27,26 @@ def endurance(result: Result, baseline: Result | None = None) -> Figure:
     """Draw four panels over minutes; spans below the full clock are shaded, A is dashed."""
     before = _lines(baseline) if baseline else []
     dashed = [_dashed(trace) for trace in before]
-    trip_c = result.soc.thermal.governor.trip_c[0].value
-    trip = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": trip_c, "y1": trip_c}
-    shapes = [trip | {"yref": "y2", "line": {"color": ALERT, "dash": "dash"}}]
-    place = {"xref": "paper", "yref": "y2", "xanchor": "left", "yanchor": "top"}
-    said = text_at(0, trip_c, f"governor at {trip_c:g} °C", font={"color": ALERT}, **place)
     return figure(
         [*_lines(result), *dashed],
         620,
         xaxis={"title": {"text": "minutes"}, "anchor": "y4"},
-        shapes=[*shapes, *_throttled(result)],
-        annotations=[said],
+        **together(_first_trip(result), {"shapes": _throttled(result)}),
         **_axes(),
     )
+
+
+def _first_trip(result: Result) -> Figure:
+    """Return the line of the body temperature at which the governor steps in, if it ever does."""
+    trips = result.soc.thermal.governor.trip_c
+    if not trips:
+        return {}
+    trip_c = trips[0].value
+    line = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": trip_c, "y1": trip_c}
+    line |= {"yref": "y2", "line": {"color": ALERT, "dash": "dash"}}
+    place = {"xref": "paper", "yref": "y2", "xanchor": "left", "yanchor": "top"}
+    said = text_at(0, trip_c, f"governor at {trip_c:g} °C", font={"color": ALERT}, **place)
+    return {"shapes": [line], "annotations": [said]}
 
 
 def _lines(result: Result) -> list[Trace]:

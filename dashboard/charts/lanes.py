@@ -21,12 +21,12 @@ from dashboard.charts.palette import (
 )
 from dashboard.timeline import DMA, HOST, LANES, WAITING
 from dashboard.transfers import DRAM, FLASH
+from sim.records import BOUNDS
 from sim.results import Result
 
 if TYPE_CHECKING:
     import pandas as pd
 
-BOUNDS = ("compute", "dram", "launch")
 LARGEST_MARKER_PX = 34.0
 MOST_ARROWS = 6
 UNMOVED = 0.02

@@ -1,37 +1,31 @@
 """What all charts share: one colour per component, safe for colour-blind readers, and a frame.
 
 A chart is a plain Plotly figure as data, so that it can be tested and written without Plotly.
-Colours are Okabe and Ito's; a component keeps its colour in every chart.
+A component has the colour it has in reports (`sim.analysis.reports.charts`), in every chart.
 """
 
 from __future__ import annotations
 
 from typing import Any, Final
 
+from sim.analysis.reports import charts
+
 Figure = dict[str, Any]
 Trace = dict[str, Any]
 
 INK: Final = "#31333F"
-GREY: Final = "#9AA0A6"
-ALERT: Final = "#D55E00"
+GREY: Final = charts.GREY
+ALERT: Final = charts.ALERT
 BASELINE: Final = "A, pinned"
 """How every chart calls the pinned baseline."""
 
-COLOURS: Final = {
-    "weights": "#0072B2",
-    "embedding": "#5B9BD5",
-    "vision": "#56B4E9",
-    "kv_cache": "#009E73",
-    "activations": "#E69F00",
-    "draft": "#F0E442",
-    "adapters": "#CC79A7",
-    "prefill": "#0072B2",
-    "decode": "#009E73",
-    "compute": "#E69F00",
-    "dram": "#0072B2",
-    "launch": "#CC79A7",
-    "host": "#CC79A7",
-    "flash": "#56B4E9",
+COLOURS: Final = charts.COLOURS | {
+    "decode": charts.GREEN,
+    "compute": charts.ORANGE,
+    "dram": charts.BLUE,
+    "launch": charts.PINK,
+    "host": charts.PINK,
+    "flash": charts.SKY,
 }
 
 

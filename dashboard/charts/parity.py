@@ -14,18 +14,19 @@ from dashboard.charts.palette import (
     figure,
     vertical_line,
 )
-from dashboard.comparing import NAMES
+from dashboard.comparing import named
+from sim.analysis.reports.charts import ALERT, BLUE, GREEN, ORANGE, PINK, SKY
 
 if TYPE_CHECKING:
     import pandas as pd
 
 METRIC_COLOURS: Final = {
-    "prefill_tokens_per_s": "#0072B2",
-    "tokens_per_s": "#009E73",
-    "time_to_first_token_s": "#E69F00",
-    "vision_encode_s": "#CC79A7",
-    "peak_dram_bytes": "#56B4E9",
-    "power_w": "#D55E00",
+    "prefill_tokens_per_s": BLUE,
+    "tokens_per_s": GREEN,
+    "time_to_first_token_s": ORANGE,
+    "vision_encode_s": PINK,
+    "peak_dram_bytes": SKY,
+    "power_w": ALERT,
 }
 METRIC_SYMBOLS: Final = {
     "prefill_tokens_per_s": "square",
@@ -86,7 +87,7 @@ def _box(chosen: pd.DataFrame, name: str, kind: str) -> Trace:
     return {
         "type": "box",
         "orientation": "h",
-        "name": NAMES.get(name, name),
+        "name": named(name),
         "x": (chosen["error"] * 100).tolist(),
         "y": [escape(group) for group in chosen[kind].tolist()],
         "text": _ids(chosen),
@@ -123,7 +124,7 @@ def _metric(rows: pd.DataFrame, name: str) -> Trace:
     return {
         "type": "scatter",
         "mode": "markers",
-        "name": NAMES.get(name, name),
+        "name": named(name),
         "x": chosen["measured"].tolist(),
         "y": chosen["simulated"].tolist(),
         "text": _ids(chosen),

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import json
+import shlex
+from dataclasses import replace
 from threading import Event
-from time import sleep
+from time import monotonic, sleep
 from urllib.parse import parse_qsl, urlsplit
 
 import numpy as np
 import pytest
+import yaml
 
-from dashboard import assumptions, handover, sustained, timeline
+from dashboard import assumptions, handover, runs, sustained, timeline
 from dashboard.background import Background
 from dashboard.cards import cards, with_ranges
-from dashboard.charts import lanes, memory, phases, tornado
+from dashboard.charts import endurance, lanes, memory, phases, tornado
 from dashboard.choices import GIB, Choices
-from dashboard.links import read_query
+from dashboard.links import WHAT_IF_DEVICE, read_query, scenario_yaml
 from dashboard.remedies import MOST_SHOWN, remedies
-from dashboard.runs import decode_terms, nominal, parameter_swings, run
+from dashboard.runs import decode_terms, device, nominal, parameter_swings, run
 from dashboard.verdicts import verdict, weighed
+from sim.errors import SimError
 
 
 @pytest.fixture(scope="module")
@@ -258,3 +262,54 @@ def test_a_hot_phone_throttles_and_says_when():
     assert found.throttled_at_s is not None
     assert found.tenth_tokens_per_s < found.first_tokens_per_s or found.throttled_at_s < 60.0
     assert f"after {found.throttled_at_s:.0f} s" in found.sentence()
+
+
+@pytest.mark.parametrize("what_if", ["", "dram.rate=8 GT/s"])
+def test_the_command_of_a_report_writes_the_same_report(what_if, andesim, tmp_path, monkeypatch):
+    choices = Choices(model="smollm2-135m", images=0, output_tokens=9, what_if=what_if)
+    found = handover.document(choices)
+    if what_if:
+        (tmp_path / WHAT_IF_DEVICE).write_text(device(choices).to_yaml(), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    again = andesim(*shlex.split(found["reproduce"]["command"])[1:], "--json")
+    expected = json.loads(json.dumps(found))
+    assert json.loads(again.out) == expected | {"reproduce": expected["reproduce"] | {"link": None}}
+    shown, saved = map(yaml.safe_load, (found["reproduce"]["scenario"], scenario_yaml(choices)))
+    assert shown["device"] == saved["device"] == (WHAT_IF_DEVICE if what_if else choices.device)
+
+
+def test_a_reply_of_one_token_is_not_asked_for_a_rate():
+    asked = handover.targets(Choices(output_tokens=1))
+    assert [target.metric for target in asked] == ["time_to_first_token_s"]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_question_that_cannot_be_answered_does_not_hold_up_the_next():
+    def compute(question):
+        if question == "bad":
+            raise RuntimeError
+        return question
+
+    work = Background(compute)
+    assert work.ask("bad") is None
+    deadline = monotonic() + 5.0
+    while work.ask("good") is None:
+        assert monotonic() < deadline
+        sleep(0.01)
+
+
+def test_intervals_of_a_run_that_no_draw_allows_are_none(monkeypatch):
+    def refuse(result):
+        raise SimError("a draw cannot be simulated")
+
+    monkeypatch.setattr(runs.precomputed, "intervals", refuse)
+    assert runs._intervals(Choices()) == {}
+
+
+def test_a_governor_without_trips_draws_no_line():
+    session = sustained.session(Choices(model="smollm2-135m", images=0))
+    governor = session.soc.thermal.governor.model_copy(update={"trip_c": (), "clock_fraction": ()})
+    thermal = session.soc.thermal.model_copy(update={"governor": governor})
+    soc = session.soc.model_copy(update={"thermal": thermal})
+    drawn = endurance.endurance(replace(session, soc=soc))
+    assert not drawn["layout"]["annotations"]

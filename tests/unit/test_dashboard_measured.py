@@ -159,3 +159,9 @@ def test_a_point_that_is_no_scenario_is_kept_with_its_reason():
     rows = list(tradeoffs.rows(Choices(what_if="dram.speed=1"), {"prompt": ["64 tokens"]}))
     assert rows[0]["status"] == "INVALID"
     assert "dram.speed" in rows[0]["reason"]
+
+
+def test_the_worst_metric_is_named_as_people_write_it():
+    measured = [MeasuredRun(id="a", model="qwen3-0.6b", weights="w4", peak_dram_bytes=1e12)]
+    found = comparing.compare(measured, Choices(device="snapdragon_8_elite"))
+    assert "; peak DRAM is furthest off" in comparing.sentence(found)

@@ -79,6 +79,13 @@ def test_a_link_sets_the_controls_and_names_what_is_wrong():
     assert "'colour' is not a known choice" in said
 
 
+def test_what_if_text_longer_than_a_link_holds_is_named():
+    app = opened(what_if="x" * 5000)
+    assert not app.exception
+    assert "what_if must be text of at most 4000 characters." in app.main.code[0].value
+    assert shown(app) == expected(Choices())
+
+
 def test_text_of_a_link_is_never_drawn_as_markup():
     image = "![x](http://example.invalid/x.png)"
     app = opened(what_if=image, model=image)
