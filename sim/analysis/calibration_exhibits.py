@@ -20,7 +20,8 @@ from hw_models.soc import SocSpec, load_soc
 from sim.analysis.calibration_folds import Residual, leave_one_out, with_network_spread
 from sim.analysis.calibration_observations import Observation, Skipped, by_stack, observations
 from sim.analysis.calibration_stacks import StackFit, fit_stack, overlay
-from sim.analysis.exhibits import ROOT, load_exhibits, runs_in_role
+from sim.analysis.exhibits import load_exhibits, runs_in_role
+from sim.analysis.manifests import ROOT
 from sim.output import write_text
 
 DEVICES: Final = Path(__file__).parents[2] / "hw_models" / "devices"

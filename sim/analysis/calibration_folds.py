@@ -19,11 +19,10 @@ from typing import Final, Literal, NamedTuple
 from hw_models.soc import SocSpec
 from sim.analysis.calibration_observations import Observation, by_stack
 from sim.analysis.calibration_stacks import StackFit, fit_stack
-
-SAME_SHAPES: Final = {"llama-3-8b": "llama-3.1-8b"}
-"""Networks that count as another for lack of any difference in shape."""
+from sim.analysis.exhibits import same_shapes
 
 OVERHEADS: Final = ("step_overhead_s", "graph_call_s")
+"""Parameters that belong to the host and not to the runtime."""
 
 
 class Residual(NamedTuple):
@@ -87,11 +86,6 @@ def _spread_out(fit: StackFit, errors: Sequence[float]) -> StackFit:
 def network(row: Observation) -> str:
     """Return the network of a row, by shapes."""
     return same_shapes(row.run.model)
-
-
-def same_shapes(model: str) -> str:
-    """Return the network that a model counts as."""
-    return SAME_SHAPES.get(model, model)
 
 
 def _networks(soc: SocSpec, rows: Sequence[Observation]) -> Iterator[Residual]:

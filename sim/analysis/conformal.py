@@ -1,12 +1,15 @@
-"""Split conformal intervals: what residuals on data left out promise about the next row.
+"""Conformal intervals: what errors on data left out of the fit say about the next row.
 
 With the n absolute residuals r of log(simulated / measured), sorted, and a level p::
 
     k = ceil((n + 1) p)      interval = simulated x exp(+- r_k)      none where k > n
 
-If the next row is exchangeable with those n, it lies inside with probability p or more, whatever
-the distribution (Vovk, Gammerman, Shafer, *Algorithmic Learning in a Random World*, 2005). Rows of
-another phone or runtime are not exchangeable, which is why these intervals are only a reference.
+Were all n residuals and the next row's from one model that saw none of them (split conformal), and
+exchangeable, the row would lie inside with probability p or more, whatever the distribution (Vovk,
+Gammerman, Shafer, *Algorithmic Learning in a Random World*, 2005). Here each residual comes from a
+fit without its own network and the simulation from the fit to all: the jackknife, which has no such
+bound (Barber, Candes, Ramdas, Tibshirani, *Predictive inference with the jackknife+*, 2021). Nor
+are rows of another phone or runtime exchangeable. So these intervals are a reference, no promise.
 """
 
 from __future__ import annotations
@@ -16,10 +19,11 @@ from collections.abc import Iterable
 from typing import Final
 
 LEVEL: Final = 0.8
+"""Share of rows that an interval is meant to hold."""
 
 
 def needed_residuals(level: float = LEVEL) -> int:
-    """Return the fewest residuals that support a level.
+    """Return the fewest residuals that support a level below 1: level / (1 - level), rounded up.
 
     >>> needed_residuals(0.8), needed_residuals(0.95)
     (4, 19)

@@ -1,47 +1,49 @@
 """Exhibits: published measurements kept with their manifest, checksum and role.
 
 A folder ``<source>/<role>/`` holds ``run.yaml`` and ``samples.csv``. Loading fails when a file is
-not the one its manifest describes, when a row is in two exhibits, or when one network both
-calibrates and validates the same stack of the same device. Not checked: whether the published
-numbers are true.
+not the one its manifest describes, when a row is in two exhibits, or when one network, by its
+shapes, both calibrates and validates the same stack of the same device. Not checked: whether the
+published numbers are true.
 """
 
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
+from sim.analysis.manifests import (
+    ROOT,
+    Fraction,
+    Sha256,
+    Strict,
+    faults,
+    read_manifest,
+    verified_text,
+)
 from sim.analysis.measured import MeasuredRun, Quantity, parse_measured
 from sim.errors import SimError
-from workloads.errors import WorkloadError
-from workloads.files import read_text, read_yaml
 
-ROOT: Final = Path(__file__).parents[2] / "validation_data"
 MANIFEST: Final = "run.yaml"
 
-Fraction = Annotated[float, Field(gt=0.0, le=1.0)]
+SAME_SHAPES: Final = {"llama-3-8b": "llama-3.1-8b"}
+"""Networks that count as another for lack of any difference in shape."""
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class DataFile(_Strict):
+class DataFile(Strict):
     """A file beside the manifest, by what it must be."""
 
     file: str
     rows: Annotated[int, Field(ge=1)]
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    sha256: Sha256
 
 
-class Manifest(_Strict):
+class Manifest(Strict):
     """What a person must know before using the numbers.
 
     Attributes
@@ -71,8 +73,11 @@ class Manifest(_Strict):
     series: DataFile | None = None
 
 
-class SeriesPoint(_Strict):
-    """One instant of a run that slows down; ``rows`` are the ids of the rows it belongs to."""
+class SeriesPoint(Strict):
+    """One instant of a run that slows down; ``rows`` are the ids of the rows it belongs to.
+
+    ``skin_c`` is the temperature of the body [C].
+    """
 
     run: str
     rows: str
@@ -93,11 +98,14 @@ class Exhibit:
 
 
 def load_exhibits(root: Path = ROOT) -> list[Exhibit]:
-    """Return every exhibit under ``root``, checked, in the order of their names."""
+    """Return every exhibit under ``root``, checked, in the order of their names.
+
+    Raises `SimError` with what is wrong with a file, or with the exhibits taken together.
+    """
     found = [_load(path.parent, root) for path in sorted(root.rglob(MANIFEST))]
-    faults = [*_duplicates(found), *_leaks(found)]
-    if faults:
-        raise SimError("\n".join(faults))
+    wrong = [*_duplicates(found), *_leaks(found)]
+    if wrong:
+        raise SimError("\n".join(wrong))
     return found
 
 
@@ -106,18 +114,16 @@ def runs_in_role(exhibits: Sequence[Exhibit], role: str) -> list[MeasuredRun]:
     return [run for exhibit in exhibits if exhibit.manifest.role == role for run in exhibit.runs]
 
 
+def same_shapes(model: str) -> str:
+    """Return the network that a model counts as."""
+    return SAME_SHAPES.get(model, model)
+
+
 def _load(folder: Path, root: Path) -> Exhibit:
     name = folder.relative_to(root).as_posix()
-    try:
-        manifest = Manifest.model_validate(read_yaml(folder / MANIFEST))
-        samples = _verified(folder, manifest.samples, name)
-        series = _series(_verified(folder, manifest.series, name)) if manifest.series else ()
-    except WorkloadError as error:
-        raise SimError(str(error)) from None
-    except ValidationError as error:
-        fault = error.errors(include_url=False)[0]
-        place = ".".join(map(str, fault["loc"]))
-        raise SimError(f"{name}/{MANIFEST}: {place}: {fault['msg']}.") from None
+    manifest = read_manifest(Manifest, folder / MANIFEST, f"{name}/{MANIFEST}")
+    series = _series(folder, manifest.series, name) if manifest.series else ()
+    samples = _verified(folder, manifest.samples, name)
     runs = parse_measured(samples, f"{name}/{manifest.samples.file}")
     wrong = [run.id for run in runs if run.role != manifest.role]
     if wrong or len(runs) != manifest.samples.rows:
@@ -130,19 +136,22 @@ def _load(folder: Path, root: Path) -> Exhibit:
 
 
 def _verified(folder: Path, file: DataFile, name: str) -> str:
-    """Return the text of a data file that matches its checksum."""
-    text = read_text(folder / file.file)
-    digest = hashlib.sha256(text.encode()).hexdigest()
-    if digest != file.sha256:
-        raise SimError(f"{name}/{file.file} must have SHA-256 {file.sha256}. Got {digest}.")
-    return text
+    return verified_text(folder / file.file, file.sha256, f"{name}/{file.file}")
 
 
-def _series(text: str) -> tuple[SeriesPoint, ...]:
-    rows = csv.DictReader(io.StringIO(text))
-    return tuple(
-        SeriesPoint.model_validate({key: cell for key, cell in row.items() if cell}) for row in rows
-    )
+def _series(folder: Path, file: DataFile, name: str) -> tuple[SeriesPoint, ...]:
+    """Return the instants of a series, as many as the manifest says."""
+    rows = list(csv.DictReader(io.StringIO(_verified(folder, file, name))))
+    if len(rows) != file.rows:
+        raise SimError(f"{name}/{file.file} must hold {file.rows} rows. Got {len(rows)}.")
+    return tuple(_instant(row, f"{name}/{file.file}, row {n}") for n, row in enumerate(rows, 1))
+
+
+def _instant(row: Mapping[str, str], place: str) -> SeriesPoint:
+    try:
+        return SeriesPoint.model_validate({key: cell for key, cell in row.items() if cell})
+    except ValidationError as error:
+        raise SimError("\n".join(faults(error, place))) from None
 
 
 def _duplicates(exhibits: Sequence[Exhibit]) -> Iterator[str]:
@@ -155,7 +164,7 @@ def _duplicates(exhibits: Sequence[Exhibit]) -> Iterator[str]:
 
 
 def _leaks(exhibits: Sequence[Exhibit]) -> Iterator[str]:
-    """Yield a fault for each network that both fits and judges one stack of one device."""
+    """Yield a fault for each row whose network also fits the same stack of the same device."""
     fitted = {_case(run): run.id for run in runs_in_role(exhibits, "calibration")}
     for run in runs_in_role(exhibits, "validation"):
         if _case(run) in fitted:
@@ -166,4 +175,4 @@ def _leaks(exhibits: Sequence[Exhibit]) -> Iterator[str]:
 
 
 def _case(run: MeasuredRun) -> tuple[str, str, str]:
-    return run.device, run.stack, run.model
+    return run.device, run.stack, same_shapes(run.model)

@@ -11,16 +11,17 @@ import io
 import math
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Final, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sim.errors import SimError
 from workloads.errors import WorkloadError, did_you_mean
-from workloads.files import read_text, write_text
+from workloads.files import read_text
 
 SIZE_LIMIT_BYTES: Final = 64 * 2**20
+"""Largest file that is read [B]."""
 METRICS: Final = (
     "prefill_tokens_per_s",
     "tokens_per_s",
@@ -45,7 +46,7 @@ Role = Literal["", "calibration", "validation", "context"]
 
 
 class OperatorTime(NamedTuple):
-    """Time one operator took over a whole run, without the operators it called."""
+    """Time one operator took over a whole run [s], without the operators it called."""
 
     name: str
     calls: int
@@ -72,7 +73,8 @@ class MeasuredRun(BaseModel):
     definitions
         Per metric: what exactly the source timed, since TTFT and decode rate differ between tools.
     samples
-        Per metric: the raw repeats in the order they ran; unlike the fields, they may hold garbage.
+        Per metric, in its unit: the raw repeats in the order they ran. Unlike the fields, they may
+        hold garbage.
     operators
         Time per operator, for sources that profile them.
     warnings
@@ -120,7 +122,7 @@ class MeasuredRun(BaseModel):
 
 
 def read_measured(path: str | os.PathLike[str]) -> list[MeasuredRun]:
-    """Read a CSV of measured runs; every fault of the file is told at once, with its row."""
+    """Read a CSV of measured runs; a `SimError` tells every fault of the file, with its row."""
     try:
         text = read_text(path, SIZE_LIMIT_BYTES)
     except WorkloadError as error:
@@ -132,6 +134,8 @@ def parse_measured(
     text: str, name: str = "text", mapping: Mapping[str, str] | None = None
 ) -> list[MeasuredRun]:
     """Return the runs of CSV text; ``mapping`` renames columns, theirs to ours.
+
+    Raises `SimError` with every fault and its line.
 
     >>> parse_measured("id,tokens_per_s\\nr1,24.5\\n")[0].tokens_per_s
     24.5
@@ -154,24 +158,6 @@ def parse_measured(
     if faults:
         raise SimError("\n".join(faults))
     return list(runs.values())
-
-
-def write_measured(runs: Iterable[MeasuredRun], path: str | os.PathLike[str]) -> None:
-    """Write the CSV columns of the runs; `read_measured` reads the same values back."""
-    try:
-        write_text(path, format_measured(runs))
-    except WorkloadError as error:
-        raise SimError(str(error)) from None
-
-
-def format_measured(runs: Iterable[MeasuredRun]) -> str:
-    """Return the runs as CSV text with every column of the format."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for run in runs:
-        writer.writerow([_cell(getattr(run, column)) for column in COLUMNS])
-    return out.getvalue()
 
 
 def _rows(text: str, name: str) -> Iterator[tuple[int, list[str]]]:
@@ -266,7 +252,7 @@ def _number(cell: str) -> float:
 
 
 def parse_images(text: str) -> Images:
-    """Return width and height of each image.
+    """Return width and height of each image [px]; the ValueError says what the text must be.
 
     >>> parse_images("1080x2400;448x448")
     ((1080, 2400), (448, 448))
@@ -275,13 +261,3 @@ def parse_images(text: str) -> Images:
     if not all(found):
         raise ValueError("WIDTHxHEIGHT, several separated by ';'")
     return tuple((int(match[1]), int(match[2])) for match in found if match)
-
-
-def _cell(value: object) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, tuple):
-        return ";".join(f"{width}x{height}" for width, height in value)
-    if isinstance(value, float) and value.is_integer() and value < 1e15:
-        return str(int(value))
-    return str(value)

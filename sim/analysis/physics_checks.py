@@ -1,6 +1,6 @@
 """What no machine can beat: the roofline at datasheet peaks, upper ends of their ranges.
 
-    floor_s = sum over steps of max(DRAM bytes / peak bandwidth, FLOPs / peak rate)
+    floor_s = sum over phases of max(DRAM bytes / peak bandwidth, FLOPs / peak rate)
 
 A measured value below the floor means that the row, the weight format or the device file is wrong:
 fewer bytes were moved than the row says, or the number was not measured. Not modelled: what a
@@ -41,8 +41,8 @@ def impossible(row: Observation, soc: SocSpec) -> str | None:
 
 def _group_floor_s(group: StepGroup, soc: SocSpec) -> float:
     memory = soc.dram
-    peak = memory.channels.high * memory.width_bits.high * memory.rate.high / 8
-    return max(group.total("dram_bytes") / peak, _matrix_floor_s(group, soc))
+    peak_bytes_per_s = memory.channels.high * memory.width_bits.high * memory.rate.high / 8
+    return max(group.total("dram_bytes") / peak_bytes_per_s, _matrix_floor_s(group, soc))
 
 
 def _matrix_floor_s(group: StepGroup, soc: SocSpec) -> float:

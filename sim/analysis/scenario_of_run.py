@@ -1,13 +1,14 @@
 """A measured run -> the scenarios that ask the simulator the same questions.
 
-Prefill, first token, vision and memory are asked with the prompt the row names; decode is asked at
-the context the row names, since tools that time a generation at some depth fill the cache first::
+Prefill, first token and vision are asked with the prompt the row names. Decode, and with it memory
+and power, is asked at the context the row names, since tools that time a generation at some depth
+fill the cache first::
 
     prefill: turn(prompt, 1)        decode: turn(context - output, output)
 
-or with the prompt where the row names no context. A stack with static graphs reads all of the
-named context in every step, whatever is live. Cells that are empty mean what `PROMPT_TOKENS` and
-`OUTPUT_TOKENS` say; formats that the row leaves open are the stack's defaults.
+or with the prompt where the row names no context or holds images. A stack with static graphs reads
+all of the named context in every step, whatever is live. Cells that are empty mean what
+`PROMPT_TOKENS` and `OUTPUT_TOKENS` say; formats that the row leaves open are the stack's defaults.
 
 Not modelled: the state a phone was in before the row (heat, clocks, other programs).
 """
@@ -25,8 +26,11 @@ from workloads.errors import WorkloadError, did_you_mean
 from workloads.scenario import Scenario
 
 PROMPT_TOKENS: Final = 128
+"""Prompt of a row that names none."""
 OUTPUT_TOKENS: Final = 128
+"""Reply of a row that names none."""
 DECODE: Final = "tokens_per_s"
+"""The metric that is asked at the row's context."""
 UNITS: Final = ("npu", "gpu", "cpu")
 
 
@@ -35,7 +39,10 @@ class CannotSimulate(SimError):
 
 
 def device_of_run(run: MeasuredRun, soc: SocSpec | None = None) -> SocSpec:
-    """Return the device a run is simulated on: the given one, else the one the row names."""
+    """Return the device a run is simulated on: the given one, else the one the row names.
+
+    Raises `CannotSimulate` where there is none.
+    """
     if soc is not None:
         return soc
     if not run.device:
@@ -51,7 +58,8 @@ def stack_of_run(run: MeasuredRun, soc: SocSpec) -> str:
     """Return the stack a run is simulated on: the one it names, else one of its backend's unit.
 
     A run that names neither takes the device's default stack. Of the stacks of a unit the default
-    comes first, then those fitted to measurements, in the order of the device file.
+    comes first, then those fitted to measurements, in the order of the device file. Raises
+    `CannotSimulate` where the device has none.
     """
     if run.stack and run.stack not in soc.stacks:
         hint = did_you_mean(run.stack, soc.stacks)

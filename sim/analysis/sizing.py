@@ -29,10 +29,17 @@ MAX_SCANNED = 200
 
 SEARCH_GENERATIONS = 40
 SEARCH_POPULATION = 15
+"""Of the search, the population for each knob; both moderate, since each member is a run."""
+
 UNREACHED = 10.0
 """Miss that stands for a metric without a value, as a share of the limit."""
 
+CONCESSION = 1e-3
+"""Miss that all concessions together weigh as much as in the search: they only break ties."""
+
 Knobs = Mapping[str, Sequence[Any]]
+Place = tuple[int, ...]
+"""An index into each knob's values."""
 
 
 @dataclass(frozen=True)
@@ -41,10 +48,16 @@ class Candidate:
 
     Attributes
     ----------
+    settings
+        Value of each knob by dotted path.
+    metrics
+        Every metric of `sim.metrics.Summary` by name.
     concessions
         Sum over the knobs of how far down its list of preferences each value stands.
     slacks
         Distance to each target, as a share of its limit; negative where it is missed.
+    meets
+        Whether every target is met and the run fits in memory.
     """
 
     settings: Mapping[str, Any]
@@ -118,11 +131,14 @@ def size(base: Mapping[str, Any], knobs: Knobs, targets: Sequence[Target], seed:
     base
         Scenario as a mapping.
     """
-    spec = SweepSpec(base=base, axes={path: tuple(values) for path, values in knobs.items()})
-    exact = spec.points <= MAX_ENUMERATED
-    places = _every_place(knobs) if exact else _searched_places(spec, knobs, targets, seed)
-    found = _candidates(base, knobs, targets, places, seed)
-    return Sizing(tuple(targets), tuple(found), len(places) - len(found), exact)
+
+    def tried(place: Place) -> Candidate | None:
+        return _candidate_at(place, base, knobs, targets, seed)
+
+    if math.prod(len(values) for values in knobs.values()) <= MAX_ENUMERATED:
+        return _answer(targets, list(map(tried, _every_place(knobs))), exact=True)
+    looks = _searched(tried, knobs, UNREACHED * len(targets), seed)
+    return _answer(targets, looks, exact=False)
 
 
 def largest(
@@ -140,22 +156,27 @@ def largest(
     preferred = values[::-1]
     exact = len(values) <= MAX_SCANNED
 
-    def tried(index: int) -> list[Candidate]:
-        return _candidates(base, {path: preferred}, targets, [(index,)], seed)
+    def tried(index: int) -> Candidate | None:
+        return _candidate_at((index,), base, {path: preferred}, targets, seed)
 
     count = len(preferred)
-    looks = [tried(place) for place in range(count)] if exact else _bisected(tried, count)
-    found = [candidate for look in looks for candidate in look]
-    return Sizing(tuple(targets), tuple(found), len(looks) - len(found), exact)
+    looks = list(map(tried, range(count))) if exact else _bisected(tried, count)
+    return _answer(targets, looks, exact)
 
 
-def _bisected(tried: Callable[[int], list[Candidate]], count: int) -> list[list[Candidate]]:
+def _answer(targets: Sequence[Target], looks: Sequence[Candidate | None], exact: bool) -> Sizing:
+    found = tuple(candidate for candidate in looks if candidate is not None)
+    return Sizing(tuple(targets), found, len(looks) - len(found), exact)
+
+
+def _bisected(tried: Callable[[int], Candidate | None], count: int) -> list[Candidate | None]:
     """Return what was tried on the way to the first of ``count`` places that meets."""
     looks, low, high = [], 0, count - 1
     while low <= high:
         middle = (low + high) // 2
-        looks.append(tried(middle))
-        if any(candidate.meets for candidate in looks[-1]):
+        found = tried(middle)
+        looks.append(found)
+        if found is not None and found.meets:
             high = middle - 1
         else:
             low = middle + 1
@@ -165,7 +186,10 @@ def _bisected(tried: Callable[[int], list[Candidate]], count: int) -> list[list[
 def probabilities(
     scenario: Scenario, targets: Sequence[Target], samples: int, seed: int = 0
 ) -> dict[str, float]:
-    """Return the share of draws of the device that meet each target, and all of them at once."""
+    """Return the share of draws of the device that meet each target, and ``all`` of them at once.
+
+    Draws in which the run does not fit in memory meet none.
+    """
     from sim.analysis.uncertainty import sampled_metrics
     from sim.simulation import simulate
 
@@ -203,29 +227,23 @@ def _single(metrics: Mapping[str, Any]) -> dict[str, NDArray[np.float64]]:
     }
 
 
-def _every_place(knobs: Knobs) -> list[tuple[int, ...]]:
+def _every_place(knobs: Knobs) -> list[Place]:
     return list(np.ndindex(*(len(values) for values in knobs.values())))
 
 
-def _candidates(
-    base: Mapping[str, Any],
-    knobs: Knobs,
-    targets: Sequence[Target],
-    places: Sequence[tuple[int, ...]],
-    seed: int,
-) -> list[Candidate]:
-    """Return the candidates at places, given as an index into each knob's values."""
-    found = []
-    for place in places:
-        settings = {
-            path: values[index] for (path, values), index in zip(knobs.items(), place, strict=True)
-        }
-        spec = SweepSpec(base=base, axes={p: (value,) for p, value in settings.items()}, seed=seed)
-        [row] = evaluate(spec, 0, 1)
-        if row["error"] is None:
-            metrics = {name: row[name] for name in METRIC_TYPES}
-            found.append(_candidate(settings, metrics, sum(place), targets))
-    return found
+def _candidate_at(
+    place: Place, base: Mapping[str, Any], knobs: Knobs, targets: Sequence[Target], seed: int
+) -> Candidate | None:
+    """Return the candidate at a place, or none where that is no valid scenario."""
+    settings = {
+        path: values[index] for (path, values), index in zip(knobs.items(), place, strict=True)
+    }
+    spec = SweepSpec(base=base, axes={p: (value,) for p, value in settings.items()}, seed=seed)
+    [row] = evaluate(spec, 0, 1)
+    if row["error"] is not None:
+        return None
+    metrics = {name: row[name] for name in METRIC_TYPES}
+    return _candidate(settings, metrics, sum(place), targets)
 
 
 def _candidate(
@@ -240,21 +258,29 @@ def _candidate(
     )
 
 
-def _searched_places(
-    spec: SweepSpec, knobs: Knobs, targets: Sequence[Target], seed: int
-) -> list[tuple[int, ...]]:
-    """Return the places that differential evolution looks at, each once."""
+def _searched(
+    tried: Callable[[Place], Candidate | None], knobs: Knobs, invalid: float, seed: int
+) -> list[Candidate | None]:
+    """Return what differential evolution looks at, each place once.
+
+    Parameters
+    ----------
+    invalid
+        Miss of a place that is no valid scenario.
+    """
     from scipy.optimize import differential_evolution
 
-    misses: dict[tuple[int, ...], float] = {}
+    looks: dict[Place, Candidate | None] = {}
+    worst = max(1, sum(len(values) - 1 for values in knobs.values()))
 
     def miss(place: NDArray[np.float64]) -> float:
         at = tuple(round(index) for index in place.tolist())
-        if at not in misses:
-            found = _candidates(spec.base, knobs, targets, [at], seed)
-            share = sum(at) / max(1, sum(len(values) - 1 for values in knobs.values()))
-            misses[at] = found[0].miss + 1e-3 * share if found else UNREACHED * len(targets)
-        return misses[at]
+        if at not in looks:
+            looks[at] = tried(at)
+        found = looks[at]
+        if found is None:
+            return invalid
+        return found.miss + CONCESSION * found.concessions / worst
 
     differential_evolution(
         miss,
@@ -265,7 +291,7 @@ def _searched_places(
         polish=False,
         rng=np.random.default_rng(seed),
     )
-    return list(misses)
+    return list(looks.values())
 
 
 def _undominated(gains: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -278,7 +304,10 @@ def _undominated(gains: NDArray[np.float64]) -> NDArray[np.bool_]:
 
 
 def check_knobs(base: Mapping[str, Any], knobs: Knobs) -> None:
-    """Refuse knobs without values, and knobs of which no value makes a valid scenario."""
+    """Refuse knobs without values, and knobs of which no value makes a valid scenario.
+
+    Raises `SimError` with the knob and the first value's fault.
+    """
     for path, values in knobs.items():
         if not values:
             raise SimError(f"--free {path} must have at least one value. Got none.")

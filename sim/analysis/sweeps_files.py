@@ -98,9 +98,9 @@ class SweepFile:
         `SimError` where the folder is another's, `OutputError` where it cannot be made.
         """
         claim = self.parts / "sweep.json"
+        mine = json.dumps({"identity": self.identity}) + "\n"
         if claim.exists():
-            found = json.loads(claim.read_text(encoding="utf-8")).get("identity")
-            if found != self.identity:
+            if claim.read_bytes() != mine.encode():
                 raise SimError(
                     f"{self.parts} must hold parts of this very sweep. Got another's. "
                     "Remove the folder to start afresh."
@@ -111,7 +111,7 @@ class SweepFile:
             self.parts.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OutputError(f"{self.parts} must be writable. Got: {error.strerror}.") from None
-        write_text(claim, json.dumps({"identity": self.identity}) + "\n")
+        write_text(claim, mine)
 
     def missing(self) -> list[tuple[int, int]]:
         """Return the chunks without a part."""

@@ -20,6 +20,7 @@ from sim.analysis.exhibits import Exhibit, SeriesPoint
 from sim.heat import decoding
 
 AMBIENT_C = 25.0
+"""Assumed, where the published runs do not say [C]."""
 DEVICE = "dimensity_9500"
 """Any phone of the catalogue: they share their heat network."""
 
@@ -27,11 +28,12 @@ BODY_CONSTANT_S = 540.0
 """Fit to the battery temperature of a Galaxy S25+ (reported on reddit.com/r/programming)."""
 
 DECODE_W = {
-    "npu": (4.7, "T-MAN (arXiv 2511.11248), Table 3: QNN W4, whole device"),
-    "ane": (4.7, "T-MAN (arXiv 2511.11248), Table 3: an NPU of another phone stands in"),
-    "cpu": (8.2, "T-MAN (arXiv 2511.11248), Table 3: bitnet.cpp"),
-    "gpu": (13.8, "upper end of net power in PowerBench (arXiv 2607.05475); assumed for a GPU"),
+    "npu": 4.7,  # T-MAN (arXiv 2511.11248), Table 3: QNN W4, whole device
+    "ane": 4.7,  # the same: an NPU of another phone stands in
+    "cpu": 8.2,  # T-MAN, Table 3: bitnet.cpp
+    "gpu": 13.8,  # upper end of net power in PowerBench (arXiv 2607.05475); assumed for a GPU
 }
+"""Power of a phone that decodes, by kind of processor [W]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,9 @@ class ThermalRow:
     ----------
     quantity
         ``fraction``: decode rate over that of the start; ``skin_c``: temperature of the body [C];
-        ``time_constant_s``: of the body [s].
+        ``time_constant_s``: of the body [s]. ``measured`` and ``simulated`` are of it.
+    power_w
+        Power the run was replayed with [W]; 0 where none was.
     """
 
     run: str
@@ -51,11 +55,16 @@ class ThermalRow:
     measured: float
     simulated: float
     power_w: float
-    power_source: str
 
 
 def thermal_exhibit(exhibit: Exhibit, soc: SocSpec | None = None) -> list[ThermalRow]:
-    """Return a row per published instant after the start, and the body's time constant."""
+    """Return a row per published instant after the start, and the body's time constant.
+
+    Parameters
+    ----------
+    soc
+        A phone, whose heat network is used; `DEVICE` if none.
+    """
     soc = soc or load_soc(DEVICE)
     runs: dict[str, list[SeriesPoint]] = {}
     for point in exhibit.series:
@@ -63,7 +72,7 @@ def thermal_exhibit(exhibit: Exhibit, soc: SocSpec | None = None) -> list[Therma
     rows = [row for name, points in runs.items() for row in _rows(name, points, soc)]
     constant_s = float(RcChain.of(soc.thermal).time_constants_s[0])
     rows.append(
-        ThermalRow("galaxy_s25_plus", "time_constant_s", 0.0, BODY_CONSTANT_S, constant_s, 0.0, "")
+        ThermalRow("galaxy_s25_plus", "time_constant_s", 0.0, BODY_CONSTANT_S, constant_s, 0.0)
     )
     return rows
 
@@ -81,7 +90,7 @@ def thermal_text(rows: list[ThermalRow]) -> str:
 
 def _rows(name: str, points: list[SeriesPoint], soc: SocSpec) -> list[ThermalRow]:
     backend = next(kind for kind in DECODE_W if kind in name.split("_"))
-    power_w, source = DECODE_W[backend]
+    power_w = DECODE_W[backend]
     ends_s, clocks, bodies_c = _replayed(soc, power_w, points[-1].time_s)
     found = []
     for point in points[1:]:
@@ -99,7 +108,6 @@ def _rows(name: str, points: list[SeriesPoint], soc: SocSpec) -> list[ThermalRow
                     measured / (start or 1.0),
                     float(simulated[min(index, len(simulated) - 1)]),
                     power_w,
-                    source,
                 )
             )
     return found

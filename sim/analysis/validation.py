@@ -12,13 +12,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-import numpy as np
-
 from hw_models.errors import HardwareError
 from hw_models.soc import SocSpec
 from sim.analysis.calibration_folds import Residual
 from sim.analysis.calibration_observations import PHASES, Observation, Skipped, observe
 from sim.analysis.conformal import conformal_factor
+from sim.analysis.error_scores import error_scores
 from sim.analysis.measured import MeasuredRun
 from sim.analysis.physics_checks import impossible
 from sim.analysis.scenario_of_run import (
@@ -156,13 +155,10 @@ def judge(run: MeasuredRun, soc: SocSpec | None, residuals: Sequence[Residual]) 
 
 
 def scores(rows: Sequence[Judged]) -> Scores:
-    """Return the scores of rows of one metric."""
-    errors = np.array([row.error for row in rows])
+    """Return the scores of rows of one metric, at least one."""
     return Scores(
         n=len(rows),
-        mape=float(np.abs(errors).mean()),
-        bias=float(errors.mean()),
-        p95_abs_error=float(np.percentile(np.abs(errors), 95)),
+        **error_scores([row.error for row in rows])._asdict(),
         inside_interval=_inside(rows, lambda row: row.interval),
         inside_reference=_inside(rows, lambda row: row.reference),
     )

@@ -41,6 +41,7 @@ from sim.analysis.validation_tables import (
 from sim.output import write_text
 
 LARGE_FACTOR: Final = 10.0
+"""Errors from this factor on are written as one."""
 FIRST_TOKEN: Final = "time_to_first_token_s"
 HEAD: Final = """\
 # Validation on phones
@@ -53,8 +54,8 @@ of the model was chosen by leaving networks out of the calibration rows.
 
 Errors are relative to the measured value. Bias is their signed mean. The 80 % interval comes from
 the ranges of the stack's parameters and the spread that networks left out of the calibration rows
-showed; the reference interval is split conformal on those rows. There is no figure over all
-metrics.
+showed; the reference interval is a conformal quantile of the errors on those rows. There is no
+figure over all metrics.
 """
 LIMITS: Final = """\
 ## What the errors are made of

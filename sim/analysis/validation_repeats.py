@@ -1,8 +1,8 @@
 """Repeats: how well one value can do on rows that ask the same question and were answered apart.
 
-Rows with the same device, stack, network, formats and lengths are simulated alike, whatever the
-model. Over the measured values m of such rows the mean of ``|v / m - 1|`` is piecewise linear in v,
-so its least value, the floor, stands at one of them.
+Rows with the same device, stack, network, formats, lengths and images are simulated alike, whatever
+the model. Over the measured values m of such rows the mean of ``|v / m - 1|`` is piecewise linear
+in v, so its least value, the floor, stands at one of them.
 
 Not modelled: conditions that the rows do not state, such as releases and heat; the floor is their
 size.
@@ -16,7 +16,7 @@ from sim.analysis.validation import Judged
 
 
 def least_error(measured: Sequence[float]) -> float:
-    """Return the least mean relative error that a single value can have.
+    """Return the least mean absolute relative error that a single value can have.
 
     >>> round(least_error([28.03, 23.472]), 4)
     0.0813
@@ -38,6 +38,6 @@ def error_floor(rows: Iterable[Judged]) -> float:
 def _question(row: Judged) -> tuple[object, ...]:
     """Return what a simulation is told of a row."""
     run = row.run
-    formats = (repr(run.weights), run.activations, run.kv_dtype)
-    lengths = (run.context_tokens, run.prompt_tokens, run.output_tokens)
+    formats = (run.weights, run.activations, run.kv_dtype)
+    lengths = (run.context_tokens, run.prompt_tokens, run.output_tokens, run.image_px)
     return (row.metric, row.device, row.stack, run.model, *formats, *lengths)

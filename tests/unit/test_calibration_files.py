@@ -25,7 +25,7 @@ from sim.analysis.calibration_folds import Residual, leave_one_out, mean_values,
 from sim.analysis.calibration_observations import Observation, observations
 from sim.analysis.calibration_stacks import StackFit, checked_rows, overlay, report
 from sim.analysis.exhibits import load_exhibits, runs_in_role
-from sim.analysis.measured import MeasuredRun, write_measured
+from sim.analysis.measured import MeasuredRun
 from sim.cli.calibrating import calibrate_to
 from sim.cli.validating import validate_files
 from sim.errors import SimError
@@ -50,6 +50,12 @@ def own_rows(device: str = "snapdragon_8_elite") -> list[MeasuredRun]:
         MeasuredRun(id="a", device=device, stack="genie", model="llama-3.2-1b", tokens_per_s=50.0),
         MeasuredRun(id="b", device=device, stack="genie", model="llama-3.1-8b", tokens_per_s=12.0),
     ]
+
+
+def write_rows(runs: list[MeasuredRun], path: Path) -> None:
+    columns = ("id", "device", "stack", "model", "tokens_per_s")
+    lines = [",".join(str(getattr(run, column)) for column in columns) for run in runs]
+    path.write_text("\n".join([",".join(columns), *lines]) + "\n")
 
 
 def test_the_shipped_files_are_what_the_fit_writes(rows: list[Observation], tmp_path: Path) -> None:
@@ -90,7 +96,7 @@ def test_a_stack_kept_at_its_priors_says_why() -> None:
 
 
 def test_files_are_fitted_and_written_and_read_again(tmp_path: Path) -> None:
-    write_measured(own_rows(), tmp_path / "mine.csv")
+    write_rows(own_rows(), tmp_path / "mine.csv")
     prior = "_snapdragon_8_elite"
     text = calibrate_to([tmp_path / "mine.csv"], prior, tmp_path / "phone.yaml")
     assert "bandwidth_fraction = " in text
@@ -102,7 +108,7 @@ def test_files_are_fitted_and_written_and_read_again(tmp_path: Path) -> None:
 
 
 def test_a_device_file_can_be_calibrated_again(tmp_path: Path) -> None:
-    write_measured(own_rows(), tmp_path / "mine.csv")
+    write_rows(own_rows(), tmp_path / "mine.csv")
     first, second = tmp_path / "one.yaml", tmp_path / "two.yaml"
     calibrate_to([tmp_path / "mine.csv"], "snapdragon_8_elite", first)
     calibrate_to([tmp_path / "mine.csv"], str(first), second)
@@ -120,7 +126,7 @@ def test_validation_rows_are_refused(rows: list[Observation]) -> None:
 
 def test_rows_of_two_devices_are_refused(tmp_path: Path) -> None:
     second = own_rows("snapdragon_8_gen_3")[0].model_copy(update={"id": "c"})
-    write_measured([*own_rows(), second], tmp_path / "mine.csv")
+    write_rows([*own_rows(), second], tmp_path / "mine.csv")
     with pytest.raises(SimError, match="one device"):
         calibrate_to([tmp_path / "mine.csv"], None, tmp_path / "phone.yaml")
 

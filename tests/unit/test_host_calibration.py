@@ -16,11 +16,12 @@ from sim.analysis.host.calibration import (
     report,
     write_device,
 )
-from sim.analysis.host.exhibit import ROOT, load_host_exhibit
+from sim.analysis.host.exhibit import load_host_exhibit
 from sim.analysis.host.fit import fit_host
 from sim.analysis.host.judge import HostRow, judge, operator_errors, phase_errors
 from sim.analysis.host.prior import STACK, nodes_of, template
 from sim.analysis.host.samples import Samples, case_scenario, samples_of
+from sim.analysis.manifests import ROOT
 from sim.analysis.measuring.cases import Case
 from sim.analysis.measuring.document import is_measurement, write_measurement
 from sim.calibrated_range import outside, range_warnings
@@ -116,6 +117,21 @@ def test_a_known_machine_is_found_again(exhibit, small):
     assert fit.kept, "two cases cannot identify everything"
     assert all(fitted[path].note.startswith("kept its prior") for path in fit.kept)
     assert not set(fit.kept) & set(fit.fitted)
+
+
+def test_runs_that_identify_nothing_are_refused(small, monkeypatch):
+    monkeypatch.setattr("sim.analysis.host.fit.IDENTIFIED", 0.0)
+    with pytest.raises(SimError, match="must identify a parameter"):
+        calibrate_host([MeasuredFile(small)])
+
+
+def test_a_measurement_with_other_operators_than_its_trace_is_refused(small):
+    first, *rest = small.cases
+    cut = first.segments[0].model_copy(update={"operators": first.segments[0].operators[:-1]})
+    broken = first.model_copy(update={"segments": (cut, *first.segments[1:])})
+    run = small.model_copy(update={"cases": (broken, *rest)})
+    with pytest.raises(SimError, match="must have the operators of its trace"):
+        samples_of([(run, None)], template())
 
 
 def test_runs_that_do_not_belong_together_are_refused(smollm):

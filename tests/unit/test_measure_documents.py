@@ -11,7 +11,7 @@ from sim.analysis.measuring.document import (
     CaseTimes,
     Machine,
     Measurement,
-    leave_one_out,
+    disagreement,
     parse_measurement,
     read_measurement,
     write_measurement,
@@ -92,9 +92,9 @@ def test_cpu_time_is_judged_on_a_cpu_and_wall_time_on_an_accelerator():
 
 @given(st.floats(0.01, 100.0), st.integers(2, 8))
 def test_equal_rounds_have_no_noise_and_scale_does_not_matter(scale, rounds):
-    assert leave_one_out([scale] * rounds) == 0.0
+    assert disagreement([scale] * rounds) == 0.0
     values = [1.0, 1.5, 1.2]
-    assert leave_one_out([scale * v for v in values]) == pytest.approx(leave_one_out(values))
+    assert disagreement([scale * v for v in values]) == pytest.approx(disagreement(values))
 
 
 def test_a_noisy_run_is_refused_with_case_load_and_remedy():

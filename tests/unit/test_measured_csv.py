@@ -1,4 +1,6 @@
 import contextlib
+import csv
+import io
 import math
 
 import pytest
@@ -9,10 +11,8 @@ from sim.analysis.measured import (
     COLUMNS,
     METRICS,
     MeasuredRun,
-    format_measured,
     parse_measured,
     read_measured,
-    write_measured,
 )
 from sim.errors import SimError
 
@@ -36,6 +36,18 @@ RUNS = st.builds(
 )
 
 
+def as_csv(runs):
+    """Write runs as a careful stranger would."""
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(COLUMNS)
+    for run in runs:
+        cells = run.model_dump()
+        images = ";".join(f"{width}x{height}" for width, height in run.image_px)
+        writer.writerow([images if name == "image_px" else cells[name] for name in COLUMNS])
+    return out.getvalue()
+
+
 def faults(text):
     with pytest.raises(SimError) as caught:
         parse_measured(text, "f.csv")
@@ -52,13 +64,13 @@ def test_the_columns_are_the_contract():
 
 
 @given(st.lists(RUNS, unique_by=lambda run: run.id, max_size=4))
-def test_writing_and_reading_gives_the_same_runs(runs):
-    assert parse_measured(format_measured(runs)) == runs
+def test_reading_gives_the_runs_that_were_written(runs):
+    assert parse_measured(as_csv(runs)) == runs
 
 
-def test_a_file_round_trips(tmp_path):
+def test_a_file_is_read(tmp_path):
     runs = [MeasuredRun(id="a", tokens_per_s=24.4, notes='says "fast", twice')]
-    write_measured(runs, tmp_path / "m.csv")
+    (tmp_path / "m.csv").write_text(as_csv(runs))
     assert read_measured(tmp_path / "m.csv") == runs
 
 
@@ -137,8 +149,6 @@ def test_a_mapping_must_name_columns_on_both_sides():
 def test_unreadable_files_are_named(tmp_path):
     with pytest.raises(SimError, match="readable file"):
         read_measured(tmp_path / "none.csv")
-    with pytest.raises(SimError, match="writable"):
-        write_measured([], tmp_path / "no" / "folder.csv")
     (tmp_path / "latin.csv").write_bytes(b"id,notes\na,\xff\n")
     with pytest.raises(SimError, match="UTF-8"):
         read_measured(tmp_path / "latin.csv")

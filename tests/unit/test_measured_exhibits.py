@@ -10,7 +10,8 @@ import yaml
 from hw_models.errors import HardwareError
 from hw_models.soc import load_soc
 from sim.analysis.calibration_exhibits import DEVICES
-from sim.analysis.exhibits import ROOT, load_exhibits, runs_in_role
+from sim.analysis.exhibits import load_exhibits, runs_in_role
+from sim.analysis.manifests import ROOT
 from sim.errors import SimError
 from workloads.compression import WeightMap
 
@@ -128,6 +129,43 @@ def test_an_unknown_key_in_a_manifest_is_refused(copy):
     path.write_text(path.read_text() + "surprise: 1\n")
     with pytest.raises(SimError, match="surprise"):
         load_exhibits(copy)
+
+
+def test_a_network_of_equal_shapes_is_the_same_network_on_both_sides(copy):
+    header, *rows = (copy / "ai_hub" / "calibration" / "samples.csv").read_text().splitlines()
+    row = next(row for row in rows if "llama-3.1-8b" in row)
+    other = row.replace("R", "Q", 1).replace("llama-3.1-8b", "llama-3-8b")
+    rewrite(copy / "ai_hub" / "validation", f"{header}\n{other}\n".replace("calibr", "valid"))
+    with pytest.raises(SimError, match=r"must not validate .* llama-3\.1-8b"):
+        load_exhibits(copy)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda text: text.rpartition("\n")[0].rpartition("\n")[0] + "\n", "must hold 18 rows"),
+        (lambda text: text.replace(",0,", ",soon,", 1), r"series\.csv, row 1: time_s"),
+    ],
+)
+def test_a_series_with_a_fault_is_refused_by_its_own_name(tmp_path, change, said):
+    folder = tmp_path / "thermal" / "context"
+    shutil.copytree(ROOT / "thermal" / "context", folder)
+    text = change((folder / "series.csv").read_text())
+    (folder / "series.csv").write_text(text)
+    manifest = yaml.safe_load((folder / "run.yaml").read_text())
+    manifest["series"]["sha256"] = hashlib.sha256(text.encode()).hexdigest()
+    (folder / "run.yaml").write_text(yaml.safe_dump(manifest))
+    with pytest.raises(SimError, match=said):
+        load_exhibits(tmp_path)
+
+
+def test_every_fault_of_a_manifest_is_told(copy):
+    path = copy / "ai_hub" / "validation" / "run.yaml"
+    path.write_text(path.read_text().replace("role: validation", "role: judge") + "surprise: 1\n")
+    with pytest.raises(SimError) as caught:
+        load_exhibits(copy)
+    assert "role" in str(caught.value)
+    assert "surprise" in str(caught.value)
 
 
 def test_thermal_series_names_rows_that_exist_and_runs_forward(exhibits):

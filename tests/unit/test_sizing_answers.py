@@ -88,6 +88,15 @@ def test_a_large_space_is_searched_and_still_finds_the_one_that_meets(monkeypatc
     assert [dict(found.settings) for found in answer.meeting] == [{BODY: "w2", KV: "int8"}]
 
 
+def test_a_space_beyond_what_a_sweep_may_hold_is_searched(monkeypatch):
+    monkeypatch.setattr("sim.analysis.sizing.SEARCH_GENERATIONS", 1)
+    monkeypatch.setattr("sim.analysis.sizing.SEARCH_POPULATION", 1)
+    starts = {f"session.turns.0.{name}": range(1, 9_999) for name in ("prompt_tokens", "at_s")}
+    answer = size(BASE, starts, parse_targets(["tokens_per_s>1"]))
+    assert not answer.exact
+    assert answer.meeting
+
+
 def test_the_largest_context_is_at_the_edge():
     targets = parse_targets(["peak_dram_bytes<=2 GB"])
     path = "session.turns.0.prompt_tokens"

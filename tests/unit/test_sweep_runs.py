@@ -170,6 +170,9 @@ def test_parts_of_another_sweep_are_refused(tmp_path):
         run_sweep(SLOW, file, on_rows=rows_until(1))
     with pytest.raises(SimError, match="Remove the folder"):
         run_sweep(MIXED, file)
+    (file.with_name("rows.parquet.parts") / "sweep.json").write_text("{broken")
+    with pytest.raises(SimError, match="Remove the folder"):
+        run_sweep(SLOW, file)
 
 
 def test_an_unwritable_place_is_refused_before_anything_runs(tmp_path):

@@ -214,6 +214,14 @@ def test_rows_that_ask_apart_have_no_floor(phone: SocSpec) -> None:
     assert error_floor(again.rows) == pytest.approx(0.25)
 
 
+def test_rows_of_two_image_sizes_have_no_floor() -> None:
+    small, large = (
+        row(id=str(side), model="andesvl-1b", stack="", image_px=((side, side),), vision_encode_s=t)
+        for side, t in ((224, 0.1), (448, 0.4))
+    )
+    assert error_floor(validate([small, large]).rows) == 0.0
+
+
 @pytest.mark.parametrize(
     ("backend", "stack"),
     [

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from sim.analysis.host.calibration import MeasuredFile, calibrate_host, report
-from sim.analysis.host.exhibit import ROOT, host_exhibits
+from sim.analysis.host.exhibit import host_exhibits
 from sim.analysis.host.judge import judge_all, phase_errors
 from sim.analysis.host.report import exhibit_report, phase_table, row_table
+from sim.analysis.manifests import ROOT
 from sim.analysis.measuring.cases import cases_for
 from sim.analysis.measuring.protocol import LEAST_ROUNDS, measure
 from sim.errors import SimError

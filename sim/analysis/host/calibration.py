@@ -46,7 +46,10 @@ def measured_file(path: Path) -> MeasuredFile:
 
 
 def calibrate_host(runs: Sequence[MeasuredFile]) -> HostFit:
-    """Return the device fitted to measured runs."""
+    """Return the device fitted to measured runs.
+
+    Raises `SimError` where there are none, they do not belong together, or they identify nothing.
+    """
     if not runs:
         raise SimError("a calibration must have a measurement. Got none.")
     first = runs[0].measurement
@@ -57,17 +60,17 @@ def calibrate_host(runs: Sequence[MeasuredFile]) -> HostFit:
         )
     for run in runs[1:]:
         _check_same(first, run.measurement)
-    rates = sorted(run.measurement.read_bytes_per_s for run in runs)
+    rate = statistics.median_high(run.measurement.read_bytes_per_s for run in runs)
     pairs = [(run.measurement, run.trace) for run in runs]
     named = ", ".join(f"{item.model} ({item.created[:10]})" for item, _ in pairs)
-    fit = fit_host(samples_of(pairs, template()), first.dtype, rates[len(rates) // 2], named)
+    fit = fit_host(samples_of(pairs, template()), first.dtype, rate, named)
     noise = statistics.fmean(run.measurement.noise_floor for run in runs)
     fit = replace(fit, noise=noise)
     return replace(fit, soc=_described(fit, first))
 
 
 def write_device(fit: HostFit, path: Path) -> None:
-    """Write the fitted device file whole or not at all."""
+    """Write the fitted device file whole or not at all; `OutputError` where it cannot be."""
     write_text(path, fit.soc.to_yaml())
 
 

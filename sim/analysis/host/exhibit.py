@@ -7,36 +7,25 @@ the manifest describes, or when one model both calibrates and validates.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
 from hw_models.soc import SocSpec, load_soc
 from sim.analysis.host.calibration import MeasuredFile
 from sim.analysis.host.judge import HostRow, judge_all
-from sim.analysis.measuring.document import parse_measurement
+from sim.analysis.manifests import ROOT, Fraction, Sha256, Strict, read_manifest, verified_text
+from sim.analysis.measuring.document import SIZE_LIMIT_BYTES, parse_measurement
 from sim.errors import SimError
 from sim.simulation import Engine
-from workloads.errors import WorkloadError
-from workloads.files import read_text, read_yaml
 
-ROOT: Final = Path(__file__).parents[3] / "validation_data"
 MANIFEST: Final = "manifest.yaml"
-SIZE_LIMIT_BYTES: Final = 16 * 2**20
-
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-Share = Annotated[float, Field(gt=0.0, le=1.0)]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class RunFile(_Strict):
+class RunFile(Strict):
     """A measurement file, its role, and the trace of a model that is not in the catalogue."""
 
     file: str
@@ -45,7 +34,7 @@ class RunFile(_Strict):
     trace: str | None = None
 
 
-class HostManifest(_Strict):
+class HostManifest(Strict):
     """What a person must know before using the runs.
 
     Attributes
@@ -61,7 +50,7 @@ class HostManifest(_Strict):
     conditions: str
     split: str
     device: str
-    tolerances: Mapping[str, Share]
+    tolerances: Mapping[str, Fraction]
     runs: Annotated[tuple[RunFile, ...], Field(min_length=1)]
     notes: str = ""
 
@@ -87,13 +76,18 @@ def host_exhibits(root: Path = ROOT) -> list[HostExhibit]:
 
 
 def load_host_exhibit(folder: Path) -> HostExhibit:
-    """Return the exhibit in a folder, checked."""
-    manifest = read_manifest(folder)
+    """Return the exhibit in a folder, checked.
+
+    Raises `SimError` where a file is not what the manifest says, or a model has both roles;
+    `HardwareError` where the device is none.
+    """
+    manifest = read_manifest(HostManifest, folder / MANIFEST, f"{folder.name}/{MANIFEST}")
     runs: dict[str, list[MeasuredFile]] = {"calibration": [], "validation": []}
     for run in manifest.runs:
-        measurement = parse_measurement(_verified(folder, run), f"{folder.name}/{run.file}")
+        name = f"{folder.name}/{run.file}"
+        text = verified_text(folder / run.file, run.sha256, name, SIZE_LIMIT_BYTES)
         trace = str(folder / run.trace) if run.trace else None
-        runs[run.role].append(MeasuredFile(measurement, trace))
+        runs[run.role].append(MeasuredFile(parse_measurement(text, name), trace))
     fitted = {item.measurement.config_digest for item in runs["calibration"]}
     for item in runs["validation"]:
         if item.measurement.config_digest in fitted:
@@ -102,28 +96,3 @@ def load_host_exhibit(folder: Path) -> HostExhibit:
             )
     soc = load_soc(folder / manifest.device)
     return HostExhibit(folder, manifest, tuple(runs["calibration"]), tuple(runs["validation"]), soc)
-
-
-def read_manifest(folder: Path) -> HostManifest:
-    """Return the manifest of a folder."""
-    try:
-        return HostManifest.model_validate(read_yaml(folder / MANIFEST))
-    except WorkloadError as error:
-        raise SimError(str(error)) from None
-    except ValidationError as error:
-        faults = [
-            f"{folder.name}/{MANIFEST}: {'.'.join(map(str, fault['loc']))}: {fault['msg']}."
-            for fault in error.errors(include_url=False)
-        ]
-        raise SimError("\n".join(faults)) from None
-
-
-def _verified(folder: Path, run: RunFile) -> str:
-    try:
-        text = read_text(folder / run.file, SIZE_LIMIT_BYTES)
-    except WorkloadError as error:
-        raise SimError(str(error)) from None
-    digest = hashlib.sha256(text.encode()).hexdigest()
-    if digest != run.sha256:
-        raise SimError(f"{folder.name}/{run.file} must have SHA-256 {run.sha256}. Got {digest}.")
-    return text

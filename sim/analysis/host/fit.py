@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from hw_models.provenance import Parameter
 from hw_models.soc import SocSpec
 from hw_models.tree import moved
+from sim.analysis.calibration import CENTRAL_80
 from sim.analysis.host.prior import SOURCE, STACK, prior_device
 from sim.analysis.host.samples import Samples
 from sim.engine.pricing import Pricing
@@ -30,7 +31,6 @@ Vector = NDArray[np.float64]
 
 LEAST_WEIGHT: Final = 0.15
 STEP_WEIGHT: Final = 4.0  # a step stands for dozens of operators
-NORMAL_80: Final = 1.2816  # standard deviations to the 10th and 90th percentile
 IDENTIFIED: Final = 0.5  # posterior over prior spread below which the data have spoken
 ROBUST_SCALE: Final = 0.1  # relative error beyond which a sample counts linearly
 MAX_LOG_SD: Final = 2.0
@@ -45,12 +45,14 @@ class HostFit:
 
     Attributes
     ----------
+    fitted
+        Parameters the data identified, with their 80 % intervals as ranges in ``soc``.
     kept
         Parameters the data could not identify: they kept their prior.
     operator_errors
-        Relative error of each operator of the fit, simulated against measured.
+        Relative error of each operator of the fit, simulated against measured; shape (samples,).
     step_errors
-        The same of each step.
+        The same of each step; shape (steps,).
     noise
         Noise floor of the runs, their mean.
     """
@@ -156,6 +158,8 @@ def fit_host(samples: Samples, dtype: str, read_bytes_per_s: float, runs: str) -
         Prior of the memory's rate, measured beside the runs [B/s].
     runs
         Names of the runs, for the source of the fitted numbers.
+
+    Raises `SimError` where nothing was measured, or what was identifies no parameter.
     """
     if not samples.steps:
         raise SimError("a calibration must have a measured step. Got none.")
@@ -167,6 +171,8 @@ def fit_host(samples: Samples, dtype: str, read_bytes_per_s: float, runs: str) -
         vague = spread >= IDENTIFIED * problem.spread
         if not vague.any():
             break
+        if vague.all():
+            raise SimError("the runs must identify a parameter. Got none: measure more cases.")
         kept |= set(np.array(problem.paths)[vague].tolist())
     operators, steps = problem.errors(logs)
     return HostFit(
@@ -216,7 +222,7 @@ def _with_intervals(
     before = problem.soc.parameters()
     found = {path: replace(before[path], note=KEPT) for path in kept}
     for path, log, sd in zip(problem.paths, logs.tolist(), spread.tolist(), strict=True):
-        value, factor = math.exp(log), math.exp(NORMAL_80 * sd)
+        value, factor = math.exp(log), math.exp(CENTRAL_80 * sd)
         ceiling = 1.0 if before[path].unit == "fraction" else math.inf
         high = min(value * factor, ceiling)
         found[path] = Parameter(value, before[path].unit, "fitted", SOURCE, value / factor, high)

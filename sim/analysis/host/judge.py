@@ -18,12 +18,15 @@ from typing import Final
 import numpy as np
 
 from hw_models.soc import SocSpec
+from sim.analysis.calibration import CENTRAL_80
+from sim.analysis.error_scores import error_scores
 from sim.analysis.host.calibration import MeasuredFile
 from sim.analysis.host.samples import Samples, case_scenario
-from sim.analysis.measuring.document import Measurement
+from sim.analysis.measuring.document import CaseTimes, Measurement
 from sim.calibrated_range import outside
 from sim.engine.pricing import Pricing
 from sim.metrics import Summary
+from sim.results import Result
 from sim.simulation import Engine, simulate
 
 METRICS: Final = {
@@ -31,8 +34,8 @@ METRICS: Final = {
     "prefill": "prefill_s",
     "decode": "time_per_output_token_s",
 }
-NORMAL_80: Final = 1.2816
 OUTSIDE_SPREAD: Final = 0.5  # assumed: error grows by half the log distance outside the range
+FARTHEST_OUTSIDE: Final = 4.0  # largest log distance that counts; an unknown kernel is as far
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,7 @@ class HostRow:
     error
         ``simulated / measured - 1``.
     noise
-        Disagreement of the measurement's rounds: no error below it means anything.
+        Disagreement of the measurement's rounds, a fraction: no error below it means anything.
     """
 
     id: str
@@ -92,33 +95,40 @@ def judge(
     trace
         Path of the model's trace, for a model that is not in the catalogue.
     """
-    rows = []
-    for times in measurement.cases:
-        scenario = case_scenario(trace or measurement.model, times.case, measurement.dtype)
-        result = simulate(scenario, engine=engine, soc=soc)
-        metric = METRICS[times.case.phase]
-        simulated = _seconds(result.summary(), metric)
-        stack = soc.stack(result.stack)
-        spread = stack.fit.spread if stack.fit else 0.0
-        found = outside(result.program, stack)
-        beyond = max((item.log_distance for item in found), default=0.0)
-        factor = math.exp(NORMAL_80 * math.hypot(spread, OUTSIDE_SPREAD * min(beyond, 4.0)))
-        measured = times.median_s(measurement.device)
-        rows.append(
-            HostRow(
-                id=f"{measurement.model} {times.case.id}",
-                phase=times.case.phase,
-                metric=metric,
-                engine=result.engine,
-                measured=measured,
-                simulated=simulated,
-                low=simulated / factor,
-                high=simulated * factor,
-                error=simulated / measured - 1.0,
-                noise=times.noise(measurement.device),
-            )
-        )
-    return rows
+    model = trace or measurement.model
+    return [_row(measurement, model, times, soc, engine) for times in measurement.cases]
+
+
+def _row(
+    measurement: Measurement, model: str, times: CaseTimes, soc: SocSpec, engine: Engine
+) -> HostRow:
+    scenario = case_scenario(model, times.case, measurement.dtype)
+    result = simulate(scenario, engine=engine, soc=soc)
+    metric = METRICS[times.case.phase]
+    measured, simulated = times.median_s(measurement.device), _seconds(result.summary(), metric)
+    factor = _factor_80(result)
+    return HostRow(
+        id=f"{measurement.model} {times.case.id}",
+        phase=times.case.phase,
+        metric=metric,
+        engine=result.engine,
+        measured=measured,
+        simulated=simulated,
+        low=simulated / factor,
+        high=simulated * factor,
+        error=simulated / measured - 1.0,
+        noise=times.noise(measurement.device),
+    )
+
+
+def _factor_80(result: Result) -> float:
+    """Return what an 80 % interval divides and multiplies by."""
+    stack = result.soc.stack(result.stack)
+    spread = stack.fit.spread if stack.fit else 0.0
+    found = outside(result.program, stack)
+    beyond = max((item.log_distance for item in found), default=0.0)
+    widening = OUTSIDE_SPREAD * min(beyond, FARTHEST_OUTSIDE)
+    return math.exp(CENTRAL_80 * math.hypot(spread, widening))
 
 
 def judge_all(
@@ -140,7 +150,7 @@ def phase_errors(rows: Iterable[HostRow]) -> list[PhaseErrors]:
 
 
 def operator_errors(samples: Samples, soc: SocSpec) -> dict[str, float]:
-    """Return the median relative error per operator, and over ``all`` of them."""
+    """Return the median absolute relative error per kernel, and over ``all`` operators."""
     seconds, _ = samples.seconds(Pricing(soc, soc.stack()))
     errors: dict[str, list[float]] = {}
     for group, simulated in zip(samples.operators, seconds, strict=True):
@@ -156,12 +166,9 @@ def _seconds(summary: Summary, metric: str) -> float:
 
 
 def _errors(phase: str, rows: Sequence[HostRow]) -> PhaseErrors:
-    errors = np.array([row.error for row in rows])
     return PhaseErrors(
         phase=phase,
         n=len(rows),
-        mape=float(np.abs(errors).mean()),
-        bias=float(errors.mean()),
-        p95_abs_error=float(np.quantile(np.abs(errors), 0.95)),
-        inside_interval=float(np.mean([row.inside for row in rows])),
+        **error_scores([row.error for row in rows])._asdict(),
+        inside_interval=statistics.fmean(row.inside for row in rows),
     )

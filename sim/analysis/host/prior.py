@@ -25,7 +25,7 @@ TEMPLATE: Final = "_host"
 STACK: Final = "pytorch"
 SOURCE: Final = "runs"
 PEAK_MARGIN: Final = 1.5
-MATRIX_STEP, VECTOR_STEP = 2.0, 8.0  # least ratio of neighbouring nodes of a table
+MATRIX_STEP, VECTOR_STEP = 2.0, 8.0  # least ratio of neighbouring nodes, but for both ends
 
 SHARE: Final = Parameter(0.2, "fraction", "assumed", SOURCE, 1e-3, 1.0, "prior")
 
@@ -52,8 +52,9 @@ def prior_device(samples: Samples, dtype: str, read_bytes_per_s: float, runs: st
     unit, stack = tree["units"]["cpu"], tree["stacks"][STACK]
     unit["matrix"]["rates"][dtype] = _peak(_rate(samples, matrix=True), "FLOP/s")
     unit["vector"]["rate"] = _peak(_rate(samples, matrix=False), "FLOP/s")
-    transfers = read_bytes_per_s / 8
-    tree["dram"]["rate"] = _guess(transfers, "T/s", 4.0, "read from a buffer beyond the caches")
+    dram = tree["dram"]
+    transfers = 8 * read_bytes_per_s / (dram["channels"].value * dram["width_bits"].value)
+    dram["rate"] = _guess(transfers, "T/s", 4.0, "read from a buffer beyond the caches")
     stack["step_overhead_s"] = _guess(1e-4, "s", 10.0)
     stack["defaults"] = stack["defaults"] | {"activations": dtype}
     stack["kernels"] = _kernels(samples)
@@ -88,13 +89,13 @@ def _kernel(groups: Sequence[Operators]) -> Kernel:
 
 
 def nodes_of(sizes: Sequence[float], step: float) -> list[float]:
-    """Return sizes that occur, at least ``step`` apart, the smallest and the largest among them.
+    """Return sizes that occur, each ``step`` times the one before or more; both ends in any case.
 
     >>> nodes_of([1, 1, 16, 20, 64, 70], step=2.0)
     [1, 16, 70]
     """
     known = sorted({max(1, round(size)) for size in sizes})
-    nodes: list[float] = [*known[:1]]
+    nodes: list[float] = [known[0]]
     for size in known[1:]:
         if size >= step * nodes[-1]:
             nodes.append(size)

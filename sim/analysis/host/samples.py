@@ -15,12 +15,12 @@ import numpy as np
 
 from hw_models.soc import SocSpec
 from sim.analysis.measuring.cases import MAX_IMAGE_PX, PREPROCESSOR, Case
-from sim.analysis.measuring.document import Measurement
+from sim.analysis.measuring.document import CaseTimes, Measurement
 from sim.engine.pricing import Pricing
 from sim.engine.timed import FloatColumn, IntColumn
 from sim.errors import SimError
 from sim.planning import plan
-from workloads.program import StepGroup, Task
+from workloads.program import Program, StepGroup, Task
 from workloads.scenario import Scenario
 
 
@@ -35,7 +35,7 @@ class Operators:
     measured_s
         Seconds of one call [s].
     repeats
-        Calls per step.
+        Calls per step. The arrays have shape (samples,).
     step
         Index of the step each sample belongs to.
     """
@@ -60,7 +60,7 @@ class Operators:
 
 @dataclass(frozen=True)
 class Step:
-    """One measured call of one phase."""
+    """One measured call of one phase; ``measured_s`` is its median [s]."""
 
     id: str
     phase: str
@@ -144,22 +144,20 @@ def samples_of(measurements: Iterable[tuple[Measurement, str | None]], soc: SocS
     ----------
     soc
         Any host device: it decides how operators become tasks, not how long they take.
+
+    Raises `SimError` where a case has other operators than its trace.
     """
     steps: list[Step] = []
     found: dict[tuple[str, str], list[tuple[Task, float, int, int]]] = {}
     for measurement, trace in measurements:
         for times in measurement.cases:
             scenario = case_scenario(trace or measurement.model, times.case, measurement.dtype)
-            group = _group(scenario, soc, times.case.phase)
+            group = group_of(plan(scenario, soc).program, times.case.phase)
             step = len(steps)
             name = f"{measurement.model} {times.case.id}"
             measured_s = times.median_s(measurement.device)
             steps.append(Step(name, times.case.phase, measured_s))
-            if len(group.segments) != len(times.segments):
-                raise SimError(
-                    f"{name} must have the {len(group.segments)} segments of its trace. "
-                    f"Got {len(times.segments)}."
-                )
+            _check_operators(name, group, times)
             for segment, timed in zip(group.segments, times.segments, strict=True):
                 for task, operator in zip(segment.tasks, timed.operators, strict=True):
                     sample = (task, operator.median_s, segment.repeat, step)
@@ -168,9 +166,18 @@ def samples_of(measurements: Iterable[tuple[Measurement, str | None]], soc: SocS
     return Samples(operators, tuple(steps))
 
 
-def _group(scenario: Scenario, soc: SocSpec, phase: str) -> StepGroup:
-    groups = plan(scenario, soc).program.groups
-    return next(group for group in groups if group.phase == phase)
+def group_of(program: Program, phase: str) -> StepGroup:
+    """Return the steps of one phase of a program of one turn."""
+    return next(group for group in program.groups if group.phase == phase)
+
+
+def _check_operators(name: str, group: StepGroup, times: CaseTimes) -> None:
+    expected = [len(segment.tasks) for segment in group.segments]
+    found = [len(segment.operators) for segment in times.segments]
+    if expected != found:
+        raise SimError(
+            f"{name} must have the operators of its trace, {expected} in its segments. Got {found}."
+        )
 
 
 def _stacked(phase: str, rows: Sequence[tuple[Task, float, int, int]]) -> Operators:

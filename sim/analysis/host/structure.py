@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from hw_models.soc import SocSpec
-from sim.analysis.host.samples import case_scenario
+from sim.analysis.host.samples import case_scenario, group_of
 from sim.analysis.measuring.cases import cases_for
 from sim.analysis.measuring.document import CaseTimes, Measurement
 from sim.planning import plan
 from workloads.catalogue import trace_for
-from workloads.program import Program, StepGroup
+from workloads.program import Program
 
 RESIDENT_WEIGHTS: Final = ("weights", "embedding", "vision")
 FLOP_CASES: Final[Mapping[str, Any]] = {
@@ -32,7 +32,7 @@ FLOP_CASES: Final[Mapping[str, Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class StructureRow:
-    """One quantity, counted on the real module and derived by the simulator.
+    """One quantity, counted on the real module and derived by the simulator [B, FLOP or count].
 
     Attributes
     ----------
@@ -82,16 +82,12 @@ def structure(
 
 
 def _case_rows(name: str, times: CaseTimes, program: Program) -> Iterator[StructureRow]:
-    group = _group(program, times.case.phase)
+    group = group_of(program, times.case.phase)
     if times.kv_bytes:
         cached = group.live_tokens[-1] * program.kv_bytes_per_token
         yield StructureRow(name, "kv_bytes", times.kv_bytes, float(cached), True)
     held = group.activation_bytes
     yield StructureRow(name, "activation_bytes", times.peak_activation_bytes, held, False)
-
-
-def _group(program: Program, phase: str) -> StepGroup:
-    return next(group for group in program.groups if group.phase == phase)
 
 
 def flop_rows(model: str, soc: SocSpec) -> list[StructureRow]:
@@ -104,7 +100,7 @@ def flop_rows(model: str, soc: SocSpec) -> list[StructureRow]:
     rows = []
     for case in cases_for(trace_for(model), **FLOP_CASES):
         sizes = case.sizes(trace_for(model))
-        group = _group(plan(case_scenario(model, case), soc).program, case.phase)
+        group = group_of(plan(case_scenario(model, case), soc).program, case.phase)
         counted = check(model, case.phase, sizes).torch
         simulated = group.total("flops")
         rows.append(StructureRow(f"{model} {case.id}", "flops", counted, simulated, True))

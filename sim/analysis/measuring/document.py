@@ -25,7 +25,9 @@ from workloads.files import parse_json, read_text
 
 SCHEMA: Final = "andesim.measurement/1"
 HEAD_CHARACTERS: Final = 200
+"""Where to look for the schema in a file that may be a large one of another kind."""
 SIZE_LIMIT_BYTES: Final = 16 * 2**20
+"""Largest file that is read [B]."""
 
 Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 Quantity = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
@@ -108,7 +110,7 @@ class CaseTimes(Record):
     segments: tuple[SegmentTimes, ...]
 
     def rounds(self, device: str) -> Rounds:
-        """Return the judged seconds."""
+        """Return the judged seconds, those of the process on a CPU, of the clock elsewhere."""
         return self.cpu_s if device == "cpu" else self.wall_s
 
     def median_s(self, device: str) -> float:
@@ -121,7 +123,7 @@ class CaseTimes(Record):
 
     def noise(self, device: str) -> float:
         """How far a round's median lies from the other rounds', mean over rounds; a fraction."""
-        return leave_one_out([statistics.median(calls) for calls in self.rounds(device)])
+        return disagreement([statistics.median(calls) for calls in self.rounds(device)])
 
 
 class Measurement(Record):
@@ -131,6 +133,14 @@ class Measurement(Record):
     ----------
     model
         Catalogue id, or path of the configuration file.
+    created
+        When, in UTC, ISO 8601.
+    config_digest
+        SHA-256 of the configuration; two names of one model share it.
+    parameters, weight_bytes
+        Of the module that ran [count, B].
+    peak_resident_bytes
+        Most memory the process held [B]; 0 where the system does not say.
     read_bytes_per_s
         What one thread reads from memory, measured beside the run [B/s].
     noise_floor
@@ -155,10 +165,10 @@ class Measurement(Record):
     skipped: tuple[str, ...] = ()
 
 
-def leave_one_out(values: Sequence[float]) -> float:
-    """Return the mean relative distance of each value from the median of the others.
+def disagreement(values: Sequence[float]) -> float:
+    """Return the mean relative distance of each value from the median of the others; 0 for one.
 
-    >>> round(leave_one_out([1.0, 1.0, 1.3]), 3)
+    >>> round(disagreement([1.0, 1.0, 1.3]), 3)
     0.187
     """
     if len(values) < 2:
@@ -182,7 +192,7 @@ def is_measurement(path: str | Path) -> bool:
 
 
 def read_measurement(path: str | Path) -> Measurement:
-    """Read a measurement file; every fault is told at once."""
+    """Read a measurement file; a `SimError` tells every fault at once."""
     try:
         text = read_text(path, SIZE_LIMIT_BYTES)
     except WorkloadError as error:
@@ -191,7 +201,7 @@ def read_measurement(path: str | Path) -> Measurement:
 
 
 def parse_measurement(text: str, name: str = "text") -> Measurement:
-    """Return the measurement in a JSON text; ``name`` stands in error messages."""
+    """Return the measurement in a JSON text; ``name`` stands in the `SimError` of its faults."""
     try:
         return Measurement.model_validate(parse_json(text, name))
     except WorkloadError as error:
@@ -206,7 +216,7 @@ def parse_measurement(text: str, name: str = "text") -> Measurement:
 
 
 def write_measurement(measurement: Measurement, path: Path) -> None:
-    """Write a measurement whole or not at all."""
+    """Write a measurement whole or not at all; `OutputError` where it cannot be."""
     document = measurement.model_dump(mode="json", by_alias=True)
     write_text(path, json.dumps(_rounded(document), indent=1, allow_nan=False) + "\n")
 
