@@ -16,7 +16,7 @@ class HardwareError(ValueError):
         self.faults = faults
 
 
-def suggest(name: str, known: Iterable[str]) -> str:
+def suggest(name: str, known: Iterable[object]) -> str:
     """Name the closest known spelling, or list what is known.
 
     >>> suggest("dimensity_950", ["dimensity_9500", "ideal"])
@@ -24,6 +24,6 @@ def suggest(name: str, known: Iterable[str]) -> str:
     >>> suggest("zzz", ["a", "b"])
     'Known: a, b.'
     """
-    names = sorted(known)
+    names = sorted(map(str, known))  # keys of a file may be numbers
     close = get_close_matches(name, names, n=1, cutoff=0.6)
-    return f"Did you mean {close[0]!r}?" if close else f"Known: {', '.join(names)}."
+    return f"Did you mean {close[0]!r}?" if close else f"Known: {', '.join(names) or 'none'}."

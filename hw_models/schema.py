@@ -175,9 +175,10 @@ class Governor(Part):
 
     @model_validator(mode="after")
     def _one_fraction_per_trip(self) -> "Governor":
-        if len(self.trip_c) != len(self.clock_fraction):
+        if not self.trip_c or len(self.trip_c) != len(self.clock_fraction):
             got = f"{len(self.trip_c)} and {len(self.clock_fraction)}"
-            raise HardwareError(f"must have as many trip_c as clock_fraction. Got {got}.")
+            rule = "must have as many trip_c as clock_fraction, at least one"
+            raise HardwareError(f"{rule}. Got {got}.")
         return self
 
 

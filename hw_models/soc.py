@@ -5,6 +5,7 @@
 Not modelled here: anything that takes time. Laws are in the sibling modules, the clock in `sim`.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from functools import cache
@@ -184,7 +185,7 @@ def _faults(error: ValidationError) -> Iterator[str]:
     missing = [fault["loc"] for fault in found if fault["type"] == "missing"]
     for fault in found:
         *parents, name = fault["loc"] or ("",)
-        what = ".".join(map(str, fault["loc"]))
+        what = ".".join(str(part) for part in fault["loc"] if part != "[key]")
         siblings = [str(loc[-1]) for loc in missing if list(loc[:-1]) == parents]
         match fault["type"]:
             case "missing":
@@ -195,8 +196,10 @@ def _faults(error: ValidationError) -> Iterator[str]:
             case "value_error":
                 cause = fault["ctx"]["error"]
                 yield from (f"{what} {sentence}".strip() for sentence in cause.faults)
+            case "invalid_key":
+                yield f"{what} must be text, as every key. Got {name!r}."
             case _:
-                rule = fault["msg"].replace("Input should", "must").replace("String should", "must")
+                rule = re.sub(r"^\w+ should", "must", fault["msg"])
                 yield f"{what} {rule}. Got {fault['input']!r}."
 
 

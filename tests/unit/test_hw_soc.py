@@ -107,7 +107,11 @@ def test_nullable_and_listed_entries_can_be_overridden():
         ({"default_stack": "genie"}, "default_stack must be one of the stacks. Got 'genie'."),
         ({"stacks.neuropilot.unit": "tpu"}, "stacks.neuropilot.unit must be 'npu', 'gpu' or"),
         ({"thermal.governor.trip_c.1": 30}, "thermal.governor.trip_c must have ascending values."),
-        ({"thermal.governor.trip_c": ["40 C"]}, "must have as many trip_c as clock_fraction."),
+        ({"thermal.governor.trip_c": ["40 C"]}, "must have as many trip_c as clock_fraction,"),
+        (
+            {"thermal.governor.trip_c": [], "thermal.governor.clock_fraction": []},
+            "must have as many trip_c as clock_fraction, at least one. Got 0 and 0.",
+        ),
     ],
 )
 def test_impossible_overrides_are_refused(overrides, message):
@@ -142,6 +146,21 @@ def test_fitted_parameters_keep_the_rules():
         f"{path} low must be a number above 0 and at most 1",
         f"{path} high must be a number above 0 and at most 1",
     ]
+
+
+def test_keys_that_are_numbers_are_told_like_any_other(tmp_path):
+    data = plain()
+    data["sources"][2024] = {"title": "a year"}
+    data["dram"]["rate"]["source"] = "idael"
+    data[3] = 4
+    faults = faults_of(tmp_path, data)
+    assert "3 must be text, as every key. Got 3." in faults
+    assert any("Got 'idael'. Did you mean 'ideal'?" in fault for fault in faults)
+
+
+def test_a_device_without_units_is_refused_in_words(tmp_path):
+    (fault,) = faults_of(tmp_path, plain() | {"units": {}})
+    assert fault.startswith("units must have at least 1 item")
 
 
 def test_all_faults_of_a_file_are_told_at_once(tmp_path):
