@@ -55,10 +55,12 @@ def show_result(
 
 
 def _headline(console: Console, result: Result, summary: Summary) -> None:
+    """Print what was asked in the turns that were served, images as if all were of one size."""
     served = (turn.index for turn in result.turns if turn.start_s is not None)
     turns = [result.session.turns[index] for index in served] or result.session.turns
     images = [size for turn in turns for size in turn.images_px]
-    visual = round(summary.visual_tokens * len(turns) / len(result.session.turns))
+    every = sum(len(turn.images_px) for turn in result.session.turns)
+    visual = round(summary.visual_tokens * len(images) / every) if every else 0
     asked = f"{len(images)} image{'s' * (len(images) != 1)}" if images else "no image"
     console.print(
         f"[bold]{escape(result.program.model)}[/bold] on [bold]{escape(result.soc.name)}[/bold], "

@@ -18,6 +18,22 @@ SMALL = (
     "--set",
     "session={turns: [{prompt_tokens: 8, output_tokens: 3}]}",
 )
+LATE = """\
+model: andesvl-0.6b
+device: dimensity_9500
+session:
+  until_s: 6
+  clients:
+    first:
+      turns:
+        - {images_px: [[448, 448]], prompt_tokens: 8, output_tokens: 30}
+        - {prompt_tokens: 8, output_tokens: 30}
+      arrivals: {process: recorded, times_s: [0.0, 5.9]}
+    second:
+      turns: [{prompt_tokens: 2000, output_tokens: 1000}]
+      arrivals: {process: recorded, times_s: [0.05]}
+"""
+"""The second turn of the first client comes while the other's reply keeps the phone busy."""
 
 
 def test_out_writes_four_files_and_makes_the_folder(andesim, tmp_path):
@@ -93,3 +109,9 @@ def test_brackets_of_a_device_s_texts_are_printed(andesim, tmp_path):
     text = "extends: dimensity_9500\nname: Phone [draft] of [/today]\n"
     path.write_text(text, encoding="utf-8")
     assert "Phone [draft] of [/today]" in andesim("simulate", *SMALL, "--set", f"device={path}").out
+
+
+def test_visual_tokens_are_those_of_the_images_that_were_served(andesim, tmp_path):
+    path = tmp_path / "late.yaml"
+    path.write_text(LATE, encoding="utf-8")
+    assert "1 image (225 visual tokens), 2008 prompt tokens" in andesim("simulate", path).out

@@ -101,3 +101,10 @@ def test_a_validation_takes_no_overrides(tmp_path):
     (tmp_path / "validation.json").write_text(json.dumps(DOCUMENT))
     with pytest.raises(ValueError, match=r"--target and --set must go with a scenario"):
         make_report(tmp_path, overrides=("model=qwen3-4b",))
+
+
+def test_a_validation_without_its_rows_is_refused(andesim, tmp_path):
+    (tmp_path / "validation.json").write_text(json.dumps({"schema": SCHEMA, "metrics": {}}))
+    outcome = andesim("report", tmp_path)
+    assert outcome.code == 2
+    assert "must hold rows, skipped. Got schema, metrics." in outcome.err

@@ -18,16 +18,20 @@ from sim.errors import SimError
 from workloads.files import parse_json, read_text
 
 FEWEST_POINTS: Final = 2  # one point shows no more than its row in the table
+PARTS: Final = ("metrics", "rows", "skipped")
 COLUMNS: Final = ("metric", "measured", "simulated", "80 % interval", "error")
 Document = Mapping[str, Any]
 
 
 def read_validation(path: Path) -> dict[str, Any]:
-    """Return the document of a validation; raises SimError for a file of another schema."""
+    """Return the document of a validation; raises SimError for another schema or a lost part."""
     found = parse_json(read_text(path), str(path))
     schema = found.get("schema") if isinstance(found, Mapping) else None
     if not isinstance(found, dict) or schema != SCHEMA:
         raise SimError(f"{path} must have the schema {SCHEMA}. Got {schema!r}.")
+    missing = [name for name in PARTS if name not in found]
+    if missing:
+        raise SimError(f"{path} must hold {', '.join(missing)}. Got {', '.join(found)}.")
     return found
 
 

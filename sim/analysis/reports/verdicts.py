@@ -76,9 +76,15 @@ def judge(target: Target, metrics: Mapping[str, Any], intervals: Intervals) -> J
     value, found = metrics[target.metric], intervals.get(target.metric)
     interval = (found["p10"], found["p90"]) if found and value is not None else None
     kept = [target.is_met(one) for one in (value, *(interval or ()))]
-    verdict = Verdict.PASS if all(kept) else Verdict.MARGINAL if any(kept) else Verdict.FAIL
     slack = None if value is None else target.slack(value)
-    return Judgement(target, value, interval, slack, verdict)
+    return Judgement(target, value, interval, slack, _weighed(kept))
+
+
+def _weighed(kept: Sequence[bool]) -> Verdict:
+    """Return the verdict on a target that the nominal run and the ends keep, each or not."""
+    if all(kept):
+        return Verdict.PASS
+    return Verdict.MARGINAL if any(kept) else Verdict.FAIL
 
 
 def judgements(
