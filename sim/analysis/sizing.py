@@ -19,7 +19,7 @@ from sim.analysis.designs import SweepSpec
 from sim.analysis.sizing_targets import Target, slacks
 from sim.analysis.sweeps_rows import METRIC_TYPES, evaluate
 from sim.errors import SimError
-from workloads.scenario import Scenario
+from workloads.scenario import Scenario, with_override
 
 MAX_ENUMERATED = 2_000
 """Largest space that is enumerated; beyond, it is searched."""
@@ -70,6 +70,13 @@ class Candidate:
     def miss(self) -> float:
         """Sum of the shares by which targets are missed."""
         return sum(min(UNREACHED, -slack) for slack in self.slacks if slack < 0.0)
+
+    def scenario(self, base: Mapping[str, Any]) -> Scenario:
+        """Return the scenario of a mapping with these settings."""
+        mapping = dict(base)
+        for path, value in self.settings.items():
+            mapping = with_override(mapping, path, value)
+        return Scenario.from_mapping(mapping)
 
 
 @dataclass(frozen=True)

@@ -53,32 +53,36 @@ def size(
     base = load_scenario(scenario, overrides or ())
     targets = parse_targets(target or ())
     if largest is None:
-        document = _sized(base, targets, free or [], seed)
+        answer, document = _sized(base, targets, free or [], seed)
     else:
-        document = _largest(base, targets, largest, seed)
-    if document["meeting"]:
-        chosen = _chosen(base, document)
+        answer, document = _largest(base, targets, largest, seed)
+    if answer.meeting:
+        chosen = answer.meeting[0].scenario(_mapping(base))
         document["least_certain"] = _least_certain(chosen, seed)
         if uncertainty:
             document["probability"] = probabilities(chosen, targets, uncertainty, seed)
     print_json(document) if as_json else _show(document)
-    if not document["meeting"]:
+    if not answer.meeting:
         raise typer.Exit(MISSED)
 
 
 def _sized(
     base: Scenario, targets: Sequence[Target], free: Sequence[str], seed: int
-) -> dict[str, Any]:
+) -> tuple[Sizing, dict[str, Any]]:
+    """Return what the knobs reach, and the same as plain data."""
     from sim.analysis import sizing
 
     mapping = _mapping(base)
     knobs = dict(map(_knob, free)) or sizing.default_knobs(base)
     sizing.check_knobs(mapping, knobs)
     answer = sizing.size(mapping, knobs, targets, seed)
-    return _document(answer) | {"pareto": [_plain(one) for one in answer.front]}
+    return answer, _document(answer) | {"pareto": [_plain(one) for one in answer.front]}
 
 
-def _largest(base: Scenario, targets: Sequence[Target], text: str, seed: int) -> dict[str, Any]:
+def _largest(
+    base: Scenario, targets: Sequence[Target], text: str, seed: int
+) -> tuple[Sizing, dict[str, Any]]:
+    """Return how far one number or format can go, and the same as plain data."""
     from sim.analysis import sizing
 
     path, values = _scale(text)
@@ -86,7 +90,7 @@ def _largest(base: Scenario, targets: Sequence[Target], text: str, seed: int) ->
     sizing.check_knobs(mapping, {path: [values[0], values[-1]]})
     answer = sizing.largest(mapping, path, values, targets, seed)
     best = answer.meeting[0].settings[path] if answer.meeting else None
-    return _document(answer) | {"largest": {path: best}}
+    return answer, _document(answer) | {"largest": {path: best}}
 
 
 def _document(answer: Sizing) -> dict[str, Any]:
@@ -100,15 +104,6 @@ def _document(answer: Sizing) -> dict[str, Any]:
         "exact": answer.exact,
         "closest": [] if answer.meeting else [_plain(one) for one in answer.closest[:SHOWN]],
     }
-
-
-def _chosen(base: Scenario, document: dict[str, Any]) -> Scenario:
-    from workloads.scenario import Scenario, with_override
-
-    chosen = _mapping(base)
-    for path, value in document["meeting"][0]["settings"].items():
-        chosen = with_override(chosen, path, value)
-    return Scenario.from_mapping(chosen)
 
 
 def _least_certain(scenario: Scenario, seed: int) -> str | None:

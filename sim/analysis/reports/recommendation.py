@@ -10,7 +10,6 @@ from typing import Any, Final
 
 from sim.analysis.reports.question import Question
 from sim.analysis.sizing import Candidate, Sizing, default_knobs, probabilities, size
-from workloads.scenario import Scenario, with_override
 
 SHOWN: Final = 3
 ALWAYS: Final = ("time_to_first_token_s", "tokens_per_s", "peak_dram_bytes", "energy_j")
@@ -40,6 +39,8 @@ def recommendation(question: Question, budget_bytes: float) -> dict[str, Any] | 
 
 
 def _closest(found: Sizing, budget_bytes: float) -> list[Candidate]:
+    """Return all candidates, those least over the app budget [B] and then nearest first."""
+
     def distance(one: Candidate) -> tuple[float, float, int]:
         over_bytes = max(0.0, one.metrics["peak_dram_bytes"] - budget_bytes)
         return over_bytes, one.miss, one.concessions
@@ -68,8 +69,5 @@ def _share_of_draws(question: Question, base: dict[str, Any], candidate: Candida
     """Return the share of draws of the device that meet every target at once."""
     if not question.draws:
         return None
-    mapping = base
-    for path, value in candidate.settings.items():
-        mapping = with_override(mapping, path, value)
-    scenario = Scenario.from_mapping(mapping)
+    scenario = candidate.scenario(base)
     return probabilities(scenario, question.targets, question.draws, question.seed)["all"]

@@ -42,9 +42,11 @@ DECIDING = {
 SELDOM = 0.1
 """Where fewer draws reach the claim, the page says that it is out of reach."""
 DEPTH = 5
+"""Tokens the EAGLE head drafts for a target pass."""
 DRAFT_VOCABULARY = 32_768
 CACHE_TOKENS = 4096
 KEEP = 0.5
+"""Share of the prompt's tokens that stays in the cache; OKV's own is unpublished."""
 
 BASELINE = (
     f"device={DEVICE}",
@@ -135,8 +137,12 @@ class Study:
 
     Attributes
     ----------
+    variants
+        The baseline first, the one with every mechanism last.
+    tau
+        Tokens a target pass commits where drafts are made, one entry per draw.
     parameters
-        The draws of the device's parameters, by dotted path.
+        The draws of the device's parameters, by dotted path, in SI units.
     """
 
     variants: tuple[Variant, ...]

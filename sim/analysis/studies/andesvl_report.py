@@ -17,7 +17,9 @@ from workloads.weight_formats import catalogue
 
 TEMPLATE = Path(__file__).with_name("andesvl.md.j2")
 NEAR_BITS = 0.05
+"""Bits per weight by which a format may miss the claim and still count as it."""
 CONTEXTS = (1024, 4096, 8192, 32_768)
+"""Prompt tokens for which eviction is compared."""
 CLASSES = ("weights", "embedding", "vision", "kv_cache", "draft", "activations", "runtime")
 MIX_FORMATS = ("w4", "w8", "w2", "sparse75_int4_entropy", "bitnet", "w2_entropy", "tq1_0")
 
@@ -25,7 +27,7 @@ Row = tuple[str, ...]
 
 
 def page(study: Study, draws: int, seed: int) -> str:
-    """Return the page."""
+    """Return the study as Markdown, with the claims judged and what it was drawn with."""
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(undefined=StrictUndefined, keep_trailing_newline=True)
@@ -142,6 +144,7 @@ def _eviction_rows() -> list[Row]:
 
 
 def _decode_rate(tokens: int, keep: float) -> float:
+    """Return tokens per second after a prompt of ``tokens`` of which a share is kept."""
     capacity = tokens + 64
     overrides = (
         *andesvl.BASELINE,
