@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 from hw_models.errors import HardwareError
 from hw_models.quantities import (
     Bits,
+    BufferBytes,
+    Buffers,
     Bytes,
     BytesPerSecond,
     Celsius,
@@ -70,9 +72,9 @@ class Dequantiser(Part):
 class OnChipBuffer(Part):
     """Operand buffers filled by DMA while others are consumed, and room for activations."""
 
-    operand_bytes: Bytes
+    operand_bytes: BufferBytes
     """Size of one operand buffer, hence of the largest tile."""
-    operand_count: Count
+    operand_count: Buffers
     activation_bytes: Bytes
 
 

@@ -43,6 +43,7 @@ class SocSpec(Part):
 
     @model_validator(mode="after")
     def _parts_fit_together(self) -> "SocSpec":
+        """Refuse stacks on units, a default stack, and precisions' energies that are not there."""
         faults = [
             f"stacks.{name}.unit must be one of the units. Got {stack.unit!r}. "
             f"{suggest(stack.unit, self.units)}"

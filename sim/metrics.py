@@ -104,10 +104,7 @@ class Summary:
 def summarise(run: Run) -> Summary:
     """Return the metrics of a run."""
     groups, program, soc = run.groups, run.program, run.soc
-    phases = {
-        name: [times for times in groups if times.group.phase == name]
-        for name in ("vision", "prefill", "decode")
-    }
+    phases = _by_phase(groups)
     turns = len({times.group.turn for times in groups}) or 1
     whole = run.fits
     decode_s = span_s(phases["decode"])
@@ -143,6 +140,14 @@ def summarise(run: Run) -> Summary:
         mbu=_ratio(total(phases["decode"], "dram_bytes"), decode_s * soc.dram.peak_bytes_per_s),
         fits=whole,
     )
+
+
+def _by_phase(groups: Iterable[GroupTimes]) -> dict[str, list[GroupTimes]]:
+    """Return the groups of each phase, in the order they ran."""
+    phases: dict[str, list[GroupTimes]] = {"vision": [], "prefill": [], "decode": []}
+    for times in groups:
+        phases[times.group.phase].append(times)
+    return phases
 
 
 def _mfu(run: Run, groups: Sequence[GroupTimes]) -> float | None:

@@ -102,6 +102,7 @@ def _steps(run: Run) -> Iterator[Event]:
 
 
 def _tasks(run: Run, is_beside: NDArray[np.bool_]) -> Iterator[Event]:
+    """Yield what unit or host did for each record, and its transfers."""
     for record, beside in zip(run.records, is_beside.tolist(), strict=True):
         aside = BESIDE if beside else 0
         is_host = record.kind in BARRIERS

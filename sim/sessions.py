@@ -139,6 +139,7 @@ def turn_energies_j(run: Run) -> dict[int, float]:
 
 
 def _client(run: Run, name: str) -> ClientSummary:
+    """Return what became of the turns of one client."""
     turns = [turn for turn in run.turns if turn.client == name and turn.outcome != "not_asked"]
     done = [turn for turn in turns if turn.outcome == "done"]
     energies_j = turn_energies_j(run)

@@ -54,20 +54,11 @@ def simulate(
     planned = plan(scenario, soc, seed)
     resident_bytes, mapped = _residency(scenario, planned)
     timed = Pricing(soc, soc.stack(planned.stack), mapped).program(planned.program)
-    environment = scenario.environment
-    other_apps = loads(environment.schedule, random_stream(seed, "background"))
-    phone = Phone(soc, environment.ambient_c, other_apps, environment.charging_heat_w)
-    times = StepTimes()
+    phone, times = _phone(scenario, soc, seed), StepTimes()
     groups = _progress(planned.program, timed, times, EnergyModel(soc))
-    memory = Memory(
-        resident_bytes,
-        planned.budget_bytes,
-        sum(group.phase == "vision" for group in planned.program.groups),
-        scenario.deployment.free_vision_after_encode,
-        [turn.client for turn in planned.session.turns],
-    )
     turns = _turns(planned, groups)
     machine = _machine(engine, phone, times)
+    memory = _memory(scenario, planned, resident_bytes)
     Scheduler(planned.session, turns, machine, memory).run()
     phone.run(None, machine.now_s)
     ran = tuple(_group_times(progress) for progress in groups if progress.done)
@@ -86,6 +77,22 @@ def simulate(
         turns=tuple(turn.times() for turn in turns),
         observed=heat_of(phone),
         mapped=mapped,
+    )
+
+
+def _phone(scenario: Scenario, soc: SocSpec, seed: int) -> Phone:
+    around = scenario.environment
+    other_apps = loads(around.schedule, random_stream(seed, "background"))
+    return Phone(soc, around.ambient_c, other_apps, around.charging_heat_w)
+
+
+def _memory(scenario: Scenario, planned: Plan, resident_bytes: Mapping[str, float]) -> Memory:
+    return Memory(
+        resident_bytes,
+        planned.budget_bytes,
+        sum(group.phase == "vision" for group in planned.program.groups),
+        scenario.deployment.free_vision_after_encode,
+        [turn.client for turn in planned.session.turns],
     )
 
 

@@ -77,6 +77,7 @@ class BatchMachine:
         self.now_s = max(self.now_s, now_s)
 
     def _run(self, progress: Progress, until_s: float, law: PowerLaw | None) -> None:
+        """Run steps of one group: as many as fit before a change, then the one across it."""
         phone = self.phone
         phone.run(law, self.now_s)
         while not progress.is_done and self.now_s < until_s:

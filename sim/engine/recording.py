@@ -126,6 +126,10 @@ def _walk(
 
 
 def _times(task: TimedTask, before: State, after: State, starts: FloatColumn) -> Rows:
+    """Return the times of an operator from the states around it, a row per step [s].
+
+    Its first tile is fetched once the stage is idle and a buffer free: entries 0 and d.
+    """
     ready = before[1]
     if task.is_barrier:
         fetch_start = fetch_end = start = ready

@@ -116,6 +116,7 @@ class Stages:
         yield self.env.process(self._compute(operators))
 
     def _fetch(self, operators: list[Replayed]) -> Process:
+        """Fetch tile after tile, each once an operand buffer is free."""
         env, transfer, buffers = self.env, self.dram.transfer, self.buffers
         for operator in operators:
             task, step = operator.task, operator.step
@@ -139,6 +140,7 @@ class Stages:
             operator.fetch_end_s = env.now
 
     def _compute(self, operators: list[Replayed]) -> Process:
+        """Compute tile after tile, each once its operands are there."""
         env = self.env
         for operator in operators:
             operator.ready_s = env.now

@@ -103,6 +103,8 @@ def test_nullable_and_listed_entries_can_be_overridden():
         ({"dram.rate": "3 GB/s"}, "dram.rate must be a quantity in T/s. Got '3 GB/s'."),
         ({"dram.rate": None}, "dram.rate must be a mapping"),
         ({"dram.channels": 2.5}, "dram.channels must be a whole number"),
+        ({"units.npu.buffer.operand_bytes": 0}, "must be a number of at least 1 B"),
+        ({"units.npu.buffer.operand_count": 1e9}, "of at least 1 and at most 64. Got 1000000000.0"),
         ({"flash.latency_s": float("nan")}, "flash.latency_s must be a quantity in s. Got nan."),
         ({"default_stack": "genie"}, "default_stack must be one of the stacks. Got 'genie'."),
         ({"stacks.neuropilot.unit": "tpu"}, "stacks.neuropilot.unit must be 'npu', 'gpu' or"),
