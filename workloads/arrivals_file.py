@@ -26,7 +26,7 @@ from typing import Any
 
 from workloads.errors import WorkloadError, did_you_mean
 from workloads.files import read_text
-from workloads.session import MAX_SECONDS, MAX_SIDE_PX, MAX_TOKENS
+from workloads.session import ASSISTANT, MAX_SECONDS, MAX_SIDE_PX, MAX_TOKENS
 
 SIZE_LIMIT_BYTES = 32 * 2**20
 MOST_FAULTS = 20
@@ -39,7 +39,8 @@ Row = dict[str, Any]
 def recorded_clients(path: str | Path, folder: Path) -> dict[str, Any]:
     """Return the clients of a file as `workloads.session.Session` takes them.
 
-    A relative ``path`` counts from ``folder``, that of the scenario.
+    A relative ``path`` counts from ``folder``, that of the scenario. Raises `WorkloadError` with
+    the faults of the file, at most `MOST_FAULTS`.
     """
     file = folder / path
     text = read_text(file, SIZE_LIMIT_BYTES).removeprefix("\ufeff")
@@ -99,7 +100,7 @@ def _read(name: str, cell: str, line: int, faults: list[str]) -> Any:
 def _clients(path: str | Path, rows: Sequence[Row]) -> dict[str, Any]:
     clients: dict[str, dict[str, Any]] = {}
     for row in rows:
-        name = row.pop("client", "assistant")
+        name = row.pop("client", ASSISTANT)
         client = clients.setdefault(name, {"turns": []})
         priority = row.pop("priority", None)
         if priority is not None and client.setdefault("priority", priority) != priority:

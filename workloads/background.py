@@ -19,7 +19,7 @@ from pydantic import Field, ValidationError, model_validator
 from workloads.errors import WorkloadError
 from workloads.explain import sentences
 from workloads.files import read_yaml
-from workloads.session import Strict
+from workloads.session import SourceKind, Strict
 
 FOLDER = Path(__file__).parent / "profiles"
 
@@ -30,7 +30,7 @@ class Sourced(Strict):
     """A number with its kind, source and range; the unit is in the field's name."""
 
     value: Annotated[float, Field(ge=0.0)]
-    kind: Literal["datasheet", "standard", "measured", "fitted", "derived", "assumed"]
+    kind: SourceKind
     source: str
     low: Annotated[float, Field(ge=0.0)]
     high: Annotated[float, Field(ge=0.0)]

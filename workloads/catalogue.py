@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,8 @@ from workloads.trace_file import load_trace, parse_trace
 
 FOLDER = Path(__file__).parent / "models" / "catalogue"
 MODEL_SUFFIXES = (".json", ".yaml", ".yml")
+CAPTURED = 8
+"""Traces of configuration files that are remembered; capturing one takes seconds."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,7 @@ def trace_for(model: str | os.PathLike[str]) -> Trace:
 
     Arguments:
         model: catalogue id (the shipped trace), path of a trace file, or path of a ``config.json``
-            or ``config.yaml`` (captured now, which needs PyTorch).
+            or ``config.yaml`` (captured the first time, which needs PyTorch).
 
     Raises `WorkloadError` for an unknown id, and for a file that is neither or that lacks what a
     run needs.
@@ -144,6 +146,7 @@ def regenerate(directory: str | os.PathLike[str] = TRACES, models: list[str] | N
     write_manifest(directory)
 
 
+@lru_cache(maxsize=CAPTURED)
 def _capture(config: ModelConfig) -> Trace:
     try:
         from workloads.capture import capture

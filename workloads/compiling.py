@@ -314,14 +314,14 @@ def compile_session(
     draft: Draft,
     random: np.random.Generator,
 ) -> Program:
-    """Return the program of a session: step groups, residency, and the facts a summary reports.
+    """Return the program of a session; raises `WorkloadError` where its parts do not fit.
 
     The session must have its turns listed (`workloads.arrivals.expanded`); ``random`` draws how
-    many drafted tokens each decode step commits. Raises `WorkloadError` where they do not fit.
+    many drafted tokens each decode step commits.
     """
     formats.weights.check_layers(trace.decoder.layers)
     plans = plan_turns(trace, deployment, session, random)
-    file_bytes = stored_bytes(trace, formats, "file")
+    in_file = stored_bytes(trace, formats, "file")
     wanted, buckets = deployment.kv_cache.capacity_tokens, options.cache_buckets_tokens
     compiler = Compiler(
         trace,
@@ -331,7 +331,7 @@ def compile_session(
         draft,
         deployment.lora,
         grows=wanted is None and not buckets,
-        vision_flash_bytes=_reload_bytes(deployment, file_bytes),
+        vision_flash_bytes=_reload_bytes(deployment, in_file),
     )
     initial, largest = _resident_bytes(compiler, session)
     return Program(
@@ -339,7 +339,7 @@ def compile_session(
         groups=tuple(compiler.groups(plans)),
         resident_bytes=largest,
         initial_bytes=initial,
-        file_bytes=sum(file_bytes.values()) + draft.file_bytes,
+        file_bytes=sum(in_file.values()) + draft.file_bytes,
         kv_bytes_per_token=compiler.kv_bytes_per_token,
         kv_capacity_tokens=compiler.capacity_tokens,
         visual_tokens=visual_total(plans),

@@ -27,6 +27,8 @@ class AttentionShape:
 
     Attributes
     ----------
+    heads
+        Query heads of a layer.
     kv_bytes_per_token
         Bytes of K and V of one token over all layers [B].
     """

@@ -1,6 +1,7 @@
 """The KV cache: bits per element, bytes per token, and the static cache sizes graphs are built for.
 
-Not modelled: fragmentation of a paged cache, alignment of rows, and the accuracy a format costs.
+Not modelled: fragmentation of a paged cache, alignment of rows, the accuracy a format costs, and
+traffic of tokens that wait in 16 bits to be quantised (KIVI): they count in size alone.
 """
 
 from __future__ import annotations

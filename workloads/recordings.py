@@ -17,7 +17,7 @@ Recordings of a real model ship under `FOLDER` and go by their names, ``accepted
 
 from __future__ import annotations
 
-from os import PathLike, fspath
+import os
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -52,13 +52,13 @@ class Recording(Strict):
     counts: Annotated[tuple[Annotated[int, Field(ge=0, le=MAX_TOKENS)], ...], Field(min_length=1)]
 
 
-def read_recording(path: str | PathLike[str], kind: Kind) -> Recording:
+def read_recording(path: str | os.PathLike[str], kind: Kind) -> Recording:
     """Return the recording of a shipped name or in a file.
 
     Raises `WorkloadError` where there is none, it is at fault, or not of the given kind.
     """
     try:
-        recording = Recording.model_validate(read_mapping(_file_of(fspath(path))))
+        recording = Recording.model_validate(read_mapping(_file_of(os.fspath(path))))
     except ValidationError as error:
         faults = sentences(error, Recording)
         raise WorkloadError("\n".join([f"{path} must be a recording.", *faults])) from None
@@ -70,7 +70,7 @@ def read_recording(path: str | PathLike[str], kind: Kind) -> Recording:
 def _file_of(name: str) -> Path:
     """Return the file of a shipped recording's name, or the path itself where it looks like one."""
     path = Path(name)
-    if path.suffix in SUFFIXES or path.name != name or path.exists():
+    if path.suffix in SUFFIXES or path.name != name or os.path.exists(path):
         return path
     shipped = {file.stem: file for file in sorted(FOLDER.glob("*.yaml"))}
     if name not in shipped:

@@ -24,6 +24,8 @@ Side = Annotated[int, Field(strict=True, ge=1, le=MAX_SIDE_PX)]
 Seconds = Annotated[float, Field(ge=0.0, le=MAX_SECONDS)]
 Rate = Annotated[float, Field(gt=0.0, le=1e4)]
 Turns = Annotated[int, Field(ge=1, le=MAX_TURNS)]
+SourceKind = Literal["datasheet", "standard", "measured", "fitted", "derived", "assumed"]
+"""How well a number is supported."""
 
 
 class Strict(BaseModel):

@@ -31,7 +31,9 @@ def layer_runs(segment: Segment, layer: int, formats: Formats, phase: str) -> li
 
 
 def stored_bytes(trace: Trace, formats: Formats, where: Where) -> dict[str, float]:
-    """Return the bytes of each class of weights: resident in DRAM, in the file, or per pass [B].
+    """Return the bytes of ``weights``, ``embedding`` and ``vision``, by where they count [B].
+
+    ``resident`` in DRAM, in the ``file``, or ``traffic`` of one pass over the weights.
 
     The LM head of a tied model is stored apart from the embedding table unless the stack shares
     them.
@@ -56,10 +58,11 @@ def _operator_bytes(operator: Operator, formats: Formats, where: Where, layer: i
     if operator.kind == "embedding":
         return 0.0
     weights = (tensor for tensor in operator.inputs if tensor.role == "weight")
-    return sum(_tensor_bytes(tensor, formats, where, layer) for tensor in weights)
+    return sum(_weight_bytes(tensor, formats, where, layer) for tensor in weights)
 
 
-def _tensor_bytes(tensor: TensorRef, formats: Formats, where: Where, layer: int) -> float:
+def _weight_bytes(tensor: TensorRef, formats: Formats, where: Where, layer: int) -> float:
+    """Return the bytes of a matrix in its format, or of a vector at 16 bit."""
     shape = [int(extent.at({})) for extent in tensor.shape]
     if len(shape) == 1:
         return shape[0] * VECTOR_BITS / 8

@@ -124,7 +124,7 @@ class DecoderShape:
     Arguments:
         layers, hidden, intermediate, q_heads, kv_heads, head_dim, vocab: the usual dimensions.
         tied_embedding: the LM head is the embedding table.
-        window_tokens, window_layers: so many of the layers see at most so many tokens.
+        window_tokens, window_layers: ``window_layers`` of the layers see ``window_tokens`` at most.
     """
 
     layers: int

@@ -25,15 +25,13 @@ from pydantic import Field, ValidationError, model_validator
 from workloads.errors import WorkloadError, did_you_mean
 from workloads.explain import sentences
 from workloads.files import read_mapping
-from workloads.session import Strict
+from workloads.session import SourceKind, Strict
 
 ENGINE_BITS = (4, 8, 16, 32)
 GROUP_SIZES = (16, 32, 64, 128, 256)
 ROW_SCALE_BITS = 16
 
 FOLDER = Path(__file__).with_name("formats")
-
-Kind = Literal["datasheet", "standard", "measured", "fitted", "derived", "assumed"]
 
 
 def binary_entropy(fraction: float) -> float:
@@ -124,7 +122,7 @@ class WeightFormat(Strict):
     description: str
     formula: str
     source: str
-    kind: Kind
+    kind: SourceKind
     traffic: Layout
     resident: Layout | None = None
     file: Layout | None = None

@@ -32,6 +32,12 @@ def test_running_past_the_end_is_an_error_with_a_remedy(tmp_path):
         policy.retained_tokens(1000, 3)
 
 
+@pytest.mark.parametrize("name", ["retained-okv-0.7", "a" * 300, "a\0b"])
+def test_a_name_that_is_neither_shipped_nor_a_file_is_refused(name):
+    with pytest.raises(WorkloadError, match="must be a file or a shipped recording"):
+        read_recording(name, "retained_tokens")
+
+
 @pytest.mark.parametrize(
     ("changes", "fault"),
     [

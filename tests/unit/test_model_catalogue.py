@@ -113,6 +113,9 @@ def test_a_configuration_file_is_captured(tmp_path):
     trace = trace_for(file)
     assert trace.total_parameters == 2 * 50 * 64 + 2 * (4 * 64 * 64 + 3 * 64 * 96 + 2 * 64) + 64
     assert [segment.repeat for segment in trace.phases["decode"].segments] == [1, 2, 1]
+    assert trace_for(file) is trace
+    file.write_text(json.dumps({**TINY, "vocab_size": 60}))
+    assert trace_for(file).decoder.vocab == 60
 
 
 def run_python(code, *arguments):

@@ -49,7 +49,7 @@ class KVCache:
 
 
 @dataclass(frozen=True)
-class View:
+class Visible:
     """What the layers of one kind see in a call: a mask, and rotary angles of the new tokens.
 
     Arguments:
@@ -70,14 +70,14 @@ class Span:
 
     start: int
     end: int
-    full: View
-    windowed: View
+    full: Visible
+    windowed: Visible
 
     @property
     def constants(self) -> tuple[Tensor, ...]:
         """What a static graph holds instead of computing: masks and rotary angles."""
-        held = [(view.mask, view.cos, view.sin) for view in (self.full, self.windowed)]
-        return tuple(tensor for view in held for tensor in view if tensor is not None)
+        held = [(seen.mask, seen.cos, seen.sin) for seen in (self.full, self.windowed)]
+        return tuple(tensor for part in held for tensor in part if tensor is not None)
 
 
 class RMSNorm(nn.RMSNorm):
@@ -144,16 +144,16 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor, cache: KVCache, span: Span) -> Tensor:
         """Attend from (tokens, hidden) to everything the span sees; the new K/V are cached."""
-        view = span.full if self.window_tokens is None else span.windowed
+        seen = span.full if self.window_tokens is None else span.windowed
         query, key, value = self._project(x)
         if self.qk_norm:
             query, key = self.q_norm(query), self.k_norm(key)
-        query = self.rotary(query.transpose(0, 1), view.cos, view.sin)
-        key = self.rotary(key.transpose(0, 1), view.cos, view.sin)
+        query = self.rotary(query.transpose(0, 1), seen.cos, seen.sin)
+        key = self.rotary(key.transpose(0, 1), seen.cos, seen.sin)
         cache.write(self.layer, span.start, key, value.transpose(0, 1))
         keys, values = cache.read(self.layer, span.end)
         out = functional.scaled_dot_product_attention(
-            query[None], keys, values, view.mask, is_causal=view.triangle, enable_gqa=True
+            query[None], keys, values, seen.mask, is_causal=seen.triangle, enable_gqa=True
         )
         return self.o_proj(out[0].transpose(0, 1).flatten(1))
 
@@ -250,13 +250,13 @@ class Decoder(nn.Module):
     def span(self, start: int, tokens: int) -> Span:
         """Return the span of ``tokens`` new tokens after ``start`` cached ones."""
         theta, window = self.config.rope_theta, self.config.window_tokens
-        full = self._view(start, tokens, None, theta)
+        full = self._visible(start, tokens, None, theta)
         if window is None:
             return Span(start, start + tokens, full, full)
-        local = self._view(start, tokens, window, self.config.local_rope_theta or theta)
+        local = self._visible(start, tokens, window, self.config.local_rope_theta or theta)
         return Span(start, start + tokens, full, local)
 
-    def _view(self, start: int, tokens: int, window: int | None, theta: float) -> View:
+    def _visible(self, start: int, tokens: int, window: int | None, theta: float) -> Visible:
         weight = self.embed_tokens.weight
         end = start + tokens
         queries = torch.arange(start, end, device=weight.device)
@@ -269,4 +269,4 @@ class Decoder(nn.Module):
             mask = distance >= 0
             if window is not None:
                 mask = mask & (distance < window)
-        return View(mask, triangle, cos.to(weight.dtype), sin.to(weight.dtype))
+        return Visible(mask, triangle, cos.to(weight.dtype), sin.to(weight.dtype))
