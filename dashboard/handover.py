@@ -23,9 +23,11 @@ from sim.analysis.reports.page import Page
 from sim.analysis.reports.question import Question, command_line
 from sim.analysis.reports.sections import sizing_page
 from sim.analysis.sizing_targets import Target
+from sim.cli.dashboarding import FIRST_PORT, HOST
 from workloads.scenario import Scenario
 
-ADDRESS: Final = "http://127.0.0.1:8501/"  # where `andesim dashboard` serves at first
+ADDRESS: Final = f"http://{HOST}:{FIRST_PORT}/"
+"""Where `andesim dashboard` serves if the port is free."""
 
 
 def targets(choices: Choices) -> tuple[Target, ...]:

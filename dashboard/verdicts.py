@@ -62,11 +62,10 @@ def answer(result: Result) -> str:
 
 def _overflow(result: Result) -> str:
     peak, budget = result.ledger.peak, result.ledger.budget_bytes
-    largest = max(peak.by_class, key=lambda name: peak.by_class[name])
     return (
         f"{result.program.model} needs {peak.total_bytes / GIB:.2f} GiB and may use "
         f"{budget / GIB:.2f}: {(peak.total_bytes - budget) / GIB:.2f} GiB too much. The largest "
-        f"part is {largest}, {peak.by_class[largest] / GIB:.2f} GiB."
+        f"part is {peak.largest}, {peak.by_class[peak.largest] / GIB:.2f} GiB."
     )
 
 

@@ -76,10 +76,10 @@ def verdict(result: Result, summary: Summary) -> str:
     peak = f"{summary.peak_dram_bytes / GIB:.2f} of {result.ledger.budget_bytes / GIB:.2f} GiB"
     overflow = result.ledger.overflow
     if overflow is not None:
-        largest = max(overflow.by_class, key=lambda name: overflow.by_class[name])
+        held_bytes = overflow.by_class[overflow.largest]
         return (
             f"Out of memory at {overflow.at_s:.3f} s: needs {peak}; "
-            f"the largest part is {largest}, {overflow.by_class[largest] / GIB:.2f} GiB."
+            f"the largest part is {overflow.largest}, {held_bytes / GIB:.2f} GiB."
         )
     rate = f"{summary.tokens_per_s:.1f} tokens/s" if summary.tokens_per_s else "one token"
     after = f"after {summary.time_to_first_token_s:.2f} s"

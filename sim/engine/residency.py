@@ -37,6 +37,11 @@ class Residency:
         """Resident bytes of all classes [B]."""
         return sum(self.by_class.values())
 
+    @property
+    def largest(self) -> str:
+        """The class that holds most."""
+        return max(self.by_class, key=lambda name: self.by_class[name])
+
 
 @dataclass(frozen=True, slots=True)
 class Ledger:

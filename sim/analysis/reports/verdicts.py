@@ -118,8 +118,7 @@ def sentence(result: Result, found: Sequence[Judgement]) -> str:
 def _out_of_memory(result: Result) -> str:
     peak, budget_bytes = result.ledger.peak, result.ledger.budget_bytes
     needs, budget = (shown("peak_dram_bytes", x).text for x in (peak.total_bytes, budget_bytes))
-    largest = max(peak.by_class, key=lambda name: peak.by_class[name])
-    return f"Out of memory: the run needs {needs} of {budget}; most of it is {largest}."
+    return f"Out of memory: the run needs {needs} of {budget}; most of it is {peak.largest}."
 
 
 def _failed(item: Judgement) -> str:
