@@ -36,14 +36,12 @@ IMAGE = re.compile(r"(\d+)x(\d+)")
 Row = dict[str, Any]
 
 
-def recorded_clients(path: str | Path, folder: Path) -> dict[str, Any]:
+def recorded_clients(path: str | Path) -> dict[str, Any]:
     """Return the clients of a file as `workloads.session.Session` takes them.
 
-    A relative ``path`` counts from ``folder``, that of the scenario. Raises `WorkloadError` with
-    the faults of the file, at most `MOST_FAULTS`.
+    Raises `WorkloadError` with the faults of the file, at most `MOST_FAULTS`.
     """
-    file = folder / path
-    text = read_text(file, SIZE_LIMIT_BYTES).removeprefix("\ufeff")
+    text = read_text(Path(path), SIZE_LIMIT_BYTES).removeprefix("\ufeff")
     reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
     try:
         faults = _header_faults(reader.fieldnames or ())

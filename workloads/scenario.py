@@ -185,20 +185,18 @@ class Scenario(Strict):
     session: Session
 
     @classmethod
-    def from_mapping(
-        cls, mapping: object, name: str = "scenario", folder: Path | None = None
-    ) -> Scenario:
+    def from_mapping(cls, mapping: object, name: str = "scenario") -> Scenario:
         """Return the scenario a mapping describes; all faults in one `WorkloadError`.
 
         ``session.recorded`` names a CSV file of turns (`workloads.arrivals_file`), whose relative
-        path counts from ``folder``, else from the working directory.
+        path counts from the working directory; see `counted_from`.
         """
         if not isinstance(mapping, Mapping):
             raise WorkloadError(f"{name} must be a mapping of keys. Got {type(mapping).__name__}.")
         if (other := _other_file(mapping)) is not None:
             raise WorkloadError(f"{name} must be a scenario. Got {other.format(name=name)}")
         try:
-            return cls.model_validate(_with_recorded(mapping, folder or Path()))
+            return cls.model_validate(_with_recorded(mapping))
         except ValidationError as error:
             faults = "\n  ".join(sentences(error, cls))
             raise WorkloadError(f"{name}:\n  {faults}") from None
@@ -214,7 +212,21 @@ def _other_file(mapping: Mapping[str, Any]) -> str | None:
     return "a device file; name it under device: or by --set device={name}." if is_device else None
 
 
-def _with_recorded(mapping: Mapping[str, Any], folder: Path) -> Mapping[str, Any]:
+def counted_from(folder: Path, mapping: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a scenario's mapping whose ``session.recorded`` counts from a folder.
+
+    >>> counted_from(Path("runs"), {"session": {"recorded": "v.csv"}})
+    {'session': {'recorded': 'runs/v.csv'}}
+    """
+    session = mapping.get("session")
+    if not isinstance(session, Mapping) or not isinstance(session.get("recorded"), str):
+        return mapping
+    if not session["recorded"]:  # refused later, with its own words
+        return mapping
+    return {**mapping, "session": {**session, "recorded": str(folder / session["recorded"])}}
+
+
+def _with_recorded(mapping: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return a scenario's mapping with the clients of ``session.recorded`` in its place."""
     session = mapping.get("session")
     if not isinstance(session, Mapping) or "recorded" not in session:
@@ -227,7 +239,7 @@ def _with_recorded(mapping: Mapping[str, Any], folder: Path) -> Mapping[str, Any
             "session must have either turns or recorded. Got both. "
             f"Replace the whole session: --set 'session={{recorded: {path}}}'."
         )
-    found = recorded_clients(path, folder)
+    found = recorded_clients(path)
     if both := sorted(set(found) & set(clients)):
         raise WorkloadError(
             f"session.clients must not name a client of {path} again. Got '{both[0]}'."
@@ -291,7 +303,7 @@ def load_scenario(path: str | Path | None = None, overrides: Iterable[str] = ())
     works. The path of ``session.recorded`` counts from the scenario file's folder. Raises
     `WorkloadError` with all faults of the scenario.
     """
-    mapping = DEFAULT if path is None else read_yaml(_file_of(path))
+    mapping = DEFAULT if path is None else read_yaml(scenario_file(path))
     name = "scenario" if path is None else str(path)
     folder = Path() if path is None or path in scenario_ids() else Path(path).parent
     if not isinstance(mapping, dict):
@@ -301,7 +313,7 @@ def load_scenario(path: str | Path | None = None, overrides: Iterable[str] = ())
         if not equals or not key:
             raise WorkloadError(f"--set must be dotted.path=value. Got '{override}'.")
         mapping = with_override(mapping, key.strip(), parse_yaml(text, f"--set {key}"))
-    return Scenario.from_mapping(mapping, name, folder)
+    return Scenario.from_mapping(counted_from(folder, mapping), name)
 
 
 def scenario_ids() -> list[str]:
@@ -309,7 +321,7 @@ def scenario_ids() -> list[str]:
     return sorted(path.stem for path in FOLDER.glob("*.yaml"))
 
 
-def _file_of(id_or_path: str | Path) -> Path:
+def scenario_file(id_or_path: str | Path) -> Path:
     """Return the file of a shipped scenario's id, or the path itself where it looks like one."""
     path = Path(id_or_path)
     if path.suffix or path.name != str(id_or_path) or os.path.exists(path):

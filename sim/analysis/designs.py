@@ -39,7 +39,7 @@ from sim.errors import SimError
 from workloads.errors import WorkloadError
 from workloads.explain import sentences
 from workloads.files import read_mapping, read_yaml
-from workloads.scenario import DEFAULT, Scenario, with_override
+from workloads.scenario import DEFAULT, Scenario, counted_from, scenario_file, with_override
 
 MAX_POINTS = 10_000_000
 TOKEN_PATHS = ("session.turns.0.prompt_tokens", "session.turns.0.output_tokens")
@@ -110,7 +110,8 @@ class SweepSpec(BaseModel):
     Attributes
     ----------
     base
-        Scenario every point starts from, as a mapping.
+        Scenario every point starts from: a mapping; in a file also the name of a scenario file
+        beside it, or a shipped id.
     axes
         Dotted path to the values it takes.
     samples
@@ -181,12 +182,19 @@ class SweepSpec(BaseModel):
 
 
 def load_sweep(path: str | Path) -> SweepSpec:
-    """Return the sweep of a YAML file; its `base` may be the path of a scenario beside it."""
+    """Return the sweep of a YAML file; its `base` may name a scenario: a file beside it, or an id.
+
+    Raises `SimError` with all faults of the sweep, `WorkloadError` where its base is no scenario.
+    """
     given = read_mapping(path)
-    base = given.get("base")
+    folder, base = Path(path).parent, given.get("base")
     if isinstance(base, str):
-        beside = Path(path).parent / base
-        given = given | {"base": read_yaml(beside if os.path.exists(beside) else base)}
+        file = folder / base if os.path.exists(folder / base) else scenario_file(base)
+        folder, base = file.parent, read_yaml(file)
+    if isinstance(base, Mapping):
+        base = counted_from(folder, base)
+    if base is not None:
+        given = given | {"base": base}
     try:
         spec = SweepSpec.model_validate(given)
     except ValidationError as error:

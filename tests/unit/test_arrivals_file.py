@@ -12,6 +12,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sim import load_scenario, simulate
+from sim.analysis.designs import load_sweep
+from sim.analysis.sweeps_rows import evaluate
 from workloads.arrivals_file import recorded_clients
 from workloads.errors import WorkloadError
 from workloads.session import Session, Turn
@@ -57,6 +59,17 @@ def test_a_recording_is_replayed_at_its_instants(tmp_path):
     arrived = sorted((turn.arrived_s, turn.client) for turn in result.turns)
     assert arrived == [(0.0, "assistant"), (0.2, "keyboard"), (3.0, "assistant"), (4.25, "photos")]
     assert {turn.outcome for turn in result.turns} == {"done"}
+
+
+def test_a_sweep_and_a_set_count_the_path_from_the_file_that_names_it(tmp_path, monkeypatch):
+    written(tmp_path)
+    monkeypatch.chdir(tmp_path.parent)
+    axes = {"session.until_s": [1, 5]}
+    (tmp_path / "by_name.yaml").write_text(json.dumps({"base": "scenario.yaml", "axes": axes}))
+    (tmp_path / "inline.yaml").write_text(json.dumps({"base": SCENARIO, "axes": axes}))
+    for name in ("by_name.yaml", "inline.yaml"):
+        rows = evaluate(load_sweep(tmp_path / name), 0, 2)
+        assert [row["error"] for row in rows] == [None, None]
 
 
 def test_set_takes_a_recording_beside_synthetic_clients(tmp_path, andesim, monkeypatch):
@@ -138,7 +151,7 @@ def test_what_is_written_is_read_back(tmp_path_factory, asked):
         writer = csv.writer(stream)
         writer.writerow(["images" if name == "images_px" else name for name in asked[0]])
         writer.writerows([_cell(turn[name]) for name in asked[0]] for turn in asked)
-    session = Session.model_validate({"clients": recorded_clients(file.name, file.parent)})
+    session = Session.model_validate({"clients": recorded_clients(file)})
     for name, client in session.clients.items():
         expected = [turn for turn in asked if turn["client"] == name]
         own = [Turn.model_validate(turn | {"client": "assistant"}) for turn in expected]
@@ -157,4 +170,4 @@ def test_any_text_is_read_or_refused_with_a_sentence(tmp_path_factory, text):
     file = tmp_path_factory.mktemp("recording") / "turns.csv"
     file.write_text(text, encoding="utf-8", errors="replace")
     with pytest.raises(WorkloadError, match="must be"):
-        recorded_clients(file, Path())
+        recorded_clients(file)

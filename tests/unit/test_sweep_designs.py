@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from sim.analysis.designs import Range, SweepSpec, load_sweep
 from sim.errors import SimError
+from workloads.errors import WorkloadError
 
 PROMPT = "session.turns.0.prompt_tokens"
 
@@ -58,6 +59,13 @@ def test_space_filling_designs_cover_each_axis_evenly(design):
     assert sorted(math.floor(16 * place) for place, _ in rows) == sorted([*range(16)] * 4)
     assert sum(name == "x" for _, name in rows) == 32
     assert rows != SweepSpec(axes=axes, design=design, samples=64, seed=4).rows(0, 64)
+
+
+def test_the_base_may_be_a_shipped_scenario(tmp_path):
+    spec = load_sweep(write(tmp_path, base="gui_agent_ten_minutes", axes={"session.until_s": [9]}))
+    assert set(spec.base["session"]["clients"]) == {"agent", "keyboard"}
+    with pytest.raises(WorkloadError, match="Did you mean 'gui_agent_ten_minutes'"):
+        load_sweep(write(tmp_path, base="gui_agent_ten_minute", axes={"session.until_s": [9]}))
 
 
 def test_the_base_may_be_a_file_beside_the_specification(tmp_path):
