@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from dashboard.choices import BY_BITS, STACK_DEFAULT, WEIGHT_CLASSES, Choices, literal_options
+from dashboard.choices import BY_BITS, STACK_DEFAULT, WEIGHT_CLASSES, literal_options
 from hw_models.soc import list_socs, load_soc
 from workloads.catalogue import model_ids
 from workloads.kv_cache import KV_FORMAT_IDS
@@ -36,9 +36,3 @@ def stacks(device: str) -> tuple[str, ...]:
     """Return the stacks of a device, ``default`` first; of an unknown device only that."""
     known = load_soc(device).stacks if device in list_socs() else {}
     return (STACK_DEFAULT, *known)
-
-
-def number_names() -> tuple[str, ...]:
-    """Return the choices that are numbers."""
-    fields = Choices.model_fields.items()
-    return tuple(name for name, field in fields if type(field.default) in (int, float))

@@ -32,7 +32,6 @@ def measure_to(
     device: Device = "cpu",
     dtype: Dtype = "bf16",
     quick: bool = False,
-    phases: Sequence[str] = (),
     prompt_tokens: Sequence[int] = (),
     context_tokens: Sequence[int] = (),
     images: str = "",
@@ -46,10 +45,7 @@ def measure_to(
     images
         Sizes such as ``448x448;672x448`` [px].
 
-    Raises
-    ------
-    SimError
-        If the folder of ``path`` is missing, or ``images`` are none.
+    Raises SimError where the folder of ``path`` is missing and where ``images`` are no sizes.
     """
     if not path.parent.is_dir():
         raise SimError(f"{path} must lie in a folder that exists. Got {str(path.parent)!r}.")
@@ -63,7 +59,6 @@ def measure_to(
         prompt_tokens=prompt_tokens,
         context_tokens=context_tokens,
         images_px=images_px,
-        phases=phases,
     )
     rounds, budget_s = (LEAST_ROUNDS, QUICK_BUDGET_S) if quick else (ROUNDS, None)
     found = measure(model, cases, device=device, dtype=dtype, rounds=rounds, budget_s=budget_s)

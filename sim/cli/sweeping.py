@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 STOPPED = 130
 """Exit code after Ctrl-C, as shells count it: 128 and the number of SIGINT."""
@@ -25,21 +28,12 @@ def sweep(
     jobs: Annotated[int, typer.Option(help="Worker processes of loky; -1: all cores.")] = -1,
 ) -> None:
     """Run every point of a sweep; run it again to continue after a stop."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
-
     from sim.analysis.designs import load_sweep
     from sim.analysis.sweeps import run_sweep
 
     wanted = load_sweep(spec)
     chosen = "dask" if scheduler else backend
-    columns = (
-        "rows",
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(elapsed_when_finished=True),
-    )
-    with Progress(*columns, console=Console(stderr=True)) as progress:
+    with _progress() as progress:
         bar = progress.add_task("rows", total=wanted.points)
 
         def on_rows(done: int) -> None:
@@ -54,6 +48,16 @@ def sweep(
             print("The same command continues.", file=sys.stderr)
             raise typer.Exit(STOPPED) from None
     _tell_failures(out)
+
+
+def _progress() -> Progress:
+    """Return a bar on standard error: rows done, and the time left or taken."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    left = TimeRemainingColumn(elapsed_when_finished=True)
+    columns = ("rows", BarColumn(), MofNCompleteColumn(), left)
+    return Progress(*columns, console=Console(stderr=True))
 
 
 def _tell_failures(out: Path) -> None:

@@ -17,13 +17,15 @@ from hypothesis import strategies as st
 import dashboard
 from dashboard.choices import BY_BITS, Choices, limits
 from dashboard.links import command_line, query, read_query, scenario_yaml
-from dashboard.options import number_names, options
+from dashboard.options import options
 from dashboard.presets import CUSTOM, PRESETS, preset, preset_of
 from dashboard.runs import run, what_if_text, what_if_values
 from sim import load_scenario
 from sim.documents import summary_document
 from sim.errors import SimError
 from workloads.scenario import DEFAULT, Scenario
+
+NUMBERS = (int, float)
 
 
 def entries(text: str) -> dict[str, str]:
@@ -43,7 +45,8 @@ def any_choices() -> st.SearchStrategy[Choices]:
         for name, allowed in options("dimensity_9500").items()
         if name != "device"
     }
-    numbers = {name: any_number(name) for name in number_names()}
+    fields = Choices.model_fields.items()
+    numbers = {name: any_number(name) for name, field in fields if type(field.default) in NUMBERS}
     return st.builds(Choices, **words, **numbers, what_if=st.sampled_from(["", "dram.rate=8e9"]))
 
 

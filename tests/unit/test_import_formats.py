@@ -12,6 +12,7 @@ from sim.analysis.importers import (
     import_measured,
     importers,
     litert_lm,
+    llama_bench,
     qnn_csv,
     registry,
 )
@@ -337,3 +338,8 @@ def test_a_nested_phase_does_not_count_beside_another_track():
 
     events = [decode(1, 0, 100), decode(2, 10, 50), decode(1, 20, 10), decode(1, 200, 100)]
     assert chrome_trace.read(json.dumps(events))[0].output_tokens == 4
+
+
+def test_a_llama_bench_test_of_no_tokens_is_refused():
+    with pytest.raises(SimError, match="test 1 must have n_prompt or n_gen above 0"):
+        llama_bench.read('[{"n_prompt": 0, "n_gen": 0, "avg_ts": 5.0}]')

@@ -124,6 +124,8 @@ def _run(index: int, record: Mapping[str, Any]) -> MeasuredRun:
     if missing:
         raise SimError(f"llama-bench test {index} must have {', '.join(missing)}.")
     prompt, generated = (count(record[key], key) for key in ("n_prompt", "n_gen"))
+    if not (prompt or generated):
+        raise SimError(f"llama-bench test {index} must have n_prompt or n_gen above 0. Got none.")
     depth = count(record.get("n_depth") or 0, "n_depth")
     names = identify(*(str(record.get(key) or "") for key in ("model_filename", "model_type")))
     stack, doubts = _stack(record)
