@@ -59,6 +59,12 @@ def test_what_an_architecture_adds(model_type, field):
     assert {name for name in fields if getattr(decoder, name)} == {field} | implied
 
 
+def test_null_is_as_good_as_nothing():
+    config = {**QWEN3, "num_key_value_heads": None, "head_dim": None}
+    assert read_decoder(config, "c").kv_heads == 32
+    assert read_decoder(config, "c").head_dim == 2560 // 32
+
+
 def test_windows():
     assert read_decoder(QWEN3, "c").window_tokens is None
     mistral = {**QWEN3, "model_type": "mistral", "use_sliding_window": True}
@@ -136,7 +142,8 @@ def test_all_faults_are_told_at_once():
         ({"num_hidden_layers": 10**6}, "num_hidden_layers must be a whole number from 1 to 1000"),
         ({"head_dim": 127}, "head_dim must be even"),
         ({"head_dim": -128}, "head_dim must be a whole number from 1"),
-        ({"head_dim": 10**30}, "head_dim must be a whole number from 1"),
+        ({"head_dim": 10**8}, "head_dim must be a whole number from 1 to 10000"),
+        ({"num_attention_heads": 10**8}, "num_attention_heads must be a whole number from 1 to"),
         ({"head_dim": None, "hidden_size": 16}, "head_dim must be even"),
         ({"tie_word_embeddings": "yes"}, "tie_word_embeddings must be true or false"),
         ({"rope_theta": "10k"}, "rope_theta must be a number"),
@@ -175,6 +182,7 @@ def test_vision_positions_are_the_grid_of_the_training_size():
         ({"num_attention_heads": 512}, "multiple of four times num_attention_heads"),
         ({"image_size": 7}, "image_size must be at least the patch_size 14"),
         ({"image_size": None}, "image_size must be a whole number"),
+        ({"image_size": 10**8}, "image_size must be a whole number from 1 to 100000"),
     ],
 )
 def test_a_vision_encoder_that_can_not_be_built_is_refused(change, message):

@@ -19,6 +19,8 @@ from workloads.errors import WorkloadError, did_you_mean
 from workloads.trace import DecoderShape, VisionShape
 
 MAX_LAYERS = 1000
+MAX_HEADS = MAX_HEAD_DIM = MAX_PATCH_PX = 10_000
+MAX_SIDE_PX = 100_000
 _ACTIVATIONS = {"silu": "silu", "gelu_pytorch_tanh": "gelu_tanh"}
 
 
@@ -155,7 +157,7 @@ class _Keys:
         return self.config.get(key) is not None
 
     def count(self, key: str, default: int | None = None, most: int = 10**8) -> int:
-        value = self.config.get(key, default)
+        value = self.config[key] if self.given(key) else default
         if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= most:
             return value
         self.faults.append(f"{key} must be a whole number from 1 to {most}. Got {value!r}.")
@@ -251,8 +253,8 @@ def read_vision(config: Any, place: str) -> VisionConfig:
         value = config.get("model_type")
         raise WorkloadError(f"{place}: model_type must be aimv2 or siglip2. Got {value!r}.")
     keys = _Keys(config, place)
-    patch_px = keys.count("patch_size")
-    side = keys.count("image_size", patch_px) // patch_px
+    patch_px = keys.count("patch_size", most=MAX_PATCH_PX)
+    side = keys.count("image_size", most=MAX_SIDE_PX) // patch_px
     vision = VisionConfig(
         family=str(config["model_type"]),
         layers=keys.count("num_hidden_layers", most=MAX_LAYERS),
@@ -274,7 +276,7 @@ def read_vision(config: Any, place: str) -> VisionConfig:
 
 def _decoder(keys: _Keys) -> DecoderConfig:
     """What the architectures share: the names and defaults of ``LlamaConfig``."""
-    hidden, heads = keys.count("hidden_size"), keys.count("num_attention_heads")
+    hidden, heads = keys.count("hidden_size"), keys.count("num_attention_heads", most=MAX_HEADS)
     for bias in ("attention_bias", "mlp_bias"):
         if keys.flag(bias, False):
             keys.faults.append(f"{bias} must be false: biases there are not modelled.")
@@ -284,7 +286,7 @@ def _decoder(keys: _Keys) -> DecoderConfig:
         intermediate=keys.count("intermediate_size"),
         q_heads=heads,
         kv_heads=keys.count("num_key_value_heads", heads),
-        head_dim=keys.count("head_dim") if keys.given("head_dim") else max(1, hidden // heads),
+        head_dim=keys.count("head_dim", max(1, hidden // heads), MAX_HEAD_DIM),
         vocab=keys.count("vocab_size"),
         tied_embedding=keys.flag("tie_word_embeddings", False),
         rope_theta=_rope_theta(keys),
