@@ -93,9 +93,7 @@ READERS: dict[str, Reader] = {
         ".yaml",
         lambda: _files("workloads/traces/behaviour", "*.yaml"),
     ),
-    "recorded turns": Reader(
-        lambda path: recorded_clients(path, path.parent), ".csv", lambda: [RECORDED.encode()]
-    ),
+    "recorded turns": Reader(recorded_clients, ".csv", lambda: [RECORDED.encode()]),
     "measurement": Reader(
         read_measurement, ".json", lambda: _files("validation_data", "*/*.measurement.json")
     ),
