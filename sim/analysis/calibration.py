@@ -38,7 +38,7 @@ RANGE_DEVIATIONS: Final = 4.0
 CENTRAL_80: Final = 1.2816
 """Deviations of a normal distribution on each side of its centre that hold 80 % of it."""
 IDENTIFIED: Final = 0.7
-"""A parameter counts as identified when its deviation is below this share of its prior's."""
+"""Assumed: a parameter is identified when its deviation is below this share of its prior's."""
 TOUCHED: Final = 0.05
 """Rows that move by less than this many deviations per factor e do not depend on a parameter."""
 STEP: Final = 0.01
@@ -99,6 +99,8 @@ def fit(soc: SocSpec, rows: Sequence[Predictor], paths: Sequence[str], noise: fl
     ----------
     soc
         The device with its priors.
+    rows
+        What was measured, at least one.
     paths
         Dotted paths of candidates; those whose range is a point are not fitted.
     noise
@@ -145,7 +147,8 @@ def deviation(parameter: Parameter) -> float:
 
 
 def bounds(parameter: Parameter) -> tuple[float, float]:
-    """Return the values a fit may not leave: the range; around an earlier fit, some deviations."""
+    """Return the least and the most a fit may give, SI: the range; of a fitted number, which may
+    move on, `RANGE_DEVIATIONS` about its value."""
     if parameter.kind != "fitted":
         return parameter.low, parameter.high
     factor = math.exp(RANGE_DEVIATIONS * deviation(parameter))

@@ -39,7 +39,10 @@ COMMENT: Final = "Written by `andesim calibrate --exhibits` from validation_data
 
 
 def prior_of(device: str) -> SocSpec:
-    """Return a shipped device with the priors that its calibration starts from."""
+    """Return a shipped device with the priors that its calibration starts from.
+
+    Those of ``_<id>.yaml``; its own where there is no such file.
+    """
     try:
         return load_soc(f"_{device}")
     except HardwareError:
@@ -64,7 +67,7 @@ def fit_exhibits(rows: Sequence[Observation]) -> list[StackFit]:
 
 
 def write_devices(fits: Sequence[StackFit], folder: Path = DEVICES) -> list[Path]:
-    """Write the device files of the fits and return their paths."""
+    """Write the device files of the fits and return their paths; `OutputError` if one cannot be."""
     written = []
     for device in sorted({item.device for item in fits}):
         own = [item for item in fits if item.device == device]

@@ -58,7 +58,15 @@ class Predictor(Protocol):
 
 @dataclass(frozen=True)
 class Observation:
-    """One metric of one run, ready to be simulated on a device with other values."""
+    """One metric of one run, ready to be simulated on a device with other values.
+
+    Attributes
+    ----------
+    unit
+        Compute unit that the stack runs on.
+    measured
+        In the metric's unit.
+    """
 
     run: MeasuredRun
     metric: str
@@ -77,7 +85,7 @@ class Observation:
 
     @property
     def tokens(self) -> float:
-        """Tokens that a rate counts: those of the prompt, or those after the first."""
+        """Tokens that a rate counts: those of prompt and images, or those after the first."""
         if self.metric == "prefill_tokens_per_s":
             return float(self.program.kv_tokens_final)
         groups = [group for group in self.program.groups if group.phase == "decode"]
@@ -110,7 +118,10 @@ def observe(run: MeasuredRun, metric: str, soc: SocSpec | None = None) -> Observ
 def observations(
     runs: Iterable[MeasuredRun], soc: SocSpec | None = None
 ) -> tuple[list[Observation], list[Skipped]]:
-    """Return every metric that can be fitted, and the rows that were left out with the reason."""
+    """Return what can be fitted, and the rows that were left out with the reason.
+
+    The first metric of a row that cannot be simulated leaves out those behind it.
+    """
     found: list[Observation] = []
     skipped: list[Skipped] = []
     for run in runs:

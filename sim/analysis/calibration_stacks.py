@@ -30,7 +30,9 @@ FITTED: Final = (
 """What is fitted of every stack. ``graph_call_s`` costs time in the same steps as
 ``step_overhead_s``, so end-to-end rows cannot tell them apart and it keeps its prior."""
 KERNEL_SHAPES: Final = ("half_n", "half_k")
+"""What is fitted of every kernel."""
 DIGITS: Final = 4
+"""Significant digits of a written number."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ def candidates(soc: SocSpec, stack: str) -> list[str]:
 
 
 def fit_stack(soc: SocSpec, rows: Sequence[Observation]) -> StackFit:
-    """Fit the stack that ``rows`` share on a device."""
+    """Fit the stack that ``rows``, at least one, share on a device."""
     stack = rows[0].stack
     try:
         found = fit(soc, rows, candidates(soc, stack))
@@ -76,7 +78,7 @@ def fit_stack(soc: SocSpec, rows: Sequence[Observation]) -> StackFit:
 
 
 def calibrated(soc: SocSpec, fits: Iterable[StackFit]) -> SocSpec:
-    """Return the device with the fitted values, kinds and ranges left as they were."""
+    """Return the device with the fitted values; kinds and ranges stay as they were."""
     values: dict[str, float] = {}
     for item in fits:
         values |= item.found.values if item.found else {}
@@ -90,6 +92,8 @@ def overlay(base: str, soc: SocSpec, fits: Sequence[StackFit], comment: str) -> 
     ----------
     base
         Id or path of the device with the priors.
+    soc
+        That device.
     comment
         First line of the file, without the number sign.
     """
@@ -169,7 +173,7 @@ def report(fits: Iterable[StackFit]) -> str:
 
 
 def checked_rows(rows: Sequence[Observation]) -> None:
-    """Refuse to calibrate on nothing, or on rows that are kept for validation."""
+    """Raise `SimError` where there is nothing to calibrate on, or a row has another role."""
     if not rows:
         raise SimError("calibration must have at least one row that can be simulated. Got none.")
     wrong = sorted({row.run.id for row in rows if row.run.role not in ("", "calibration")})

@@ -32,7 +32,10 @@ class TwoNumberLaw:
 
 
 def two_number_device(soc: SocSpec, rows: list[Observation]) -> SocSpec | None:
-    """Return the device with the law's two numbers fitted to the decode rows of one stack."""
+    """Return the device with the law's two numbers fitted to the decode rows of one stack.
+
+    None where no values within the priors come near the rows.
+    """
     prefix = f"stacks.{rows[0].stack}."
     paths = [prefix + "bandwidth_fraction", prefix + "step_overhead_s"]
     try:

@@ -24,6 +24,7 @@ from workloads.scenario import Scenario
 
 PHASES = ("vision", "prefill", "decode")
 MISSING = "(default)"
+"""Stands for an entry that one of two scenarios leaves at its default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class TermPair:
-    """One term of a phase in both runs [s, B]."""
+    """One term of a phase in both runs: its seconds and the bytes it moves."""
 
     phase: str
     name: str
@@ -64,7 +65,7 @@ class TermPair:
 
     @property
     def difference_s(self) -> float:
-        """Seconds the second run takes longer."""
+        """Seconds the second run takes longer; negative where it is faster."""
         return self.after_s - self.before_s
 
 
@@ -151,7 +152,7 @@ class Comparison:
 
 
 def compare(before: Scenario, after: Scenario, seed: int = 0) -> Comparison:
-    """Run two scenarios and return them side by side."""
+    """Run two scenarios and return them side by side; raises what `sim.simulate` raises."""
     return Comparison(simulate(before, seed=seed), simulate(after, seed=seed))
 
 

@@ -43,8 +43,10 @@ from workloads.scenario import DEFAULT, Scenario, counted_from, scenario_file, w
 
 MAX_POINTS = 10_000_000
 TOKEN_PATHS = ("session.turns.0.prompt_tokens", "session.turns.0.output_tokens")
+"""Axes along which points can share a pass; see `sim.analysis.sweeps_batch`."""
 
 Axis = tuple[Any, ...]
+"""Values of an axis; also the values of a point, one for each axis."""
 
 
 class Range(BaseModel):
@@ -114,6 +116,10 @@ class SweepSpec(BaseModel):
         beside it, or a shipped id.
     axes
         Dotted path to the values it takes.
+    design
+        Every combination (`grid`), a Latin hypercube (`lhs`; McKay, Beckman, Conover 1979), or a
+        Sobol sequence (`sobol`; Sobol 1967, scrambled after Matousek 1998), which is balanced where
+        `samples` is a power of two.
     samples
         Points of an `lhs` or `sobol` design.
     """

@@ -16,9 +16,13 @@ from typing import Final, Literal, NamedTuple
 from sim.analysis.measured import MeasuredRun
 
 FEWEST_OUTPUT_TOKENS: Final = 16
+"""Assumed: fewer do not make a steady decode rate."""
 LARGEST_RELATIVE_SPREAD: Final = 0.15
+"""Assumed: standard deviation over mean above which repeats are too noisy."""
 COLD_FACTOR: Final = 1.3
+"""Assumed: a first sample this much slower than the median of the others is a cold one."""
 THROTTLED_FRACTION: Final = 0.9
+"""Assumed: share of the first rate below which the last one of a steady fall is throttled."""
 FASTEST_TOKENS_PER_S: Final = 1e5
 """Assumed: no machine decodes one sequence anywhere near this fast; more is a timer fault."""
 

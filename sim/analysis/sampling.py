@@ -50,7 +50,7 @@ def uncertain(soc: SocSpec, stack: str) -> dict[str, Parameter]:
 
 
 def draw(soc: SocSpec, stack: str, samples: int, seed: int) -> Draws:
-    """Return `samples` values of each uncertain parameter, by dotted path, in SI units."""
+    """Return the draws of each uncertain parameter by dotted path, SI, shape (samples,)."""
     from scipy.special import ndtr  # slow to import, and a tornado draws nothing
 
     found = {}

@@ -43,7 +43,7 @@ def variant_metrics(result: Result, values: Mapping[str, NDArray[np.float64]]) -
     Parameters
     ----------
     values
-        Dotted parameter path to its value in each variant, in SI units.
+        Dotted parameter path to its value in each variant, SI, shape (variants,); at least one.
     """
     variants = len(next(iter(values.values())))
     result.soc.with_values({path: float(column[0]) for path, column in values.items()})  # checks
@@ -59,7 +59,10 @@ def variant_metrics(result: Result, values: Mapping[str, NDArray[np.float64]]) -
 
 
 def reply_seconds(result: Result, socs: Sequence[SocSpec]) -> FloatColumn:
-    """Return the makespan of a run on each device [s]; quicker than all its metrics."""
+    """Return the makespan of a run on each device [s]; quicker than all its metrics.
+
+    A run that is not slowed down by heat is taken not to be on any of them.
+    """
     if not _is_steady(result):
         return np.array([_again(result, soc).makespan_s for soc in socs])
     found = np.empty(len(socs))
@@ -127,6 +130,7 @@ class _Shape:
 
     @classmethod
     def of(cls, run: Result) -> _Shape:
+        """Return the shape of a run's program."""
         pairs = [_distinct(group) for group in run.program.groups]
         return cls(
             run=run,

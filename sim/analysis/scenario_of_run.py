@@ -18,6 +18,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from hw_models.errors import HardwareError
+from hw_models.files import is_path
 from hw_models.soc import SocSpec, list_socs, load_soc
 from sim.analysis.measured import MeasuredRun
 from sim.errors import SimError
@@ -49,9 +50,15 @@ def device_of_run(run: MeasuredRun, soc: SocSpec | None = None) -> SocSpec:
         raise CannotSimulate("the row must name a device. Got none; give one with --device.")
     try:
         return load_soc(run.device)
-    except HardwareError:
-        hint = did_you_mean(run.device, list_socs())
-        raise CannotSimulate(f"no device file describes {run.device!r}. {hint}") from None
+    except HardwareError as error:
+        raise CannotSimulate(_why_no_device(run.device, error)) from None
+
+
+def _why_no_device(name: str, error: HardwareError) -> str:
+    """Return the faults of a device file that is there, else the nearest id."""
+    if is_path(name) or name in list_socs():
+        return " ".join(str(error).split())
+    return f"no device file describes {name!r}. {did_you_mean(name, list_socs())}"
 
 
 def stack_of_run(run: MeasuredRun, soc: SocSpec) -> str:

@@ -119,7 +119,10 @@ class Sizing:
 
     @property
     def blocking(self) -> list[Target]:
-        """Targets that no candidate meets; else, if none meets all, those the closest misses."""
+        """Targets that no candidate meets; else, if none meets all, those the closest misses.
+
+        None where memory alone stands in the way.
+        """
         if not self.candidates or self.meeting:
             return []
 

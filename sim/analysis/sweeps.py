@@ -54,6 +54,9 @@ def run_sweep(
         Worker processes of `loky`; all cores if -1.
     on_rows
         Called with the number of rows done, those of an earlier run included.
+
+    Raises `SimError` where the options are wrong or no cluster answers, `OutputError` where the
+    file cannot be written or is another's. A point that breaks a rule is a row, no error.
     """
     if jobs == 0 or jobs < -1:
         raise SimError(f"--jobs must be at least 1, or -1 for all cores. Got {jobs}.")

@@ -37,6 +37,7 @@ from workloads.trace import Trace
 
 Tokens = NDArray[np.int64]
 
+# what a batch evaluates; a scenario that sets anything else is simulated by itself
 DEPLOYMENT_KEYS = {"weights", "activations", "images", "kv_cache", "prefill_chunk_tokens"}
 DEPLOYMENT_KEYS |= {"free_vision_after_encode"}
 KV_CACHE_KEYS = {"dtype", "capacity_tokens", "buckets"}

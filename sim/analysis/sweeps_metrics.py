@@ -36,6 +36,10 @@ class PhaseColumns:
     ----------
     activation_bytes, kv_bytes
         Activations and KV cache resident while the phase runs [B].
+    read_bytes, write_bytes
+        Moved to and from DRAM [B].
+    flops
+        Arithmetic, 1 MAC = 2 FLOP.
     peak_matrix_s
         Seconds the FLOPs would take at the peak rate [s].
     dynamic_j
@@ -55,7 +59,15 @@ class PhaseColumns:
 
 @dataclass(frozen=True)
 class RunColumns:
-    """Runs of one turn on one device that share everything but token counts."""
+    """Runs of one turn on one device that share everything but token counts.
+
+    Attributes
+    ----------
+    plan
+        The plan of one of them; only what does not depend on token counts is read.
+    output_tokens, kv_tokens
+        Tokens of each reply, and in the cache at its end; shape (runs,).
+    """
 
     scenario: Scenario
     soc: SocSpec
@@ -72,7 +84,7 @@ class RunColumns:
 
     @cached_property
     def heat(self) -> tuple[FloatColumn, FloatColumn, FloatColumn]:
-        """The highest body and die temperatures [C] and the leakage [J]; see `sim.heat`."""
+        """The highest body and die temperatures [C] and the leakage [J]; each of shape (runs,)."""
         seconds = np.array([part.seconds for part in self.phases])
         dynamic_w = np.array([ratio(part.dynamic_j, part.seconds) for part in self.phases])
         ambient_c = self.scenario.environment.ambient_c

@@ -26,7 +26,11 @@ PERCENTILES = {"p10": 10.0, "p50": 50.0, "p90": 90.0}
 
 
 def sampled_metrics(result: Result, samples: int, seed: int = 0) -> MetricColumns:
-    """Return every metric on `samples` draws of the device; empty where nothing is uncertain."""
+    """Return every metric on draws of the device, each of shape (samples,).
+
+    Empty where nothing is uncertain; NaN where a draw does not reach the metric. Raises `SimError`
+    where `samples` is below 1.
+    """
     if samples < 1:
         raise SimError(f"--uncertainty must be at least 1 sample. Got {samples}.")
     draws = draw(result.soc, result.stack, samples, seed)

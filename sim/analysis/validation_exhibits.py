@@ -18,7 +18,9 @@ from sim.analysis.scenario_of_run import DECODE
 from sim.analysis.validation import Judged, Validation, scores, validate
 
 TARGET_DEVICES: Final = ("snapdragon_8_elite", "snapdragon_8_elite_gen_5")
+"""Devices whose rows the project's aims are set for."""
 MEDIATEK: Final = "dimensity"
+"""What the ids of MediaTek devices begin with."""
 
 
 class Missed(NamedTuple):
@@ -55,7 +57,7 @@ def missed_tolerances(found: Validation) -> list[Missed]:
 
 
 def two_number_errors(found: Validation) -> Mapping[str, float]:
-    """Return the error of the two-number law on each decode row whose stack it was fitted to."""
+    """Return the two-number law's error of each decode row of a stack it was fitted to, by id."""
     fitted = {}
     for (device, stack), rows in by_stack(exhibit_rows()[0]).items():
         decode = [row for row in rows if row.metric == DECODE]

@@ -187,4 +187,7 @@ def _spoken(value: Any) -> str:
 
 
 def _blocked(document: dict[str, Any]) -> str:
-    return f"In the way: {', '.join(document['blocking'])}. The closest misses:"
+    if not document["evaluated"]:
+        return "No setting is a valid scenario."
+    blocking = ", ".join(document["blocking"]) or "the app budget"
+    return f"In the way: {blocking}. The closest misses:"

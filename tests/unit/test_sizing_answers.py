@@ -191,14 +191,23 @@ def test_default_knobs_follow_the_scenario():
     assert "deployment.images.max_size_px" not in default_knobs(Scenario.from_mapping(BASE))
 
 
-def run_size(*arguments):
+def run_size(*arguments, options=("--json",)):
     import typer
 
     from sim.cli.sizing import size as command
 
     app = typer.Typer()
     app.command()(command)
-    return CliRunner().invoke(app, [*arguments, "--json"])
+    return CliRunner().invoke(app, [*arguments, *options])
+
+
+def test_where_memory_alone_is_in_the_way_it_is_said(tmp_path):
+    file = tmp_path / "scenario.yaml"
+    file.write_text(json.dumps(BASE | {"environment": {"app_budget_bytes": 1e6}}))
+    asked = ("--target", "peak_dram_bytes<1e12", "--free", f"{BODY}=[w4, w2]")
+    told = run_size(str(file), *asked, options=())
+    assert told.exit_code == 1
+    assert "In the way: the app budget." in told.stdout
 
 
 def test_the_command_answers_in_one_json_document(tmp_path):

@@ -34,9 +34,12 @@ if TYPE_CHECKING:
 
 ROUNDS: Final = 4
 LEAST_ROUNDS: Final = 3
-ROUND_S: Final = 0.5  # a call shorter than this is repeated within a round
+ROUND_S: Final = 0.5
+"""A call shorter than this is repeated within a round [s]."""
 MOST_CALLS: Final = 8
+"""Most calls of a case in a round."""
 NOISE_LIMIT: Final = 0.2
+"""Assumed: rounds that disagree more say nothing about the machine."""
 
 Device = Literal["cpu", "cuda"]
 Dtype = Literal["bf16", "fp32"]
@@ -81,6 +84,8 @@ def measure(
     budget_s
         Cases that do not fit into this time after loading, the longest first, are left out and
         named in the result [s].
+
+    Raises `SimError` without PyTorch or a case, and where the rounds disagree too much.
     """
     _check(model, cases, rounds)
     torch_version, accelerator = _prepare(device)
