@@ -147,8 +147,10 @@ def deviation(parameter: Parameter) -> float:
 
 
 def bounds(parameter: Parameter) -> tuple[float, float]:
-    """Return the least and the most a fit may give, SI: the range; of a fitted number, which may
-    move on, `RANGE_DEVIATIONS` about its value."""
+    """Return the least and the most that a fit may give [SI].
+
+    That is the range; about a number fitted before, some deviations.
+    """
     if parameter.kind != "fitted":
         return parameter.low, parameter.high
     factor = math.exp(RANGE_DEVIATIONS * deviation(parameter))

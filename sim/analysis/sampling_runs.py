@@ -4,9 +4,10 @@ Steps that cost the same are priced once per variant, and all variants of one pr
 side as columns of the max-plus engine. The metrics are computed by `sim.metrics` itself, on a
 `Result` per variant whose operators are merged by what the metrics can tell apart.
 
-A run whose rates change on the way (other apps, throttling, several clients) is simulated once per
-variant instead, which is slower. Where prefill runs beside the encoding of images, the two units'
-transfers are taken not to disturb each other: nearly true, since encoders are bound by arithmetic.
+A run whose rates change on the way (other apps, throttling, several clients) or for which memory
+may not suffice is simulated once per variant instead, which is slower. Where prefill runs beside
+the encoding of images, the two units' transfers are taken not to disturb each other: nearly true,
+since encoders are bound by arithmetic.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ def variant_metrics(result: Result, values: Mapping[str, NDArray[np.float64]]) -
     result.soc.with_values({path: float(column[0]) for path, column in values.items()})  # checks
     columns = {path: column.tolist() for path, column in values.items()}
     socs: list[SocSpec] = moved_each(result.soc, columns, variants)
-    if not _is_steady(result):
+    if not (_is_steady(result) and result.fits):
         return _columns([_numbers(_again(result, soc)) for soc in socs])
     found: list[dict[str, float]] = [{} for _ in socs]
     for members, shape in _shapes(result, socs, "auto"):
@@ -61,7 +62,7 @@ def variant_metrics(result: Result, values: Mapping[str, NDArray[np.float64]]) -
 def reply_seconds(result: Result, socs: Sequence[SocSpec]) -> FloatColumn:
     """Return the makespan of a run on each device [s]; quicker than all its metrics.
 
-    A run that is not slowed down by heat is taken not to be on any of them.
+    As if memory sufficed; a run that is not slowed down by heat is taken not to be on any device.
     """
     if not _is_steady(result):
         return np.array([_again(result, soc).makespan_s for soc in socs])
@@ -98,15 +99,16 @@ def _is_steady(result: Result) -> bool:
     spans = [span for times in result.groups for span in times.spans]
     nominal = all(span.conditions == NOMINAL and not span.changes for span in spans)
     clients = {turn.client for turn in result.session.turns}
-    return nominal and len(clients) == 1 and not result.mapped
+    never_mapped = result.scenario.environment.over_budget == "stop"
+    return nominal and len(clients) == 1 and never_mapped
 
 
-def _is_slowed(run: Result) -> bool:
-    """Return whether the governor acts in a run that was priced at nominal rates."""
+def _is_ended_or_slowed(run: Result) -> bool:
+    """Return whether memory or the governor interferes in a run that was priced without either."""
     thermal, heat = run.soc.thermal, run.heat
     die = thermal.die_governor
     hot = die is not None and heat.hottest_die_c >= die.trip_c.value
-    return hot or heat.hottest_body_c >= thermal.governor.trip_c[0].value
+    return not run.fits or hot or heat.hottest_body_c >= thermal.governor.trip_c[0].value
 
 
 @dataclass(frozen=True)
@@ -144,7 +146,7 @@ class _Shape:
         pricings = [Pricing(soc, soc.stack(self.run.stack)) for soc in socs]
         seconds = [_stacked_seconds(pricings, group) for group in self.distinct]
         runs = [self._result(soc, [column[i] for column in seconds]) for i, soc in enumerate(socs)]
-        return [_numbers(_again(run, run.soc) if _is_slowed(run) else run) for run in runs]
+        return [_numbers(_again(run, run.soc) if _is_ended_or_slowed(run) else run) for run in runs]
 
     def makespans_s(self, socs: Sequence[SocSpec]) -> FloatColumn:
         """Return the makespan on each device at nominal rates [s]."""

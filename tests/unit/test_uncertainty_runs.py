@@ -19,6 +19,7 @@ LAPTOP = ["device=snapdragon_x_elite", "model=qwen3-0.6b", "session.turns=[{outp
 NGRAM = "{method: ngram, depth: 3, acceptance: {survival: [0.5, 0.3, 0.2]}}"
 LATER = "{prompt_tokens: 300, output_tokens: 3, at_s: 5.0}"
 ADAPTERS = "{rank: 16, adapters: [ui, qa], resident: 1}"
+SPILLS = "environment.over_budget=spill"
 SWITCHING = "[{adapter: ui, output_tokens: 5}, {adapter: qa, output_tokens: 5}]"
 SCENARIOS = {
     "phone": SMALL,
@@ -29,6 +30,9 @@ SCENARIOS = {
     "other apps": [*SMALL, "environment.background=game"],
     "charging": [*SMALL, "environment.charging_heat_w=6"],
     "throttled": [*SMALL, "environment.ambient_c=41", "session.turns.0.output_tokens=2000"],
+    "out of memory": [*SMALL, "environment.app_budget_bytes=300 MB"],
+    "memory just fits": [*SMALL, "environment.app_budget_bytes=900 MB"],
+    "weights from flash in some": [*SMALL, SPILLS, "environment.app_budget_bytes=900 MB"],
     "eviction": [*SMALL, "deployment.kv_cache.eviction={policy: okv, keep: 0.5}"],
 }
 
