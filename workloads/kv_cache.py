@@ -1,8 +1,8 @@
 """The KV cache: bits per element, bytes per token, and the static cache sizes graphs are built for.
 
-Not modelled: fragmentation of a paged cache, alignment of rows, and the accuracy a format costs. A
-layer with a window reads no more than it, but holds every token; tokens that wait in 16 bits to be
-quantised (KIVI) count in size and not in traffic.
+Not modelled: fragmentation of a paged cache, alignment of rows, the accuracy a format costs, layers
+with a window that hold no more than it (here they hold every token, and read the window), and
+traffic of tokens that wait in 16 bits to be quantised (KIVI; they count in size).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Model configurations, read from Hugging Face ``config.json`` files and the catalogue's YAML.
 
 Both have the same form, so a catalogue entry is the public configuration itself plus its source.
-Not modelled: mixture of experts, linear attention, cross attention, and rotary scaling for long
-contexts (it changes angles, not costs), and windows on some layers of Qwen2 and Qwen3 only. The
+Not modelled: mixture of experts, linear attention, cross attention, rotary scaling for long
+contexts (it changes angles, not costs), and Qwen2 and Qwen3 with windows in some layers only. The
 vision tower of Gemma 3 is left out: text only.
 """
 
