@@ -77,7 +77,7 @@ class Run:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 of everything the numbers depend on, 16 hexadecimal digits."""
+        """SHA-256 of scenario, program, stack, device parameters and seed, 16 hex digits."""
         parameters = {path: item.value for path, item in self.soc.parameters().items()}
         asked = (self.scenario.model_dump_json(), self.program.fingerprint(), self.stack, self.seed)
         text = repr((asked, sorted(parameters.items())))

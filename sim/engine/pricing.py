@@ -3,10 +3,11 @@
 A task's compute time is that of its slowest on-chip stage, since expansion, matrix and vector work
 of a tile are pipelined inside the unit::
 
-    compute_s = max(matrix_s, vector_s, dequantise_s)
+    compute_s = max(matrix_s, vector_s, dequantise_s) / utilisation
 
-Its transfers run at the slowest of what the memory serves for their mix of reads and writes, what
-the stack attains of the peak, and what one unit can draw alone.
+The utilisation is that of the stack's kernel, 1 where none was calibrated. Its transfers run at the
+slowest of what the memory serves for their mix of reads and writes, what the stack attains of the
+peak, and what one unit can draw alone.
 
 Not modelled: a stage that stalls another inside one tile.
 """
