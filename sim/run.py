@@ -99,10 +99,10 @@ class Run:
         return sum(times.group.steps for times in self.groups)
 
     def first_reply(self) -> Self:
-        """Return the part of the run that belongs to the first turn: what a session repeats."""
+        """Return the first turn that ran, as a run of its own."""
         if len(self.turns) <= 1:
             return self
-        first = self.program.groups[0].turn
+        first = self.groups[0].group.turn if self.groups else self.program.groups[0].turn
         program = replace(
             self.program, groups=tuple(g for g in self.program.groups if g.turn == first)
         )
@@ -114,7 +114,7 @@ class Run:
             session=session,
             program=program,
             groups=groups,
-            turns=self.turns[:1],
+            turns=tuple(turn for turn in self.turns if turn.index == first),
             observed=None,
         )
 

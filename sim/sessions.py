@@ -112,7 +112,9 @@ def verdict(run: Run) -> str:
     if counts["killed"]:
         reason = "Memory ran out"
     elif turned_away > OVERLOAD * len(asked):
-        reason = f"Overloaded: turns ask for {_offered_load(run, asked):.1f} times the capacity"
+        load = _offered_load(run, asked)
+        asks = "all at once" if np.isinf(load) else f"for {load:.1f} times the capacity"
+        reason = f"Overloaded: turns ask {asks}"
     else:
         reason = "Not every turn was answered"
     return f"{reason}. Of {len(asked)} turns {counts['done']} were done, {told}."
@@ -165,7 +167,10 @@ def _percentiles(turns: Sequence[TurnTimes], until: str) -> dict[str, float]:
 
 
 def _offered_load(run: Run, asked: Sequence[TurnTimes]) -> float:
-    """Return the work asked for over the time it was asked in: mean service times arrivals."""
+    """Return the work asked for over the time it was asked in: mean service times arrivals.
+
+    Infinite where all ask at one instant.
+    """
     done = sum(turn.outcome == "done" for turn in asked)
     arrivals_s = [turn.arrived_s for turn in asked if turn.arrived_s is not None]
     window_s = run.session.until_s or max(arrivals_s)

@@ -106,6 +106,18 @@ def test_a_session_in_which_nobody_asks_is_refused(turn):
         simulate(chat(session=late))
 
 
+def test_the_first_reply_is_that_of_the_first_turn_that_ran():
+    turns = [{"prompt_tokens": tokens, "output_tokens": 2} for tokens in (9, 200, 9)]
+    queue = {"limit": 1, "when_full": "drop_oldest"}
+    result = simulate(chat(session={"turns": turns, "queue": queue}))
+    assert [turn.outcome for turn in result.turns] == ["dropped", "done", "done"]
+    first = result.first_reply()
+    assert [turn.index for turn in first.turns] == [1]
+    assert first.session.turns[0].prompt_tokens == 200
+    assert first.summary().time_to_first_token_s > 0.0
+    assert result.session_summary().verdict.startswith("Overloaded: turns ask all at once.")
+
+
 def test_unknown_shipped_scenarios_name_the_nearest():
     with pytest.raises(WorkloadError, match="assistant_burst"):
         load_scenario("assistant_bursts")
