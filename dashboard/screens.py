@@ -46,15 +46,20 @@ def fitting_or_stop(choices: Choices) -> Result:
     return result
 
 
-def made_or_stop(make: Callable[[], Made]) -> Made:
+def made_or_stop(
+    make: Callable[[], Made],
+    *,
+    title: str = "This cannot be simulated.",
+    remedy: str = "Change what the message names, or Reset in the sidebar.",
+) -> Made:
     """Return what `make` makes; an error of the person's input becomes a message, not a trace."""
     try:
         return make()
     except USER_ERRORS as error:
         logging.getLogger(__name__).info("refused: %s", error)
-        st.error("This cannot be simulated.", icon=":material/block:")
+        st.error(title, icon=":material/block:")
         st.code(str(error), language=None, wrap_lines=True)
-        st.caption("Change what the message names, or Reset in the sidebar.")
+        st.caption(remedy)
         st.stop()
 
 

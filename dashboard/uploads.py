@@ -18,6 +18,7 @@ from sim.errors import SimError
 
 LIMIT_BYTES: Final = SIZE_LIMIT_BYTES
 NAME: Final = "upload"
+SHOWN: Final = "The file"
 PATH_SIGNS: Final = ("/", "\\", ".json", ".yaml", ".yml")
 
 
@@ -33,7 +34,7 @@ def read_upload(content: bytes, mapping: str = "") -> list[MeasuredRun]:
             pairs = [part for part in mapping.split(";") if part.strip()]
             runs = import_measured(path, mapping=column_mapping(pairs))
         except SimError as error:
-            raise SimError(str(error).replace(f"{path}: ", "").replace(str(path), NAME)) from None
+            raise SimError(str(error).replace(str(path), SHOWN)) from None
     faults = [fault for run in runs for fault in _path_faults(run)]
     if faults:
         raise SimError("\n".join(faults))

@@ -42,7 +42,11 @@ if dropped is None and sample is None:
 
 if dropped is not None:
     content = dropped.getvalue()
-    runs = screens.made_or_stop(lambda: uploads.read_upload(content, mapping))
+    runs = screens.made_or_stop(
+        lambda: uploads.read_upload(content, mapping),
+        title=f"{dropped.name} cannot be read.",
+        remedy="Drop another file, or rename columns of a CSV above. Nothing was kept of it.",
+    )
 else:
     runs = comparing.exhibit_runs(str(sample))
 with st.spinner(f"Simulating {len(runs)} runs", show_time=True):

@@ -143,7 +143,7 @@ def test_an_upload_is_judged_and_a_broken_one_is_explained():
     assert {metric.label for metric in app.metric} >= {"Decode rate"}
     app = opened().switch_page("app_pages/validate.py").run()
     app.file_uploader[0].upload("x.json", b'{"model": ').run()
-    assert app.error[0].value == "This cannot be simulated."
+    assert app.error[0].value == "x.json cannot be read."
 
 
 def test_the_report_is_written_when_asked_and_not_before():
