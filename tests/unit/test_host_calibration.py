@@ -134,6 +134,24 @@ def test_a_measurement_with_other_operators_than_its_trace_is_refused(small):
         samples_of([(run, None)], template())
 
 
+def test_an_operator_that_took_no_time_is_refused_by_name(small):
+    first, *rest = small.cases
+    segment = first.segments[0]
+    idle = segment.operators[0].model_copy(update={"seconds": (0.0,)})
+    cut = segment.model_copy(update={"operators": (idle, *segment.operators[1:])})
+    frozen = first.model_copy(update={"segments": (cut, *first.segments[1:])})
+    run = small.model_copy(update={"cases": (frozen, *rest)})
+    with pytest.raises(SimError, match=rf"{idle.name} must take longer than 0 s"):
+        calibrate_host([MeasuredFile(run)])
+
+
+def test_rates_that_no_machine_has_are_refused(small):
+    huge = small.cases[0].model_copy(update={"case": Case(phase="prefill", tokens=1_000_000)})
+    run = small.model_copy(update={"cases": (huge,)})
+    with pytest.raises(SimError, match="must be possible for a machine"):
+        calibrate_host([MeasuredFile(run)])
+
+
 def test_runs_that_do_not_belong_together_are_refused(smollm):
     with pytest.raises(SimError, match="Got none"):
         calibrate_host([])

@@ -13,13 +13,16 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
+from pydantic import ValidationError
 
 from hw_models.provenance import Parameter, Source
 from hw_models.schema import Kernel
 from hw_models.soc import SocSpec, load_soc
 from hw_models.tree import to_tree
 from sim.analysis.host.samples import Operators, Samples
+from sim.analysis.manifests import faults
 from sim.engine.pricing import kernel_size
+from sim.errors import SimError
 
 TEMPLATE: Final = "_host"
 STACK: Final = "pytorch"
@@ -46,6 +49,8 @@ def prior_device(samples: Samples, dtype: str, read_bytes_per_s: float, runs: st
         What one thread was seen to read from memory [B/s].
     runs
         Names of the runs, for the source of every number.
+
+    Raises `SimError` where what was measured is out of all bounds.
     """
     tree = to_tree(template())
     tree["sources"][SOURCE] = Source(title=f"Runs measured on this machine: {runs}")
@@ -58,7 +63,11 @@ def prior_device(samples: Samples, dtype: str, read_bytes_per_s: float, runs: st
     stack["step_overhead_s"] = _guess(1e-4, "s", 10.0)
     stack["defaults"] = stack["defaults"] | {"activations": dtype}
     stack["kernels"] = _kernels(samples)
-    return SocSpec.model_validate(tree, context=tree["sources"])
+    try:
+        return SocSpec.model_validate(tree, context=tree["sources"])
+    except ValidationError as error:
+        found = "; ".join(faults(error, "prior"))
+        raise SimError(f"what was measured must be possible for a machine. Got {found}") from None
 
 
 def _kernels(samples: Samples) -> dict[str, Kernel]:

@@ -145,7 +145,7 @@ def samples_of(measurements: Iterable[tuple[Measurement, str | None]], soc: SocS
     soc
         Any host device: it decides how operators become tasks, not how long they take.
 
-    Raises `SimError` where a case has other operators than its trace.
+    Raises `SimError` where a case has other operators than its trace, or one that took no time.
     """
     steps: list[Step] = []
     found: dict[tuple[str, str], list[tuple[Task, float, int, int]]] = {}
@@ -178,6 +178,12 @@ def _check_operators(name: str, group: StepGroup, times: CaseTimes) -> None:
         raise SimError(
             f"{name} must have the operators of its trace, {expected} in its segments. Got {found}."
         )
+    for operator in (one for segment in times.segments for one in segment.operators):
+        if operator.median_s <= 0.0:
+            raise SimError(
+                f"{name}: {operator.module} {operator.name} must take longer than 0 s. Got 0 s: "
+                "the clock is too coarse to calibrate with."
+            )
 
 
 def _stacked(phase: str, rows: Sequence[tuple[Task, float, int, int]]) -> Operators:
