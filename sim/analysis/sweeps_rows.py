@@ -48,7 +48,8 @@ def evaluate(spec: SweepSpec, start: int, stop: int) -> list[Row]:
         for index, metrics in _structure_rows(spec, [(i, points[i]) for i in members]):
             rows[index] = metrics
     names = list(spec.paths)
-    shown = [[_cell(value) for value in values] for values in points]
+    kinds = list(axis_types(spec).values())
+    shown = [list(map(_cell, values, kinds)) for values in points]
     return [
         dict(zip(names, cells, strict=True)) | row for cells, row in zip(shown, rows, strict=True)
     ]
@@ -150,12 +151,13 @@ def _own_row(spec: SweepSpec, values: Sequence[Any]) -> Row:
     return result.summary().as_dict() | {"fingerprint": name, "error": None}
 
 
-def _cell(value: Any) -> Any:
-    return value if isinstance(value, str | int | float | bool) else json.dumps(value)
+def _cell(value: Any, kind: type) -> Any:
+    """Return a value as the column of its axis holds it: what is no text becomes JSON in one."""
+    return value if kind is not str or isinstance(value, str) else json.dumps(value, default=str)
 
 
 def axis_types(spec: SweepSpec) -> dict[str, type]:
-    """Return the type of each axis' column: bool, int, float, or text for anything else."""
+    """Return the type of each axis' column: bool, int, float, or text for all else and mixtures."""
     return {path: _axis_type(axis) for path, axis in spec.axes.items()}
 
 

@@ -67,6 +67,14 @@ def test_rows_that_differ_in_a_later_turn_have_their_own_fingerprints(tmp_path):
     assert frame["fingerprint"].is_unique
 
 
+def test_an_axis_of_mixed_values_becomes_text(tmp_path):
+    spec = SweepSpec(base=BASE, axes={"deployment.prefill_chunk_tokens": [128, None, "x"]})
+    run_sweep(spec, tmp_path / "rows.parquet")
+    frame = pd.read_parquet(tmp_path / "rows.parquet")
+    assert list(frame["deployment.prefill_chunk_tokens"]) == ["128", "null", "x"]
+    assert list(frame["error"].isna()) == [True, True, False]
+
+
 def test_a_session_of_clients_is_swept_like_one_of_turns(tmp_path):
     client = {"turns": [{"prompt_tokens": 64, "output_tokens": 4}]}
     clients = BASE | {"session": {"clients": {"assistant": client}}}
