@@ -50,7 +50,10 @@ def simulate(
         `HardwareError`, `WorkloadError` or `SimError`, where device, model or scenario break rules.
         A run that exceeds its memory raises nothing: its result says so.
     """
-    soc = soc or load_soc(scenario.device)
+    return _simulated(scenario, soc or load_soc(scenario.device), engine, seed)
+
+
+def _simulated(scenario: Scenario, soc: SocSpec, engine: Engine, seed: int) -> Result:
     planned = plan(scenario, soc, seed)
     resident_bytes, mapped = _residency(scenario, planned)
     timed = Pricing(soc, soc.stack(planned.stack), mapped).program(planned.program)

@@ -314,23 +314,22 @@ def compile_session(
     draft: Draft,
     random: np.random.Generator,
 ) -> Program:
-    """Return the program of a session; raises `WorkloadError` where its parts do not fit.
+    """Return the program of a session whose turns are listed (`workloads.arrivals.expanded`).
 
-    The session must have its turns listed (`workloads.arrivals.expanded`); ``random`` draws how
-    many drafted tokens each decode step commits.
+    ``random`` draws how many drafted tokens each decode step commits. Raises `WorkloadError`.
     """
     formats.weights.check_layers(trace.decoder.layers)
     plans = plan_turns(trace, deployment, session, random)
     in_file = stored_bytes(trace, formats, "file")
-    wanted, buckets = deployment.kv_cache.capacity_tokens, options.cache_buckets_tokens
+    wanted = deployment.kv_cache.capacity_tokens
     compiler = Compiler(
         trace,
         formats,
         options,
-        cache_capacity(_needed_tokens(plans, options), wanted, buckets),
+        _capacity_tokens(plans, options, wanted),
         draft,
         deployment.lora,
-        grows=wanted is None and not buckets,
+        grows=wanted is None and not options.cache_buckets_tokens,
         vision_flash_bytes=_reload_bytes(deployment, in_file),
     )
     initial, largest = _resident_bytes(compiler, session)
@@ -349,9 +348,10 @@ def compile_session(
     )
 
 
-def _needed_tokens(plans: Sequence[TurnPlan], options: GraphOptions) -> int:
-    """Return the most KV positions any turn needs."""
-    return max(plan.peak_tokens(options.prefill_chunk_tokens) for plan in plans)
+def _capacity_tokens(plans: Sequence[TurnPlan], options: GraphOptions, wanted: int | None) -> int:
+    """Return the capacity of the KV cache that suffices for every turn."""
+    needed = max(plan.peak_tokens(options.prefill_chunk_tokens) for plan in plans)
+    return cache_capacity(needed, wanted, options.cache_buckets_tokens)
 
 
 def _reload_bytes(deployment: Deployment, file_bytes: Mapping[str, float]) -> float:

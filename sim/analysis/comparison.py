@@ -21,8 +21,8 @@ from sim.breakdown import phase_terms
 from sim.results import Result
 from sim.simulation import simulate
 from workloads.scenario import Scenario
+from workloads.trace import PHASES
 
-PHASES = ("vision", "prefill", "decode")
 MISSING = "(default)"
 """Stands for an entry that one of two scenarios leaves at its default."""
 

@@ -24,6 +24,7 @@ from sim.heat import sustained_fractions, unthrottled
 from sim.loading import read_s
 from sim.planning import Plan
 from workloads.scenario import Scenario
+from workloads.trace import PHASES
 
 Metrics = Mapping[str, NDArray[Any]]
 
@@ -102,16 +103,13 @@ class RunColumns:
 def metric_columns(runs: RunColumns) -> Metrics:
     """Return every metric of `sim.metrics.Summary`, in its order, shape (runs,)."""
     program = runs.plan.program
-    vision_s, prefill_s, decode_s = (
-        runs.total("seconds", phase) for phase in ("vision", "prefill", "decode")
-    )
+    vision_s, prefill_s, decode_s = (runs.total("seconds", phase) for phase in PHASES)
     decoded = runs.output_tokens - 1
     rate = ratio(decoded, decode_s)
     makespan_s = vision_s + prefill_s + decode_s
     hottest_c, _, leakage_j = runs.heat
     energy_j, peak_bytes = _energy_j(runs, makespan_s, leakage_j), _peak_dram_bytes(runs)
-    encode_s = vision_s + prefill_s
-    one = np.ones(decoded.shape)
+    encode_s, one = vision_s + prefill_s, np.ones(decoded.shape)
     cold = runs.scenario.environment.start == "cold"
     return {
         "vision_encode_s": vision_s,

@@ -88,6 +88,19 @@ def measure(
     Raises `SimError` without PyTorch or a case, and where the rounds disagree too much.
     """
     _check(model, cases, rounds)
+    found = _measured(model, cases, device, dtype, rounds, budget_s)
+    check_noise(found, noise_limit)
+    return found
+
+
+def _measured(
+    model: str,
+    cases: Sequence[Case],
+    device: Device,
+    dtype: Dtype,
+    rounds: int,
+    budget_s: float | None,
+) -> Measurement:
     torch_version, accelerator = _prepare(device)
     from workloads.measuring.memory import weight_bytes
     from workloads.measuring.phases import phase_call, random_model, read_bytes_per_s
@@ -99,7 +112,7 @@ def measure(
     repeats = _warmed_up(calls, rounds, budget_s)
     logs = _run_rounds(trace, calls, repeats, rounds)
     found = tuple(_case_times(trace, case, calls[case], log) for case, log in logs.items())
-    measurement = Measurement(
+    return Measurement(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         model=model,
         config_digest=config.digest,
@@ -114,8 +127,6 @@ def measure(
         cases=found,
         skipped=tuple(case.id for case in cases if case not in repeats),
     )
-    check_noise(measurement, noise_limit)
-    return measurement
 
 
 def check_noise(measurement: Measurement, limit: float = NOISE_LIMIT) -> None:
