@@ -320,8 +320,7 @@ def compile_session(
     """
     formats.weights.check_layers(trace.decoder.layers)
     plans = plan_turns(trace, deployment, session, random)
-    in_file = stored_bytes(trace, formats, "file")
-    wanted = deployment.kv_cache.capacity_tokens
+    in_file, wanted = stored_bytes(trace, formats, "file"), deployment.kv_cache.capacity_tokens
     compiler = Compiler(
         trace,
         formats,
