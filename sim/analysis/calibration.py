@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from hw_models.provenance import Parameter
 from hw_models.soc import SocSpec
 from sim.analysis.calibration_observations import Predictor
+from sim.analysis.sampling import CENTRAL_80, RANGE_DEVIATIONS
 from sim.errors import SimError
 
 Vector = NDArray[np.float64]
@@ -33,10 +34,6 @@ Vector = NDArray[np.float64]
 NOISE: Final = 0.1
 """Assumed deviation of the log of a published rate: two releases of one AI Hub entry, twelve days
 apart, differ by -20 to +20 % on phones."""
-RANGE_DEVIATIONS: Final = 4.0
-"""A prior's low to high is taken as this many deviations: about 95 % of it lies between them."""
-CENTRAL_80: Final = 1.2816
-"""Deviations of a normal distribution on each side of its centre that hold 80 % of it."""
 IDENTIFIED: Final = 0.7
 """Assumed: a parameter is identified when its deviation is below this share of its prior's."""
 TOUCHED: Final = 0.05

@@ -1,20 +1,24 @@
 """Draws of the uncertain numbers of a device: what may be true, many times over.
 
 - An *assumed* number is drawn log-uniformly between `low` and `high`: nothing but its range is
-  claimed. Any other kind is drawn from the triangle over the logarithm that peaks at its value.
+  claimed. A *fitted* one is log-normal about its value, a half on each side, its range the central
+  80 %. Any other kind is drawn from the triangle over the logarithm that peaks at its value.
   Where `low` is zero the logarithm is left out.
 - Every parameter has a random stream of its own, found by seed and dotted path. The same seed thus
   gives two deployments, or two devices with the same parameter, the same draws (common random
   numbers), and their difference is not blurred by luck.
 - Numbers of one software stack rise and fall together with its quality: their normal scores share
-  a common factor of variance `STACK_QUALITY_SHARE` (assumed), fractions upwards, overheads in
-  seconds downwards. Numbers fitted together are correlated as their fit found instead.
+  a common factor of variance `STACK_QUALITY_SHARE` (assumed), fractions upwards, overheads and
+  the sizes at which half is lost downwards. Numbers fitted together are correlated as their fit
+  found instead, and move together once more by the spread of networks the fit has not seen.
+- What a fit has absorbed is not drawn again: it was found with the silicon's numbers at their
+  values, and would be another with others (`is_absorbed`).
 - Numbers that shape the schedule (prefill chunk, on-chip activation memory, operand buffers, graphs
   per step) take `SCHEDULES` equally probable values, each combined with one of the others as in a
   Latin hypercube, and the samples use these schedules in turn.
 
-Not modelled: correlation between parameters of silicon; and what lies outside the range, of which
-that of a fitted number holds but 80 % (`sim.analysis.calibration`).
+Not modelled: correlation between parameters of silicon; what a fit at one precision leaves open of
+another.
 """
 
 from __future__ import annotations
@@ -36,17 +40,50 @@ STACK_QUALITY_SHARE = 0.5
 SCHEDULES = 16
 """Distinct combinations of the parameters that shape the schedule."""
 
+BUS = ("dram.channels", "dram.width_bits", "dram.rate", "dram.efficiency.", "dram.row_bytes")
+"""What the time of a transfer follows from, beside the stack."""
+
+CENTRAL_80 = 1.2816
+"""Deviations of a normal distribution on each side of its centre that hold 80 % of it."""
+
+RANGE_DEVIATIONS = 4.0
+"""A prior's low to high is taken as this many deviations: about 95 % of it lies between them."""
+
+OUTERMOST = (0.001, 0.999)
+"""Shares beyond which a fitted number is not drawn."""
+
+SLOWING = ("s", "elements")
+"""Units of a stack's numbers that are smaller the better the stack is."""
+
 SHAPING = ("prefill_chunk_tokens", "activation_bytes", "operand_count", "graphs_per_step")
 
 
 def uncertain(soc: SocSpec, stack: str) -> dict[str, Parameter]:
-    """Return the parameters of a device with a range, other stacks than `stack` left out."""
+    """Return the parameters of a device with a range that a run on a stack has to expect.
+
+    Other stacks are left out, and what a fit of this one has absorbed.
+    """
     others = tuple(f"stacks.{name}." for name in soc.stacks if name != stack)
     return {
         path: item
         for path, item in soc.parameters().items()
         if item.high > item.low and not path.startswith(others)
+        if not is_absorbed(soc, stack, path, item)
     }
+
+
+def is_absorbed(soc: SocSpec, stack: str, path: str, item: Parameter) -> bool:
+    """Return whether the fit of a stack already holds the uncertainty of a parameter.
+
+    It holds that of the bus, of the stack's unit, and of what reaches down to zero in the stack,
+    which no fit moves: with other numbers of theirs the fit would have found others for the rest,
+    and the same times.
+    """
+    if soc.stack(stack).fit is None or item.kind == "fitted":
+        return False
+    in_stack = path.startswith(f"stacks.{stack}.") and item.unit == "s"
+    silicon = (*BUS, f"units.{soc.stack(stack).unit}.")
+    return path.startswith(silicon) or (in_stack and item.low == 0.0)
 
 
 def draw(soc: SocSpec, stack: str, samples: int, seed: int) -> Draws:
@@ -56,6 +93,7 @@ def draw(soc: SocSpec, stack: str, samples: int, seed: int) -> Draws:
     found = {}
     items = uncertain(soc, stack)
     scores = _stack_scores(soc, stack, items, samples, seed)
+    is_fitted = soc.stack(stack).fit is not None
     for path, item in items.items():
         if path.endswith(SHAPING):
             shares = _levels(_stream(seed, path), samples)
@@ -63,7 +101,29 @@ def draw(soc: SocSpec, stack: str, samples: int, seed: int) -> Draws:
             shares = ndtr(scores[path])
         else:
             shares = _stream(seed, path).random(samples)
-        found[path] = quantile(item, shares)
+        is_prior = is_fitted and path in scores and item.kind == "assumed" and item.low > 0.0
+        found[path] = _prior(item, shares) if is_prior else quantile(item, shares)
+    return _scattered(soc, stack, found, seed)
+
+
+def _scattered(soc: SocSpec, stack: str, draws: Draws, seed: int) -> Draws:
+    """Return the draws with all times of a fitted stack moved by what its fit leaves unexplained.
+
+    Every rate of the bus and of the unit, and every overhead, moves by one factor a draw.
+    """
+    fit = soc.stack(stack).fit
+    if fit is None:
+        return draws
+    samples = len(next(iter(draws.values())))
+    slower = np.exp(fit.spread * _stream(seed, f"rows of {stack}").standard_normal(samples))
+    unit, own = f"units.{soc.stack(stack).unit}.", f"stacks.{stack}."
+    found = dict(draws)
+    for path, item in soc.parameters().items():
+        values = found.get(path, np.full(samples, item.value))
+        if path == "dram.rate" or (path.startswith(unit) and item.unit.endswith("/s")):
+            found[path] = values / slower
+        elif path.startswith((own, unit)) and item.unit == "s":
+            found[path] = values * slower
     return found
 
 
@@ -88,12 +148,37 @@ def quantile(item: Parameter, shares: NDArray[np.float64]) -> NDArray[np.float64
     """
     logarithmic = item.low > 0.0
     low, mode, high = (np.log(x) if logarithmic else x for x in (item.low, item.value, item.high))
+    if item.kind == "fitted":
+        place = _two_halves(shares, low, mode, high)
+        values = np.maximum(np.exp(place) if logarithmic else place, 0.0)
+        return np.minimum(values, 1.0) if item.unit == "fraction" else values
     if item.kind == "assumed":
         place = low + shares * (high - low)
     else:
         place = _triangle(shares, low, mode, high)
     values = np.clip(np.exp(place) if logarithmic else place, item.low, item.high)
     return np.round(values) if item.unit == "count" else values
+
+
+def _prior(item: Parameter, shares: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return quantiles of a number that kept its prior, as the fit of the others saw it."""
+    half = (np.log(item.high) - np.log(item.low)) / RANGE_DEVIATIONS * CENTRAL_80
+    mode = np.log(item.value)
+    values = np.clip(
+        np.exp(_two_halves(shares, mode - half, mode, mode + half)), item.low, item.high
+    )
+    return np.round(values) if item.unit == "count" else values
+
+
+def _two_halves(
+    shares: NDArray[np.float64], low: float, mode: float, high: float
+) -> NDArray[np.float64]:
+    """Return the quantiles of two normal halves about a mode, 80 % of them from low to high."""
+    from scipy.special import ndtri  # slow to import, and most devices have nothing fitted
+
+    scores = ndtri(np.clip(shares, *OUTERMOST))
+    width = np.where(scores < 0.0, mode - low, high - mode)
+    return np.asarray(mode + scores / CENTRAL_80 * width)
 
 
 def _triangle(
@@ -115,7 +200,7 @@ def _stack_scores(
     quality = _stream(seed, f"quality of {stack}").standard_normal(samples)
     fitted = [path for path in paths if items[path].kind == "fitted"]
     for path in set(paths) - set(fitted):
-        shared = -quality if items[path].unit == "s" else quality
+        shared = -quality if items[path].unit in SLOWING else quality
         own_share = 1.0 - STACK_QUALITY_SHARE
         scores[path] = np.sqrt(STACK_QUALITY_SHARE) * shared + np.sqrt(own_share) * scores[path]
     fit = soc.stack(stack).fit

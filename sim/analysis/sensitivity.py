@@ -33,7 +33,6 @@ MIN_SPREAD = 1.05
 REPLY = "reply_s"
 """Seconds of the whole session, first image to last token; known here beside the metrics."""
 
-BUS = ("dram.channels", "dram.width_bits", "dram.rate", "dram.efficiency.", "dram.row_bytes")
 """What of the DRAM decides how fast bytes move; its capacity and energy move no time."""
 
 SCREENED = 8
@@ -118,7 +117,7 @@ def relevant(result: Result, metric: str) -> dict[str, Parameter]:
     For times those are the numbers of the DRAM bus, of the units at work and of the stack. Raises
     `SimError` where the metric is not known.
     """
-    from sim.analysis.sampling import uncertain
+    from sim.analysis.sampling import BUS, uncertain
 
     known = {REPLY, *result.summary().as_dict()} - {"fits"}
     if metric not in known:

@@ -19,10 +19,10 @@ import math
 import numpy as np
 
 from hw_models.soc import SocSpec
-from sim.analysis.calibration import CENTRAL_80, NOISE, STEP, Vector, can_be_fitted, deviation
+from sim.analysis.calibration import NOISE, STEP, Vector, can_be_fitted, deviation
 from sim.analysis.calibration_observations import Observation
 from sim.analysis.calibration_stacks import candidates
-from sim.analysis.sampling import correlation_matrix
+from sim.analysis.sampling import CENTRAL_80, correlation_matrix
 
 
 def interval_80(row: Observation, soc: SocSpec) -> tuple[float, float, float]:

@@ -1,5 +1,8 @@
 """Draws of uncertain numbers: inside their ranges, shared between variants, reproducible."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -8,7 +11,14 @@ from hypothesis import strategies as st
 from hw_models.provenance import Parameter
 from hw_models.schema import StackFit
 from hw_models.soc import load_soc
+from sim import load_scenario, simulate
+from sim.analysis.exhibits import load_exhibits, runs_in_role
 from sim.analysis.sampling import SCHEDULES, draw, quantile, uncertain, values_at
+from sim.analysis.sampling_runs import variant_metrics
+from sim.analysis.validation_draws import coverage_of_draws
+
+SMALL = ["device=snapdragon_8_elite", "model=qwen3-0.6b", "session.turns=[{output_tokens: 8}]"]
+UNCERTAINTY = (Path(__file__).parents[2] / "docs/concepts/uncertainty.md").read_text()
 
 
 def parameter(low, value, high, kind="assumed", unit="B/s"):
@@ -19,7 +29,7 @@ def parameter(low, value, high, kind="assumed", unit="B/s"):
     st.floats(0.0, 1e12),
     st.floats(0.0, 1e12),
     st.floats(0.0, 1e12),
-    st.sampled_from(["assumed", "measured", "fitted", "derived"]),
+    st.sampled_from(["assumed", "measured", "derived"]),
     st.sampled_from(["B/s", "count"]),
 )
 def test_quantiles_rise_from_low_to_high(a, b, c, kind, unit):
@@ -32,6 +42,53 @@ def test_quantiles_rise_from_low_to_high(a, b, c, kind, unit):
     assert values[-1] == pytest.approx(high, rel=1e-9)
     if unit == "count":
         assert (values == np.round(values)).all()
+
+
+@given(st.floats(1e-3, 1.0), st.floats(1.0, 4.0), st.floats(1.0, 4.0))
+def test_the_range_of_a_fitted_number_is_the_middle_of_its_draws(value, below, above):
+    item = parameter(value / below, value, value * above, "fitted", "s")
+    low, median, high = quantile(item, np.array([0.1, 0.5, 0.9]))
+    assert (low, median, high) == pytest.approx((item.low, item.value, item.high), rel=1e-4)
+    whole = quantile(parameter(0.5, 0.9, 1.0, "fitted", "fraction"), np.linspace(0.0, 1.0, 99))
+    assert whole.max() == 1.0
+    assert whole.min() < 0.5
+
+
+def test_what_a_fit_has_absorbed_is_not_drawn_again():
+    soc = load_soc("snapdragon_8_elite")
+    fitted, free = uncertain(soc, "genie"), uncertain(soc, "executorch_qnn")
+    silicon = {
+        "dram.efficiency.read_only",
+        "units.npu.buffer.operand_count",
+        "units.npu.dram_fraction",
+    }
+    assert silicon <= set(free)
+    assert not silicon & set(fitted)
+    assert {"dram.energy", "units.gpu.dram_fraction", "thermal.governor.trip_c.0"} <= set(fitted)
+
+
+def test_all_times_of_a_fitted_stack_move_by_the_spread_of_its_rows():
+    """Without any other uncertain number the deviation of a time is that spread."""
+    soc = load_soc("snapdragon_8_elite")
+    exact = {
+        path: replace(item, low=item.value, high=item.value)
+        for path, item in soc.parameters().items()
+        if not path.startswith("dram.energy")
+    }
+    soc = soc.with_parameters(exact, {})
+    result = simulate(load_scenario(None, [*SMALL, "stack=genie"]), soc=soc)
+    seconds = np.log(variant_metrics(result, draw(soc, "genie", 4000, 0))["reply_s"])
+    assert seconds.std() == pytest.approx(soc.stack("genie").fit.spread, rel=0.05)
+    assert seconds.mean() == pytest.approx(np.log(result.makespan_s), abs=0.01)
+
+
+def test_draws_of_fitted_stacks_hold_four_of_five_measured_rows():
+    rows = runs_in_role(load_exhibits(), "validation")
+    found = [item for item in coverage_of_draws(rows, 100) if item.is_fitted]
+    count = sum(item.n for item in found)
+    share = sum(item.n * item.inside for item in found) / count
+    assert 0.7 < share < 0.95
+    assert f"{count} rows of fitted stacks: {100 * share:.0f} %" in " ".join(UNCERTAINTY.split())
 
 
 def test_an_assumed_number_is_log_uniform_and_a_measured_one_peaks_at_its_value():

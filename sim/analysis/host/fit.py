@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from hw_models.provenance import Parameter
 from hw_models.soc import SocSpec
 from hw_models.tree import moved
-from sim.analysis.calibration import CENTRAL_80
 from sim.analysis.host.prior import SOURCE, STACK, prior_device
 from sim.analysis.host.samples import Samples
+from sim.analysis.sampling import CENTRAL_80
 from sim.engine.pricing import Pricing
 from sim.errors import SimError
 

@@ -18,11 +18,11 @@ from typing import Final
 import numpy as np
 
 from hw_models.soc import SocSpec
-from sim.analysis.calibration import CENTRAL_80
 from sim.analysis.error_scores import error_scores
 from sim.analysis.host.calibration import MeasuredFile
 from sim.analysis.host.samples import Samples, case_scenario
 from sim.analysis.measuring.document import CaseTimes, Measurement
+from sim.analysis.sampling import CENTRAL_80
 from sim.calibrated_range import outside
 from sim.engine.pricing import Pricing
 from sim.metrics import Summary
