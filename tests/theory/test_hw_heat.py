@@ -51,6 +51,26 @@ def test_two_steps_are_as_good_as_one(first_s, second_s):
     assert twice == pytest.approx(CHAIN.advance(start, power, first_s + second_s, 25.0))
 
 
+@given(
+    chains,
+    st.lists(st.floats(-10.0, 90.0), min_size=4, max_size=4),
+    st.lists(st.floats(0.0, 6.0), min_size=4, max_size=4),
+)
+def test_no_lump_passes_its_ceiling(chain, temperatures, powers):
+    count = len(chain.resistance_k_per_w)
+    start, power = np.array(temperatures[:count]), powers[:count]
+    ceiling = chain.ceiling_c(start, power, 25.0)
+    course = chain.course(start, power, np.geomspace(1e-3, 1e6, 40), 25.0)
+    assert (course <= ceiling[:, None] + 1e-6).all()
+
+
+def test_the_ceiling_of_a_cold_chain_is_the_steady_state_and_of_a_hot_one_above_it():
+    power = [4.0, 0.0, 0.7]
+    steady = CHAIN.steady_state_c(power, 25.0)
+    assert CHAIN.ceiling_c([25.0] * 3, power, 25.0) == pytest.approx(steady)
+    assert CHAIN.ceiling_c(steady + 2.0, power, 25.0) == pytest.approx(steady + 2.0)
+
+
 def test_the_chain_agrees_with_a_numerical_integration():
     capacity, start = np.array(CHAIN.heat_capacity_j_per_k), np.array([25.0, 25.0, 25.0])
     power, state, dt_s = np.array([5.0, 0.0, 0.7]), start.copy(), 0.01

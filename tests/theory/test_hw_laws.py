@@ -70,6 +70,7 @@ def test_a_chosen_precision_is_wide_enough_and_none_narrower_would_do(activation
     [
         ("fp16", 4, ["a16w4", "a16w16", "fp16"], "fp16"),
         ("bf16", 4, ["fp16", "bf16", "fp32"], "bf16"),
+        ("fp16", 4, ["bf16"], "bf16"),
         ("fp32", 32, ["fp16", "fp32"], "fp32"),
         ("fp16", 16, ["fp32", "a16w16"], "fp32"),
         ("int16", 16, ["fp16", "a16w16"], "a16w16"),
@@ -115,8 +116,12 @@ def test_small_reads_gain_from_the_queue_until_the_request_rate_binds(depth):
     assert seconds == pytest.approx(count * max(4096 / 2e8, round_trip / depth), rel=0.01)
 
 
+def test_a_request_begun_is_a_request_read():
+    assert read_seconds(4097.0, 4096, **UFS) == read_seconds(8192.0, 4096, **UFS)
+
+
 def test_nothing_takes_no_time_and_laws_broadcast():
-    assert read_seconds(0.0, 4096, **UFS) == 0
+    assert read_seconds(0.0, 4096, **UFS, queue_depth=8) == 0
     rate = 4096 * 1000 / read_seconds(4096 * 1000, 4096, **UFS | {"latency_s": 0.0})
     assert rate == pytest.approx(2e8, rel=1e-12), "the 4 KiB rate is reached, not passed"
     several = read_seconds(np.array([0.0, 4096.0, 8192.0]), 4096, **UFS)
