@@ -152,6 +152,25 @@ def test_rates_that_no_machine_has_are_refused(small):
         calibrate_host([MeasuredFile(run)])
 
 
+def test_operators_of_one_kernel_err_together_and_kernels_apart(small, exhibit):
+    samples = samples_of([(small, None)], exhibit.soc)
+    same = np.full(len(samples.shares), 0.1)
+    kernels = [group.kernel for group in samples.operators for _ in group.step]
+    step = np.concatenate([group.step for group in samples.operators])
+    for index, found in enumerate(samples.deviations_by_kernel(same)):
+        shares = {
+            name: sum(
+                share
+                for share, kernel, at in zip(samples.shares, kernels, step, strict=True)
+                if (kernel, at) == (name, index)
+            )
+            for name in set(kernels)
+        }
+        assert sum(shares.values()) == pytest.approx(1.0)
+        assert found == pytest.approx(0.1 * np.sqrt(sum(share**2 for share in shares.values())))
+    assert samples.deviations_by_kernel(-same) == pytest.approx(samples.deviations_by_kernel(same))
+
+
 def test_runs_that_do_not_belong_together_are_refused(smollm):
     with pytest.raises(SimError, match="Got none"):
         calibrate_host([])

@@ -53,6 +53,8 @@ class HostFit:
         Relative error of each operator of the fit, simulated against measured; shape (samples,).
     step_errors
         The same of each step; shape (steps,).
+    unseen
+        Deviation that the operators' errors imply for a step of another network, median of steps.
     noise
         Noise floor of the runs, their mean.
     """
@@ -62,16 +64,18 @@ class HostFit:
     kept: tuple[str, ...]
     operator_errors: Vector
     step_errors: Vector
+    unseen: float
     noise: float = 0.0
 
     @property
     def spread(self) -> float:
         """Standard deviation of log(simulated / measured) to expect of another run.
 
-        What the steps of the fit show (robustly), and the noise that a run brings along.
+        What the steps of the fit show (robustly) or their operators imply for another network,
+        whichever is more, and the noise that a run brings along.
         """
         own = float(np.median(np.abs(np.log1p(self.step_errors))) * MAD_TO_SD)
-        return math.hypot(own, self.noise)
+        return math.hypot(max(own, self.unseen), self.noise)
 
 
 class _Problem:
@@ -181,6 +185,7 @@ def fit_host(samples: Samples, dtype: str, read_bytes_per_s: float, runs: str) -
         kept=tuple(sorted(kept)),
         operator_errors=np.expm1(operators),
         step_errors=np.expm1(steps),
+        unseen=float(np.median(samples.deviations_by_kernel(operators))),
     )
 
 

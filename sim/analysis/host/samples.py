@@ -110,6 +110,26 @@ class Samples:
         parts = [g.repeats * g.measured_s / totals[g.step] for g in self.operators]
         return np.concatenate(parts)
 
+    def deviations_by_kernel(self, log_errors: FloatColumn) -> FloatColumn:
+        """Return what the errors of operators would make of each step elsewhere, shape (steps,).
+
+        As if operators of one kernel erred together and kernels independently: the root of the
+        sum over kernels of (sum of share x |log error|) squared. In the steps of a fit they cancel
+        beyond that, since the fit is made of these steps.
+
+        Parameters
+        ----------
+        log_errors
+            log(simulated / measured) of every sample, shape (samples,).
+        """
+        kernels = sorted({group.kernel for group in self.operators})
+        sums = np.zeros((len(kernels), len(self.steps)))
+        parts = self.shares * np.abs(log_errors)
+        ends = np.cumsum([len(group.step) for group in self.operators])
+        for group, own in zip(self.operators, np.split(parts, ends[:-1]), strict=True):
+            np.add.at(sums[kernels.index(group.kernel)], group.step, own)
+        return np.asarray(np.sqrt((sums**2).sum(axis=0)))
+
 
 def case_scenario(model: str, case: Case, dtype: str = "bf16") -> Scenario:
     """Return the scenario that simulates a case; its device is given to `simulate` itself.
