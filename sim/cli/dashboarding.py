@@ -41,6 +41,8 @@ def dashboard(port: Port = None, browser: Browser = True) -> None:
             typer.echo(f"Dashboard at http://{HOST}:{chosen} (Ctrl-C stops it)", err=True)
             if browser:
                 webbrowser.open(f"http://{HOST}:{chosen}")
+        elif server.poll() is None:
+            typer.echo(f"Not ready yet; it will be at http://{HOST}:{chosen}.", err=True)
         if server.wait():
             raise SimError(f"the dashboard must keep running. It ended with {server.returncode}.")
     except KeyboardInterrupt:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from sim.cli.options import AsJson, ModelName, print_json
+from sim.errors import SimError
 
 
 def trace(
@@ -60,6 +61,10 @@ def formats(
     """List weight formats with their bits per weight, or the mixes that reach a mean."""
     from sim.cli.catalogues import format_rows, mix_rows, show_mixes, show_rows
 
+    if fixed and bits is None:
+        raise SimError("--fix must come with --bpw: it says what a mix keeps. Got no --bpw.")
+    if name is not None and bits is not None:
+        raise SimError(f"--bpw must come without a format's id. Got {name!r}.")
     if bits is not None:
         mixes = mix_rows(bits, model, fixed or ())
         print_json(mixes) if as_json else show_mixes(bits, model, mixes)

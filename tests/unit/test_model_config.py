@@ -38,9 +38,10 @@ def test_head_dim_is_the_stated_one():
     assert read_decoder(QWEN3, "c").head_dim == 128
 
 
-def test_head_dim_falls_back_to_the_quotient():
+@pytest.mark.parametrize(("model_type", "head_dim"), [("llama", 2560 // 32), ("qwen3", 128)])
+def test_head_dim_falls_back_to_the_quotient_or_to_that_of_qwen3(model_type, head_dim):
     config = {key: value for key, value in QWEN3.items() if key != "head_dim"}
-    assert read_decoder(config, "c").head_dim == 2560 // 32
+    assert read_decoder({**config, "model_type": model_type}, "c").head_dim == head_dim
 
 
 @pytest.mark.parametrize(

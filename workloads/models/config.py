@@ -325,6 +325,8 @@ def _qwen2(keys: _Keys) -> DecoderConfig:
 
 
 def _qwen3(keys: _Keys) -> DecoderConfig:
+    """Heads are 128 wide unless stated, whatever the width of the model: ``Qwen3Config``."""
+    keys.config = {"head_dim": 128, **keys.config}
     return replace(_qwen(keys), qk_norm=True)
 
 

@@ -71,7 +71,7 @@ def _subtitle(asked: Document, version: str) -> str:
 
 def _notes(document: Document) -> Section:
     said = [*document["differences"], *document["run"]["warnings"]]
-    return Section("Mind", tuple(Paragraph((text,)) for text in said))
+    return Section("Before these numbers are used", tuple(Paragraph((text,)) for text in said))
 
 
 def _targets(document: Document) -> Section:
