@@ -16,7 +16,8 @@ from typing import Any
 
 from workloads.errors import WorkloadError, did_you_mean
 from workloads.files import parse_json, read_mapping, read_text, read_yaml
-from workloads.models.config import ModelConfig, read_model
+from workloads.models.config import ModelConfig
+from workloads.models.config_file import read_model
 from workloads.trace import Trace, kv_elements_per_token
 from workloads.trace_file import FOLDER as TRACES
 from workloads.trace_file import load_trace, parse_trace

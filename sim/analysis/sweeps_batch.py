@@ -28,11 +28,11 @@ from sim.engine.pricing import Pricing
 from sim.engine.timed import FloatColumn
 from sim.planning import Plan, formats, graph_options, plan
 from workloads.catalogue import trace_for
-from workloads.compiling import cache_capacity, lower_phase
 from workloads.graph import Formats, GraphOptions
 from workloads.kv_cache import visible_tokens
 from workloads.program import Column, StepGroup
 from workloads.scenario import Scenario
+from workloads.steps import cache_capacity, lower_phase
 from workloads.trace import Trace
 
 Tokens = NDArray[np.int64]

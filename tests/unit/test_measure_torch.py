@@ -17,7 +17,7 @@ from workloads.errors import WorkloadError
 from workloads.measuring.memory import LiveBytes, tensor_bytes, weight_bytes
 from workloads.measuring.phases import phase_call, random_model
 from workloads.measuring.timer import by_segment
-from workloads.models.config import read_model
+from workloads.models.config_file import read_model
 
 pytestmark = pytest.mark.torch
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workloads.errors import WorkloadError
-from workloads.models.config import ARCHITECTURES, read_decoder, read_model, read_vision
+from workloads.models.config_file import ARCHITECTURES, read_decoder, read_model, read_vision
 
 QWEN3 = {
     "model_type": "qwen3",

@@ -1,0 +1,317 @@
+"""The steps of a session: turns -> groups of steps, lowered phase by phase.
+
+A turn runs one vision step per image, prefill steps of at most a chunk, and decode steps that each
+commit the tokens its speculation yields. The first output token comes from the last prefill step.
+
+Not modelled: tokenising and detokenising; their host time is part of the stack's step overhead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from workloads.errors import WorkloadError
+from workloads.eviction import EvictionWork
+from workloads.graph import Formats, GraphOptions
+from workloads.kv_cache import visible_tokens
+from workloads.lora import Lora
+from workloads.lowering import Lowering
+from workloads.mechanisms import (
+    ActiveAdapter,
+    Draft,
+    attention_shape,
+    eviction_segment,
+    sampling_segment,
+    tree_commit_segment,
+)
+from workloads.program import Column, ProgramSegment, Setup, StepGroup
+from workloads.speculation import padded_width
+from workloads.storage import is_layer, layer_runs
+from workloads.trace import Phase, Trace
+from workloads.turns import TurnPlan, linear_sizes
+
+
+def cache_capacity(needed: int, wanted: int | None, buckets: Sequence[int]) -> int:
+    """Return the KV positions to allocate: as wanted, else the bucket that holds ``needed``.
+
+    Raises `WorkloadError` where fewer are wanted than needed.
+
+    >>> cache_capacity(900, None, (512, 1024, 4096))
+    1024
+    """
+    if wanted is not None:
+        if wanted < needed:
+            raise WorkloadError(
+                f"deployment.kv_cache.capacity_tokens must be at least {needed} for this session. "
+                f"Got {wanted}. Shorten the session, enlarge the cache or evict."
+            )
+        return wanted
+    return next((bucket for bucket in sorted(buckets) if bucket >= needed), needed)
+
+
+Lowered = tuple[tuple[ProgramSegment, ...], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Compiler:
+    """Builds the step groups of a session for one deployment on one stack's graphs.
+
+    Turns of equal sizes share their segments, so that a long session costs little more to compile
+    than its distinct turns.
+
+    Attributes
+    ----------
+    grows
+        Each conversation's cache grows with it; else all are allocated whole.
+    vision_flash_bytes
+        Read from flash before the images of every turn but the first [B].
+    """
+
+    trace: Trace
+    formats: Formats
+    options: GraphOptions
+    capacity_tokens: int
+    draft: Draft
+    lora: Lora | None
+    grows: bool = False
+    vision_flash_bytes: float = 0.0
+    _lowered: dict[tuple[object, ...], Lowered] = field(default_factory=dict)
+
+    def groups(self, plans: Sequence[TurnPlan]) -> list[StepGroup]:
+        """Return all step groups in order."""
+        found: list[StepGroup] = []
+        reload = Setup()
+        for index, plan in enumerate(plans):
+            vision = [replace(self.vision(index, plan), setup=reload)] if plan.patches else []
+            if vision:
+                reload = Setup(flash_bytes=self.vision_flash_bytes)
+            prefill = self.prefill(index, plan)
+            found += [*vision, replace(prefill, images_needed=self._needed(plan, vision, prefill))]
+            if plan.committed.size:
+                found.append(self.decode(index, plan))
+        return found
+
+    def vision(self, index: int, plan: TurnPlan) -> StepGroup:
+        """Return the group that encodes the images of a turn, one step each."""
+        patches = np.array(plan.patches, dtype=np.float64)
+        nothing = np.zeros_like(patches)
+        phase = self.trace.phases["vision"]
+        segments, held = self._segments(
+            phase, {"N": patches}, np.ones_like(patches), self._adapter(plan)
+        )
+        return StepGroup(
+            phase="vision",
+            turn=index,
+            new_tokens=patches,
+            visible_tokens=patches,
+            live_tokens=nothing,
+            committed_tokens=nothing,
+            segments=segments,
+            activation_bytes=held,
+            at_s=plan.turn.at_s,
+        )
+
+    def prefill(self, index: int, plan: TurnPlan) -> StepGroup:
+        """Return the group that fills the cache, in chunks; the LM head runs on the last one."""
+        chunk = self.options.prefill_chunk_tokens or plan.prefill_tokens
+        steps = -(-plan.prefill_tokens // chunk)
+        new = np.full(steps, float(chunk), dtype=np.float64)
+        offered = np.minimum(plan.cached_tokens + np.cumsum(new), float(plan.prompt_tokens))
+        bound = float(plan.eviction.peak_prefill_tokens(plan.prompt_tokens, chunk))
+        live = np.minimum(offered, bound)
+        context = self._context(new, live)
+        last = np.zeros(steps)
+        last[-1] = 1.0
+        phase = self.trace.phases["prefill"]
+        segments, held = self._segments(phase, {"T": new, "S": context}, last, self._adapter(plan))
+        return StepGroup(
+            phase="prefill",
+            turn=index,
+            new_tokens=new,
+            visible_tokens=context,
+            live_tokens=live,
+            committed_tokens=last,
+            segments=_joined(
+                segments, after=self._sampling(1, last) + self._prefill_eviction(plan, chunk, last)
+            ),
+            activation_bytes=held,
+            at_s=plan.turn.at_s,
+            switches=_switches(context),
+            setup=self._setup(plan),
+            cache_bytes=self._grown_bytes(plan.prefill_peak_tokens(chunk)),
+        )
+
+    def decode(self, index: int, plan: TurnPlan) -> StepGroup:
+        """Return the group that yields the output tokens after the first."""
+        produced = plan.produced
+        steps = produced.shape[0]
+        width = padded_width(plan.width, self.options.verify_buckets_tokens)
+        new = np.full(steps, float(width), dtype=np.float64)
+        loaded = plan.eviction.loaded_tokens(plan.prompt_tokens, produced)
+        context = self._context(new, loaded + plan.width)
+        phase = self.trace.phases["decode"]
+        sizes = {"T": new, "S": context}
+        segments, held = self._segments(phase, sizes, np.ones(steps), self._adapter(plan))
+        stored = plan.eviction.retained_tokens(plan.prompt_tokens, produced + plan.committed)
+        return StepGroup(
+            phase="decode",
+            turn=index,
+            new_tokens=new,
+            visible_tokens=context,
+            live_tokens=stored,
+            committed_tokens=plan.committed,
+            segments=_joined(segments, self._drafting(stored), self._decode_extras(plan, produced)),
+            activation_bytes=held,
+            at_s=plan.turn.at_s,
+            switches=_switches(context),
+            cache_bytes=self._grown_bytes(plan.decode_peak_tokens),
+        )
+
+    @property
+    def buckets(self) -> tuple[int, ...]:
+        """Cache sizes graphs are compiled for: the stack's below the capacity, and the capacity."""
+        compiled = self.options.cache_buckets_tokens
+        below = tuple(bucket for bucket in compiled if bucket < self.capacity_tokens)
+        return (*below, self.capacity_tokens) if compiled else ()
+
+    @property
+    def kv_bytes_per_token(self) -> float:
+        """KV-cache bytes of one token over all layers [B]."""
+        return self.formats.kv.bytes_per_token(self.trace.kv_elements_per_token)
+
+    @property
+    def kv_row_bytes(self) -> float:
+        """Bytes of K or V of one token in one head: the piece a gather moves [B]."""
+        return self.trace.decoder.head_dim * self.formats.kv.bits / 8
+
+    def _needed(
+        self, plan: TurnPlan, vision: Sequence[StepGroup], prefill: StepGroup
+    ) -> Column | None:
+        """Return the images each prefill step waits for; ``None`` where it waits for all.
+
+        Only another unit gains: one that alternated between the two would end at the same time. The
+        last step needs every image, so what follows the layers never runs beside an encoder.
+        """
+        if not self.options.vision_overlap or not vision or prefill.steps == 1:
+            return None
+        sees = {task.unit for task, _ in vision[0].tasks()}
+        fills = {task.unit for task, _ in prefill.tasks() if task.runs[:-1].any()}
+        needed = plan.images_needed(int(prefill.new_tokens[0]))
+        return None if sees & fills or needed[0] == vision[0].steps else needed
+
+    def _context(self, new: Column, live: Column) -> Column:
+        return np.maximum(new, visible_tokens(np.ceil(live), self.buckets))
+
+    def _adapter(self, plan: TurnPlan) -> ActiveAdapter | None:
+        if self.lora is None or plan.turn.adapter is None:
+            return None
+        return ActiveAdapter(self.lora, linear_sizes(self.trace))
+
+    def _setup(self, plan: TurnPlan) -> Setup:
+        if plan.switch is None:
+            return Setup()
+        switch = plan.switch
+        return Setup(switch.flash_bytes, switch.bound_bytes, switch.held_bytes)
+
+    def _grown_bytes(self, tokens: int) -> dict[str, float]:
+        return self.caches_bytes(tokens) if self.grows else {}
+
+    def caches_bytes(self, tokens: int) -> dict[str, float]:
+        """Return the bytes of one conversation's caches at a size [B]."""
+        size = self.formats.kv.size_bytes
+        return {
+            "kv_cache": float(size(tokens, self.trace.kv_elements_per_token)),
+            "draft": float(size(tokens, self.draft.cost.kv_elements_per_token)),
+        }
+
+    def _drafting(self, live: Column) -> tuple[ProgramSegment, ...]:
+        segment = self.draft.segment(self.formats, live)
+        return () if segment is None else (segment,)
+
+    def _sampling(self, tokens: int, runs: Column) -> tuple[ProgramSegment, ...]:
+        return sampling_segment(self.formats, self.trace.decoder.vocab, float(tokens), runs)
+
+    def _prefill_eviction(
+        self, plan: TurnPlan, chunk: int, last: Column
+    ) -> tuple[ProgramSegment, ...]:
+        shape = attention_shape(self.trace.decoder, self.kv_bytes_per_token)
+        work = plan.eviction.prefill_work(plan.prompt_tokens, chunk, shape)
+        if work == EvictionWork():
+            return ()
+        return (eviction_segment(self.formats, work, self.kv_row_bytes, last),)
+
+    def _decode_extras(self, plan: TurnPlan, produced: Column) -> tuple[ProgramSegment, ...]:
+        shape = attention_shape(self.trace.decoder, self.kv_bytes_per_token)
+        work = plan.eviction.decode_work(plan.prompt_tokens, produced, shape)
+        found = [*self._sampling(plan.width, np.ones(produced.shape))]
+        if np.any(work.scoring_flops) or np.any(work.compaction_bytes):
+            always = np.ones(produced.shape)
+            found.append(eviction_segment(self.formats, work, self.kv_row_bytes, always))
+        if self.draft.is_tree:
+            found.append(
+                tree_commit_segment(
+                    self.formats, plan.committed, self.kv_bytes_per_token, self.kv_row_bytes
+                )
+            )
+        return tuple(found)
+
+    def _segments(
+        self,
+        phase: Phase,
+        sizes: Mapping[str, Column],
+        tail_runs: Column,
+        adapter: ActiveAdapter | None,
+    ) -> Lowered:
+        """Return a phase as segments and its activation bytes, those of equal sizes only once."""
+        columns = tuple((name, size.tobytes()) for name, size in sizes.items())
+        key = (phase.name, columns, tail_runs.tobytes(), adapter is None)
+        if key not in self._lowered:
+            segments, held_bytes = lower_phase(
+                phase, sizes, tail_runs, self.formats, self.options, adapter
+            )
+            self._lowered[key] = segments, float(held_bytes.max())
+        return self._lowered[key]
+
+
+def lower_phase(
+    phase: Phase,
+    sizes: Mapping[str, Column],
+    tail_runs: Column,
+    formats: Formats,
+    options: GraphOptions,
+    adapter: ActiveAdapter | None = None,
+) -> tuple[tuple[ProgramSegment, ...], Column]:
+    """Return a phase as segments, and the activations each step allocates [B].
+
+    What follows the last layer (final norm, LM head) runs where ``tail_runs`` is 1.
+    """
+    whole = {name: size.astype(np.int64) for name, size in sizes.items()}
+    last_layer = max((i for i, part in enumerate(phase.segments) if is_layer(part)), default=0)
+    always, layer = np.ones_like(tail_runs), 0
+    segments: list[ProgramSegment] = []
+    held_bytes = np.zeros_like(tail_runs)
+    for index, part in enumerate(phase.segments):
+        runs = always if index <= last_layer else tail_runs
+        for run in layer_runs(part, layer, formats, phase.name):
+            lowering = Lowering(formats, options, whole, layer, adapter)
+            segments.append(lowering.segment(run, is_layer(part), runs))
+            held_bytes = np.maximum(held_bytes, lowering.working_set_bytes)
+            layer += run.repeat if is_layer(part) else 0
+    return tuple(segments), held_bytes
+
+
+def _joined(
+    segments: tuple[ProgramSegment, ...],
+    before: tuple[ProgramSegment, ...] = (),
+    after: tuple[ProgramSegment, ...] = (),
+) -> tuple[ProgramSegment, ...]:
+    """Return segments with what a turn adds; the very same object where it adds nothing."""
+    return (*before, *segments, *after) if before or after else segments
+
+
+def _switches(context: Column) -> Column:
+    """Return 1 in steps whose graph differs from that of the step before; the first is loaded."""
+    return np.concatenate(([0.0], np.diff(context) != 0.0)).astype(np.float64)
