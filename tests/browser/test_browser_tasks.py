@@ -74,7 +74,7 @@ def test_how_far_off_was_my_llama_bench_run(opened):
 def test_a_broken_file_is_explained(opened, name):
     page = opened("/validate")
     page.locator("input[type=file]").set_input_files(IMPORTS / name)
-    expect(page.get_by_test_id("stAlert").first).to_contain_text("cannot be simulated")
+    expect(page.get_by_test_id("stAlert").first).to_contain_text(f"{name} cannot be read")
     expect(page.get_by_test_id("stException")).to_have_count(0)
 
 
