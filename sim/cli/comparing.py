@@ -50,6 +50,9 @@ def _show(found: Comparison) -> None:
     from rich.table import Table
 
     console = Console(highlight=False)
+    if not (found.changes or found.parameters or found.metrics):
+        console.print("Nothing differs: the scenarios are the same, and so are the runs.")
+        return
     said = found.sentence() or "The runs have no metric in common."
     console.print(f"[bold]{escape(said)}[/bold]\n")
     walk = Table(box=None, title="One entry at a time", title_justify="left")

@@ -27,6 +27,13 @@ def found():
     return compare(Scenario.from_mapping(FIRST), Scenario.from_mapping(SECOND))
 
 
+def test_equal_scenarios_are_said_to_be_equal(tmp_path, andesim):
+    path = tmp_path / "one.yaml"
+    path.write_text("{device: dimensity_9500, model: smollm2-135m, session: {turns: [{}]}}")
+    said = andesim("compare", str(path), str(path)).out
+    assert said == "Nothing differs: the scenarios are the same, and so are the runs.\n"
+
+
 def test_terms_add_up_to_the_phases(found):
     for phase, metric in (("prefill", "prefill_s"), ("decode", "decode_s")):
         pairs = [pair for pair in found.terms if pair.phase == phase]
