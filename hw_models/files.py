@@ -21,6 +21,7 @@ ENTRY_POINT_GROUP: Final = "andesim.devices"
 SIZE_LIMIT_BYTES: Final = 4 * 2**20
 DEPTH_LIMIT: Final = 64
 VALUES_LIMIT: Final = 100_000
+DIGITS_LIMIT: Final = 300
 
 _SUFFIX: Final = ".yaml"
 _ALIAS: Final = re.compile(r"(?:^|[\s,\[{:])\*\w", re.MULTILINE)
@@ -28,7 +29,7 @@ _INDENT: Final = re.compile(rf"^[ \-?:]{{{4 * DEPTH_LIMIT},}}", re.MULTILINE)
 
 
 class _StrictLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """Safe YAML that refuses a key given twice."""
+    """Safe YAML that refuses a key given twice, and whole numbers that no float can hold."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
@@ -38,6 +39,18 @@ class _StrictLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ign
                 f"{twice[0]} must be given once per mapping. Got two near line {line}."
             )
         return dict(super().construct_mapping(node, deep=deep))
+
+    def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
+        number = 0 if len(node.value) > DIGITS_LIMIT else int(super().construct_yaml_int(node))
+        if len(node.value) > DIGITS_LIMIT or abs(number) >= 10**DIGITS_LIMIT:
+            line = node.start_mark.line + 1
+            raise HardwareError(
+                f"whole numbers must have at most {DIGITS_LIMIT} digits. Got more in line {line}."
+            )
+        return number
+
+
+_StrictLoader.add_constructor("tag:yaml.org,2002:int", _StrictLoader.construct_yaml_int)
 
 
 def parse_yaml(text: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ the one unit that its place in a device file asks for.
 
 import math
 import re
+import sys
 from decimal import Decimal
 from typing import Final
 
@@ -51,6 +52,9 @@ UNITS["fraction"].update({"": Decimal(1), "%": Decimal("0.01")})
 _QUANTITY: Final = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d{1,3})?)\s*(.*?)\s*")
 
 
+LARGEST: Final = sys.float_info.max
+
+
 def parse(text: str | float, unit: str) -> float:
     """Read a quantity as a float in the SI unit `unit`.
 
@@ -69,6 +73,8 @@ def parse(text: str | float, unit: str) -> float:
     """
     value = math.nan
     if isinstance(text, int | float) and not isinstance(text, bool):
+        if isinstance(text, int) and abs(text) > LARGEST:  # Python would not even print some
+            raise HardwareError(f"must be a quantity in {unit}. Got a number of over 300 digits.")
         value = float(text)
     elif isinstance(text, str) and (match := _QUANTITY.fullmatch(text)):
         number, spelling = match.groups()

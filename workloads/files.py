@@ -57,6 +57,8 @@ class _StrictLoader(_Loader):  # type: ignore[misc]
         if len(node.value) > DIGITS_LIMIT:
             raise yaml.constructor.ConstructorError(None, None, _LONG, node.start_mark)
         number: int = super().construct_yaml_int(node)
+        if abs(number) >= 10**DIGITS_LIMIT:  # hexadecimal ones are longer than they are written
+            raise yaml.constructor.ConstructorError(None, None, _LONG, node.start_mark)
         return number
 
 

@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import workloads.files
 from hw_models import files
 from hw_models.errors import HardwareError
 from hw_models.files import is_path, merge, parse_yaml, read_device
+from workloads.errors import WorkloadError
 
 leaves = st.dictionaries(st.sampled_from("xyz"), st.integers())
 trees = st.dictionaries(st.sampled_from("ab"), leaves)
@@ -49,6 +51,14 @@ def test_a_key_given_twice_is_refused_with_its_line():
 def test_only_a_plain_mapping_is_a_device_file(text):
     with pytest.raises(HardwareError, match="the file must be "):
         parse_yaml(text)
+
+
+@pytest.mark.parametrize("number", ["9" * 301, "0x" + "f" * 290, "-0x" + "f" * 5000])
+def test_a_whole_number_that_no_float_holds_is_refused(number):
+    with pytest.raises(HardwareError, match=r"at most 300 digits\. Got more in line 2"):
+        parse_yaml(f"a: 1\nb: {number}")
+    with pytest.raises(WorkloadError, match="at most 300 digits"):
+        workloads.files.parse_yaml(f"a: 1\nb: {number}", "scenario")
 
 
 def test_extends_joins_files_in_order_and_the_file_itself_wins(write):

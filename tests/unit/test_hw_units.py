@@ -55,6 +55,8 @@ def test_quantities_as_device_files_write_them(text, unit, value):
 @pytest.mark.parametrize(
     "given_value",
     [
+        10**400,
+        -(10**4000),
         math.nan,
         math.inf,
         -math.inf,
