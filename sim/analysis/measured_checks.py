@@ -19,6 +19,8 @@ FEWEST_OUTPUT_TOKENS: Final = 16
 """Assumed: fewer do not make a steady decode rate."""
 LARGEST_RELATIVE_SPREAD: Final = 0.15
 """Assumed: standard deviation over mean above which repeats are too noisy."""
+MEASURABLE: Final = (1e-15, 1e15)
+"""Assumed: beyond these no sample is a time [s] or a rate [tokens/s] of any device."""
 COLD_FACTOR: Final = 1.3
 """Assumed: a first sample this much slower than the median of the others is a cold one."""
 THROTTLED_FRACTION: Final = 0.9
@@ -94,9 +96,11 @@ def _ceiling(run: MeasuredRun, ceiling_tokens_per_s: float | None) -> Iterator[F
 
 
 def _check_samples(metric: str, samples: Sequence[float]) -> Iterator[Finding]:
-    if not all(math.isfinite(sample) and sample > 0.0 for sample in samples):
+    least, most = MEASURABLE
+    if not all(least < sample < most for sample in samples):
         yield Finding(
-            "error", f"samples of {metric} must be finite and above 0. Got {list(samples)}."
+            "error",
+            f"samples of {metric} must lie between {least:g} and {most:g}. Got {list(samples)}.",
         )
         return
     slowness = [1.0 / sample if metric.endswith("_per_s") else sample for sample in samples]

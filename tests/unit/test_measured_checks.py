@@ -66,7 +66,7 @@ def test_an_absurd_rate_is_an_error_without_a_ceiling():
     only("error", found(tokens_per_s=1e9))
 
 
-@pytest.mark.parametrize("bad", [math.nan, math.inf, 0.0, -1.0])
+@pytest.mark.parametrize("bad", [math.nan, math.inf, 0.0, -1.0, 1e-310, 1e300])
 def test_garbage_in_the_samples_is_an_error(bad):
     only("error", found(tokens_per_s=5.0, samples={"tokens_per_s": (5.0, bad)}))
 
