@@ -7,7 +7,6 @@ because it belongs to a device. Not checked: whether the conditions the file sta
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from statistics import fmean, median, pstdev
