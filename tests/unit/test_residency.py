@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sim.engine.memory import spilled
 from sim.engine.residency import Allocation, Residency, ledger, thinned
 
 classes = st.sampled_from(["weights", "kv_cache", "activations"])
@@ -63,3 +64,13 @@ def test_thinning_halves_a_timeline_and_keeps_ends_and_peak(totals):
     assert max(item.total_bytes for item in kept) == max(totals)
     instants = [item.at_s for item in kept]
     assert instants == sorted(set(instants))
+
+
+def test_the_largest_class_is_the_one_that_holds_most():
+    assert Residency(0.0, {"weights": 2.0, "kv_cache": 5.0, "draft": 1.0}).largest == "kv_cache"
+
+
+def test_mapped_weights_get_what_is_left_and_never_less_than_nothing():
+    held = {"weights": 8.0, "kv_cache": 3.0}
+    assert spilled(held, held, 1.0, 6.0)["weights"] == 2.0
+    assert spilled(held, held, 1.0, 3.0)["weights"] == 0.0
