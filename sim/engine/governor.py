@@ -45,7 +45,7 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """Temperatures at an instant, the power then, and what the governors made of it [s, C, W].
+    """Temperatures at an instant, the power until then, and what the governors made of it.
 
     Attributes
     ----------
@@ -54,7 +54,7 @@ class Reading:
     clock
         Fraction of the full clock that both leave from then on.
     power_w
-        Heat of all parts, at the clock before.
+        Mean heat of all parts since the reading before [W].
     """
 
     at_s: float
@@ -112,6 +112,7 @@ class Phone:
         self.leakage_j = self.background_j = self.heat_j = 0.0
         self.changes = 0
         self.readings: list[Reading] = []
+        self._noted = 0.0, 0.0  # instant and heat of the last reading
         self.conditions = self._conditions()
         self.history = [(0.0, self.conditions)]
 
@@ -184,8 +185,11 @@ class Phone:
 
     def _note(self) -> None:
         die_c, spreader_c, body_c = self.temperatures_c.tolist()
-        levels, power_w = (self.level, self._die.level), sum(self._powers_w())
-        temperatures_c = (die_c, spreader_c, body_c)
+        levels, temperatures_c = (self.level, self._die.level), (die_c, spreader_c, body_c)
+        at_s, heat_j = self._noted
+        elapsed_s = self.now_s - at_s
+        power_w = (self.heat_j - heat_j) / elapsed_s if elapsed_s else sum(self._powers_w())
+        self._noted = self.now_s, self.heat_j
         self.readings.append(Reading(self.now_s, *temperatures_c, *levels, self._clock, power_w))
 
     @property

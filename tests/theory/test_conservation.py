@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from hw_models.soc import SocSpec, load_soc
 from sim import Result, Scenario, simulate
+from sim.engine.governor import Load, Phone
 from sim.engine.times import GroupTimes
 
 FAST_HEAT = load_soc("dimensity_9500").with_values(
@@ -79,6 +80,23 @@ def assert_conserved(result: Result) -> None:
         span for times in result.groups for span in zip(times.starts_s, times.ends_s, strict=True)
     )
     assert all(later[0] >= now[1] - 1e-9 for now, later in pairwise(spans))
+
+
+@given(st.lists(st.tuples(st.floats(0.0, 8.0), st.floats(0.01, 1.5)), min_size=1, max_size=6))
+def test_the_powers_of_the_readings_are_the_heat_between_them(pieces):
+    """Whatever runs, and however briefly: no reading shows a moment for the whole."""
+    phone = Phone(FAST_HEAT, 25.0, iter([Load(0.0, None)]))
+    heats, end_s = [], 0.0
+    for power_w, seconds in pieces:
+        phone.run(lambda _, power_w=power_w: power_w, end_s)
+        end_s += seconds
+        while phone.next_change_s <= end_s:
+            phone.advance(phone.next_change_s)
+            heats += [phone.heat_j] * (len(phone.readings) - len(heats))
+        phone.advance(end_s)
+    at_s = [0.0, *(reading.at_s for reading in phone.readings)]
+    joules = np.diff(at_s) * [reading.power_w for reading in phone.readings]
+    assert np.cumsum(joules) == pytest.approx(np.array(heats))
 
 
 @settings(max_examples=12, deadline=None)

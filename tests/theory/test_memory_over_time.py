@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sim import Result, Scenario, simulate
+from sim.engine.pricing import Pricing
 from sim.engine.residency import LONGEST_TIMELINE, Allocation, ledger
-from sim.loading import read_s
+from sim.loading import fault_bytes_per_s, read_s
 from workloads.kv_cache import get_kv_format
 from workloads.session import Turn
 
@@ -141,3 +142,30 @@ def test_a_long_timeline_is_thinned_and_keeps_its_peak(peak_at):
     assert len(whole.timeline) <= 2 * LONGEST_TIMELINE + 1
     assert (whole.peak.at_s, whole.peak.total_bytes) == (float(place), 5.0)
     assert whole.timeline[-1].at_s == count - 1
+
+
+def test_weights_from_flash_arrive_at_the_rate_of_faults_and_the_rest_at_that_of_dram():
+    result = run(TALK[:1])
+    group = next(group for group in result.program.groups if group.phase == "decode")
+    stack = result.soc.stack(result.stack)
+    pairs = [Pricing(result.soc, stack, mapped).group(group) for mapped in (False, True)]
+    for parts in zip(*(timed.segments for timed in pairs), strict=True):
+        for plain, mapped in zip(*(part.tasks for part in parts), strict=True):
+            if plain.is_barrier or not plain.demand.weight_bytes.any():
+                continue
+            weights, bytes_each = plain.demand.weight_bytes, plain.demand.dram_bytes
+            lone_s = (bytes_each - weights) / plain.rate_bytes_per_s
+            expected_s = weights / fault_bytes_per_s(result.soc) + lone_s
+            assert bytes_each / mapped.rate_bytes_per_s == pytest.approx(expected_s)
+
+
+def test_an_encoder_that_is_read_again_is_a_barrier_of_that_name():
+    result = run(SEES, model="andesvl-0.6b", deployment={"free_vision_after_encode": "reload"})
+    loading = {
+        (group.phase, task.name)
+        for group in result.timed.groups
+        for part in group.segments
+        for task in part.tasks
+        if task.name in ("encoder_load", "adapter_switch") and task.tiles.any()
+    }
+    assert loading == {("vision", "encoder_load")}
