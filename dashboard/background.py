@@ -68,7 +68,7 @@ class Background(Generic[Question, Answer]):
     def _taken(self) -> Question | None:
         """Return the newest question once it has settled; with none left, the thread ends."""
         newest = None
-        while newest is not (newest := self._next):
+        while newest != (newest := self._next):
             sleep(self._settle_s)
         with self._lock:
             question, self._next = self._next, None
