@@ -41,13 +41,15 @@ class _StrictLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ign
         return dict(super().construct_mapping(node, deep=deep))
 
     def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
-        number = 0 if len(node.value) > DIGITS_LIMIT else int(super().construct_yaml_int(node))
-        if len(node.value) > DIGITS_LIMIT or abs(number) >= 10**DIGITS_LIMIT:
-            line = node.start_mark.line + 1
-            raise HardwareError(
-                f"whole numbers must have at most {DIGITS_LIMIT} digits. Got more in line {line}."
-            )
-        return number
+        """Return a whole number; hexadecimal ones are longer than they are written."""
+        if len(node.value) <= DIGITS_LIMIT:
+            number = int(super().construct_yaml_int(node))
+            if abs(number) < 10**DIGITS_LIMIT:
+                return number
+        line = node.start_mark.line + 1
+        raise HardwareError(
+            f"whole numbers must have at most {DIGITS_LIMIT} digits. Got more in line {line}."
+        )
 
 
 _StrictLoader.add_constructor("tag:yaml.org,2002:int", _StrictLoader.construct_yaml_int)

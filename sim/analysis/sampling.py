@@ -102,11 +102,11 @@ def draw(soc: SocSpec, stack: str, samples: int, seed: int) -> Draws:
         else:
             shares = _stream(seed, path).random(samples)
         is_prior = is_fitted and path in scores and item.kind == "assumed" and item.low > 0.0
-        found[path] = _prior(item, shares) if is_prior else quantile(item, shares)
-    return _scattered(soc, stack, found, seed)
+        found[path] = quantile(item, shares, is_prior=is_prior)
+    return _scattered(soc, stack, found, samples, seed)
 
 
-def _scattered(soc: SocSpec, stack: str, draws: Draws, seed: int) -> Draws:
+def _scattered(soc: SocSpec, stack: str, draws: Draws, samples: int, seed: int) -> Draws:
     """Return the draws with all times of a fitted stack moved by what its fit leaves unexplained.
 
     Every rate of the bus and of the unit, and every overhead, moves by one factor a draw.
@@ -114,7 +114,6 @@ def _scattered(soc: SocSpec, stack: str, draws: Draws, seed: int) -> Draws:
     fit = soc.stack(stack).fit
     if fit is None:
         return draws
-    samples = len(next(iter(draws.values())))
     slower = np.exp(fit.spread * _stream(seed, f"rows of {stack}").standard_normal(samples))
     unit, own = f"units.{soc.stack(stack).unit}.", f"stacks.{stack}."
     found = dict(draws)
@@ -139,8 +138,12 @@ def values_at(items: Mapping[str, Parameter], shares: NDArray[np.float64]) -> Dr
     return found
 
 
-def quantile(item: Parameter, shares: NDArray[np.float64]) -> NDArray[np.float64]:
+def quantile(
+    item: Parameter, shares: NDArray[np.float64], *, is_prior: bool = False
+) -> NDArray[np.float64]:
     """Return the values below which the given shares of a parameter's distribution lie.
+
+    A prior is taken as the fit of its stack took it: log-normal about its value.
 
     >>> known = Parameter(2.0, "B/s", "measured", "x", 1.0, 4.0)
     >>> quantile(known, np.array([0.0, 0.5, 1.0])).round(6).tolist()
@@ -148,25 +151,20 @@ def quantile(item: Parameter, shares: NDArray[np.float64]) -> NDArray[np.float64
     """
     logarithmic = item.low > 0.0
     low, mode, high = (np.log(x) if logarithmic else x for x in (item.low, item.value, item.high))
+    place: NDArray[np.float64]
+    values: NDArray[np.float64]
     if item.kind == "fitted":
         place = _two_halves(shares, low, mode, high)
         values = np.maximum(np.exp(place) if logarithmic else place, 0.0)
         return np.minimum(values, 1.0) if item.unit == "fraction" else values
-    if item.kind == "assumed":
+    if is_prior:
+        half = (high - low) / RANGE_DEVIATIONS * CENTRAL_80
+        place = _two_halves(shares, mode - half, mode, mode + half)
+    elif item.kind == "assumed":
         place = low + shares * (high - low)
     else:
         place = _triangle(shares, low, mode, high)
     values = np.clip(np.exp(place) if logarithmic else place, item.low, item.high)
-    return np.round(values) if item.unit == "count" else values
-
-
-def _prior(item: Parameter, shares: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return quantiles of a number that kept its prior, as the fit of the others saw it."""
-    half = (np.log(item.high) - np.log(item.low)) / RANGE_DEVIATIONS * CENTRAL_80
-    mode = np.log(item.value)
-    values = np.clip(
-        np.exp(_two_halves(shares, mode - half, mode, mode + half)), item.low, item.high
-    )
     return np.round(values) if item.unit == "count" else values
 
 

@@ -20,8 +20,7 @@ from sim.analysis.calibration_observations import Observation, observations
 from sim.analysis.measured import MeasuredRun
 from sim.analysis.sampling import draw
 from sim.analysis.scenario_of_run import device_of_run
-
-CENTRAL = (10.0, 90.0)
+from sim.analysis.uncertainty import PERCENTILES
 
 
 class Coverage(NamedTuple):
@@ -47,5 +46,5 @@ def _is_inside(row: Observation, soc: SocSpec, samples: int, seed: int) -> bool:
     draws = draw(soc, row.stack, samples, seed)
     columns = {path: values.tolist() for path, values in draws.items()}
     simulated = [row.simulated(one) for one in moved_each(soc, columns, samples)]
-    low, high = np.percentile(simulated, CENTRAL)
+    low, high = np.percentile(simulated, (PERCENTILES["p10"], PERCENTILES["p90"]))
     return bool(low <= row.measured <= high)
