@@ -77,7 +77,7 @@ def plan(scenario: Scenario, soc: SocSpec, seed: int = 0) -> Plan:
     )
     warnings = range_warnings(program, stack)
     warnings += cautions(scenario, program)
-    return Plan(program, session, name, _budget_bytes(scenario, soc), tuple(warnings))
+    return Plan(program, session, name, budget_bytes(scenario, soc), tuple(warnings))
 
 
 def _check_that_someone_asks(session: Session) -> None:
@@ -178,7 +178,7 @@ def draft(scenario: Scenario, target: Trace, stored: Formats) -> Draft:
     )
 
 
-def _budget_bytes(scenario: Scenario, soc: SocSpec) -> float:
+def budget_bytes(scenario: Scenario, soc: SocSpec) -> float:
     """Return what the app may occupy: as given, else the device's share less other apps' [B]."""
     given = scenario.environment.app_budget_bytes
     if given is not None:

@@ -27,7 +27,7 @@ from sim.engine.maxplus import step_ends_beside, step_seconds, step_starts
 from sim.engine.pricing import Pricing
 from sim.engine.timed import FloatColumn, TimedGroup, TimedSegment, TimedTask
 from sim.engine.times import GroupTimes
-from sim.planning import graph_options, runtime_bytes
+from sim.planning import budget_bytes, graph_options, runtime_bytes
 from sim.results import Result
 from sim.simulation import Engine, simulate
 from workloads.graph import GraphOptions
@@ -178,18 +178,13 @@ class _Shape:
             groups.append(GroupTimes(group, ends_s - durations_s, ends_s))
             now_s = groups[-1].end_s
         held = self.run.ledger.holding("runtime", runtime_bytes(soc.stack(self.run.stack)))
-        ledger = replace(held, budget_bytes=_budget_bytes(self.run, soc))
+        ledger = replace(held, budget_bytes=budget_bytes(self.run.scenario, soc))
         return replace(self.run, soc=soc, groups=tuple(groups), ledger=ledger, observed=None)
 
 
 def _numbers(result: Result) -> dict[str, float]:
     metrics = {"reply_s": result.makespan_s, **result.summary().as_dict()}
     return {name: np.nan if value is None else float(value) for name, value in metrics.items()}
-
-
-def _budget_bytes(run: Result, soc: SocSpec) -> float:
-    given = run.scenario.environment.app_budget_bytes
-    return float(given or soc.dram.capacity.value * soc.dram.app_fraction.value)
 
 
 def _distinct(group: StepGroup) -> tuple[StepGroup, NDArray[np.int64]]:

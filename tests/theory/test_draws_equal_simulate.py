@@ -1,0 +1,64 @@
+"""Draws of a device give what `simulate` gives on each drawn device, whatever is asked."""
+
+import numpy as np
+import pytest
+
+from hw_models.soc import load_soc
+from sim import load_scenario, simulate
+from sim.analysis.sampling import draw
+from sim.analysis.sampling_runs import variant_metrics
+from tests.random_scenarios import scenario
+from workloads.scenario import Scenario
+
+DRAWS = 3
+GAME_LATER = "environment.background=[{at_s: 0, profile: idle}, {at_s: 1000, profile: game}]"
+LARGE = ["model=qwen3-8b", "deployment.weights={body: w8, lm_head: w8, embedding: w8}"]
+
+
+def assert_rows_equal(asked, draws=DRAWS, seed=0):
+    result = simulate(asked, seed=seed)
+    values = draw(result.soc, result.stack, draws, seed)
+    if not values:
+        return
+    together = variant_metrics(result, values)
+    for index in range(draws):
+        moved = {path: float(column[index]) for path, column in values.items()}
+        alone = simulate(asked, seed=seed, soc=result.soc.with_values(moved))
+        for metric, expected in alone.summary().as_dict().items():
+            found = together[metric][index]
+            value = np.nan if expected is None else float(expected)
+            assert found == pytest.approx(value, rel=1e-9, nan_ok=True), (index, metric)
+
+
+@pytest.mark.parametrize("number", range(24))
+def test_a_row_of_draws_is_a_run_on_that_device(number):
+    assert_rows_equal(Scenario.from_mapping(scenario(number)))
+
+
+def test_memory_of_other_apps_counts_in_every_draw():
+    asked = load_scenario(None, [*LARGE, "session.turns=[{}]", GAME_LATER])
+    result = simulate(asked)
+    values = draw(result.soc, result.stack, 40, 0)
+    fits = variant_metrics(result, values)["fits"]
+    alone = [
+        simulate(
+            asked, soc=result.soc.with_values({name: col[i] for name, col in values.items()})
+        ).fits
+        for i in range(40)
+    ]
+    assert 0.0 < np.mean(alone) < 1.0
+    assert fits.astype(bool).tolist() == alone
+
+
+def test_numbers_of_scenarios_reach_everything():
+    found = [scenario(number) for number in range(24)]
+    assert {item["device"] for item in found} == {load_soc(item["device"]).id for item in found}
+    for section, key in [
+        ("deployment", "speculation"),
+        ("deployment", "lora"),
+        ("environment", "app_budget_bytes"),
+        ("session", "clients"),
+    ]:
+        assert any(key in item[section] for item in found), key
+    assert any(isinstance(item["environment"].get("background"), list) for item in found)
+    assert any("eviction" in item["deployment"].get("kv_cache", {}) for item in found)
