@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sim.analysis.uncertainty import uncertainty
+from sim.metrics import moved_metrics
 from sim.output import write_text
 from sim.results import Result
 
@@ -36,8 +37,10 @@ def shipped(result: Result) -> Intervals | None:
     found = _read()
     if found.get("fingerprint") != result.fingerprint:
         return None
+    if moved_metrics(found["metrics"], result.summary().as_dict()):
+        return None
     intervals: Intervals = found["intervals"]
-    return intervals if found["metrics"] == result.summary().as_dict() else None
+    return intervals
 
 
 def document(result: Result) -> dict[str, Any]:

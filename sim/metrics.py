@@ -7,7 +7,8 @@ is ``None``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -188,6 +189,21 @@ def _peak_matrix_s(run: Run, groups: Iterable[GroupTimes]) -> float:
             key = compute.precision_key(task.activations, task.operand_bits, rates)
             seconds += repeat * float((task.flops * task.runs).sum()) / rates[key].value
     return seconds
+
+
+SAME = 1e-9
+"""Relative difference below which two metrics are one: other processors differ in the last bits."""
+
+
+def moved_metrics(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Return the metrics of ``before`` that ``now`` lacks or that differ by more than `SAME`."""
+    return [name for name, value in before.items() if not _is_same(value, now.get(name))]
+
+
+def _is_same(before: float | None, now: float | None) -> bool:
+    if before is None or now is None:
+        return before is now
+    return math.isclose(before, now, rel_tol=SAME)
 
 
 def _ratio(part: float, whole: float) -> float | None:

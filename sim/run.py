@@ -6,7 +6,6 @@ Every figure derives from the step times and the records; nothing is counted twi
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -19,6 +18,7 @@ from sim.engine.residency import Ledger
 from sim.engine.scheduler import TurnTimes
 from sim.engine.timed import FloatColumn, TimedProgram
 from sim.engine.times import GroupTimes, hidden_s, span_s, total
+from sim.fingerprint import fingerprint
 from sim.heat import Heat, heat_of_groups
 from sim.loading import ColdStart, cold_start
 from sim.records import RecordTable
@@ -77,11 +77,8 @@ class Run:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 of scenario, program, stack, device parameters and seed, 16 hex digits."""
-        parameters = {path: item.value for path, item in self.soc.parameters().items()}
-        asked = (self.scenario.model_dump_json(), self.program.fingerprint(), self.stack, self.seed)
-        text = repr((asked, sorted(parameters.items())))
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        """Identity of what was asked, see `sim.fingerprint`."""
+        return fingerprint(self.scenario, self.soc, self.seed)
 
     @property
     def makespan_s(self) -> float:

@@ -10,9 +10,8 @@ images encode on one unit while another prefills (`StepGroup.images_needed`).
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -319,24 +318,6 @@ class Program:
         chosen = (group for group in self.groups if phase in (None, group.phase))
         return sum(group.total(quantity) for group in chosen)
 
-    def fingerprint(self) -> str:
-        """Return the SHA-256 of steps, tasks and residency, as 16 hexadecimal digits.
-
-        A run's own fingerprint adds what is not in here: scenario, device and seed.
-        """
-        digest = hashlib.sha256(repr((self.model, dict(self.resident_bytes))).encode())
-        seen: dict[int, bytes] = {}  # equal turns share their segments
-        for group in self.groups:
-            digest.update(repr((group.phase, group.turn, group.at_s)).encode())
-            digest.update(group.committed_tokens.tobytes())
-            if group.images_needed is not None:
-                digest.update(group.images_needed.tobytes())
-            key = id(group.segments)
-            if key not in seen:
-                seen[key] = _digest_of(group.segments)
-            digest.update(seen[key])
-        return digest.hexdigest()[:16]
-
 
 def activations_held(groups: Sequence[StepGroup]) -> Iterator[float]:
     """Yield what is allocated for activations while each group runs, with one beside it [B]."""
@@ -344,18 +325,3 @@ def activations_held(groups: Sequence[StepGroup]) -> Iterator[float]:
     for group in groups:
         yield group.activation_bytes + (0.0 if group.images_needed is None else ahead_bytes)
         ahead_bytes = group.activation_bytes
-
-
-def _digest_of(segments: Sequence[ProgramSegment]) -> bytes:
-    digest = hashlib.sha256()
-    for segment in segments:
-        digest.update(repr((segment.name, segment.repeat)).encode())
-        for task in segment.tasks:
-            _digest_task(digest, task)
-    return digest.digest()
-
-
-def _digest_task(digest: hashlib._Hash, task: Task) -> None:
-    for item in fields(task):
-        value = getattr(task, item.name)
-        digest.update(value.tobytes() if isinstance(value, np.ndarray) else repr(value).encode())

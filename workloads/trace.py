@@ -16,8 +16,10 @@ modelled: batch sizes other than one sequence, and host work such as tokenising 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from workloads.extent import Extent
 
@@ -183,6 +185,11 @@ class Trace:
     phases: Mapping[str, Phase] = field(repr=False)
     adapter_rank: int = 0
     schema: str = SCHEMA
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of all that the trace holds."""
+        return hashlib.sha256(repr((self, dict(self.phases))).encode()).hexdigest()
 
     @property
     def kv_elements_per_token(self) -> int:

@@ -26,6 +26,7 @@ from sim.energy import EnergyModel
 from sim.engine.maxplus import step_seconds
 from sim.engine.pricing import Pricing
 from sim.engine.timed import FloatColumn
+from sim.fingerprint import with_tokens
 from sim.planning import Plan, formats, graph_options, plan
 from workloads.catalogue import trace_for
 from workloads.graph import Formats, GraphOptions
@@ -61,15 +62,6 @@ def is_batchable(scenario: Scenario) -> bool:
         and "layers" not in deployment.get("weights", {})
         and given.get("environment", {}).keys() <= ENVIRONMENT_KEYS
     )
-
-
-def with_tokens(scenario: Scenario, prompt_tokens: int, output_tokens: int) -> Scenario:
-    """Return a scenario of one turn with other token counts."""
-    turn = scenario.session.turns[0].model_copy(
-        update={"prompt_tokens": prompt_tokens, "output_tokens": output_tokens}
-    )
-    session = scenario.session.model_copy(update={"turns": (turn,)})
-    return scenario.model_copy(update={"session": session})
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ row with the message in `error` and no metrics.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import fields
@@ -18,12 +17,12 @@ import numpy as np
 from hw_models.errors import HardwareError
 from hw_models.soc import SocSpec, load_soc
 from sim.analysis.designs import TOKEN_PATHS, Range, SweepSpec
-from sim.analysis.sweeps_batch import MAX_CONTEXTS, Batch, is_batchable, with_tokens
+from sim.analysis.sweeps_batch import MAX_CONTEXTS, Batch, is_batchable
 from sim.analysis.sweeps_metrics import metric_columns
 from sim.errors import SimError
+from sim.fingerprint import fingerprints
 from sim.metrics import Summary
 from sim.simulation import simulate
-from sim.versions import versions
 from workloads.errors import WorkloadError
 from workloads.scenario import Scenario
 
@@ -31,8 +30,6 @@ RULE_BREAKS = (WorkloadError, HardwareError, SimError)
 METRIC_TYPES: dict[str, type] = {
     item.name: {"int": int, "bool": bool}.get(str(item.type), float) for item in fields(Summary)
 }
-
-FINGERPRINT_DIGITS = 16
 
 Row = dict[str, Any]
 
@@ -53,38 +50,6 @@ def evaluate(spec: SweepSpec, start: int, stop: int) -> list[Row]:
     return [
         dict(zip(names, cells, strict=True)) | row for cells, row in zip(shown, rows, strict=True)
     ]
-
-
-def fingerprints(
-    scenario: Scenario, soc: SocSpec, tokens: Sequence[tuple[int, int]], seed: int
-) -> list[str]:
-    """Return the identity of a scenario of one turn at each pair of prompt and output tokens.
-
-    SHA-256 of all that determines the metrics: the complete scenario, every parameter of the
-    device, the seed and the versions; 16 hexadecimal digits.
-    """
-    start = _digest(with_tokens(scenario, 0, 1), soc, seed)
-    found = []
-    for pair in tokens:
-        digest = start.copy()
-        digest.update(repr(pair).encode())
-        found.append(digest.hexdigest()[:FINGERPRINT_DIGITS])
-    return found
-
-
-def fingerprint(scenario: Scenario, soc: SocSpec, seed: int) -> str:
-    """Return the identity of any scenario, as `fingerprints` gives it for one of one turn."""
-    if len(scenario.session.turns) != 1:
-        return _digest(scenario, soc, seed).hexdigest()[:FINGERPRINT_DIGITS]
-    [turn] = scenario.session.turns
-    [found] = fingerprints(scenario, soc, [(turn.prompt_tokens, turn.output_tokens)], seed)
-    return found
-
-
-def _digest(scenario: Scenario, soc: SocSpec, seed: int) -> hashlib._Hash:
-    parameters = {path: item.value for path, item in soc.parameters().items()}
-    asked = (scenario.model_dump_json(), parameters, versions(), seed)
-    return hashlib.sha256(repr(asked).encode())
 
 
 def _structure(spec: SweepSpec, values: Sequence[Any]) -> str:
@@ -147,8 +112,7 @@ def _own_row(spec: SweepSpec, values: Sequence[Any]) -> Row:
         result = simulate(scenario, seed=spec.seed)
     except RULE_BREAKS as error:
         return {"fingerprint": None, "error": str(error)}
-    name = fingerprint(scenario, result.soc, spec.seed)
-    return result.summary().as_dict() | {"fingerprint": name, "error": None}
+    return result.summary().as_dict() | {"fingerprint": result.fingerprint, "error": None}
 
 
 def _cell(value: Any, kind: type) -> Any:

@@ -39,7 +39,7 @@ def answer(overrides: list[str]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
-def test_the_answer_has_not_changed(name, flat):
+def test_the_answer_has_not_changed(name, flat, machine):
     expected = flat(json.loads(ANSWERS.read_text(encoding="utf-8"))[name])
     found = flat(answer(SCENARIOS[name]))
     assert found.keys() == expected.keys()

@@ -28,7 +28,7 @@ def answer(scenario_id: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("scenario_id", scenario_ids())
-def test_a_shipped_scenario_answers_as_before(scenario_id, flat):
+def test_a_shipped_scenario_answers_as_before(scenario_id, flat, machine):
     expected = flat(json.loads(ANSWERS.read_text(encoding="utf-8"))[scenario_id])
     found = flat(answer(scenario_id))
     assert found.keys() == expected.keys()

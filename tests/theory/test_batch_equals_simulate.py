@@ -7,10 +7,11 @@ from hypothesis import strategies as st
 
 from hw_models.soc import load_soc
 from sim import load_scenario, simulate
-from sim.analysis.sweeps_batch import Batch, is_batchable, with_tokens
+from sim.analysis.sweeps_batch import Batch, is_batchable
 from sim.analysis.sweeps_steps import narrowed, step_seconds_by_context
 from sim.engine.maxplus import step_seconds
 from sim.engine.pricing import Pricing
+from sim.fingerprint import with_tokens
 from sim.planning import plan
 
 TEXT = "session.turns.0={prompt_tokens: 64, output_tokens: 8}"

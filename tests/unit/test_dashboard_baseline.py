@@ -8,7 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import dashboard
-from dashboard import comparing, precomputed, sustained, timeline, tradeoffs, transfers
+from dashboard import comparing, sustained, timeline, tradeoffs, transfers
 from dashboard.cards import cards
 from dashboard.charts import endurance, lanes, memory, parity, phases, tornado, tradeoff
 from dashboard.charts.palette import BASELINE
@@ -16,7 +16,6 @@ from dashboard.choices import Choices
 from dashboard.runs import decode_terms, nominal, parameter_swings, run
 from dashboard.sidebar import baseline_sentence
 from sim.analysis.measured import MeasuredRun
-from sim.analysis.uncertainty import uncertainty
 
 NOW, BEFORE = Choices(model="andesvl-2b"), Choices()
 LEVELS = {"model": ["andesvl-0.6b", "andesvl-2b"]}
@@ -139,15 +138,6 @@ def test_a_switched_adapter_is_read_from_flash():
     switch_s = (frame["end_s"] - frame["ready_s"])[frame["kind"] == transfers.SWITCH].sum()
     assert 0.0 < bars["seconds"].sum() < switch_s
     assert transfers.flash_bars(timeline.step_frame(result, "prefill", 1)).empty
-
-
-def test_what_ships_is_used_only_for_the_run_it_was_drawn_for():
-    result = run(Choices())
-    found, anew = precomputed.shipped(result), uncertainty(result, precomputed.SAMPLES)
-    assert found, "the default's numbers changed: python -m dashboard.precomputed"
-    for metric, ends in found.items():
-        assert ends == pytest.approx(anew[metric], rel=1e-9)
-    assert precomputed.shipped(run(NOW)) is None
 
 
 def test_deltas_of_cards_name_the_baseline_s_distance():

@@ -27,6 +27,7 @@ from sim.analysis.uncertainty import uncertainty
 from sim.breakdown import phase_terms
 from sim.documents import summary_document
 from sim.engine.memory import PHASES
+from sim.metrics import moved_metrics
 from sim.planning import formats
 from sim.results import Result
 from sim.simulation import simulate
@@ -212,9 +213,7 @@ def _differences(question: Question, result: Result) -> list[str]:
             f"The folder's run has fingerprint {recorded.get('fingerprint')}; "
             f"this one has {result.fingerprint}: a device, model or version has changed."
         )
-    today = result.summary().as_dict()
-    moved = [name for name, value in recorded["metrics"].items() if today.get(name) != value]
-    if moved:
+    if moved := moved_metrics(recorded["metrics"], result.summary().as_dict()):
         found.append(f"Metrics that differ from those in the folder: {', '.join(moved)}.")
     return found
 
