@@ -44,7 +44,7 @@ bench: $(VENV)/.dev  ## prints figures, judges nothing
 
 validate: $(VENV)/.dev  ## measure this machine, calibrate, and judge on other data
 	@missed=0; \
-	$(BIN)/python -m sim.analysis.host $(ARGS) || missed=1; \
+	$(BIN)/python -m sim.validation.this_machine $(ARGS) || missed=1; \
 	$(BIN)/andesim validate || missed=1; \
 	exit $$missed
 

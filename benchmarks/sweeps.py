@@ -29,11 +29,11 @@ from rich.table import Table
 from benchmarks.__main__ import median_s
 from hw_models.soc import load_soc
 from sim import Scenario, load_scenario, simulate
-from sim.analysis.designs import Range, SweepSpec
-from sim.analysis.sweeps import chunk_rows, run_sweep
-from sim.analysis.sweeps_batch import Batch
-from sim.analysis.sweeps_rows import evaluate
-from sim.analysis.uncertainty import uncertainty
+from sim.explore.designs import Range, SweepSpec
+from sim.explore.sweep_batch import Batch
+from sim.explore.sweep_rows import evaluate
+from sim.explore.sweeps import chunk_rows, run_sweep
+from sim.explore.uncertainty import uncertainty
 
 BASE = {
     "device": "ideal_85gbps_50tflops",
@@ -86,8 +86,8 @@ def whole_sweep(prompts: int) -> tuple[int, float]:
 
 _LARGE = """
 import resource, sys
-from sim.analysis.designs import SweepSpec
-from sim.analysis.sweeps import run_sweep
+from sim.explore.designs import SweepSpec
+from sim.explore.sweeps import run_sweep
 run_sweep(SweepSpec.model_validate_json(sys.argv[1]), sys.argv[2])
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 """

@@ -1,6 +1,6 @@
 """Measured beside simulated: what was read, a row per metric, doubts about the measurements.
 
-Judging is `sim.analysis.validation`'s. Rows that name no device are simulated on that of the
+Judging is `sim.validation.judging`'s. Rows that name no device are simulated on that of the
 sidebar, without its what-if values. Not repeated here: tolerances and reference intervals;
 `andesim validate` prints them.
 """
@@ -12,12 +12,12 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from dashboard.choices import STACK_DEFAULT, Choices
-from sim.analysis.exhibits import Exhibit, load_exhibits
-from sim.analysis.measured import MeasuredRun
-from sim.analysis.measured_checks import checks
-from sim.analysis.reports.wording import label
-from sim.analysis.validation import Judged, Scores, Validation, validate
-from sim.analysis.validation import scores as judged
+from sim.evidence.checks import checks
+from sim.evidence.exhibits import Exhibit, load_exhibits
+from sim.evidence.measured import MeasuredRun
+from sim.reports.wording import label
+from sim.validation.judging import Judged, Scores, Validation, validate
+from sim.validation.judging import scores as judged
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -17,13 +17,13 @@ from dashboard.links import WHAT_IF_DEVICE, overrides, query
 from dashboard.precomputed import SAMPLES
 from dashboard.runs import device
 from sim import simulate
-from sim.analysis.reports.document import report_document
-from sim.analysis.reports.files import write_report
-from sim.analysis.reports.page import Page
-from sim.analysis.reports.question import Question, command_line
-from sim.analysis.reports.sections import sizing_page
-from sim.analysis.sizing_targets import Target
 from sim.cli.dashboarding import FIRST_PORT, HOST
+from sim.explore.targets import Target
+from sim.reports.document import report_document
+from sim.reports.files import write_report
+from sim.reports.page import Page
+from sim.reports.question import Question, command_line
+from sim.reports.sections import sizing_page
 from workloads.scenario import Scenario
 
 ADDRESS: Final = f"http://{HOST}:{FIRST_PORT}/"

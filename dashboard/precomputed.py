@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from sim.analysis.uncertainty import uncertainty
+from sim.explore.uncertainty import uncertainty
 from sim.metrics import moved_metrics
 from sim.output import write_text
 from sim.results import Result

@@ -8,15 +8,15 @@ from __future__ import annotations
 from functools import lru_cache
 
 from dashboard import precomputed
-from dashboard.background import Background
 from dashboard.choices import Choices
 from dashboard.precomputed import Intervals
+from dashboard.workers import Background
 from hw_models.errors import HardwareError
 from hw_models.soc import SocSpec, load_soc
 from sim import Result, simulate
-from sim.analysis.sensitivity import REPLY, Swing, tornado
 from sim.breakdown import Term, phase_terms
 from sim.errors import SimError
+from sim.explore.sensitivity import REPLY, Swing, tornado
 from workloads.errors import WorkloadError
 from workloads.scenario import Scenario
 

@@ -11,10 +11,10 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from sim.analysis.importers.own_csv import column_mapping
-from sim.analysis.importers.registry import import_measured
-from sim.analysis.measured import SIZE_LIMIT_BYTES, MeasuredRun
 from sim.errors import SimError
+from sim.evidence.importers.own_csv import column_mapping
+from sim.evidence.importers.registry import import_measured
+from sim.evidence.measured import SIZE_LIMIT_BYTES, MeasuredRun
 
 LIMIT_BYTES: Final = SIZE_LIMIT_BYTES
 NAME: Final = "upload"

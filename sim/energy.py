@@ -16,7 +16,7 @@ import numpy as np
 from hw_models import compute, power
 from hw_models.soc import SocSpec
 from sim.engine.timed import FloatColumn
-from sim.heat import Heat
+from sim.heat.course import Heat
 from workloads.program import ProgramSegment, StepGroup, Task
 
 Columns = tuple[FloatColumn, FloatColumn]

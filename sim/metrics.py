@@ -16,7 +16,7 @@ import numpy as np
 
 from hw_models import compute
 from sim.engine.times import GroupTimes, hidden_s, span_s, total
-from sim.heat import sustained_fractions
+from sim.heat.course import sustained_fractions
 from sim.loading import read_s
 from sim.run import Run
 

@@ -19,7 +19,7 @@ from sim.engine.scheduler import TurnTimes
 from sim.engine.timed import FloatColumn, TimedProgram
 from sim.engine.times import GroupTimes, hidden_s, span_s, total
 from sim.fingerprint import fingerprint
-from sim.heat import Heat, heat_of_groups
+from sim.heat.course import Heat, heat_of_groups
 from sim.loading import ColdStart, cold_start
 from sim.records import RecordTable
 from sim.versions import versions

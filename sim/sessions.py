@@ -17,7 +17,7 @@ import numpy as np
 
 from sim.engine.scheduler import TurnTimes
 from sim.engine.times import GroupTimes, span_s
-from sim.heat import MINUTE_S, TENTH_MINUTE_S
+from sim.heat.course import MINUTE_S, TENTH_MINUTE_S
 from sim.run import Run
 
 JOULES_PER_WH = 3600.0

@@ -8,10 +8,9 @@ from typing import Literal
 
 from hw_models.soc import SocSpec, load_soc
 from sim.energy import EnergyModel
-from sim.engine.background import loads
 from sim.engine.batches import BatchMachine
 from sim.engine.conditions import Conditions
-from sim.engine.governor import Phone, PowerLaw
+from sim.engine.loads import loads
 from sim.engine.memory import Memory, spilled
 from sim.engine.pricing import Pricing
 from sim.engine.progress import Progress, StepTimes, first_steps
@@ -19,7 +18,8 @@ from sim.engine.scheduler import Engine as Machine
 from sim.engine.scheduler import Scheduler, TurnRun
 from sim.engine.timed import TimedGroup, TimedProgram
 from sim.engine.times import GroupTimes
-from sim.heat import heat_of
+from sim.heat.course import heat_of
+from sim.heat.phone import Phone, PowerLaw
 from sim.planning import Plan, plan, random_stream
 from sim.results import Result
 from workloads.program import Program, StepGroup, activations_held

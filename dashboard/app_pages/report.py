@@ -6,7 +6,7 @@ import streamlit as st
 
 from dashboard import handover, screens, state, timeline
 from dashboard.verdicts import verdict
-from sim.analysis.reports.page import html
+from sim.reports.page import html
 
 choices = state.current()
 result = screens.result_or_stop(choices)

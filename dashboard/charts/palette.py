@@ -1,14 +1,14 @@
 """What all charts share: one colour per component, safe for colour-blind readers, and a frame.
 
 A chart is a plain Plotly figure as data, so that it can be tested and written without Plotly.
-A component has the colour it has in reports (`sim.analysis.reports.charts`), in every chart.
+A component has the colour it has in reports (`sim.charts.data`), in every chart.
 """
 
 from __future__ import annotations
 
 from typing import Any, Final
 
-from sim.analysis.reports import charts
+from sim.charts import data as charts
 
 Figure = dict[str, Any]
 Trace = dict[str, Any]

@@ -15,7 +15,7 @@ from dashboard.charts.palette import (
     vertical_line,
 )
 from dashboard.comparing import named
-from sim.analysis.reports.charts import ALERT, BLUE, GREEN, ORANGE, PINK, SKY
+from sim.charts.data import ALERT, BLUE, GREEN, ORANGE, PINK, SKY
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -17,7 +17,7 @@ from dashboard.charts.palette import (
     vertical_line,
 )
 from hw_models.units import format_quantity
-from sim.analysis.sensitivity import REPLY, Swing
+from sim.explore.sensitivity import REPLY, Swing
 
 MOST_BARS = 10
 METRICS = {

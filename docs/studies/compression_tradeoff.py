@@ -16,12 +16,12 @@ from typing import Any
 import jinja2
 import pandas as pd
 
-from sim.analysis.designs import load_sweep
-from sim.analysis.sensitivity import least_certain
-from sim.analysis.sizing import default_knobs, probabilities, size
-from sim.analysis.sizing_targets import parse_targets
-from sim.analysis.sweeps import run_sweep
-from sim.analysis.uncertainty import uncertainty
+from sim.explore.designs import load_sweep
+from sim.explore.sensitivity import least_certain
+from sim.explore.sizing import default_knobs, probabilities, size
+from sim.explore.sweeps import run_sweep
+from sim.explore.targets import parse_targets
+from sim.explore.uncertainty import uncertainty
 from sim.output import write_text
 from sim.simulation import simulate
 from workloads.scenario import Scenario, load_scenario, with_override

@@ -78,7 +78,7 @@ def simulate(
 def _intervals(result: Result, samples: int, seed: int) -> Intervals | None:
     if not samples:
         return None
-    from sim.analysis.uncertainty import uncertainty
+    from sim.explore.uncertainty import uncertainty
 
     return uncertainty(result, samples, seed)
 

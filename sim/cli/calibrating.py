@@ -8,9 +8,9 @@ from pathlib import Path
 
 from hw_models.files import is_path
 from hw_models.soc import load_soc
-from sim.analysis.calibration_exhibits import calibrate_exhibits
-from sim.analysis.calibration_observations import by_stack, observations
-from sim.analysis.calibration_stacks import checked_rows, fit_stack, overlay, report
+from sim.calibration.observations import by_stack, observations
+from sim.calibration.shipping import calibrate_exhibits
+from sim.calibration.stacks import checked_rows, fit_stack, overlay, report
 from sim.cli.measured_files import NOTHING, Given, read_runs
 from sim.errors import SimError
 from sim.output import write_text

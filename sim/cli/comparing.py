@@ -11,7 +11,7 @@ import typer
 from sim.cli.options import AsJson, Seed, print_json
 
 if TYPE_CHECKING:
-    from sim.analysis.comparison import Comparison
+    from sim.explore.comparison import Comparison
 
 SHOWN = 10
 EXPLAINED = "time_to_first_token_s", "time_per_output_token_s", "energy_j", "peak_dram_bytes"
@@ -24,7 +24,7 @@ def compare(
     as_json: AsJson = False,
 ) -> None:
     """Explain the difference of two scenarios term by term."""
-    from sim.analysis import comparison
+    from sim.explore import comparison
     from workloads.scenario import load_scenario
 
     found = comparison.compare(load_scenario(before), load_scenario(after), seed)

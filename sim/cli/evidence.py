@@ -104,9 +104,9 @@ def validate(
         _refuse(out=out, model=model, stack=stack, weights=weights, format=format, column=column)
         _validate_host(measured, device, as_json)
         return
-    from sim.analysis.validation_tables import document
     from sim.cli.measured_files import Given
     from sim.cli.validating import show, validate_files
+    from sim.validation.tables import document
 
     given = Given(model, stack, weights, format, column or ())
     outcome = validate_files(measured or (), device, out, given)
@@ -117,8 +117,8 @@ def validate(
 
 def _validate_host(measured: Sequence[Path], device: str | None, as_json: bool) -> None:
     """Judge a fitted host device on files of `andesim measure`."""
-    from sim.analysis.host.report import document
     from sim.cli.measuring import validate_host
+    from sim.validation.host_report import document
 
     if device is None:
         raise SimError("--device must name the device file that was fitted to this machine.")
@@ -137,7 +137,7 @@ def _refuse(**options: object) -> None:
 
 def _are_measurements(measured: Sequence[Path]) -> bool:
     """Return whether all files are of `andesim measure`; raises SimError where only some are."""
-    from sim.analysis.measuring.document import is_measurement
+    from sim.evidence.measuring.document import is_measurement
 
     found = [is_measurement(path) for path in measured]
     if any(found) and not all(found):

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from sim.analysis.importers.own_csv import column_mapping
-from sim.analysis.importers.registry import import_measured
-from sim.analysis.measured import MeasuredRun
 from sim.errors import SimError
+from sim.evidence.importers.own_csv import column_mapping
+from sim.evidence.importers.registry import import_measured
+from sim.evidence.measured import MeasuredRun
 
 
 class Given(NamedTuple):

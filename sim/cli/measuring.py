@@ -7,19 +7,19 @@ from pathlib import Path
 from typing import Final
 
 from hw_models.soc import load_soc
-from sim.analysis.host.calibration import (
+from sim.calibration.host import (
     calibrate_host,
     measured_file,
     report,
     write_device,
 )
-from sim.analysis.host.judge import HostRow, judge_all
-from sim.analysis.host.report import phase_table, row_table
-from sim.analysis.measured import parse_images
-from sim.analysis.measuring.cases import cases_for
-from sim.analysis.measuring.document import CaseTimes, Measurement, write_measurement
-from sim.analysis.measuring.protocol import LEAST_ROUNDS, ROUNDS, Device, Dtype, measure
 from sim.errors import SimError
+from sim.evidence.measured import parse_images
+from sim.evidence.measuring.cases import cases_for
+from sim.evidence.measuring.document import CaseTimes, Measurement, write_measurement
+from sim.evidence.measuring.protocol import LEAST_ROUNDS, ROUNDS, Device, Dtype, measure
+from sim.validation.host_judging import HostRow, judge_all
+from sim.validation.host_report import phase_table, row_table
 from workloads.catalogue import trace_for
 
 QUICK_BUDGET_S: Final = 100.0  # of the rounds; loading and warming up come on top

@@ -38,10 +38,10 @@ def report(
     as_json: AsJson = False,
 ) -> None:
     """Report verdict, memory, time, assumptions and evidence; exit code 1 on FAIL."""
-    from sim.analysis.reports.files import check_path, json_text, write_report
-    from sim.analysis.reports.making import make_report
-    from sim.analysis.reports.page import markdown
-    from sim.analysis.sizing_targets import Target
+    from sim.explore.targets import Target
+    from sim.reports.files import check_path, json_text, write_report
+    from sim.reports.making import make_report
+    from sim.reports.page import markdown
 
     if out is not None:
         check_path(out, interactive=interactive)

@@ -244,7 +244,7 @@ def _cold_start(result: Result) -> str:
 
 
 def _intervals(console: Console, intervals: Intervals) -> None:
-    from sim.analysis.reports.wording import label, shown  # only where there are intervals
+    from sim.reports.wording import label, shown  # only where there are intervals
 
     table = Table(title="\nIntervals", title_justify="left", box=None, pad_edge=False)
     table.add_column("metric")
@@ -258,7 +258,7 @@ def _intervals(console: Console, intervals: Intervals) -> None:
 
 
 def _notes(console: Console, result: Result) -> None:
-    from sim.analysis.sensitivity import least_certain
+    from sim.explore.sensitivity import least_certain
 
     for warning in result.warnings:
         console.print(f"[yellow]Warning:[/yellow] {escape(warning)}")
@@ -271,7 +271,7 @@ def _notes(console: Console, result: Result) -> None:
 
 def _provenance(result: Result) -> str:
     """Return how the numbers of the device that this run stands on came to be known."""
-    from sim.analysis.sensitivity import parameters_behind
+    from sim.explore.sensitivity import parameters_behind
 
     kinds = Counter(item.kind for item in parameters_behind(result).values())
     counted = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())

@@ -15,8 +15,8 @@ from workloads.files import parse_yaml
 from workloads.weight_formats import catalogue
 
 if TYPE_CHECKING:
-    from sim.analysis.sizing import Candidate, Sizing
-    from sim.analysis.sizing_targets import Target
+    from sim.explore.sizing import Candidate, Sizing
+    from sim.explore.targets import Target
     from workloads.scenario import Scenario
 
 MISSED = 1
@@ -46,8 +46,8 @@ def size(
     as_json: AsJson = False,
 ) -> None:
     """Find what meets the targets; exit code 1 if nothing does."""
-    from sim.analysis.sizing import probabilities
-    from sim.analysis.sizing_targets import parse_targets
+    from sim.explore.sizing import probabilities
+    from sim.explore.targets import parse_targets
     from workloads.scenario import load_scenario
 
     base = load_scenario(scenario, overrides or ())
@@ -70,7 +70,7 @@ def _sized(
     base: Scenario, targets: Sequence[Target], free: Sequence[str], seed: int
 ) -> tuple[Sizing, dict[str, Any]]:
     """Return what the knobs reach, and the same as plain data."""
-    from sim.analysis import sizing
+    from sim.explore import sizing
 
     mapping = _mapping(base)
     knobs = dict(map(_knob, free)) or sizing.default_knobs(base)
@@ -83,7 +83,7 @@ def _largest(
     base: Scenario, targets: Sequence[Target], text: str, seed: int
 ) -> tuple[Sizing, dict[str, Any]]:
     """Return how far one number or format can go, and the same as plain data."""
-    from sim.analysis import sizing
+    from sim.explore import sizing
 
     path, values = _scale(text)
     mapping = _mapping(base)
@@ -107,7 +107,7 @@ def _document(answer: Sizing) -> dict[str, Any]:
 
 
 def _least_certain(scenario: Scenario, seed: int) -> str | None:
-    from sim.analysis.sensitivity import least_certain
+    from sim.explore.sensitivity import least_certain
     from sim.simulation import simulate
 
     swing = least_certain(simulate(scenario, seed=seed).first_reply())
@@ -156,7 +156,7 @@ def _show(document: dict[str, Any]) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from sim.analysis.reports.wording import label, shown
+    from sim.reports.wording import label, shown
 
     console = Console(highlight=False, soft_wrap=True)
     rows = document["meeting"] or document["closest"]

@@ -24,9 +24,9 @@ def study(
     """Regenerate a study: what the headline of AndesVL needs, mechanism by mechanism."""
     if name not in STUDIES:
         raise SimError(f"study must be known. Got '{name}'. {did_you_mean(name, STUDIES)}")
-    from sim.analysis.studies.andesvl import run
-    from sim.analysis.studies.andesvl_report import page
     from sim.output import write_text
+    from sim.studies.andesvl import run
+    from sim.studies.andesvl_report import page
 
     text = page(run(draws, seed), draws, seed)
     if out is None:

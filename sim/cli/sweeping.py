@@ -28,8 +28,8 @@ def sweep(
     jobs: Annotated[int, typer.Option(help="Worker processes of loky; -1: all cores.")] = -1,
 ) -> None:
     """Run every point of a sweep; run it again to continue after a stop."""
-    from sim.analysis.designs import load_sweep
-    from sim.analysis.sweeps import run_sweep
+    from sim.explore.designs import load_sweep
+    from sim.explore.sweeps import run_sweep
 
     wanted = load_sweep(spec)
     chosen = "dask" if scheduler else backend

@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hw_models.soc import load_soc
-from sim.analysis.calibration_exhibits import read_residuals
-from sim.analysis.exhibits import load_exhibits
-from sim.analysis.thermal_exhibit import thermal_exhibit, thermal_text
-from sim.analysis.validation import Scores, Validation, validate
-from sim.analysis.validation_exhibits import Missed, missed_tolerances, validate_exhibits
-from sim.analysis.validation_tables import (
+from sim.calibration.shipping import read_residuals
+from sim.cli.measured_files import NOTHING, Given, read_runs
+from sim.errors import OutputError
+from sim.evidence.exhibits import load_exhibits
+from sim.output import write_text, write_whole
+from sim.validation.exhibits import Missed, missed_tolerances, validate_exhibits
+from sim.validation.heat import thermal_exhibit, thermal_text
+from sim.validation.judging import Scores, Validation, validate
+from sim.validation.tables import (
     document,
     group_table,
     metric_table,
@@ -22,9 +25,6 @@ from sim.analysis.validation_tables import (
     skipped_table,
     write_parity,
 )
-from sim.cli.measured_files import NOTHING, Given, read_runs
-from sim.errors import OutputError
-from sim.output import write_text, write_whole
 
 DONE, MISSED = 0, 1
 

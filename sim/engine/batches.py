@@ -17,10 +17,10 @@ from dataclasses import replace
 import numpy as np
 
 from sim.engine.conditions import Conditions
-from sim.engine.governor import Phone, PowerLaw
 from sim.engine.progress import Progress, StepTimes
 from sim.engine.timed import TimedGroup
 from sim.engine.times import Change
+from sim.heat.phone import Phone, PowerLaw
 
 ALIKE = 1e-12
 """Relative difference of two durations that counts as rounding."""

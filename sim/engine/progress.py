@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from sim.engine.conditions import Conditions, timed_at
-from sim.engine.governor import PowerLaw
 from sim.engine.maxplus import step_ends_beside, step_seconds
 from sim.engine.timed import FloatColumn, TimedGroup
 from sim.engine.times import Change, Replayed, Span
+from sim.heat.phone import PowerLaw
 from workloads.program import StepGroup
 
 RECENT = 16

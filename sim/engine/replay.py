@@ -20,10 +20,10 @@ import simpy
 
 from sim.engine.bandwidth import DramServer, postponed
 from sim.engine.conditions import NOMINAL, UNIT_CLASS, Conditions
-from sim.engine.governor import Phone
 from sim.engine.progress import Progress
 from sim.engine.timed import TimedGroup, TimedProgram
 from sim.engine.times import Change, Replayed
+from sim.heat.phone import Phone
 
 Process = Generator[simpy.Event, object, None]
 

@@ -13,8 +13,8 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from sim.analysis.measuring.document import read_measurement, write_measurement
 from sim.cli.app import app
+from sim.evidence.measuring.document import read_measurement, write_measurement
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/reference/json.md").read_text(encoding="utf-8")

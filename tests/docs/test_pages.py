@@ -11,8 +11,8 @@ import pytest
 import typer
 import yaml
 
-from sim.analysis.designs import load_sweep
 from sim.cli.app import app
+from sim.explore.designs import load_sweep
 from tests.docs.pages import (
     PAGES,
     ROOT,

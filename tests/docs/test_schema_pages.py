@@ -19,9 +19,9 @@ from pydantic_core import PydanticUndefined
 
 from hw_models.schema import Part
 from hw_models.soc import SocSpec
-from sim.analysis.designs import Range, SweepSpec
-from sim.analysis.importers.registry import importers
-from sim.analysis.measured import COLUMNS
+from sim.evidence.importers.registry import importers
+from sim.evidence.measured import COLUMNS
+from sim.explore.designs import Range, SweepSpec
 from workloads.compression import WeightMap
 from workloads.eviction_policies import EvictionPolicy
 from workloads.scenario import Scenario

@@ -19,7 +19,7 @@ from random import Random
 
 import pandas as pd
 
-from sim.analysis.measuring.document import read_measurement
+from sim.evidence.measuring.document import read_measurement
 from workloads.trace_file import load_trace
 
 SCENARIO = """\

@@ -15,11 +15,11 @@ from dashboard.choices import Choices
 from dashboard.links import query, read_query
 from hw_models.errors import HardwareError
 from hw_models.soc import load_soc
-from sim.analysis.designs import load_sweep
-from sim.analysis.importers import import_measured
-from sim.analysis.measured import read_measured
-from sim.analysis.measuring.document import read_measurement
 from sim.errors import SimError
+from sim.evidence.importers import import_measured
+from sim.evidence.measured import read_measured
+from sim.evidence.measuring.document import read_measurement
+from sim.explore.designs import load_sweep
 from sim.planning import plan
 from workloads.arrivals_file import recorded_clients
 from workloads.catalogue import get_model

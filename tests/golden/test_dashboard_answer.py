@@ -10,7 +10,7 @@ import pytest
 from dashboard import precomputed
 from dashboard.choices import Choices
 from sim import Scenario, simulate
-from sim.analysis.uncertainty import uncertainty
+from sim.explore.uncertainty import uncertainty
 
 
 def asked(**changed):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sim.analysis.reports.charts import Bar, BarChart, Layer, LayerChart, Point, ScatterChart
-from sim.analysis.reports.svg import svg
+from sim.charts.data import Bar, BarChart, Layer, LayerChart, Point, ScatterChart
+from sim.charts.svg import svg
 
 GOLDEN = Path(__file__).with_name("report_charts.html")
 CHARTS = (

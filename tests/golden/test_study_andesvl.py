@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sim.analysis.studies.andesvl import CLAIMED_SPEEDUP, VARIANTS, run
-from sim.analysis.studies.andesvl_report import page
+from sim.studies.andesvl import CLAIMED_SPEEDUP, VARIANTS, run
+from sim.studies.andesvl_report import page
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "studies" / "andesvl.md"
 

@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 
 from hw_models.soc import load_soc
 from sim import load_scenario, simulate
-from sim.analysis.sweeps_batch import Batch, is_batchable
-from sim.analysis.sweeps_steps import narrowed, step_seconds_by_context
 from sim.engine.maxplus import step_seconds
 from sim.engine.pricing import Pricing
+from sim.explore.sweep_batch import Batch, is_batchable
+from sim.explore.sweep_steps import narrowed, step_seconds_by_context
 from sim.fingerprint import with_tokens
 from sim.planning import plan
 
@@ -67,7 +67,7 @@ def test_few_contexts_decide_every_step(device, dtype, monkeypatch):
     every = step_seconds(pricing.group(group))
     evaluated = []
     monkeypatch.setattr(
-        "sim.analysis.sweeps_steps.step_seconds",
+        "sim.explore.sweep_steps.step_seconds",
         lambda timed: evaluated.append(timed.steps) or step_seconds(timed),
     )
     assert step_seconds_by_context(pricing, group) == pytest.approx(every, rel=1e-11)

@@ -10,11 +10,11 @@ import pytest
 
 from hw_models.provenance import Parameter
 from hw_models.soc import SocSpec, load_soc
-from sim.analysis.calibration import Contradiction, deviation, fit
-from sim.analysis.calibration_observations import Observation, observe
-from sim.analysis.calibration_stacks import candidates
-from sim.analysis.calibration_two_numbers import TwoNumberLaw
-from sim.analysis.measured import MeasuredRun
+from sim.calibration.fit import Contradiction, deviation, fit
+from sim.calibration.observations import Observation, observe
+from sim.calibration.stacks import candidates
+from sim.calibration.two_numbers import TwoNumberLaw
+from sim.evidence.measured import MeasuredRun
 
 STACK = "genie"
 BANDWIDTH = f"stacks.{STACK}.bandwidth_fraction"

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from hw_models.soc import SocSpec, load_soc
 from sim import Result, Scenario, simulate
-from sim.engine.governor import Load, Phone
 from sim.engine.times import GroupTimes
+from sim.heat.phone import Load, Phone
 
 FAST_HEAT = load_soc("dimensity_9500").with_values(
     {"thermal.governor.sensor_period_s": 0.1, "thermal.body.heat_capacity": 2.0}

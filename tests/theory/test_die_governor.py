@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from hw_models.soc import load_soc
 from hw_models.thermal import RcChain, next_level, next_state
-from sim.engine.governor import Load, Phone
-from sim.heat import Lumps, decoding, may_trip, stays_cool, sustained_fractions
+from sim.heat.course import Lumps, decoding, may_trip, stays_cool, sustained_fractions
+from sim.heat.phone import Load, Phone
 
 PHONE = load_soc("dimensity_9500")
 CHAIN = RcChain.of(PHONE.thermal)

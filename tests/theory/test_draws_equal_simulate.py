@@ -5,8 +5,8 @@ import pytest
 
 from hw_models.soc import load_soc
 from sim import load_scenario, simulate
-from sim.analysis.sampling import draw
-from sim.analysis.sampling_runs import variant_metrics
+from sim.explore.draws import draw
+from sim.explore.variants import variant_metrics
 from tests.random_scenarios import scenario
 from workloads.scenario import Scenario
 

@@ -9,7 +9,7 @@ import pytest
 
 from hw_models.soc import SocSpec, load_soc
 from sim import Result, Scenario, load_scenario, simulate
-from sim.heat import Lumps, sustained_fractions
+from sim.heat.course import Lumps, sustained_fractions
 from sim.loading import fault_bytes_per_s
 
 HOT = {"ambient_c": 41.0}

@@ -18,15 +18,15 @@ from hypothesis import strategies as st
 
 from hw_models.soc import load_soc
 from sim import load_scenario, simulate
-from sim.analysis.sampling_runs import reply_seconds
 from sim.engine.batches import BatchMachine, may_collide
 from sim.engine.conditions import NOMINAL
-from sim.engine.governor import Load, Phone
 from sim.engine.maxplus import step_ends_beside
 from sim.engine.progress import Progress, StepTimes
 from sim.engine.replay import EventMachine
 from sim.engine.timed import TimedGroup, TimedSegment, TimedTask
 from sim.engine.times import hidden_s
+from sim.explore.variants import reply_seconds
+from sim.heat.phone import Load, Phone
 from workloads.background import get_background
 from workloads.turns import IMAGE_TAG_TOKENS, TurnPlan
 

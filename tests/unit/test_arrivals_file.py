@@ -12,8 +12,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sim import load_scenario, simulate
-from sim.analysis.designs import load_sweep
-from sim.analysis.sweeps_rows import evaluate
+from sim.explore.designs import load_sweep
+from sim.explore.sweep_rows import evaluate
 from workloads.arrivals_file import recorded_clients
 from workloads.errors import WorkloadError
 from workloads.session import Session, Turn

@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 from hw_models.soc import load_soc
-from sim.analysis.calibration import Fit
-from sim.analysis.calibration_exhibits import (
+from sim.calibration.fit import Fit
+from sim.calibration.folds import Residual, leave_one_out, mean_values, with_network_spread
+from sim.calibration.observations import Observation, observations
+from sim.calibration.shipping import (
     DEVICES,
     KEPT_AT_PRIORS,
     exhibit_rows,
@@ -21,14 +23,12 @@ from sim.analysis.calibration_exhibits import (
     write_devices,
     write_residuals,
 )
-from sim.analysis.calibration_folds import Residual, leave_one_out, mean_values, with_network_spread
-from sim.analysis.calibration_observations import Observation, observations
-from sim.analysis.calibration_stacks import StackFit, checked_rows, overlay, report
-from sim.analysis.exhibits import load_exhibits, runs_in_role
-from sim.analysis.measured import MeasuredRun
+from sim.calibration.stacks import StackFit, checked_rows, overlay, report
 from sim.cli.calibrating import calibrate_to
 from sim.cli.validating import validate_files
 from sim.errors import SimError
+from sim.evidence.exhibits import load_exhibits, runs_in_role
+from sim.evidence.measured import MeasuredRun
 
 STACK = "powerserve_qnn"
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from sim.analysis.importers.own_csv import column_mapping
-from sim.analysis.measured import MeasuredRun
 from sim.cli.measured_files import Given, filled
 from sim.errors import SimError
+from sim.evidence.importers.own_csv import column_mapping
+from sim.evidence.measured import MeasuredRun
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "imports"
 EXHIBIT = Path(__file__).parents[2] / "validation_data" / "host_epyc_zen4"

@@ -8,8 +8,8 @@ import yaml
 from typer.testing import CliRunner
 
 from sim import Scenario, simulate
-from sim.analysis.comparison import compare
 from sim.cli.comparing import compare as command
+from sim.explore.comparison import compare
 
 FIRST = {
     "device": "ideal_85gbps_50tflops",

@@ -14,7 +14,6 @@ import pytest
 import yaml
 
 from dashboard import assumptions, handover, runs, sustained, timeline
-from dashboard.background import Background
 from dashboard.cards import cards, with_ranges
 from dashboard.charts import endurance, lanes, memory, phases, tornado
 from dashboard.choices import GIB, Choices
@@ -22,6 +21,7 @@ from dashboard.links import WHAT_IF_DEVICE, read_query, scenario_yaml
 from dashboard.remedies import MOST_SHOWN, remedies
 from dashboard.runs import decode_terms, device, nominal, parameter_swings, run
 from dashboard.verdicts import verdict, weighed
+from dashboard.workers import Background
 from sim.errors import SimError
 
 

@@ -15,7 +15,7 @@ from dashboard.charts.palette import BASELINE
 from dashboard.choices import Choices
 from dashboard.runs import decode_terms, nominal, parameter_swings, run
 from dashboard.sidebar import baseline_sentence
-from sim.analysis.measured import MeasuredRun
+from sim.evidence.measured import MeasuredRun
 
 NOW, BEFORE = Choices(model="andesvl-2b"), Choices()
 LEVELS = {"model": ["andesvl-0.6b", "andesvl-2b"]}

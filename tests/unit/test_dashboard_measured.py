@@ -10,8 +10,8 @@ import pytest
 from dashboard import comparing, tradeoffs, uploads
 from dashboard.choices import Choices
 from dashboard.runs import run
-from sim.analysis.measured import MeasuredRun
 from sim.errors import SimError
+from sim.evidence.measured import MeasuredRun
 
 IMPORTS = Path(__file__).parents[1] / "fixtures" / "imports"
 

@@ -9,28 +9,28 @@ import pytest
 
 from hw_models.kernels import edge_utilisation, interpolated_utilisation
 from hw_models.soc import load_soc
-from sim.analysis.host.calibration import (
+from sim.calibrated_range import outside, range_warnings
+from sim.calibration.host import (
     MeasuredFile,
     calibrate_host,
     measured_file,
     report,
     write_device,
 )
-from sim.analysis.host.exhibit import load_host_exhibit
-from sim.analysis.host.fit import fit_host
-from sim.analysis.host.judge import HostRow, judge, operator_errors, phase_errors
-from sim.analysis.host.prior import STACK, nodes_of, template
-from sim.analysis.host.samples import Samples, case_scenario, samples_of
-from sim.analysis.manifests import ROOT
-from sim.analysis.measuring.cases import Case
-from sim.analysis.measuring.document import is_measurement, write_measurement
-from sim.calibrated_range import outside, range_warnings
+from sim.calibration.host_fit import fit_host
+from sim.calibration.host_prior import STACK, nodes_of, template
+from sim.calibration.host_samples import Samples, case_scenario, samples_of
 from sim.cli.measuring import calibrate_host_to, validate_host
 from sim.engine.maxplus import step_seconds
 from sim.engine.pricing import Pricing
 from sim.errors import SimError
+from sim.evidence.host_exhibit import load_host_exhibit
+from sim.evidence.manifests import ROOT
+from sim.evidence.measuring.cases import Case
+from sim.evidence.measuring.document import is_measurement, write_measurement
 from sim.planning import plan
 from sim.simulation import simulate
+from sim.validation.host_judging import HostRow, judge, operator_errors, phase_errors
 
 SMOLLM = "smollm2-135m"
 
@@ -120,7 +120,7 @@ def test_a_known_machine_is_found_again(exhibit, small):
 
 
 def test_runs_that_identify_nothing_are_refused(small, monkeypatch):
-    monkeypatch.setattr("sim.analysis.host.fit.IDENTIFIED", 0.0)
+    monkeypatch.setattr("sim.calibration.host_fit.IDENTIFIED", 0.0)
     with pytest.raises(SimError, match="must identify a parameter"):
         calibrate_host([MeasuredFile(small)])
 

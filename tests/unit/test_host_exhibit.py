@@ -5,12 +5,12 @@ import shutil
 import pytest
 import yaml
 
-from sim.analysis.host.__main__ import main
-from sim.analysis.host.exhibit import MANIFEST, host_exhibits, load_host_exhibit
-from sim.analysis.host.judge import operator_errors, phase_errors
-from sim.analysis.host.samples import samples_of
-from sim.analysis.host.structure import structure
+from sim.calibration.host_samples import samples_of
 from sim.errors import SimError
+from sim.evidence.host_exhibit import MANIFEST, host_exhibits, load_host_exhibit
+from sim.validation.host_judging import operator_errors, phase_errors
+from sim.validation.structure import structure
+from sim.validation.this_machine import main
 
 OPERATOR_TOLERANCE = 0.15
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from sim.analysis.importers import (
+from sim.errors import SimError
+from sim.evidence.importers import (
     Importer,
     chrome_trace,
     import_measured,
@@ -16,8 +17,7 @@ from sim.analysis.importers import (
     qnn_csv,
     registry,
 )
-from sim.analysis.measured import MeasuredRun
-from sim.errors import SimError
+from sim.evidence.measured import MeasuredRun
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "imports"
 GOOD = sorted(

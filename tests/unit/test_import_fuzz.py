@@ -7,9 +7,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sim.analysis.importers import import_measured, importers
-from sim.analysis.measured import MeasuredRun
 from sim.errors import SimError
+from sim.evidence.importers import import_measured, importers
+from sim.evidence.measured import MeasuredRun
 
 FIXTURES = sorted((Path(__file__).parents[1] / "fixtures" / "imports").iterdir())
 JUNK = st.sampled_from(

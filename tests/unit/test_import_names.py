@@ -1,6 +1,6 @@
 import pytest
 
-from sim.analysis.importers.names import identify, model_id, weights_id
+from sim.evidence.importers.names import identify, model_id, weights_id
 from workloads.catalogue import model_ids
 
 

@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.analysis.measuring.cases import Case, cases_for
-from sim.analysis.measuring.document import (
+from sim.cli.measuring import measure_to
+from sim.errors import OutputError, SimError
+from sim.evidence.measuring.cases import Case, cases_for
+from sim.evidence.measuring.document import (
     CaseTimes,
     Machine,
     Measurement,
@@ -16,9 +18,7 @@ from sim.analysis.measuring.document import (
     read_measurement,
     write_measurement,
 )
-from sim.analysis.measuring.protocol import check_noise, measure
-from sim.cli.measuring import measure_to
-from sim.errors import OutputError, SimError
+from sim.evidence.measuring.protocol import check_noise, measure
 from workloads.catalogue import trace_for
 
 

@@ -6,12 +6,12 @@ import math
 import pytest
 import torch
 
-from sim.analysis.host.prior import template
-from sim.analysis.host.structure import flop_rows, structure
-from sim.analysis.measuring.cases import Case
-from sim.analysis.measuring.document import read_measurement, write_measurement
-from sim.analysis.measuring.protocol import measure
+from sim.calibration.host_prior import template
 from sim.cli.measuring import closing, line
+from sim.evidence.measuring.cases import Case
+from sim.evidence.measuring.document import read_measurement, write_measurement
+from sim.evidence.measuring.protocol import measure
+from sim.validation.structure import flop_rows, structure
 from workloads.capture import capture, capture_to_file
 from workloads.errors import WorkloadError
 from workloads.measuring.memory import LiveBytes, tensor_bytes, weight_bytes

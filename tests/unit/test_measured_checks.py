@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.analysis.measured import MeasuredRun
-from sim.analysis.measured_checks import FASTEST_TOKENS_PER_S, checks
+from sim.evidence.checks import FASTEST_TOKENS_PER_S, checks
+from sim.evidence.measured import MeasuredRun
 
 
 def found(ceiling=None, **fields):

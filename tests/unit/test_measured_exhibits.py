@@ -9,10 +9,10 @@ import yaml
 
 from hw_models.errors import HardwareError
 from hw_models.soc import load_soc
-from sim.analysis.calibration_exhibits import DEVICES
-from sim.analysis.exhibits import load_exhibits, runs_in_role
-from sim.analysis.manifests import ROOT
+from sim.calibration.shipping import DEVICES
 from sim.errors import SimError
+from sim.evidence.exhibits import load_exhibits, runs_in_role
+from sim.evidence.manifests import ROOT
 from workloads.compression import WeightMap
 
 GAPS = {148, 149, 152, 155, 156, 317, 318, 349, 350, 353, 356, 358, 360, 371, 372}

@@ -7,7 +7,7 @@ import shlex
 
 import pytest
 
-from sim.analysis.reports.basis import broken
+from sim.reports.basis import broken
 
 SET = (
     "--set",

@@ -13,14 +13,14 @@ import pytest
 import yaml
 
 from sim import load_scenario, simulate
-from sim.analysis.reports.charts import Layer, LayerChart, first_token_chart, memory_chart
-from sim.analysis.reports.files import json_text, write_report
-from sim.analysis.reports.gaps import gaps
-from sim.analysis.reports.making import make_report
-from sim.analysis.reports.memory import memory
-from sim.analysis.reports.page import Page, Paragraph, Section, Table, html, markdown
-from sim.analysis.reports.svg import WIDTH, svg
-from sim.analysis.sizing_targets import Target
+from sim.charts.data import Layer, LayerChart, first_token_chart, memory_chart
+from sim.charts.svg import WIDTH, svg
+from sim.explore.targets import Target
+from sim.reports.files import json_text, write_report
+from sim.reports.gaps import gaps
+from sim.reports.making import make_report
+from sim.reports.memory import memory
+from sim.reports.page import Page, Paragraph, Section, Table, html, markdown
 
 SMALL = ("model=smollm2-135m", "session={turns: [{prompt_tokens: 8, output_tokens: 3}]}")
 SET = [word for override in SMALL for word in ("--set", override)]

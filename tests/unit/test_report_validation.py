@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from sim.analysis.reports.evidence import HERE, evidence
-from sim.analysis.reports.making import make_report
-from sim.analysis.reports.page import html, markdown
-from sim.analysis.validation_tables import SCHEMA
+from sim.reports.evidence import HERE, evidence
+from sim.reports.making import make_report
+from sim.reports.page import html, markdown
+from sim.validation.tables import SCHEMA
 
 
 def test_a_device_and_stack_with_both_speeds_measured_is_validated():

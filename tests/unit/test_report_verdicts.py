@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sim import load_scenario, simulate
-from sim.analysis.reports.verdicts import Verdict, judge, judgements, overall, sentence
-from sim.analysis.reports.wording import label, shown, span
-from sim.analysis.sizing_targets import METRICS, Target
+from sim.explore.targets import METRICS, Target
+from sim.reports.verdicts import Verdict, judge, judgements, overall, sentence
+from sim.reports.wording import label, shown, span
 
 SMALL = ("model=smollm2-135m", "session={turns: [{prompt_tokens: 8, output_tokens: 3}]}")
 RATE = Target.parse("tokens_per_s>20")
@@ -22,7 +22,7 @@ VALUES = st.floats(0.1, 100.0)
 
 @pytest.mark.parametrize("name", ["question", "verdicts", "wording", "sections"])
 def test_docstring_examples(name):
-    found = doctest.testmod(importlib.import_module(f"sim.analysis.reports.{name}"))
+    found = doctest.testmod(importlib.import_module(f"sim.reports.{name}"))
     assert found.attempted > 0
     assert found.failed == 0
 

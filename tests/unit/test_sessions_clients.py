@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from hw_models.soc import load_soc
 from sim import Result, Scenario, load_scenario, simulate
-from sim.analysis.exhibits import load_exhibits
-from sim.analysis.thermal_exhibit import thermal_exhibit, thermal_text
-from sim.engine.background import loads
+from sim.engine.loads import loads
 from sim.errors import SimError
+from sim.evidence.exhibits import load_exhibits
 from sim.loading import cold_start, read_s
+from sim.validation.heat import thermal_exhibit, thermal_text
 from workloads.arrivals import arrival_times, expanded
 from workloads.background import get_background
 from workloads.errors import WorkloadError

@@ -6,9 +6,9 @@ import pytest
 from typer.testing import CliRunner
 
 from sim import Scenario, load_scenario, simulate
-from sim.analysis.sizing import default_knobs, largest, probabilities, size
-from sim.analysis.sizing_targets import Target, parse_targets
 from sim.errors import SimError
+from sim.explore.sizing import default_knobs, largest, probabilities, size
+from sim.explore.targets import Target, parse_targets
 
 BASE = {
     "device": "ideal_85gbps_50tflops",
@@ -81,7 +81,7 @@ def test_where_no_setting_is_a_scenario_nothing_is_on_the_front():
 
 
 def test_a_large_space_is_searched_and_still_finds_the_one_that_meets(monkeypatch):
-    monkeypatch.setattr("sim.analysis.sizing.MAX_ENUMERATED", 4)
+    monkeypatch.setattr("sim.explore.sizing.MAX_ENUMERATED", 4)
     best = metrics_of({BODY: "w2", KV: "int8"})["tokens_per_s"]
     answer = size(BASE, KNOBS, parse_targets([f"tokens_per_s>={best * (1 - 1e-9)}"]))
     assert not answer.exact
@@ -89,8 +89,8 @@ def test_a_large_space_is_searched_and_still_finds_the_one_that_meets(monkeypatc
 
 
 def test_a_space_beyond_what_a_sweep_may_hold_is_searched(monkeypatch):
-    monkeypatch.setattr("sim.analysis.sizing.SEARCH_GENERATIONS", 1)
-    monkeypatch.setattr("sim.analysis.sizing.SEARCH_POPULATION", 1)
+    monkeypatch.setattr("sim.explore.sizing.SEARCH_GENERATIONS", 1)
+    monkeypatch.setattr("sim.explore.sizing.SEARCH_POPULATION", 1)
     starts = {f"session.turns.0.{name}": range(1, 9_999) for name in ("prompt_tokens", "at_s")}
     answer = size(BASE, starts, parse_targets(["tokens_per_s>1"]))
     assert not answer.exact
@@ -115,7 +115,7 @@ def load_scenario_with(prompt):
 
 @pytest.mark.parametrize("scanned", [10, 1])
 def test_no_value_may_be_small_enough_and_the_closest_is_told(monkeypatch, scanned):
-    monkeypatch.setattr("sim.analysis.sizing.MAX_SCANNED", scanned)
+    monkeypatch.setattr("sim.explore.sizing.MAX_SCANNED", scanned)
     answer = largest(BASE, BODY, ["w2", "w4"], parse_targets(["tokens_per_s>1e6"]))
     assert not answer.meeting
     assert answer.closest[0].settings == {BODY: "w2"}

@@ -9,8 +9,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.analysis.designs import Range, SweepSpec, load_sweep
 from sim.errors import SimError
+from sim.explore.designs import Range, SweepSpec, load_sweep
 from workloads.errors import WorkloadError
 
 PROMPT = "session.turns.0.prompt_tokens"

@@ -11,11 +11,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from sim import Scenario, simulate
-from sim.analysis import sweeps
-from sim.analysis.designs import SweepSpec
-from sim.analysis.sweeps import chunk_rows, run_sweep
-from sim.analysis.sweeps_files import SweepFile
 from sim.errors import OutputError, SimError
+from sim.explore import sweeps
+from sim.explore.designs import SweepSpec
+from sim.explore.sweep_files import SweepFile
+from sim.explore.sweeps import chunk_rows, run_sweep
 
 BASE = {
     "device": "ideal_85gbps_50tflops",
@@ -128,8 +128,8 @@ def test_a_stopped_sweep_continues_where_it_was(tmp_path):
 
 def test_a_killed_process_loses_no_finished_part(tmp_path):
     code = (
-        "import sys; from sim.analysis.designs import SweepSpec\n"
-        "from sim.analysis.sweeps import run_sweep\n"
+        "import sys; from sim.explore.designs import SweepSpec\n"
+        "from sim.explore.sweeps import run_sweep\n"
         "run_sweep(SweepSpec.model_validate_json(sys.argv[1]), sys.argv[2],\n"
         "          on_rows=lambda done: print(done, flush=True))\n"
     )

@@ -12,10 +12,10 @@ from hw_models.provenance import Parameter
 from hw_models.schema import StackFit
 from hw_models.soc import load_soc
 from sim import load_scenario, simulate
-from sim.analysis.exhibits import load_exhibits, runs_in_role
-from sim.analysis.sampling import SCHEDULES, draw, quantile, uncertain, values_at
-from sim.analysis.sampling_runs import variant_metrics
-from sim.analysis.validation_draws import coverage_of_draws
+from sim.evidence.exhibits import load_exhibits, runs_in_role
+from sim.explore.draws import SCHEDULES, draw, quantile, uncertain, values_at
+from sim.explore.variants import variant_metrics
+from sim.validation.draws import coverage_of_draws
 
 SMALL = ["device=snapdragon_8_elite", "model=qwen3-0.6b", "session.turns=[{output_tokens: 8}]"]
 UNCERTAINTY = (Path(__file__).parents[2] / "docs/concepts/uncertainty.md").read_text()

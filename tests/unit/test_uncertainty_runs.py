@@ -8,11 +8,11 @@ import pytest
 from hw_models.provenance import Parameter
 from hw_models.soc import load_soc
 from sim import load_scenario, simulate
-from sim.analysis import sensitivity
-from sim.analysis.sampling import draw, uncertain
-from sim.analysis.sampling_runs import reply_seconds, variant_metrics
-from sim.analysis.uncertainty import sampled_metrics, uncertainty
 from sim.errors import SimError
+from sim.explore import sensitivity
+from sim.explore.draws import draw, uncertain
+from sim.explore.uncertainty import sampled_metrics, uncertainty
+from sim.explore.variants import reply_seconds, variant_metrics
 
 SMALL = ["model=andesvl-0.6b", "session.turns.0.output_tokens=12"]
 LAPTOP = ["device=snapdragon_x_elite", "model=qwen3-0.6b", "session.turns=[{output_tokens: 40}]"]

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from sim.analysis.calibration_exhibits import read_residuals
-from sim.analysis.exhibits import load_exhibits, runs_in_role
-from sim.analysis.validation import validate
-from sim.analysis.validation_exhibits import missed_tolerances
-from sim.analysis.validation_page import folds, impossible
-from sim.analysis.validation_tables import row_table
+from sim.calibration.shipping import read_residuals
+from sim.evidence.exhibits import load_exhibits, runs_in_role
+from sim.validation.exhibits import missed_tolerances
+from sim.validation.judging import validate
+from sim.validation.page import folds, impossible
+from sim.validation.tables import row_table
 
 PAGE = Path(__file__).parents[2] / "docs" / "validation.md"
 

@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 
 from hw_models.soc import SocSpec, load_soc
 from sim import simulate
-from sim.analysis.calibration_observations import observations, observe
-from sim.analysis.measured import MeasuredRun
-from sim.analysis.physics_checks import floor_seconds, impossible, measured_seconds
-from sim.analysis.scenario_of_run import CannotSimulate, scenario_of_run, stack_of_run
-from sim.analysis.validation import Judged, Validation, scores, validate
-from sim.analysis.validation_intervals import interval_80
-from sim.analysis.validation_repeats import error_floor, least_error
-from sim.analysis.validation_tables import document, parity_figure, row_table, table
+from sim.calibration.observations import observations, observe
+from sim.evidence.measured import MeasuredRun
+from sim.evidence.physics import floor_seconds, impossible, measured_seconds
+from sim.evidence.questions import CannotSimulate, scenario_of_run, stack_of_run
+from sim.validation.intervals import interval_80
+from sim.validation.judging import Judged, Validation, scores, validate
+from sim.validation.repeats import error_floor, least_error
+from sim.validation.tables import document, parity_figure, row_table, table
 
 
 @pytest.fixture(scope="module")

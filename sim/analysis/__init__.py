@@ -1,1 +1,0 @@
-"""What is done with runs: measured data, calibration, validation, sweeps, sizing, reports."""

@@ -1,0 +1,1 @@
+"""Fitting stacks of phones and of this machine to measured runs."""

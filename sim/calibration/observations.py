@@ -1,0 +1,145 @@
+"""Observations: one metric of one measured run beside the program that simulates it.
+
+The program is compiled once; a fit then prices it many times with other parameter values, which
+takes milliseconds and gives the same numbers as `sim.simulate` (a test holds both together).
+
+Not modelled: power and memory, which calibration does not fit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple, Protocol
+
+from hw_models.errors import HardwareError
+from hw_models.soc import SocSpec
+from sim.engine.maxplus import step_seconds
+from sim.engine.pricing import Pricing
+from sim.errors import SimError
+from sim.evidence.measured import MeasuredRun
+from sim.evidence.questions import (
+    DECODE,
+    CannotSimulate,
+    device_of_run,
+    scenario_of_run,
+    stack_of_run,
+)
+from sim.planning import plan
+from workloads.errors import WorkloadError
+from workloads.program import Program
+
+PHASES: Final = {
+    DECODE: ("decode",),
+    "prefill_tokens_per_s": ("prefill",),
+    "time_to_first_token_s": ("vision", "prefill"),
+    "vision_encode_s": ("vision",),
+}
+"""The phases whose time makes each metric that can be fitted."""
+
+
+class Skipped(NamedTuple):
+    """A row that was left out, and why."""
+
+    id: str
+    reason: str
+
+
+class Predictor(Protocol):
+    """What a fit needs to know of a row: its measured value, and a simulated one."""
+
+    @property
+    def measured(self) -> float:
+        """The measured value, in the metric's unit."""
+
+    def simulated(self, soc: SocSpec) -> float:
+        """Return the metric on a device with some parameter values."""
+
+
+@dataclass(frozen=True)
+class Observation:
+    """One metric of one run, ready to be simulated on a device with other values.
+
+    Attributes
+    ----------
+    unit
+        Compute unit that the stack runs on.
+    measured
+        In the metric's unit.
+    """
+
+    run: MeasuredRun
+    metric: str
+    device: str
+    stack: str
+    unit: str
+    program: Program
+    measured: float
+
+    def simulated(self, soc: SocSpec) -> float:
+        """Return the metric on ``soc``, whose stack and units may hold other values."""
+        pricing = Pricing(soc, soc.stack(self.stack))
+        groups = [group for group in self.program.groups if group.phase in PHASES[self.metric]]
+        seconds = float(sum(step_seconds(pricing.group(group)).sum() for group in groups))
+        return self.tokens / seconds if self.metric.endswith("_per_s") else seconds
+
+    @property
+    def tokens(self) -> float:
+        """Tokens that a rate counts: those of prompt and images, or those after the first."""
+        if self.metric == "prefill_tokens_per_s":
+            return float(self.program.kv_tokens_final)
+        groups = [group for group in self.program.groups if group.phase == "decode"]
+        return float(sum(group.committed_tokens.sum() for group in groups))
+
+
+def observe(run: MeasuredRun, metric: str, soc: SocSpec | None = None) -> Observation:
+    """Return one metric of a run with its program, or raise `CannotSimulate`.
+
+    Parameters
+    ----------
+    soc
+        Device to use instead of the one the row names.
+    """
+    chosen = device_of_run(run, soc)
+    scenario = scenario_of_run(run, metric, chosen)
+    stack = stack_of_run(run, chosen)
+    try:
+        program = plan(scenario, chosen).program
+    except (WorkloadError, HardwareError, SimError) as error:
+        raise CannotSimulate(" ".join(str(error).split())) from None
+    phases = {group.phase for group in program.groups}
+    if not phases.intersection(PHASES[metric]):
+        raise CannotSimulate(f"the run has no phase that {metric} measures.")
+    return Observation(
+        run, metric, chosen.id, stack, chosen.stack(stack).unit, program, run.metrics[metric]
+    )
+
+
+def observations(
+    runs: Iterable[MeasuredRun], soc: SocSpec | None = None
+) -> tuple[list[Observation], list[Skipped]]:
+    """Return what can be fitted, and the rows that were left out with the reason.
+
+    The first metric of a row that cannot be simulated leaves out those behind it.
+    """
+    found: list[Observation] = []
+    skipped: list[Skipped] = []
+    for run in runs:
+        metrics = [metric for metric in PHASES if metric in run.metrics]
+        if not metrics:
+            skipped.append(Skipped(run.id, "the row holds no time or rate to fit."))
+        for metric in metrics:
+            try:
+                found.append(observe(run, metric, soc))
+            except CannotSimulate as error:
+                skipped.append(Skipped(run.id, str(error)))
+                break
+    return found, skipped
+
+
+def by_stack(found: Sequence[Observation]) -> dict[tuple[str, str], list[Observation]]:
+    """Return observations by (device, stack), in a fixed order."""
+    groups: dict[tuple[str, str], list[Observation]] = {}
+    for item in sorted(found, key=lambda item: (item.device, item.stack, item.run.id, item.metric)):
+        groups.setdefault((item.device, item.stack), []).append(item)
+    return groups

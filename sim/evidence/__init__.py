@@ -1,0 +1,1 @@
+"""Measured runs: reading, checking, measuring here, and the sets of them that ship."""

@@ -1,0 +1,49 @@
+"""Our own CSV of measured runs, or any CSV whose columns a mapping names in our words.
+
+This is also the way in for tools whose output is not documented in public, such as the MediaTek
+profilers. Units are not converted: a column must already be in the unit its name here says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from sim.errors import SimError
+from sim.evidence.importers.base import Importer
+from sim.evidence.measured import COLUMNS, METRICS, MeasuredRun, parse_measured
+from workloads.errors import did_you_mean
+
+
+def sniff(text: str) -> bool:
+    """Whether the first line names a metric of ours, or at least two columns of ours."""
+    first = text.partition("\n")[0]
+    columns = {cell.strip().strip('"') for cell in first.split(",")}
+    return bool(columns & set(METRICS)) or len(columns & set(COLUMNS)) > 1
+
+
+def read(text: str) -> list[MeasuredRun]:
+    """Return the rows as runs."""
+    return parse_measured(text, "CSV")
+
+
+def column_mapping(pairs: Sequence[str]) -> Mapping[str, str] | None:
+    """Return a column mapping, theirs to ours, or none.
+
+    >>> column_mapping(["TG (tok/s)=tokens_per_s"])
+    {'TG (tok/s)': 'tokens_per_s'}
+    """
+    found = {}
+    for pair in pairs:
+        theirs, sign, ours = (part.strip() for part in pair.rpartition("="))
+        if not (theirs and sign):
+            raise SimError(
+                f"A column must be renamed as theirs=ours, as in TG=tokens_per_s. Got {pair!r:.80}."
+            )
+        if ours not in COLUMNS:
+            raise SimError(f"A column cannot be renamed to {ours!r}. {did_you_mean(ours, COLUMNS)}")
+        found[theirs] = ours
+    return found or None
+
+
+OWN_CSV: Final = Importer("csv", "columns of a measured run; others through a mapping", sniff, read)

@@ -1,0 +1,141 @@
+"""Which importer reads a file: by name, by what the text looks like, or by a column mapping.
+
+Other packages add a format as an `Importer` in the entry point group ``andesim.importers``. Files
+are read as text up to 64 MB and never executed or unpickled.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from functools import cache
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Final
+
+from sim.errors import SimError
+from sim.evidence.checks import checks
+from sim.evidence.importers.ai_hub import AI_HUB
+from sim.evidence.importers.base import Importer
+from sim.evidence.importers.chrome_trace import CHROME_TRACE
+from sim.evidence.importers.executorch import EXECUTORCH
+from sim.evidence.importers.genie import GENIE
+from sim.evidence.importers.kineto import KINETO
+from sim.evidence.importers.litert_lm import LITERT_LM
+from sim.evidence.importers.llama_bench import LLAMA_BENCH
+from sim.evidence.importers.own_csv import OWN_CSV
+from sim.evidence.importers.qnn_csv import QNN_CSV
+from sim.evidence.measured import SIZE_LIMIT_BYTES, MeasuredRun, parse_measured
+from workloads.errors import WorkloadError, did_you_mean
+from workloads.files import read_bytes
+
+_GROUP: Final = "andesim.importers"
+_BUILT_IN: Final = (
+    *(OWN_CSV, LLAMA_BENCH, KINETO, GENIE, AI_HUB, QNN_CSV, EXECUTORCH, LITERT_LM),
+    CHROME_TRACE,
+)
+_UTF16: Final = (b"\xff\xfe", b"\xfe\xff")
+
+
+@cache
+def importers() -> dict[str, Importer]:
+    """Return every importer by name, in the order they are tried; ours first."""
+    found = {importer.name: importer for importer in _BUILT_IN}
+    for point in entry_points(group=_GROUP):
+        loaded = point.load()
+        if not isinstance(loaded, Importer):
+            raise SimError(f"entry point {point.name!r} of {_GROUP} must be an Importer.")
+        found.setdefault(loaded.name, loaded)
+    return found
+
+
+def import_measured(
+    path: str | os.PathLike[str],
+    format: str | None = None,
+    mapping: Mapping[str, str] | None = None,
+    ceiling: Callable[[MeasuredRun], float | None] | None = None,
+) -> list[MeasuredRun]:
+    """Return the runs of a file that some tool wrote.
+
+    Parameters
+    ----------
+    format
+        Name of an importer; found from the text if none.
+    mapping
+        Column names of a CSV, theirs to ours.
+    ceiling
+        Returns the decode rate [tokens/s] a run cannot exceed, or none where that is not known.
+
+    A file with a run that `checks` finds an error in is refused with the reasons.
+    """
+    if mapping and format not in (None, OWN_CSV.name):
+        raise SimError(f"a column mapping must go with format 'csv'. Got format {format!r}.")
+    text = _read_text(Path(path))
+    try:
+        if mapping:
+            return _checked(parse_measured(text, "CSV", mapping), ceiling)
+        importer = _named(format) if format else _detected(text)
+        runs = _checked(importer.read(text), ceiling)
+    except SimError as error:
+        raise SimError("\n".join(f"{path}: {line}" for line in str(error).splitlines())) from None
+    if importer is OWN_CSV:
+        return runs
+    stem = Path(path).stem
+    return [run.model_copy(update={"id": f"{stem}:{run.id}"}) for run in runs]
+
+
+def _checked(
+    runs: list[MeasuredRun], ceiling: Callable[[MeasuredRun], float | None] | None
+) -> list[MeasuredRun]:
+    errors = [
+        f"{run.id}: {finding.message}"
+        for run in runs
+        for finding in checks(run, ceiling(run) if ceiling else None)
+        if finding.severity == "error"
+    ]
+    if errors:
+        raise SimError("\n".join(errors))
+    return runs
+
+
+def _named(name: str) -> Importer:
+    if name not in importers():
+        raise SimError(f"format {name!r} is not known. {did_you_mean(name, importers())}")
+    return importers()[name]
+
+
+def _detected(text: str) -> Importer:
+    for importer in importers().values():
+        if importer.sniff(text):
+            return importer
+    raise SimError(
+        f"must be a measured file of a known format. Got {_appearance(text)}. "
+        f"Known: {', '.join(importers())}. A CSV with other columns needs a column mapping."
+    )
+
+
+def _appearance(text: str) -> str:
+    """Say what a file of no known format looks like."""
+    first = next((line.strip() for line in text.splitlines() if line.strip()), "")
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        kind = "CSV with the header" if first.count(",") > 1 else "text that begins with"
+        return f"{kind} {first!r:.120}" if first else "an empty file"
+    if isinstance(found, dict):
+        return f"JSON with the keys {', '.join(map(str, found))!r:.120}"
+    return f"JSON, a {type(found).__name__}"
+
+
+def _read_text(path: Path) -> str:
+    """Return the text of a file; stray bytes, which logs hold, become replacement characters."""
+    try:
+        raw = read_bytes(path, SIZE_LIMIT_BYTES)
+    except WorkloadError as error:
+        raise SimError(str(error)) from None
+    if raw.startswith(b"\x1f\x8b"):
+        raise SimError(f"{path} must be plain text. Got a gzip file: decompress it first.")
+    if raw.startswith(_UTF16):
+        return raw.decode("utf-16", errors="replace")
+    return raw.decode("utf-8-sig", errors="replace")

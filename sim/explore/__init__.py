@@ -1,0 +1,1 @@
+"""Many runs: designs, sweeps, draws of devices, sensitivity, sizing, comparison."""

@@ -1,0 +1,181 @@
+"""The file of a sweep: parts while it runs, one Parquet file when it is done.
+
+Every chunk of rows becomes a part, written whole or not at all in `FILE.parquet.parts`. A sweep
+that is stopped or killed therefore loses at most the chunks under way, and the next run of the same
+sweep continues from the parts. Nothing but one part is held in memory.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from hw_models.errors import HardwareError
+from hw_models.soc import load_soc
+from sim.errors import OutputError, SimError
+from sim.explore.designs import SweepSpec
+from sim.explore.sweep_rows import METRIC_TYPES, Row, axis_types
+from sim.output import write_text, write_whole
+from sim.versions import versions
+
+IDENTITY_KEY = b"andesim.sweep"
+
+
+@dataclass(frozen=True)
+class SweepFile:
+    """Where the rows of one sweep go.
+
+    Attributes
+    ----------
+    path
+        The Parquet file to end up with.
+    chunk_rows
+        Rows of a part, the last one excepted.
+    """
+
+    spec: SweepSpec
+    path: Path
+    chunk_rows: int
+
+    @property
+    def parts(self) -> Path:
+        """Folder of the parts."""
+        return self.path.with_name(self.path.name + ".parts")
+
+    @property
+    def chunks(self) -> list[tuple[int, int]]:
+        """First row and the row behind the last of every part."""
+        starts = range(0, self.spec.points, self.chunk_rows)
+        return [(start, min(start + self.chunk_rows, self.spec.points)) for start in starts]
+
+    @cached_property
+    def identity(self) -> str:
+        """SHA-256 of what is swept, with which versions, 16 hexadecimal digits.
+
+        Files that the sweep names count by what they hold, since that may change under their names.
+        """
+        text = self.spec.model_dump_json() + repr((versions(), self.chunk_rows))
+        digest = hashlib.sha256(text.encode())
+        for name in sorted({*_texts(self.spec.base), *_texts(self.spec.axes)}):
+            if os.path.isfile(name):
+                digest.update(_content(name))
+        return digest.hexdigest()[:16]
+
+    def is_complete(self) -> bool:
+        """Return whether the file already holds this very sweep.
+
+        Raises `OutputError` where it is another's, or no file.
+        """
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        if not self.path.exists():
+            return False
+        if self.path.is_dir():
+            raise OutputError(f"{self.path} must be a file to write. Got a folder.")
+        try:
+            found = (pq.read_schema(self.path).metadata or {}).get(IDENTITY_KEY, b"").decode()
+        except (OSError, pa.ArrowException):
+            found = ""
+        if found != self.identity:
+            raise OutputError(
+                f"{self.path} must be new or hold this very sweep. Got another's file. "
+                "Move it away or choose another name."
+            )
+        return True
+
+    def open(self) -> None:
+        """Make the folder of the parts, or check that it belongs to this sweep.
+
+        Parts without a claim are what a kill left of a removal: nobody knows whose they are. Raises
+        `SimError` where the folder is another's, `OutputError` where it cannot be made.
+        """
+        claim = self.parts / "sweep.json"
+        mine = json.dumps({"identity": self.identity}) + "\n"
+        if claim.exists():
+            if claim.read_bytes() != mine.encode():
+                raise SimError(
+                    f"{self.parts} must hold parts of this very sweep. Got another's. "
+                    "Remove the folder to start afresh."
+                )
+            return
+        shutil.rmtree(self.parts, ignore_errors=True)
+        try:
+            self.parts.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"{self.parts} must be writable. Got: {error.strerror}.") from None
+        write_text(claim, mine)
+
+    def missing(self) -> list[tuple[int, int]]:
+        """Return the chunks without a part."""
+        return [chunk for chunk in self.chunks if not self._part(chunk[0]).exists()]
+
+    def write(self, start: int, rows: Sequence[Row]) -> None:
+        """Write the part that begins at row `start`; raises `OutputError` where it cannot."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        columns = [
+            pa.array([row.get(name) for row in rows], kind, from_pandas=True)
+            for name, kind in zip(self.schema.names, self.schema.types, strict=True)
+        ]
+        table = pa.Table.from_arrays(columns, schema=self.schema)
+        write_whole(self._part(start), lambda path: pq.write_table(table, path))
+
+    def assemble(self) -> None:
+        """Join the parts into the file, one after the other, and remove them.
+
+        Raises `OutputError` where the file cannot be written.
+        """
+        write_whole(self.path, self._join)
+        self.remove_parts()
+
+    def remove_parts(self) -> None:
+        """Remove the parts, which the file holds."""
+        shutil.rmtree(self.parts, ignore_errors=True)
+
+    @cached_property
+    def schema(self) -> Any:
+        """Arrow schema of a row: axes, metrics, fingerprint, error."""
+        import pyarrow as pa
+
+        kinds = {bool: pa.bool_(), int: pa.int64(), float: pa.float64(), str: pa.string()}
+        columns = axis_types(self.spec) | METRIC_TYPES | {"fingerprint": str, "error": str}
+        typed = [(name, kinds[kind]) for name, kind in columns.items()]
+        return pa.schema(typed, {IDENTITY_KEY: self.identity})
+
+    def _join(self, path: Path) -> None:
+        import pyarrow.parquet as pq
+
+        with pq.ParquetWriter(path, self.schema) as writer:
+            for start, _ in self.chunks:
+                writer.write_table(pq.read_table(self._part(start)))
+
+    def _part(self, start: int) -> Path:
+        return self.parts / f"{start:09d}.parquet"
+
+
+def _texts(node: Any) -> Iterator[str]:
+    """Yield every text that stands as a value in a tree."""
+    if isinstance(node, str):
+        yield node
+    elif isinstance(node, Mapping):
+        yield from _texts(list(node.values()))
+    elif isinstance(node, list | tuple):
+        for child in node:
+            yield from _texts(child)
+
+
+def _content(name: str) -> bytes:
+    """Return what a file holds; a device with all that it extends."""
+    try:
+        return load_soc(name).to_yaml().encode()
+    except HardwareError:
+        return Path(name).read_bytes()

@@ -1,0 +1,133 @@
+"""Rows of a sweep: points in, one row of metrics each out, whatever evaluates them.
+
+Points that differ only in token counts go through `sim.explore.sweep_batch` together, all others
+through `sim.simulate`; both give the same numbers. A point whose scenario breaks a rule becomes a
+row with the message in `error` and no metrics.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+
+from hw_models.errors import HardwareError
+from hw_models.soc import SocSpec, load_soc
+from sim.errors import SimError
+from sim.explore.designs import TOKEN_PATHS, Range, SweepSpec
+from sim.explore.sweep_batch import MAX_CONTEXTS, Batch, is_batchable
+from sim.explore.sweep_metrics import metric_columns
+from sim.fingerprint import fingerprints
+from sim.metrics import Summary
+from sim.simulation import simulate
+from workloads.errors import WorkloadError
+from workloads.scenario import Scenario
+
+RULE_BREAKS = (WorkloadError, HardwareError, SimError)
+METRIC_TYPES: dict[str, type] = {
+    item.name: {"int": int, "bool": bool}.get(str(item.type), float) for item in fields(Summary)
+}
+
+Row = dict[str, Any]
+
+
+def evaluate(spec: SweepSpec, start: int, stop: int) -> list[Row]:
+    """Return the rows of points `start` to `stop`, in order."""
+    points = spec.rows(start, stop)
+    rows: list[Row] = [{} for _ in points]
+    structures: dict[str, list[int]] = {}
+    for index, values in enumerate(points):
+        structures.setdefault(_structure(spec, values), []).append(index)
+    for members in structures.values():
+        for index, metrics in _structure_rows(spec, [(i, points[i]) for i in members]):
+            rows[index] = metrics
+    names = list(spec.paths)
+    kinds = list(axis_types(spec).values())
+    shown = [list(map(_cell, values, kinds)) for values in points]
+    return [
+        dict(zip(names, cells, strict=True)) | row for cells, row in zip(shown, rows, strict=True)
+    ]
+
+
+def _structure(spec: SweepSpec, values: Sequence[Any]) -> str:
+    """Return what must be equal for two points to share a pass."""
+    pairs = zip(spec.paths, values, strict=True)
+    return repr([value for path, value in pairs if path not in TOKEN_PATHS])
+
+
+def _structure_rows(
+    spec: SweepSpec, members: Sequence[tuple[int, Sequence[Any]]]
+) -> Iterator[tuple[int, Row]]:
+    """Yield the row of each member: in one pass where that is possible, else one by one."""
+    try:
+        base = Scenario.from_mapping(spec.mapping(members[0][1]), "scenario")
+        rows = {}
+        if len(members) > 1 and is_batchable(base):
+            tokens = [_tokens(spec, values, base) for _, values in members]
+            rows = _batch_rows(base, load_soc(base.device), tokens, spec.seed)
+    except RULE_BREAKS:
+        rows = {}  # one of them may be at fault alone: each gets its own verdict
+    for place, (index, values) in enumerate(members):
+        yield index, rows[place] if place in rows else _own_row(spec, values)
+
+
+def _tokens(spec: SweepSpec, values: Sequence[Any], base: Scenario) -> tuple[int, int]:
+    """Return the prompt and output tokens of a point, checked as a scenario checks them."""
+    given = dict(zip(spec.paths, values, strict=True))
+    turn = base.session.turns[0]
+    changed = {path.rpartition(".")[2]: given[path] for path in TOKEN_PATHS if path in given}
+    if not all(type(count) is int and count > 0 for count in changed.values()):
+        raise SimError(f"token counts must be whole numbers above 0. Got {changed}.")
+    turn = turn.model_copy(update=changed)
+    return turn.prompt_tokens, turn.output_tokens
+
+
+def _batch_rows(
+    base: Scenario, soc: SocSpec, tokens: Sequence[tuple[int, int]], seed: int
+) -> dict[int, Row]:
+    """Return the rows a batch can give, by place; those it does not know are left out."""
+    prompts, outputs = np.array(tokens, dtype=np.int64).T
+    batch = Batch(base, soc, prompts, outputs)
+    if batch.contexts > MAX_CONTEXTS or batch.outgrown().any():
+        return {}
+    runs = batch.runs()
+    columns = {name: column.tolist() for name, column in metric_columns(runs).items()}
+    names = fingerprints(base, soc, tokens, seed)
+    rows = zip(*columns.values(), strict=True)
+    throttled = runs.throttled.tolist()
+    return {
+        place: dict(zip(columns, row, strict=True)) | {"fingerprint": name, "error": None}
+        for place, (row, name) in enumerate(zip(rows, names, strict=True))
+        if columns["fits"][place] and not throttled[place]
+    }
+
+
+def _own_row(spec: SweepSpec, values: Sequence[Any]) -> Row:
+    """Return the row of one point, simulated by itself."""
+    try:
+        scenario = Scenario.from_mapping(spec.mapping(values), "scenario")
+        result = simulate(scenario, seed=spec.seed)
+    except RULE_BREAKS as error:
+        return {"fingerprint": None, "error": str(error)}
+    return result.summary().as_dict() | {"fingerprint": result.fingerprint, "error": None}
+
+
+def _cell(value: Any, kind: type) -> Any:
+    """Return a value as the column of its axis holds it: what is no text becomes JSON in one."""
+    return value if kind is not str or isinstance(value, str) else json.dumps(value, default=str)
+
+
+def axis_types(spec: SweepSpec) -> dict[str, type]:
+    """Return the type of each axis' column: bool, int, float, or text for all else and mixtures."""
+    return {path: _axis_type(axis) for path, axis in spec.axes.items()}
+
+
+def _axis_type(axis: tuple[Any, ...] | Range) -> type:
+    values = (axis.at(0.0), axis.at(0.5), axis.at(1.0)) if isinstance(axis, Range) else axis
+    kinds = {type(value) for value in values}
+    if kinds <= {int, float}:
+        return float if float in kinds else int
+    return bool if kinds == {bool} else str

@@ -1,0 +1,146 @@
+"""Sweeps: a specification in, one row per point out, in process, on all cores or on a cluster.
+
+    SweepSpec --chunks of points--> rows --parts--> FILE.parquet
+
+Every backend evaluates the same chunks with the same function, so the rows and their order do not
+depend on it. With Dask a chunk lost with its worker is evaluated again by another.
+
+Not done here: choosing where to look next; see `sim.explore.sizing`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+from sim.errors import SimError
+from sim.explore.designs import SweepSpec
+from sim.explore.sweep_batch import is_batchable
+from sim.explore.sweep_files import SweepFile
+from sim.explore.sweep_rows import RULE_BREAKS, Row, evaluate
+from workloads.scenario import Scenario
+
+Backend = Literal["serial", "loky", "dask"]
+
+CHUNK_S = 1.0
+"""Aimed duration of a chunk: below about half a second the hand-over to workers shows."""
+
+STRUCTURE_S = 0.02
+ROW_S = 5e-5
+"""Rough costs of one more program and of one more row of it; they only set the chunk size [s]."""
+
+CONNECT_S = 5.0
+"""How long to try to reach a scheduler [s]."""
+
+
+def run_sweep(
+    spec: SweepSpec,
+    path: str | Path,
+    *,
+    backend: Backend = "serial",
+    scheduler: str | None = None,
+    jobs: int = -1,
+    on_rows: Callable[[int], None] = lambda _: None,
+) -> int:
+    """Run a sweep into a Parquet file and return its number of rows.
+
+    Parameters
+    ----------
+    scheduler
+        Address of a Dask scheduler; a local cluster if none.
+    jobs
+        Worker processes of `loky`; all cores if -1.
+    on_rows
+        Called with the number of rows done, those of an earlier run included.
+
+    Raises `SimError` where the options are wrong or no cluster answers, `OutputError` where the
+    file cannot be written or is another's. A point that breaks a rule is a row, no error.
+    """
+    if jobs == 0 or jobs < -1:
+        raise SimError(f"--jobs must be at least 1, or -1 for all cores. Got {jobs}.")
+    file = SweepFile(spec, Path(path), chunk_rows(spec))
+    if file.is_complete():
+        file.remove_parts()
+        on_rows(spec.points)
+        return spec.points
+    file.open()
+    missing = file.missing()
+    done = spec.points - sum(stop - start for start, stop in missing)
+    on_rows(done)
+    for start, rows in _evaluated(spec, missing, backend, scheduler, jobs):
+        file.write(start, rows)
+        done += len(rows)
+        on_rows(done)
+    file.assemble()
+    return spec.points
+
+
+def chunk_rows(spec: SweepSpec) -> int:
+    """Return the rows per chunk; a function of the specification alone, so that runs can resume."""
+    together = spec.rows_per_structure if _shares_passes(spec) else 1.0
+    row_s = STRUCTURE_S / together + ROW_S
+    return max(8, round(CHUNK_S / row_s))
+
+
+def _shares_passes(spec: SweepSpec) -> bool:
+    try:
+        return is_batchable(Scenario.from_mapping(spec.mapping(spec.rows(0, 1)[0])))
+    except RULE_BREAKS:
+        return False
+
+
+def _evaluated(
+    spec: SweepSpec,
+    chunks: list[tuple[int, int]],
+    backend: Backend,
+    scheduler: str | None,
+    jobs: int,
+) -> Iterator[tuple[int, list[Row]]]:
+    """Yield the first row and the rows of each chunk, as they get done."""
+    if backend == "serial":
+        yield from (_chunk(spec, start, stop) for start, stop in chunks)
+        return
+    from joblib import Parallel, delayed
+
+    tasks = (delayed(_chunk)(spec, start, stop) for start, stop in chunks)
+    with _workers(backend, scheduler):
+        count = None if backend == "dask" else jobs
+        yield from Parallel(n_jobs=count, return_as="generator_unordered", batch_size=1)(tasks)
+
+
+def _chunk(spec: SweepSpec, start: int, stop: int) -> tuple[int, list[Row]]:
+    return start, evaluate(spec, start, stop)
+
+
+@contextmanager
+def _workers(backend: Backend, scheduler: str | None) -> Iterator[None]:
+    from joblib import parallel_config
+
+    if backend == "loky":
+        with parallel_config("loky"):
+            yield
+        return
+    with _client(scheduler), parallel_config("dask"):
+        yield
+
+
+def _client(scheduler: str | None) -> Any:
+    """Return a client of a Dask scheduler, or of a local cluster with a process per core."""
+    try:
+        from dask.distributed import Client
+    except ModuleNotFoundError:
+        raise SimError(
+            "--backend dask must have Dask. Got none. "
+            "Remedy: pip install '.[dask]' in andesim's folder."
+        ) from None
+    try:
+        if scheduler is None:
+            return Client(threads_per_worker=1, dashboard_address=":0")
+        return Client(scheduler, timeout=CONNECT_S)
+    except Exception as error:  # whatever answers there may say anything, in any protocol
+        raise SimError(
+            f"--scheduler must be the address of a running Dask scheduler. Got {scheduler!r}: "
+            f"{str(error) or 'no answer'}. Start one with `dask scheduler`."
+        ) from None

@@ -1,0 +1,1 @@
+"""Temperatures, leakage and throttling over a run."""

@@ -1,0 +1,78 @@
+"""How well a device and stack are validated: exhibits that no fit has seen, judged anew.
+
+Validated: a first-token or prefill figure and a decode rate were measured on this device and stack.
+Partly: only one of them was, or only a neighbour was measured (the device under another stack, the
+stack on another device). Unvalidated: neither.
+
+Not judged: whether the networks of the exhibits resemble the scenario's model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from sim.calibration.shipping import read_residuals
+from sim.evidence.exhibits import load_exhibits, runs_in_role
+from sim.validation.judging import Judged, Validation, validate
+
+HERE: Final = "this device and stack"
+OTHER_STACKS: Final = "this device, other stacks"
+OTHER_DEVICES: Final = "this stack, other devices"
+FIRST: Final = {"time_to_first_token_s", "prefill_tokens_per_s"}
+DECODE: Final = "tokens_per_s"
+MEANING: Final = {
+    "validated": "First token and decode were measured on this device and stack.",
+    "partly": "Only some of it was measured, or only a neighbouring stack or device.",
+    "unvalidated": "No measured run of this device or stack judges the simulator.",
+}
+
+
+def evidence(device: str, stack: str) -> dict[str, Any]:
+    """Return the validation status of a device and stack with the scores behind it."""
+    runs = [
+        run
+        for run in runs_in_role(load_exhibits(), "validation")
+        if device == run.device or stack == run.stack
+    ]
+    found = validate(runs, None, read_residuals())
+    near: dict[str, list[Judged]] = {HERE: [], OTHER_STACKS: [], OTHER_DEVICES: []}
+    for row in found.rows:
+        near[_place(row, device, stack)].append(row)
+    status = _status(near[HERE], found.rows)
+    return {
+        "status": status,
+        "sentence": MEANING[status],
+        "scores": [
+            {"where": where, "metric": metric, **scores._asdict()}
+            for where, rows in near.items()
+            for metric, scores in Validation(tuple(rows), ()).by_metric().items()
+        ],
+        "rows": [
+            {
+                "id": row.run.id,
+                "where": where,
+                "model": row.run.model,
+                "metric": row.metric,
+                "measured": row.measured,
+                "simulated": row.simulated,
+                "error": row.error,
+            }
+            for where, rows in near.items()
+            for row in rows
+        ],
+        "skipped": [skipped._asdict() for skipped in found.skipped],
+    }
+
+
+def _place(row: Judged, device: str, stack: str) -> str:
+    if row.device != device:
+        return OTHER_DEVICES
+    return HERE if row.stack == stack else OTHER_STACKS
+
+
+def _status(here: Iterable[Judged], anywhere: Iterable[Judged]) -> str:
+    metrics = {row.metric for row in here}
+    if DECODE in metrics and metrics & FIRST:
+        return "validated"
+    return "partly" if tuple(anywhere) else "unvalidated"

@@ -1,0 +1,40 @@
+"""From what the command line names to a document and its page."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from sim.errors import SimError
+from sim.explore.targets import Target
+from sim.reports.document import report_document
+from sim.reports.page import Page
+from sim.reports.question import read_question
+from sim.reports.sections import sizing_page
+from sim.reports.validation_report import read_validation, validation_page
+
+VALIDATION: Final = "validation.json"
+
+
+def make_report(
+    path: Path | None,
+    targets: Sequence[Target] = (),
+    draws: int = 0,
+    seed: int | None = None,
+    overrides: Sequence[str] = (),
+) -> tuple[dict[str, Any], Page]:
+    """Return the document and the page of a scenario, a result folder, or a validation folder.
+
+    Raises SimError for targets or overrides of a validation, which is not simulated again.
+    """
+    if path is not None and os.path.isfile(path / VALIDATION):
+        if targets or overrides:
+            raise SimError(
+                f"--target and --set must go with a scenario. Got the validation {path}."
+            )
+        judged = read_validation(path / VALIDATION)
+        return judged, validation_page(judged)
+    document = report_document(read_question(path, targets, draws, seed, overrides))
+    return document, sizing_page(document)

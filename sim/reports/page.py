@@ -1,0 +1,134 @@
+"""What any report is made of: a page of sections, written as HTML or Markdown.
+
+Markdown has no charts; each chart stands beside a table that holds its numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from sim.charts.data import Chart
+from sim.reports.wording import Number
+
+FOLDER: Final = Path(__file__).parent
+
+Text = str | Number
+Cell = Text | tuple[Text, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    """Text with numbers in it."""
+
+    parts: tuple[Text, ...]
+    kind: str = "paragraph"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A header and rows of as many cells."""
+
+    header: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    kind: str = "table"
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A chart."""
+
+    chart: Chart
+    kind: str = "figure"
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """Text to be copied as it stands."""
+
+    text: str
+    kind: str = "code"
+
+
+Block = Paragraph | Table | Figure | Code
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A heading and what stands below it."""
+
+    title: str
+    blocks: tuple[Block, ...]
+    is_appendix: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A report.
+
+    Attributes
+    ----------
+    verdict, sentence
+        One word, and why.
+    status
+        How well device and stack are validated; "" where that is the report's subject.
+    """
+
+    title: str
+    subtitle: str
+    verdict: str
+    sentence: str
+    status: str
+    sections: tuple[Section, ...]
+
+
+def charts(*found: Chart | None) -> tuple[Figure, ...]:
+    """Return the charts that there are, as blocks."""
+    return tuple(Figure(chart) for chart in found if chart is not None)
+
+
+def html(page: Page, *, interactive: bool = False) -> str:
+    """Return a page as one HTML file that needs no network; with Plotly charts it weighs 5 MB."""
+    from sim.charts.interactive import figure, library
+    from sim.charts.svg import svg
+
+    return _rendered(
+        "report.html.j2",
+        page,
+        draw=figure if interactive else svg,
+        script=library() if interactive else "",
+        style=(FOLDER / "report.css").read_text(encoding="utf-8"),
+    )
+
+
+def markdown(page: Page) -> str:
+    """Return a page as Markdown."""
+    return _rendered("report.md.j2", page)
+
+
+def _rendered(template: str, page: Page, **more: Any) -> str:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(FOLDER),
+        autoescape=template.endswith(".html.j2"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["parts"] = _parts
+    environment.filters["piped"] = _piped
+    return environment.get_template(template).render(page=page, **more)
+
+
+def _parts(cell: Cell) -> Sequence[Text]:
+    return cell if isinstance(cell, tuple) else (cell,)
+
+
+def _piped(cell: Cell) -> str:
+    """Return a cell of a Markdown table."""
+    text = "".join(part if isinstance(part, str) else part.text for part in _parts(cell))
+    return text.replace("|", "\\|").replace("\n", " ")

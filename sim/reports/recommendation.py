@@ -1,0 +1,73 @@
+"""What to deploy instead: the sizing's choice, two runners-up, and the scenario as asked.
+
+The knobs are those of `sim.explore.sizing.default_knobs`; what they cost in answer quality is
+not modelled, so each row says how far it gives in.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from sim.explore.sizing import Candidate, Sizing, default_knobs, probabilities, size
+from sim.reports.question import Question
+
+SHOWN: Final = 3
+ALWAYS: Final = ("time_to_first_token_s", "tokens_per_s", "peak_dram_bytes", "energy_j")
+
+
+def recommendation(question: Question, budget_bytes: float) -> dict[str, Any] | None:
+    """Return the recommended setting and two runners-up, or ``None`` without targets.
+
+    Where nothing meets every target, the closest are those least over the app budget [B], then
+    those that miss least.
+    """
+    if not question.targets:
+        return None
+    base = question.scenario.model_dump(mode="json", exclude_defaults=True)
+    knobs = default_knobs(question.scenario)
+    found = size(base, knobs, question.targets, question.seed)
+    chosen = (found.meeting or _closest(found, budget_bytes))[:SHOWN]
+    return {
+        "meets": bool(found.meeting),
+        "meeting": len(found.meeting),
+        "evaluated": len(found.candidates),
+        "exact": found.exact,
+        "blocking": _blocking(found),
+        "knobs": {path: list(values) for path, values in knobs.items()},
+        "rows": [_row(question, base, candidate) for candidate in chosen],
+    }
+
+
+def _closest(found: Sizing, budget_bytes: float) -> list[Candidate]:
+    """Return all candidates, those least over the app budget [B] and then nearest first."""
+
+    def distance(one: Candidate) -> tuple[float, float, int]:
+        over_bytes = max(0.0, one.metrics["peak_dram_bytes"] - budget_bytes)
+        return over_bytes, one.miss, one.concessions
+
+    return sorted(found.candidates, key=distance)
+
+
+def _blocking(found: Sizing) -> list[str]:
+    if not any(one.metrics["fits"] for one in found.candidates):
+        return ["the app budget"]
+    return [str(target) for target in found.blocking]
+
+
+def _row(question: Question, base: dict[str, Any], candidate: Candidate) -> dict[str, Any]:
+    asked = [target.metric for target in question.targets]
+    return {
+        "settings": dict(candidate.settings),
+        "concessions": candidate.concessions,
+        "meets": candidate.meets,
+        "share_of_draws": _share_of_draws(question, base, candidate),
+        "metrics": {name: candidate.metrics[name] for name in dict.fromkeys((*asked, *ALWAYS))},
+    }
+
+
+def _share_of_draws(question: Question, base: dict[str, Any], candidate: Candidate) -> float | None:
+    """Return the share of draws of the device that meet every target at once."""
+    if not question.draws:
+        return None
+    scenario = candidate.scenario(base)
+    return probabilities(scenario, question.targets, question.draws, question.seed)["all"]

@@ -1,0 +1,267 @@
+"""A sizing report as sections of paragraphs, tables, charts and code.
+
+HTML and Markdown are both made of these. Every number comes from the report's JSON document; only
+text is made here. What the answer rests on stands in `sim.reports.basis`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from sim.charts.data import first_token_chart, memory_chart, swing_chart
+from sim.reports import basis
+from sim.reports.document import SMALLEST_SHARE
+from sim.reports.page import (
+    Block,
+    Cell,
+    Page,
+    Paragraph,
+    Section,
+    Table,
+    Text,
+    charts,
+)
+from sim.reports.wording import Number, label, shown
+
+Document = Mapping[str, Any]
+SIGNS: Final = {"<": "<", "<=": "≤", ">": ">", ">=": "≥"}
+
+
+def sizing_page(document: Document) -> Page:
+    """Return the page of a sizing report."""
+    asked, verdict = document["question"], document["verdict"]
+    return Page(
+        title=f"{asked['model']} on {asked['device']}",
+        subtitle=_subtitle(asked, document["run"]["versions"]["andesim"]),
+        verdict=verdict["word"],
+        sentence=verdict["sentence"],
+        status=document["validation"]["status"],
+        sections=tuple(
+            section
+            for section in (
+                _notes(document),
+                _targets(document),
+                _recommendation(document),
+                _memory(document),
+                _first_token(document),
+                _sustained(document),
+                _sensitivities(document),
+                basis.assumptions(document),
+                basis.validation(document),
+                basis.reproduce(document),
+                basis.all_metrics(document),
+                basis.parameters(document),
+                basis.gaps(document),
+            )
+            if section.blocks
+        ),
+    )
+
+
+def _subtitle(asked: Document, version: str) -> str:
+    images = f"{asked['images']} image{'s' * (asked['images'] != 1)}"
+    turns = f"{asked['turns']} turn{'s' * (asked['turns'] != 1)}"
+    return (
+        f"Stack {asked['stack']}; {turns}: {images} ({asked['visual_tokens']} visual tokens), "
+        f"{asked['prompt_tokens']} prompt tokens, {asked['output_tokens']} output tokens; "
+        f"andesim {version}"
+    )
+
+
+def _notes(document: Document) -> Section:
+    said = [*document["differences"], *document["run"]["warnings"]]
+    return Section("Before these numbers are used", tuple(Paragraph((text,)) for text in said))
+
+
+def _targets(document: Document) -> Section:
+    has_intervals = any(item["interval"] for item in document["targets"])
+    rows = tuple(map(_target_row, document["targets"]))
+    header = ("metric", "target", "simulated", "80 % interval", "margin", "verdict")
+    rule = (
+        "PASS: the nominal run and both ends of the 80 % interval keep the target. FAIL: none of "
+        "them does. MARGINAL: the interval crosses it."
+        if has_intervals
+        else "Judged on the nominal run alone: no intervals were asked for (--uncertainty)."
+    )
+    return Section("Targets", (Table(header, rows), Paragraph((rule,))))
+
+
+def _target_row(item: Document) -> tuple[Cell, ...]:
+    metric = item["metric"]
+    limit = shown(metric, item["limit"])
+    return (
+        "peak DRAM in the app budget" if item["is_budget"] else label(metric),
+        Number(limit.value, f"{SIGNS[item['sign']]} {limit.text}"),
+        shown(metric, item["value"]),
+        basis.interval(metric, item["interval"]),
+        shown("share", item["slack"]),
+        item["verdict"],
+    )
+
+
+def _recommendation(document: Document) -> Section:
+    found = document["recommendation"]
+    if found is None:
+        return Section("Recommended configuration", ())
+    searched = "All" if found["exact"] else "A search over"
+    text = f"{searched} {found['evaluated']} settings were simulated; {found['meeting']} meet "
+    blocked = f" In the way: {', '.join(found['blocking'])}." if found["blocking"] else ""
+    verdict = "every target." if found["meets"] else f"every target.{blocked} The closest:"
+    blocks = (
+        Paragraph((text + verdict,)),
+        _settings_table(found["rows"], found["meets"]),
+        Paragraph(
+            (
+                "Chosen for the fewest concessions, then the most slack. What a format, a smaller "
+                "image or a shorter cache costs in answer quality is not modelled.",
+            )
+        ),
+    )
+    return Section("Recommended configuration", blocks)
+
+
+def _settings_table(rows: list[Document], meets: bool) -> Table:
+    first = "recommended" if meets else "closest"
+    names = (first, "runner-up", "second runner-up")[: len(rows)]
+    lines: list[tuple[Cell, ...]] = [
+        (_knob(path), *(_setting(row["settings"][path]) for row in rows))
+        for path in rows[0]["settings"]
+    ]
+    lines += [
+        (label(metric), *(shown(metric, row["metrics"][metric]) for row in rows))
+        for metric in rows[0]["metrics"]
+    ]
+    if rows[0]["share_of_draws"] is not None:
+        shares = (shown("share", row["share_of_draws"]) for row in rows)
+        lines.append(("draws of the device that meet every target", *shares))
+    return Table(("", *names), tuple(lines))
+
+
+def _knob(path: str) -> str:
+    return path.removeprefix("deployment.")
+
+
+def _setting(value: Any) -> str:
+    """Return a knob's value as text.
+
+    >>> _setting("w4"), _setting({"policy": "okv", "keep": 0.5})
+    ('w4', 'okv, keep 0.5')
+    """
+    if isinstance(value, Mapping):
+        parts = (f"{name} {part}" for name, part in value.items())
+        return ", ".join(parts).removeprefix("policy ")
+    return str(value)
+
+
+def _memory(document: Document) -> Section:
+    found = document["memory"]
+    rows: list[tuple[Cell, ...]] = [
+        (item["name"], shown("held_bytes", item["bytes"]), item["formula"])
+        for item in found["classes"]
+    ]
+    left = shown("held_bytes", found["left_bytes"])
+    rows += [
+        ("total at the peak", shown("held_bytes", found["peak_bytes"]), ""),
+        ("app budget", shown("held_bytes", found["budget_bytes"]), found["budget_formula"]),
+        ("left of the budget", left, ""),
+        ("system and other apps", shown("held_bytes", found["beyond_budget_bytes"]), ""),
+    ]
+    text = (
+        "The peak is reached at ",
+        shown("at_s", found["peak_at_s"]),
+        f", when {found['peak_cause']} starts.",
+    )
+    blocks: tuple[Block, ...] = (
+        Paragraph(text),
+        *charts(memory_chart(document)),
+        Table(("class", "DRAM", "how"), tuple(rows)),
+    )
+    return Section("Bill of DRAM", blocks)
+
+
+def _first_token(document: Document) -> Section:
+    figures = charts(first_token_chart(document))
+    if not figures:
+        return Section("First token", ())
+    waiting = (" Waiting is for other turns.",) if document["waiting_s"] else ()
+    text = Paragraph((*_cold_start(document), *waiting, *_beside(document)))
+    return Section("First token", (*figures, _terms(document, "vision encode", "prefill"), text))
+
+
+def _cold_start(document: Document) -> tuple[Text, ...]:
+    """Return what a cold start takes, and whether the run begins with one."""
+    cold = document["run"]["cold_start"]
+    read, graphs = (shown("seconds_s", cold[name]) for name in ("read_s", "graph_init_s"))
+    said = (read, " reading from flash and ", graphs, " opening graphs")
+    if document["question"]["start"] == "warm":
+        return ("On loaded weights; a cold start takes ", *said, " before it.")
+    first_s = document["run"]["metrics"]["time_to_first_token_s"]
+    opened = shown("seconds_s", cold["read_s"] + cold["graph_init_s"] + first_s)
+    tail = ("; the first token is there ", opened, " after the app was opened.")
+    return ("The cold start came before: ", *said, *tail)
+
+
+def _beside(document: Document) -> tuple[Text, ...]:
+    """Return a sentence on prefill that the encoding of images hides, if any is."""
+    whole_s = sum(part["seconds"] for part in document["phases"] if part["name"] == "prefill")
+    hidden_s = whole_s - (document["run"]["metrics"]["prefill_s"] or 0.0)
+    if hidden_s < SMALLEST_SHARE * whole_s or not whole_s:
+        return ()
+    hidden = shown("seconds_s", hidden_s)
+    return (" Prefill ran ", hidden, " beside the encoding of later images, which hides it.")
+
+
+def _terms(document: Document, *phases: str) -> Table:
+    """Return what bounds some phases: their seconds by term, mean per turn."""
+    rows = tuple(
+        (part["name"], term["name"], *_seconds_and_share(term))
+        for part in document["phases"]
+        if part["name"] in phases
+        for term in part["terms"]
+    )
+    return Table(("phase", "bound by", "time per turn", "share of the phase"), rows)
+
+
+def _seconds_and_share(term: Document) -> tuple[Cell, Cell]:
+    return shown("seconds_s", term["seconds"]), shown("share", term["share"])
+
+
+def _sustained(document: Document) -> Section:
+    metrics, heat = document["run"]["metrics"], document["heat"]
+    if metrics["tokens_per_s"] is None:
+        return Section("Sustained run", ())
+    throttled = [item["at_s"] for item in heat["readings"] if item["clock"] < 1.0]
+    names = ("tokens_per_s", "sustained_tokens_per_s", "mean_power_w", "energy_j", "max_skin_c")
+    rows = tuple(basis.metric_row(document, name, label(name)) for name in names)
+    text = (
+        "The sustained rate is that of the tenth minute of decoding without a pause, from ",
+        shown("ambient_c", heat["ambient_c"]),
+        " ambient; the governor first slows the clock at a body temperature of ",
+        shown("trip_c", heat["trip_c"][0]) if heat["trip_c"] else "none",
+        ". Within this run ",
+        *(("it did so at ", shown("at_s", throttled[0]), ".") if throttled else ("it never did.",)),
+    )
+    blocks = (Table(basis.METRIC_HEADER, rows), Paragraph(text), _terms(document, "decode"))
+    return Section("Sustained run", blocks)
+
+
+def _sensitivities(document: Document) -> Section:
+    blocks: list[Block] = []
+    for entry in document["sensitivities"]:
+        blocks += charts(swing_chart(entry))
+        rows = tuple(_swing_row(entry["metric"], item) for item in entry["swings"])
+        header = (label(entry["metric"]), "value", "at its low", "at its high", "kind")
+        if rows:
+            blocks.append(Table(header, rows))
+    return Section("What the answer hangs on", tuple(blocks))
+
+
+def _swing_row(metric: str, item: Document) -> tuple[Cell, ...]:
+    return (
+        item["path"],
+        item["value"],
+        (f"{item['low']}: ", shown(metric, item["at_low"])),
+        (f"{item['high']}: ", shown(metric, item["at_high"])),
+        item["kind"],
+    )

@@ -1,0 +1,1 @@
+"""Judging simulated runs against measured ones that no fit has seen."""

@@ -1,0 +1,178 @@
+"""What a validation is shown as: JSON, Markdown tables, and a parity plot.
+
+The tables are the same on the terminal, in the documentation page and beside the plot. Not shown
+anywhere: one number over all metrics, which would hide where the errors are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from sim.validation.judging import Judged, Scores, Validation
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+SCHEMA: Final = "andesim.validation/1"
+SCORE_COLUMNS: Final = (
+    *("rows", "MAPE", "bias", "p95 error", "inside 80 % interval", "inside reference interval"),
+)
+
+
+def document(found: Validation) -> dict[str, Any]:
+    """Return the JSON document of `andesim validate --json`."""
+    return {
+        "schema": SCHEMA,
+        "metrics": {metric: _score_entry(value) for metric, value in found.by_metric().items()},
+        "rows": [_row_entry(row) for row in found.rows],
+        "skipped": [skipped._asdict() for skipped in found.skipped],
+    }
+
+
+def _row_entry(row: Judged) -> dict[str, Any]:
+    return {
+        "id": row.run.id,
+        "device": row.device,
+        "stack": row.stack,
+        "model": row.run.model,
+        "metric": row.metric,
+        "measured": row.measured,
+        "simulated": row.simulated,
+        "interval": list(row.interval) if row.interval else None,
+        "error": row.error,
+    }
+
+
+def _score_entry(value: Scores) -> dict[str, Any]:
+    entry = value._asdict()
+    del entry["inside_reference"]
+    return entry
+
+
+def group_table(found: Mapping[tuple[str, str], Scores], kind: str) -> str:
+    """Return the scores of groups as a Markdown table."""
+    rows = [[metric, group, *_score_cells(value)] for (metric, group), value in found.items()]
+    return table(["metric", kind, *SCORE_COLUMNS], rows)
+
+
+def metric_table(found: Mapping[str, Scores]) -> str:
+    """Return the scores per metric as a Markdown table."""
+    rows = [[metric, *_score_cells(value)] for metric, value in found.items()]
+    return table(["metric", *SCORE_COLUMNS], rows)
+
+
+def row_table(rows: Iterable[Judged]) -> str:
+    """Return one line per judged metric as a Markdown table."""
+    header = ["row", "device", "stack", "model", "metric", "measured", "simulated"]
+    lines = [
+        [
+            *(row.run.id, row.device, row.stack, row.run.model, row.metric),
+            *(number(row.measured), number(row.simulated)),
+            _interval(row),
+            f"{row.error:+.1%}",
+        ]
+        for row in rows
+    ]
+    return table([*header, "80 % interval", "error"], lines)
+
+
+def skipped_table(found: Validation) -> str:
+    """Return the skipped rows and their reasons as a Markdown table."""
+    return table(["row", "reason"], [[item.id, item.reason] for item in found.skipped])
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a Markdown table.
+
+    >>> print(table(["a", "b"], [["1", "x|y"]]))
+    | a | b |
+    |---|---|
+    | 1 | x\\|y |
+    """
+    lines = [header, *rows]
+    cells = [" | ".join(cell.replace("|", "\\|") for cell in line) for line in lines]
+    text = [f"| {line} |" for line in cells]
+    return "\n".join([text[0], "|" + "---|" * len(header), *text[1:]])
+
+
+def number(value: float) -> str:
+    """Return a number with three significant digits.
+
+    >>> number(0.03961), number(1463.7), number(2.36e9)
+    ('0.0396', '1460', '2.36e+09')
+    """
+    rounded = float(f"{value:.3g}")
+    return f"{rounded:.0f}" if 100.0 <= rounded < 1e6 else f"{rounded:.3g}"
+
+
+def share(value: float | None) -> str:
+    """Return a share in whole per cent, or a dash.
+
+    >>> share(0.756), share(None)
+    ('76 %', '-')
+    """
+    return "-" if value is None else f"{100.0 * value:.0f} %"
+
+
+def _score_cells(value: Scores) -> list[str]:
+    return [
+        str(value.n),
+        f"{value.mape:.1%}",
+        f"{value.bias:+.1%}",
+        f"{value.p95_abs_error:.1%}",
+        share(value.inside_interval),
+        share(value.inside_reference),
+    ]
+
+
+def _interval(row: Judged) -> str:
+    if row.interval is None:
+        return "-"
+    low, high = row.interval
+    inside = "" if low <= row.measured <= high else " (outside)"
+    return f"{number(low)} to {number(high)}{inside}"
+
+
+def parity_figure(found: Validation) -> go.Figure:
+    """Return measured against simulated on logarithmic axes, a trace per metric and backend."""
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    timed = [row for row in found.rows if row.interval is not None]
+    for name in sorted({_series(row) for row in timed}):
+        rows = [row for row in timed if _series(row) == name]
+        figure.add_scatter(
+            x=[row.measured for row in rows],
+            y=[row.simulated for row in rows],
+            error_y=_error_bars(rows),
+            text=[f"{row.run.id} {row.device} {row.stack} {row.run.model}" for row in rows],
+            mode="markers",
+            name=name,
+        )
+    values = [value for row in timed for value in (row.measured, row.simulated)]
+    if values:
+        ends = [min(values), max(values)]
+        figure.add_scatter(x=ends, y=ends, mode="lines", name="simulated = measured")
+    figure.update_xaxes(type="log", title="measured")
+    figure.update_yaxes(type="log", title="simulated")
+    return figure
+
+
+def _series(row: Judged) -> str:
+    return f"{row.metric}, {row.groups['unit']}"
+
+
+def _error_bars(rows: Sequence[Judged]) -> dict[str, Any]:
+    intervals = [row.interval or (row.simulated, row.simulated) for row in rows]
+    return {
+        "type": "data",
+        "array": [high - row.simulated for row, (_, high) in zip(rows, intervals, strict=True)],
+        "arrayminus": [row.simulated - low for row, (low, _) in zip(rows, intervals, strict=True)],
+    }
+
+
+def write_parity(found: Validation, path: Path) -> None:
+    """Write the parity plot as one HTML file that needs no network."""
+    parity_figure(found).write_html(path, include_plotlyjs=True, div_id="parity")
