@@ -22,8 +22,8 @@ def long_functions(text: str) -> list[str]:
 
 def body_lines(function: ast.FunctionDef) -> int:
     """Lines below the signature, without the docstring."""
-    first, *rest = function.body
-    body = rest if rest and ast.get_docstring(function) else function.body
+    after_docstring = function.body[1:] if ast.get_docstring(function) else []
+    body = after_docstring or function.body
     return (function.end_lineno or 0) - body[0].lineno + 1
 
 
