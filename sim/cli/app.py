@@ -22,6 +22,7 @@ from sim.cli.listing import devices, formats, models, trace
 from sim.cli.options import AsJson, Overrides, ScenarioFile, Seed, print_json
 from sim.cli.reporting import report
 from sim.cli.sizing import size
+from sim.cli.solving import solve
 from sim.cli.studying import study
 from sim.cli.sweeping import sweep
 from sim.errors import SimError
@@ -90,6 +91,7 @@ for command in (
     validate,
     sweep,
     size,
+    solve,
     compare,
     report,
     study,

@@ -1,0 +1,220 @@
+"""`andesim solve`: how far one setting can go, and what stands in the way beyond it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from sim.cli.options import AsJson, Overrides, ScenarioFile, Seed, Targets, print_json
+from sim.errors import SimError
+from workloads.files import parse_yaml
+
+if TYPE_CHECKING:
+    from sim.explore.solve import Goal, Limit, Look
+    from sim.explore.targets import Target
+    from workloads.scenario import Scenario
+
+MISSED = 1
+
+Ask = tuple[str, "Goal", tuple[float, float] | None]
+"""A setting, the goal, and the ends of what is of interest."""
+
+
+def solve(
+    scenario: ScenarioFile = None,
+    largest: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PATH[=[LOW, HIGH]]", help="Setting to raise; twice: a frontier."),
+    ] = None,
+    smallest: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PATH[=[LOW, HIGH]]", help="Setting to lower."),
+    ] = None,
+    target: Targets = None,
+    overrides: Overrides = None,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Find how far a setting can go; exit code 1 if no value meets the targets.
+
+    PATH is a dotted path of the scenario, or one of: prompt, output, context, images, image_side,
+    bits, keep, depth, adapters, budget, ambient. Without a target, memory is the limit. A setting
+    that takes names (model, device, stack, a format) is listed best first.
+    """
+    from sim.explore.limits import names_of
+    from sim.explore.targets import Target
+    from workloads.scenario import load_scenario
+
+    base = load_scenario(scenario, overrides or ())
+    targets = [Target.parse(text) for text in target or ()]
+    asked = [_ask(text, "largest") for text in largest or ()]
+    asked += [_ask(text, "smallest") for text in smallest or ()]
+    if not 1 <= len(asked) <= 2:
+        raise SimError(
+            f"--largest and --smallest must name one or two settings. Got {len(asked)}. "
+            "Example: --largest prompt"
+        )
+    names = names_of(asked[0][0], base) if len(asked) == 1 else None
+    if names is not None:
+        found = _listed(base, asked[0][0], names, targets, seed)
+    elif len(asked) == 1:
+        found = _limit(base, asked[0], targets, seed)
+    else:
+        found = _frontier(base, asked, targets, seed)
+    print_json(found) if as_json else _show(found, [one.metric for one in targets])
+    if not _is_found(found):
+        raise typer.Exit(MISSED)
+
+
+def _ask(text: str, goal: Goal) -> Ask:
+    path, equals, ends = (part.strip() for part in text.partition("="))
+    if not equals:
+        return path, goal, None
+    match parse_yaml(ends, f"--{goal} {path}"):
+        case [int() | float() as low, int() | float() as high]:
+            return path, goal, (float(low), float(high))
+    raise SimError(f"--{goal} must be PATH or PATH=[low, high]. Got {text!r}.")
+
+
+def _limit(base: Scenario, ask: Ask, targets: Sequence[Target], seed: int) -> dict[str, Any]:
+    from sim.explore.limits import limit_of, nominal_judge
+    from sim.explore.scales import scale_of
+
+    path, goal, ends = ask
+    limit = limit_of(base, scale_of(path, base), goal, nominal_judge(targets), ends, seed)
+    return {"path": path, "goal": goal, **_plain(limit)}
+
+
+def _frontier(
+    base: Scenario, asked: Sequence[Ask], targets: Sequence[Target], seed: int
+) -> dict[str, Any]:
+    from sim.explore.limits import frontier_of, nominal_judge
+    from sim.explore.scales import scale_of
+
+    (first, goal, _), (second, other, _) = asked
+    rows = frontier_of(
+        base, (scale_of(first, base), goal), (second, other), nominal_judge(targets), seed
+    )
+    return {
+        "path": [first, second],
+        "goal": [goal, other],
+        "frontier": [{first: value, **_plain(limit)} for value, limit in rows],
+    }
+
+
+def _listed(
+    base: Scenario, path: str, names: Sequence[str], targets: Sequence[Target], seed: int
+) -> dict[str, Any]:
+    from sim.explore.limits import best_first
+
+    looks = best_first(base, path, names, targets, seed)
+    name, best = looks[0]
+    return {
+        "path": path,
+        "value": name if best.meets else None,
+        "binding": best.binding,
+        "metrics": dict(best.metrics),
+        "listed": [{"value": name, **_seen(look)} for name, look in looks],
+    }
+
+
+def _plain(limit: Limit) -> dict[str, Any]:
+    """Return a limit as plain data."""
+    number = int if limit.scale.whole else float
+    return {
+        "value": number(limit.best.value) if limit.best else None,
+        "binding": limit.binding,
+        "metrics": dict(limit.best.metrics) if limit.best else {},
+        "beyond": number(limit.beyond.value) if limit.beyond else None,
+        "exceptions": [number(value) for value in limit.exceptions],
+        "looks": limit.looks,
+    }
+
+
+def _seen(look: Look) -> dict[str, Any]:
+    return {"meets": look.meets, "binding": look.binding, "metrics": dict(look.metrics)}
+
+
+def _is_found(document: dict[str, Any]) -> bool:
+    if "frontier" in document:
+        return any(row["value"] is not None for row in document["frontier"])
+    return document["value"] is not None
+
+
+def _show(document: dict[str, Any], metrics: Sequence[str]) -> None:
+    """Print the answer for people."""
+    from rich.console import Console
+    from rich.markup import escape
+
+    console = Console(highlight=False, soft_wrap=True)
+    shown = list(dict.fromkeys([*metrics, "time_to_first_token_s", "tokens_per_s"]))
+    if "frontier" in document:
+        rows = [{**row, "meets": row["value"] is not None} for row in document["frontier"]]
+        _table(console, document["path"][0], rows, shown, document["path"][1])
+        return
+    if "listed" in document:
+        ran = [row for row in document["listed"] if row["metrics"]]
+        _table(console, document["path"], ran, shown)
+        others = [row for row in document["listed"] if not row["metrics"]]
+        if others:
+            why = escape(_short(others[0]["binding"]))
+            console.print(
+                f"{len(others)} more cannot be asked so, {others[0]['value']} first: {why}"
+            )
+        return
+    path, value = document["path"], document["value"]
+    if value is None:
+        console.print(f"[bold]No value of {escape(path)} meets every target.[/bold]")
+        console.print(f"In the way: {escape(document['binding'])}")
+        return
+    console.print(f"[bold]{escape(path)}: {document['goal']} {_spoken(value)}[/bold]")
+    if document["beyond"] is None:
+        console.print("Nothing tried beyond it fails.")
+    else:
+        console.print(f"At {_spoken(document['beyond'])} in the way: {escape(document['binding'])}")
+    _table(console, path, [{**document, "meets": True}], shown)
+    if document["exceptions"]:
+        broken = ", ".join(map(_spoken, document["exceptions"]))
+        console.print(f"The limit is not clean: {broken} stand on the other side of it.")
+
+
+def _table(
+    console: Any,
+    first: str,
+    rows: Sequence[dict[str, Any]],
+    metrics: Sequence[str],
+    second: str | None = None,
+) -> None:
+    from rich.markup import escape
+    from rich.table import Table
+
+    from sim.reports.wording import label, shown
+
+    table = Table(box=None, pad_edge=False)
+    table.add_column(first.rpartition(".")[2], no_wrap=True)
+    if second is not None:
+        table.add_column(second.rpartition(".")[2], justify="right")
+    for metric in metrics:
+        table.add_column(label(metric), justify="right")
+    table.add_column("in the way" if second is None else "beyond it")
+    for row in rows:
+        name = row[first] if second is not None else row["value"]
+        cells = [_spoken(name)] if second is None else [_spoken(name), _spoken(row["value"])]
+        found = row["metrics"]
+        cells += [shown(metric, found[metric]).text if found else "" for metric in metrics]
+        table.add_row(*map(escape, cells), escape(_short(row["binding"])))
+    console.print(table)
+
+
+def _spoken(value: Any) -> str:
+    return (
+        f"{value:.4g}" if isinstance(value, float) else str(value) if value is not None else "none"
+    )
+
+
+def _short(binding: str) -> str:
+    """Return the first fault of a rule break in one line."""
+    return re.sub(r"\s+", " ", binding)

@@ -1,0 +1,151 @@
+"""Limits of a scenario: one setting as far as it goes, two against each other, names best first.
+
+`sim.explore.solve` searches; here stand the questions: what a run at one value is judged by, and
+which names a setting that is no number may take.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from hw_models.errors import HardwareError
+from hw_models.soc import list_socs, load_soc
+from sim.errors import SimError
+from sim.explore.scales import Scale, scale_of
+from sim.explore.solve import Goal, Limit, Look, solve
+from sim.explore.targets import Target
+from sim.results import Result
+from sim.simulation import simulate
+from workloads.catalogue import model_ids
+from workloads.errors import WorkloadError
+from workloads.kv_cache import KV_FORMAT_IDS
+from workloads.scenario import Scenario, with_override
+from workloads.weight_formats import catalogue
+
+Judge = Callable[[Result], str]
+"""Says what fails in a run: a target, ``memory`` or ``heat``; empty where nothing does."""
+
+RULE_BREAKS = (WorkloadError, HardwareError, SimError)
+FRONTIER_POINTS = 7
+
+
+def nominal_judge(targets: Sequence[Target]) -> Judge:
+    """Return the judge of one run on the device as its file has it: memory first, then targets."""
+
+    def judge(result: Result) -> str:
+        if not result.fits:
+            return "memory"
+        metrics = result.summary().as_dict()
+        worst = min(targets, key=lambda one: one.slack(metrics[one.metric]), default=None)
+        if worst is None or worst.is_met(metrics[worst.metric]):
+            return ""
+        return str(worst)
+
+    return judge
+
+
+def limit_of(
+    base: Scenario,
+    scale: Scale,
+    goal: Goal,
+    judge: Judge,
+    ends: tuple[float, float] | None = None,
+    seed: int = 0,
+) -> Limit:
+    """Return how far a setting of a scenario can go before its judge objects."""
+    mapping = base.model_dump(mode="json", exclude_defaults=True)
+    return solve(scale, goal, lambda value: _look(scale, mapping, value, judge, seed), ends)
+
+
+def _look(scale: Scale, mapping: Mapping[str, Any], value: float, judge: Judge, seed: int) -> Look:
+    try:
+        result = simulate(scale.scenario(mapping, value), seed=seed)
+    except RULE_BREAKS as error:
+        return Look(value, str(error))
+    return Look(value, judge(result), result.summary().as_dict())
+
+
+def frontier_of(
+    base: Scenario,
+    first: tuple[Scale, Goal],
+    second: tuple[str, Goal],
+    judge: Judge,
+    seed: int = 0,
+) -> list[tuple[float, Limit]]:
+    """Return how far the second setting can go at several values of the first.
+
+    The first goes from the scenario's own value to its limit with the second as it is, whole
+    numbers in equal ratios, others in equal steps.
+    """
+    scale, goal = first
+    alone = limit_of(base, scale, goal, judge, seed=seed)
+    if alone.best is None:
+        return []
+    mapping = base.model_dump(mode="json", exclude_defaults=True)
+    found = []
+    for value in _between(scale, alone.best.value):
+        fixed = scale.scenario(mapping, value)
+        found.append(
+            (value, limit_of(fixed, scale_of(second[0], fixed), second[1], judge, None, seed))
+        )
+    return found
+
+
+def _between(scale: Scale, limit: float) -> list[float]:
+    """Return values from the scale's start to its limit, both included."""
+    shares = [index / (FRONTIER_POINTS - 1) for index in range(FRONTIER_POINTS)]
+    if scale.whole and min(scale.start, limit) > 0:
+        ratio = limit / scale.start
+        values = [scale.start * ratio**share for share in shares]
+    else:
+        values = [scale.start + share * (limit - scale.start) for share in shares]
+    return list(dict.fromkeys(map(scale.rounded, values)))
+
+
+def names_of(path: str, base: Scenario) -> list[str] | None:
+    """Return the names a setting may take; ``None``: it takes no names that are listed."""
+    if path == "model":
+        return model_ids()
+    if path == "device":
+        return list_socs()
+    if path == "stack":
+        return list(load_soc(base.device).stacks)
+    if path.startswith("deployment.weights."):
+        return list(catalogue())
+    return list(KV_FORMAT_IDS) if path == "deployment.kv_cache.dtype" else None
+
+
+def best_first(
+    base: Scenario, path: str, names: Sequence[str], targets: Sequence[Target], seed: int = 0
+) -> list[tuple[str, Look]]:
+    """Return what each name gives: those that meet the targets first, by their least slack.
+
+    Without targets the fastest decode comes first. Names that break a rule come last.
+    """
+    mapping, judge = base.model_dump(mode="json", exclude_defaults=True), nominal_judge(targets)
+    if path == "device":
+        mapping.pop("stack", None)  # another device has other stacks
+    looks = []
+    for index, name in enumerate(names):
+        try:
+            asked = Scenario.from_mapping(with_override(mapping, path, name))
+            result = simulate(asked, seed=seed)
+        except RULE_BREAKS as error:
+            looks.append((name, Look(float(index), str(error))))
+            continue
+        looks.append((name, Look(float(index), judge(result), result.summary().as_dict())))
+    return sorted(looks, key=lambda found: _rank(found[1], targets))
+
+
+def _rank(look: Look, targets: Sequence[Target]) -> tuple[bool, bool, float]:
+    """Return what orders looks: met, then valid, then the least slack or the decode rate."""
+    if not look.metrics:
+        return True, True, math.inf
+    slack = min((one.slack(look.metrics[one.metric]) for one in targets), default=None)
+    return (
+        not look.meets,
+        False,
+        -(slack if slack is not None else look.metrics["tokens_per_s"] or 0),
+    )

@@ -1,0 +1,135 @@
+"""The search for a limit: right on rules whose answer is known, honest where they do not hold."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sim.errors import SimError
+from sim.explore.scales import Scale, scale_of
+from sim.explore.solve import Look, solve
+from workloads.scenario import Scenario, load_scenario
+
+
+def scale(start=8.0, *, step=1.0):
+    return Scale("x", lambda mapping, value: mapping, start, step)
+
+
+def up_to(limit):
+    return lambda value: Look(value, "" if value <= limit else "memory", {"seen": value})
+
+
+def down_to(limit):
+    return lambda value: Look(value, "" if value >= limit else "tokens_per_s>9", {"seen": value})
+
+
+@given(limit=st.integers(-500, 5000), start=st.integers(-500, 5000))
+def test_the_largest_whole_number_is_found_from_anywhere(limit, start):
+    found = solve(scale(float(start)), "largest", up_to(limit))
+    assert found.best.value == limit
+    assert found.beyond.value == limit + 1
+    assert found.binding == "memory"
+    assert found.exceptions == ()
+
+
+@given(limit=st.floats(0.01, 100.0), start=st.floats(0.01, 100.0))
+def test_the_smallest_number_is_found_to_the_resolution(limit, start):
+    found = solve(scale(start, step=0.0), "smallest", down_to(limit))
+    assert limit <= found.best.value <= limit + 0.002 * max(100.0, start, limit)
+    assert found.binding == "tokens_per_s>9"
+
+
+def test_ends_are_never_left():
+    seen = []
+
+    def look(value):
+        seen.append(value)
+        return Look(value, "", {"seen": value})
+
+    found = solve(scale(), "largest", look, ends=(2.0, 100.0))
+    assert found.best.value == 100.0
+    assert found.beyond is None
+    assert found.binding == ""
+    assert min(seen) >= 2.0
+    assert max(seen) <= 100.0
+
+
+def test_the_start_may_lie_short_of_what_is_needed():
+    def look(value):
+        return Look(value, "", {"a": 1}) if 700 <= value <= 9000 else Look(value, "rule")
+
+    assert solve(scale(1.0), "largest", look).best.value == 9000
+    assert solve(scale(1.0), "smallest", look).best.value == 700
+
+
+def test_steps_are_kept():
+    found = solve(scale(8.0, step=0.1), "smallest", down_to(2.345))
+    assert (found.best.value, found.beyond.value) == (2.4, 2.3)
+
+
+def test_nothing_meets():
+    found = solve(scale(), "largest", lambda value: Look(value, "fits", {"a": 1}), ends=(1, 64))
+    assert found.best is None
+    assert found.binding == "fits"
+
+
+def test_a_rule_of_the_scenario_is_a_limit():
+    def look(value):
+        return Look(
+            value,
+            "" if 3 <= value <= 40 else "must be 3 to 40",
+            {"a": 1} if 3 <= value <= 40 else {},
+        )
+
+    assert solve(scale(), "largest", look).best.value == 40
+    assert solve(scale(), "smallest", look).best.value == 3
+    assert solve(scale(), "largest", look).binding == "must be 3 to 40"
+
+
+def test_what_does_not_hold_is_said():
+    def look(value):
+        return Look(value, "" if value <= 10 or value >= 1000 else "heat", {"a": 1})
+
+    found = solve(scale(), "largest", look, ends=(1, 2000))
+    assert found.exceptions
+
+
+def test_ends_out_of_order_are_refused():
+    with pytest.raises(SimError, match=r"ends in order\. Got \[5, 2\]"):
+        solve(scale(), "largest", up_to(3), ends=(5.0, 2.0))
+
+
+@pytest.mark.parametrize(
+    ("name", "start", "step"),
+    [
+        ("prompt", 64, 1.0),
+        ("session.turns.0.output_tokens", 128, 1.0),
+        ("ambient", 25, 0.0),
+        ("deployment.kv_cache.capacity_tokens", 1, 1.0),
+        ("image_side", 2400, 1.0),
+        ("images", 1, 1.0),
+        ("bits", 8, 0.1),
+    ],
+)
+def test_words_and_paths_name_settings(name, start, step):
+    found = scale_of(name, load_scenario())
+    assert (found.start, found.step) == (start, step)
+
+
+def test_words_for_several_paths_change_them_all():
+    base = load_scenario()
+    mapping = base.model_dump(mode="json", exclude_defaults=True)
+    sized = scale_of("image_side", base).scenario(mapping, 1200.0)
+    assert sized.session.turns[0].images_px == ((540, 1200),)
+    more = scale_of("images", base).scenario(mapping, 3.0)
+    assert more.session.turns[0].images_px == ((1080, 2400),) * 3
+    fewer = scale_of("bits", base).scenario(mapping, 2.7)
+    assert isinstance(fewer, Scenario)
+    assert fewer.deployment.weights.body == "bpw2.7"
+
+
+@pytest.mark.parametrize(
+    "name", ["deployment.weights.body", "environment.start", "sesion.x", "keep"]
+)
+def test_what_is_no_number_is_refused(name):
+    with pytest.raises(SimError, match=r"must be a (number|setting)"):
+        scale_of(name, load_scenario())
