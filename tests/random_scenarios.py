@@ -19,7 +19,7 @@ POLICIES: list[dict[str, Any]] = [
     {"policy": "snapkv", "keep": 0.5},
     {"policy": "h2o", "keep": 0.5},
     {"policy": "okv", "keep": 0.4},
-    {"policy": "quest", "keep": 0.5},
+    {"policy": "quest"},
 ]
 SURVIVAL = {"survival": [0.7, 0.4, 0.2, 0.1]}
 METHODS: list[dict[str, Any]] = [

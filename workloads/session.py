@@ -9,9 +9,17 @@ Not modelled: the content of prompts and images; only their sizes count.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from functools import cache
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 MAX_TOKENS = 4_000_000
 MAX_SIDE_PX = 100_000
@@ -29,9 +37,29 @@ SourceKind = Literal["datasheet", "standard", "measured", "fitted", "derived", "
 
 
 class Strict(BaseModel):
-    """Base of all scenario parts: frozen, unknown keys refused, no NaN or infinity."""
+    """Base of all scenario parts: frozen, unknown keys refused, no NaN or infinity.
+
+    What says which kind a part is (``policy: okv``) is written even where defaults are left out,
+    so that a part reads back as what it was.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @model_serializer(mode="wrap")
+    def _with_its_kind(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        found: dict[str, Any] = written(self)
+        return _kind(type(self)) | found
+
+
+@cache
+def _kind(part: type[Strict]) -> dict[str, str]:
+    """Return the fields of a part that can hold one word only, with that word."""
+    words = {name: get_args(item.annotation) for name, item in part.model_fields.items()}
+    return {name: found[0] for name, found in words.items() if _is_one_word(found)}
+
+
+def _is_one_word(found: tuple[Any, ...]) -> bool:
+    return len(found) == 1 and isinstance(found[0], str)
 
 
 class Turn(Strict):
