@@ -1,12 +1,14 @@
 """The commands of `andesim` and how their errors end.
 
-Exit codes: 0 done, 1 a target or tolerance missed, 2 bad input, 130 a sweep stopped by Ctrl-C.
+Exit codes: 0 done, 1 a target or tolerance missed, 2 bad input, 130 a sweep stopped by Ctrl-C,
+143 the dashboard stopped by a signal.
 Commands import what they need when they run, so that ``--help`` is quick and nothing but capture
 and measurement ever loads torch.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from pathlib import Path
@@ -18,7 +20,7 @@ from hw_models.errors import HardwareError
 from sim.cli.comparing import compare
 from sim.cli.dashboarding import dashboard
 from sim.cli.evidence import calibrate, measure, validate
-from sim.cli.listing import devices, formats, models, trace
+from sim.cli.listing import devices, formats, models, scenarios, trace
 from sim.cli.options import AsJson, Overrides, ScenarioFile, Seed, print_json
 from sim.cli.reporting import report
 from sim.cli.sizing import size
@@ -36,10 +38,35 @@ app = typer.Typer(
     name="andesim",
     help="Simulate multimodal language models on phones: time, memory, energy, heat.",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from sim.versions import versions
+
+        typer.echo(f"andesim {versions()['andesim']}")
+        raise typer.Exit
+
+
+_VERSION = typer.Option(
+    "--version", callback=_print_version, is_eager=True, help="Print the version."
+)
+
+
+@app.callback()
+def common(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    """Simulate multimodal language models on phones: time, memory, energy, heat."""
 
 
 @app.command()
@@ -58,7 +85,7 @@ def simulate(
         Path | None, typer.Option(help="Folder for summary, tasks, scenario and Perfetto trace.")
     ] = None,
 ) -> None:
-    """Simulate a scenario and say how long it takes, what it costs, and what bounds it."""
+    """Simulate a scenario: time, memory, energy, and what bounds it."""
     from sim import load_scenario
     from sim import simulate as run
     from sim.documents import summary_document
@@ -99,6 +126,7 @@ for command in (
     devices,
     models,
     formats,
+    scenarios,
 ):
     app.command()(command)
 
@@ -107,9 +135,23 @@ def main() -> None:
     """Run the command line; rule breaks become one message and exit code 2."""
     try:
         check_one_folder()
+        for stream in (sys.stdout, sys.stderr):  # a console of few letters shows ? for the others
+            stream.reconfigure(errors="replace")  # type: ignore[union-attr]
         app(prog_name="andesim")
+        sys.stdout.flush()
     except (WorkloadError, HardwareError, SimError) as error:
         print(f"andesim: {error}", file=sys.stderr)
         sys.exit(BAD_INPUT)
     except BrokenPipeError:  # the reader of our output has gone: nothing left to say
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _forget_output()
+    except OSError as error:
+        if error.errno != errno.ENOSPC or error.filename is not None:
+            raise
+        _forget_output()
+        print("andesim: standard output must take what is printed. It is full.", file=sys.stderr)
+        sys.exit(BAD_INPUT)
+
+
+def _forget_output() -> None:
+    """Let what is still unwritten go nowhere, so that Python does not fail on it at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -103,6 +103,23 @@ def show_mixes(bits: float, model: str, mixes: Sequence[Row]) -> None:
     show_rows(f"Mixes nearest to {bits:g} bits per weight of body and LM head, {model}", shown)
 
 
+def scenario_rows() -> list[Row]:
+    """Return id, device, model and description of each shipped scenario."""
+    from itertools import takewhile
+
+    from workloads.files import read_text
+    from workloads.scenario import load_scenario, scenario_file, scenario_ids
+
+    rows = []
+    for scenario_id in scenario_ids():
+        text, asked = read_text(scenario_file(scenario_id)), load_scenario(scenario_id)
+        comment = takewhile(lambda line: line.startswith("#"), text.splitlines())
+        about = " ".join(line.lstrip("# ") for line in comment)
+        row = {"id": scenario_id, "device": asked.device, "model": asked.model, "about": about}
+        rows.append(row)
+    return rows
+
+
 def _chosen(rows: list[Row], name: str | None, what: str) -> list[Row]:
     if name is None:
         return rows

@@ -6,6 +6,7 @@ It listens on this machine only.
 
 from __future__ import annotations
 
+import signal
 import socket
 import subprocess
 import sys
@@ -23,6 +24,8 @@ FIRST_PORT = 8501
 PORTS_TRIED = 50
 PATIENCE_S = 60.0
 PAUSE_S = 0.1
+TERMINATED = 143
+"""Exit code of a program that a signal ended: 128 + 15."""
 
 Port = Annotated[
     int | None, typer.Option(min=1024, max=65535, help="Port on this machine; a free one if none.")
@@ -31,11 +34,12 @@ Browser = Annotated[bool, typer.Option(help="Open the browser once the dashboard
 
 
 def dashboard(port: Port = None, browser: Browser = True) -> None:
-    """Open the what-if dashboard in the browser; nothing leaves this machine."""
+    """Open the dashboard in the browser; nothing leaves this machine."""
     chosen = port or free_port()
     if not is_free(chosen):
         raise SimError(f"--port must be free. Got {chosen}, which another program uses.")
     server = subprocess.Popen(command(chosen))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))  # the server goes with us
     try:
         if wait_until_healthy(server, chosen):
             typer.echo(f"Dashboard at http://{HOST}:{chosen} (Ctrl-C stops it)", err=True)

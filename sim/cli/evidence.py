@@ -39,7 +39,7 @@ def measure(
     ] = None,
     images: Annotated[str, typer.Option(help="Image sizes such as 448x448;672x448.")] = "",
 ) -> None:
-    """Run the real PyTorch module here and record times, spread and memory."""
+    """Run the PyTorch module here; record times and memory."""
     from sim.cli.measuring import measure_to
 
     said = measure_to(
@@ -68,7 +68,7 @@ def calibrate(
     format: RunFormat = None,
     column: RunColumns = None,
 ) -> None:
-    """Fit a software stack or this machine to measured runs; writes a device file."""
+    """Fit a stack or this machine to measured runs."""
     from sim.cli.calibrating import calibrate_shipped, calibrate_to
     from sim.cli.measured_files import Given
     from sim.cli.measuring import calibrate_host_to
@@ -99,7 +99,7 @@ def validate(
     format: RunFormat = None,
     column: RunColumns = None,
 ) -> None:
-    """Judge the simulator on measured runs it was not fitted to; the shipped ones if none."""
+    """Judge the simulator on measured runs; the shipped ones if none."""
     if measured and _are_measurements(measured):
         _refuse(out=out, model=model, stack=stack, weights=weights, format=format, column=column)
         _validate_host(measured, device, as_json)

@@ -1,4 +1,4 @@
-"""The commands that list what ships: devices, models, weight formats; and capture a trace."""
+"""The commands that list what ships: devices, models, formats, scenarios; and capture a trace."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def devices(
     name: Annotated[str | None, typer.Argument(help="Device id or file; all if none.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List devices with every parameter's value, kind, source and range."""
+    """List devices; of one, every parameter with its source."""
     from sim.cli.catalogues import device_rows, show_devices
 
     rows = device_rows(name)
@@ -58,7 +58,7 @@ def formats(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List weight formats with their bits per weight, or the mixes that reach a mean."""
+    """List weight formats, or the mixes that reach a mean of bits."""
     from sim.cli.catalogues import format_rows, mix_rows, show_mixes, show_rows
 
     if fixed and bits is None:
@@ -71,3 +71,11 @@ def formats(
         return
     rows = format_rows(name)
     print_json(rows) if as_json else show_rows("Weight formats", rows)
+
+
+def scenarios(as_json: AsJson = False) -> None:
+    """List the scenarios that ship, by the ids `simulate` takes."""
+    from sim.cli.catalogues import scenario_rows, show_rows
+
+    rows = scenario_rows()
+    print_json(rows) if as_json else show_rows("Scenarios", rows)

@@ -37,7 +37,10 @@ def report(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Report verdict, memory, time, assumptions and evidence; exit code 1 on FAIL."""
+    """Write a report: verdict, memory, time, assumptions, evidence.
+
+    Exit code 1 on FAIL.
+    """
     from sim.explore.targets import Target
     from sim.reports.files import check_path, json_text, write_report
     from sim.reports.making import make_report

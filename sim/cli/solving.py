@@ -38,11 +38,12 @@ def solve(
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Find how far a setting can go; exit code 1 if no value meets the targets.
+    """Find how far a setting can go, and what is in the way.
 
     PATH is a dotted path of the scenario, or one of: prompt, output, context, images, image_side,
     bits, keep, depth, adapters, budget, ambient. Without a target, memory is the limit. A setting
-    that takes names (model, device, stack, a format) is listed best first.
+    that takes names (model, device, stack, a format) is listed best first. Exit code 1 if no value
+    meets the targets.
     """
     from sim.explore.limits import names_of
     from sim.explore.targets import Target

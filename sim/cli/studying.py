@@ -21,7 +21,7 @@ def study(
     draws: Annotated[int, typer.Option(min=20, max=5000, help="Draws of the parameters.")] = 200,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the draws.")] = 0,
 ) -> None:
-    """Regenerate a study: what the headline of AndesVL needs, mechanism by mechanism."""
+    """Regenerate a study of the documentation."""
     if name not in STUDIES:
         raise SimError(f"study must be known. Got '{name}'. {did_you_mean(name, STUDIES)}")
     from sim.output import write_text

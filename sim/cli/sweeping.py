@@ -27,7 +27,7 @@ def sweep(
     ] = None,
     jobs: Annotated[int, typer.Option(help="Worker processes of loky; -1: all cores.")] = -1,
 ) -> None:
-    """Run every point of a sweep; run it again to continue after a stop."""
+    """Run a sweep; run it again to continue after a stop."""
     from sim.explore.designs import load_sweep
     from sim.explore.sweeps import run_sweep
 
