@@ -38,6 +38,8 @@ class KvFormat(Strict):
         Bits of the scale and of the zero point of a group.
     residual_tokens
         Newest tokens kept in 16 bits until they are quantised.
+    values
+        Format of V where it differs from that of K, which the other attributes describe.
     """
 
     id: str
@@ -47,16 +49,22 @@ class KvFormat(Strict):
     scale_bits: int = 0
     zero_bits: int = 0
     residual_tokens: int = 0
+    values: KvFormat | None = None
 
     @property
     def bits(self) -> float:
-        """Bits per quantised element, b + (scale + zero) / group."""
-        return self.value_bits + (self.scale_bits + self.zero_bits) / self.group_elements
+        """Bits per quantised element, b + (scale + zero) / group; the mean of K and V."""
+        own = self.value_bits + (self.scale_bits + self.zero_bits) / self.group_elements
+        return own if self.values is None else (own + self.values.bits) / 2
 
     @property
     def compute_bits(self) -> int:
-        """Matrix-engine precision that holds an element once expanded."""
-        return engine_bits(self.value_bits)
+        """Matrix-engine precision that holds an element once expanded; the narrower of K and V.
+
+        Both run in one kernel, which unpacks the narrower one.
+        """
+        own = engine_bits(self.value_bits)
+        return own if self.values is None else min(own, self.values.compute_bits)
 
     def bytes_per_token(self, elements_per_token: int) -> float:
         """Return the bytes of one token once it is quantised [B]."""
@@ -80,29 +88,39 @@ _PLAIN = {
     "int16": (16, "16-bit fixed point, one scale per tensor"),
     "fp16": (16, "IEEE 754 half precision"),
     "bf16": (16, "bfloat16"),
+    "fp32": (32, "IEEE 754 single precision"),
     "int8": (8, "8-bit fixed point, one scale per tensor"),
 }
 _GROUPED = re.compile(r"int(?P<bits>4|8)_g(?P<group>32|64|128)")
 _KIVI = re.compile(r"kivi(?P<bits>2|4)_g(?P<group>32|64|128)")
 _SHORT = {"int4": "int4_g128", "kivi2": "kivi2_g32", "kivi4": "kivi4_g32"}
-_LLAMA_CPP = {"q4_0": 4, "q8_0": 8}
-KV_FORMAT_IDS = (*_PLAIN, *_SHORT, "int4_g32", "kivi2_g128", *_LLAMA_CPP)
+_LLAMA_CPP = {"q4_0": (4, 0), "q4_1": (4, 16), "iq4_nl": (4, 0), "q5_0": (5, 0), "q5_1": (5, 16)}
+_LLAMA_CPP |= {"q8_0": (8, 0)}
+KV_FORMAT_IDS = (*_PLAIN, *_SHORT, "int4_g32", "kivi2_g128", *_LLAMA_CPP, "q8_0+q4_0")
 
 
 @cache
 def get_kv_format(name: str) -> KvFormat:
-    """Return a KV-cache format by id.
+    """Return a KV-cache format by id, or of K and V apart, as ``q8_0+q4_0``.
 
     >>> get_kv_format("kivi2_g32").bits, get_kv_format("kivi2_g128").bits
     (3.0, 2.25)
+    >>> get_kv_format("q8_0+q4_0").bits
+    6.5
 
     Raises `WorkloadError` for an unknown id.
     """
+    if name.count("+") == 1:
+        keys, _, values = name.partition("+")
+        apart = {"id": name, "values": get_kv_format(values)}
+        return get_kv_format(keys).model_copy(update=apart)
     if name in _PLAIN:
         bits, source = _PLAIN[name]
         return KvFormat(id=name, source=source, value_bits=bits)
     if name in _LLAMA_CPP:
-        return _grouped(name, _LLAMA_CPP[name], 32, source="llama.cpp, --cache-type-k and -v")
+        width, zero_bits = _LLAMA_CPP[name]
+        found = _grouped(name, width, 32, source="llama.cpp, --cache-type-k and -v")
+        return found.model_copy(update={"zero_bits": zero_bits})
     rule = _SHORT.get(name, name)
     if match := _KIVI.fullmatch(rule):
         kivi = _grouped(

@@ -17,6 +17,7 @@ from hw_models.soc import SocSpec
 from sim.engine.maxplus import step_seconds
 from sim.engine.pricing import Pricing
 from sim.errors import SimError
+from sim.evidence.conditions import as_run
 from sim.evidence.measured import MeasuredRun
 from sim.evidence.questions import (
     DECODE,
@@ -27,7 +28,7 @@ from sim.evidence.questions import (
 )
 from sim.planning import plan
 from workloads.errors import WorkloadError
-from workloads.program import Program
+from workloads.program import Program, StepGroup
 
 PHASES: Final = {
     DECODE: ("decode",),
@@ -78,18 +79,24 @@ class Observation:
 
     def simulated(self, soc: SocSpec) -> float:
         """Return the metric on ``soc``, whose stack and units may hold other values."""
-        pricing = Pricing(soc, soc.stack(self.stack))
-        groups = [group for group in self.program.groups if group.phase in PHASES[self.metric]]
-        seconds = float(sum(step_seconds(pricing.group(group)).sum() for group in groups))
+        device = as_run(self.run, soc, self.stack)
+        pricing = Pricing(device, device.stack(self.stack))
+        seconds = float(sum(step_seconds(pricing.group(group)).sum() for group in self.groups))
         return self.tokens / seconds if self.metric.endswith("_per_s") else seconds
+
+    @property
+    def groups(self) -> list[StepGroup]:
+        """The step groups whose time makes the metric: those of the last turn."""
+        last = max(group.turn for group in self.program.groups)
+        phases = PHASES[self.metric]
+        return [g for g in self.program.groups if g.turn == last and g.phase in phases]
 
     @property
     def tokens(self) -> float:
         """Tokens that a rate counts: those of prompt and images, or those after the first."""
         if self.metric == "prefill_tokens_per_s":
-            return float(self.program.kv_tokens_final)
-        groups = [group for group in self.program.groups if group.phase == "decode"]
-        return float(sum(group.committed_tokens.sum() for group in groups))
+            return float(self.program.kv_tokens_final - (self.run.depth_tokens or 0))
+        return float(sum(group.committed_tokens.sum() for group in self.groups))
 
 
 def observe(run: MeasuredRun, metric: str, soc: SocSpec | None = None) -> Observation:
@@ -105,14 +112,15 @@ def observe(run: MeasuredRun, metric: str, soc: SocSpec | None = None) -> Observ
     stack = stack_of_run(run, chosen)
     try:
         program = plan(scenario, chosen).program
+        found = Observation(
+            run, metric, chosen.id, stack, chosen.stack(stack).unit, program, run.metrics[metric]
+        )
+        if not found.groups:
+            raise CannotSimulate(f"the run has no phase that {metric} measures.")
+        found.simulated(chosen)  # a unit that cannot hold the row's formats says so only here
     except (WorkloadError, HardwareError, SimError) as error:
         raise CannotSimulate(" ".join(str(error).split())) from None
-    phases = {group.phase for group in program.groups}
-    if not phases.intersection(PHASES[metric]):
-        raise CannotSimulate(f"the run has no phase that {metric} measures.")
-    return Observation(
-        run, metric, chosen.id, stack, chosen.stack(stack).unit, program, run.metrics[metric]
-    )
+    return found
 
 
 def observations(
@@ -120,20 +128,23 @@ def observations(
 ) -> tuple[list[Observation], list[Skipped]]:
     """Return what can be fitted, and the rows that were left out with the reason.
 
-    The first metric of a row that cannot be simulated leaves out those behind it.
+    Metrics of a row that share a reason share one entry.
     """
     found: list[Observation] = []
     skipped: list[Skipped] = []
     for run in runs:
         metrics = [metric for metric in PHASES if metric in run.metrics]
-        if not metrics:
-            skipped.append(Skipped(run.id, "the row holds no time or rate to fit."))
+        if run.refusal or not metrics:
+            reason = run.refusal or "the row holds no time or rate to fit."
+            skipped.append(Skipped(run.id, reason))
+            continue
+        reasons: list[str] = []
         for metric in metrics:
             try:
                 found.append(observe(run, metric, soc))
             except CannotSimulate as error:
-                skipped.append(Skipped(run.id, str(error)))
-                break
+                reasons.append(str(error))
+        skipped += [Skipped(run.id, reason) for reason in dict.fromkeys(reasons)]
     return found, skipped
 
 

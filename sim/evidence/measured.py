@@ -11,7 +11,7 @@ import io
 import math
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any, Final, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -29,13 +29,21 @@ METRICS: Final = (
     "vision_encode_s",
     "peak_dram_bytes",
     "power_w",
+    "energy_j_per_token",
+    "inference_s",
 )
 COLUMNS: Final = (
     *("id", "device", "stack", "backend", "model", "weights", "activations", "kv_dtype"),
     *("context_tokens", "prompt_tokens", "output_tokens", "image_px"),
-    *METRICS,
+    *METRICS[:6],
     *("source_url", "role", "notes"),
+    *("depth_tokens", "threads", "release", "kv_value_dtype"),
+    *METRICS[6:],
+    *("ubatch_tokens", "flash_attention"),
 )
+"""Columns of the CSV."""
+OPTIONAL: Final = COLUMNS[COLUMNS.index("notes") + 1 :]
+"""Columns that are seldom known: a file may leave them out."""
 
 _IMAGE: Final = re.compile(r"(\d{1,6})\s*[x×]\s*(\d{1,6})")
 
@@ -64,6 +72,22 @@ class MeasuredRun(BaseModel):
         a mapping such as ``body=w4;lm_head=w8``.
     context_tokens
         Cache positions at which decode was measured.
+    depth_tokens
+        Tokens in the cache before the prompt.
+    threads
+        CPU threads of the runtime.
+    release
+        Release or build of the runtime.
+    kv_value_dtype
+        Format of the values in the cache, where it differs from that of the keys.
+    ubatch_tokens
+        Most prompt tokens the runtime computes at once.
+    flash_attention
+        ``on`` or ``off``: whether attention keeps its scores on chip.
+    energy_j_per_token
+        Energy of one decoded token [J].
+    inference_s
+        One call of a network that is no session [s].
     image_px
         Width and height of each image [px].
     prefill_tokens_per_s, tokens_per_s
@@ -78,7 +102,15 @@ class MeasuredRun(BaseModel):
     operators
         Time per operator, for sources that profile them.
     warnings
-        What the importer had to leave open.
+        What the importer had to leave open, or doubts.
+    model_name, processor
+        The model and the chip as the source writes them.
+    model_parameters, model_bytes
+        Weights of the model, and bytes of its file, as the source states them.
+    stack_is_inferred
+        The importer concluded the stack; the source does not write it.
+    refusal
+        Why nobody can judge or fit the row although it stands in the file; "" if one can.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -104,11 +136,25 @@ class MeasuredRun(BaseModel):
     source_url: str = ""
     role: Role = ""
     notes: str = ""
+    depth_tokens: Count | None = None
+    threads: Annotated[int, Field(ge=1, le=4096)] | None = None
+    release: str = ""
+    kv_value_dtype: str = ""
+    energy_j_per_token: Quantity | None = None
+    inference_s: Quantity | None = None
+    ubatch_tokens: Annotated[int, Field(ge=1, le=10**6)] | None = None
+    flash_attention: Literal["", "on", "off"] = ""
     source_format: str = "csv"
     definitions: Mapping[str, str] = {}
     samples: Mapping[str, tuple[float, ...]] = {}
     operators: tuple[OperatorTime, ...] = ()
     warnings: tuple[str, ...] = ()
+    model_name: str = ""
+    model_parameters: Quantity | None = None
+    model_bytes: Quantity | None = None
+    processor: str = ""
+    stack_is_inferred: bool = False
+    refusal: str = ""
 
     @property
     def metrics(self) -> dict[str, float]:
@@ -140,24 +186,36 @@ def parse_measured(
     >>> parse_measured("id,tokens_per_s\\nr1,24.5\\n")[0].tokens_per_s
     24.5
     """
+    runs, faults = parse_rows(text, name, mapping)
+    if faults:
+        raise SimError("\n".join(f"{name}, line {line}: {fault}" for line, fault in faults))
+    return runs
+
+
+def parse_rows(
+    text: str, name: str, mapping: Mapping[str, str] | None = None
+) -> tuple[list[MeasuredRun], list[tuple[int, str]]]:
+    """Return the runs of CSV text, and the faults of the rows that are none, by line.
+
+    Raises `SimError` where the header is at fault, or the text is no CSV.
+    """
     rows = list(_rows(text.removeprefix("\ufeff"), name))
     if not rows:
         raise SimError(f"{name} must begin with a header. Got an empty file.")
     header = _renamed([cell.strip() for cell in rows[0][1]], mapping or {}, name)
-    faults = _header_faults(header)
-    if faults:
-        raise SimError("\n".join(f"{name}: {fault}" for fault in faults))
+    wrong = _header_faults(header)
+    if wrong:
+        raise SimError("\n".join(f"{name}: {fault}" for fault in wrong))
     runs: dict[str, MeasuredRun] = {}
+    faults: list[tuple[int, str]] = []
     for line, cells in rows[1:]:
         run, found = _run_of(header, cells, line)
         if run and run.id in runs:
             found = [f"id {run.id!r} must be unique. It stands in an earlier row, too."]
         if run:
             runs.setdefault(run.id, run)
-        faults += [f"{name}, line {line}: {fault}" for fault in found]
-    if faults:
-        raise SimError("\n".join(faults))
-    return list(runs.values())
+        faults += [(line, fault) for fault in found]
+    return list(runs.values()), faults
 
 
 def _rows(text: str, name: str) -> Iterator[tuple[int, list[str]]]:
@@ -233,10 +291,10 @@ def _value(column: str, cell: str) -> object:
         return parse_images(cell)
     if column in METRICS:
         return _number(cell)
-    if column.endswith("_tokens"):
+    if column.endswith("_tokens") or column == "threads":
         number = _number(cell)
         if not number.is_integer():
-            raise ValueError("a whole number of tokens")
+            raise ValueError(f"a whole number of {column.rpartition('_')[2]}")
         return int(number)
     return cell
 
@@ -249,6 +307,32 @@ def _number(cell: str) -> float:
     if not math.isfinite(number) or number < 0.0:
         raise ValueError("a finite number, zero or above")
     return number
+
+
+def write_measured(runs: Iterable[MeasuredRun]) -> str:
+    """Return runs as the CSV that `parse_measured` reads.
+
+    What the CSV has no column for stands in ``notes``: warnings, and why a row is refused, whose
+    role then is ``context``. A column that no run fills is left out, unless every file has it.
+    """
+    listed = list(runs)
+    used = [c for c in COLUMNS if c not in OPTIONAL or any(getattr(r, c) for r in listed)]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(used)
+    writer.writerows([_cell(run, column) for column in used] for run in listed)
+    return text.getvalue()
+
+
+def _cell(run: MeasuredRun, column: str) -> str:
+    value = getattr(run, column)
+    if column == "notes":
+        return " ".join(part for part in (run.refusal, value, *run.warnings) if part)
+    if column == "role" and run.refusal:
+        return "context"
+    if column == "image_px":
+        return ";".join(f"{width}x{height}" for width, height in value)
+    return "" if value is None else str(value)
 
 
 def parse_images(text: str) -> Images:

@@ -11,14 +11,13 @@ from __future__ import annotations
 
 from hw_models import compute
 from hw_models.soc import SocSpec
-from sim.calibration.observations import PHASES, Observation
+from sim.calibration.observations import Observation
 from workloads.program import StepGroup
 
 
 def floor_seconds(row: Observation, soc: SocSpec) -> float:
     """Return the time that the phases of an observation's metric take at least [s]."""
-    groups = [group for group in row.program.groups if group.phase in PHASES[row.metric]]
-    return sum(_group_floor_s(group, soc) for group in groups)
+    return sum(_group_floor_s(group, soc) for group in row.groups)
 
 
 def measured_seconds(row: Observation) -> float:

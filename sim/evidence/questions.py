@@ -1,16 +1,21 @@
 """A measured run -> the scenarios that ask the simulator the same questions.
 
-Prefill, first token and vision are asked with the prompt the row names. Decode, and with it memory
-and power, is asked at the context the row names, since tools that time a generation at some depth
-fill the cache first::
+Prefill, first token and vision are asked with the prompt the row names, behind the tokens that were
+in the cache before it. Decode, and with it memory and power, is asked at the context the row names,
+since tools that time a generation at some depth fill the cache first::
 
-    prefill: turn(prompt, 1)        decode: turn(context - output, output)
+    prefill: turn(depth, 1), turn(prompt, 1)        decode: turn(context - output, output)
 
-or with the prompt where the row names no context or holds images. A stack with static graphs reads
-all of the named context in every step, whatever is live. Cells that are empty mean what
-`PROMPT_TOKENS` and `OUTPUT_TOKENS` say; formats that the row leaves open are the stack's defaults.
+or with depth and prompt where the row names no context. Only the last turn is what was measured. A
+stack with static graphs reads all of the named context in every step, whatever is live.
 
-Not modelled: the state a phone was in before the row (heat, clocks, other programs).
+Device, stack, model and weights are what ran: a row that leaves one open is no question, and
+`CannotSimulate` names the option that settles it. A rate without its sizes is asked at
+`PROMPT_TOKENS` and `OUTPUT_TOKENS`; activations, cache format, threads and release that a row
+leaves open are the stack's own. `assumptions` says all of it.
+
+Not modelled: the state a phone was in before the row (heat, clocks, other programs); memory maps,
+which matter to the first run only; kernels of one release of a runtime.
 """
 
 from __future__ import annotations
@@ -32,7 +37,10 @@ OUTPUT_TOKENS: Final = 128
 """Reply of a row that names none."""
 DECODE: Final = "tokens_per_s"
 """The metric that is asked at the row's context."""
-UNITS: Final = ("npu", "gpu", "cpu")
+SIZED: Final = ("time_to_first_token_s", "vision_encode_s")
+"""Times that mean nothing without the sizes they were taken at."""
+FUSION: Final = {"on": "attention", "off": "elementwise"}
+"""What flash attention decides: whether scores stay on chip or pass through memory."""
 
 
 class CannotSimulate(SimError):
@@ -62,53 +70,51 @@ def _why_no_device(name: str, error: HardwareError) -> str:
 
 
 def stack_of_run(run: MeasuredRun, soc: SocSpec) -> str:
-    """Return the stack a run is simulated on: the one it names, else one of its backend's unit.
-
-    A run that names neither takes the device's default stack. Of the stacks of a unit the default
-    comes first, then those fitted to measurements, in the order of the device file. Raises
-    `CannotSimulate` where the device has none.
-    """
-    if run.stack and run.stack not in soc.stacks:
+    """Return the stack a run ran on; `CannotSimulate` where it names none, or one ``soc`` lacks."""
+    if not run.stack:
+        nearest = ", ".join(soc.stacks)
+        seen = f" {run.backend!r} does not settle one." if run.backend else ""
+        raise CannotSimulate(
+            f"the row must name a stack.{seen} Give one with --stack, of {nearest}."
+        )
+    if run.stack not in soc.stacks:
         hint = did_you_mean(run.stack, soc.stacks)
         raise CannotSimulate(f"device {soc.id} has no stack {run.stack!r}. {hint}")
-    return run.stack or _stack_of_unit(run.backend, soc)
-
-
-def _stack_of_unit(backend: str, soc: SocSpec) -> str:
-    """Return the stack of the unit that a backend such as "GPU (OpenCL)" begins with."""
-    unit = next(iter(backend.lower().split()), "")
-    if unit not in UNITS:
-        return soc.default_stack
-    own = [name for name, stack in soc.stacks.items() if stack.unit == unit]
-    if soc.default_stack in own:
-        return soc.default_stack
-    if own:
-        return next((name for name in own if soc.stacks[name].fit), own[0])
-    raise CannotSimulate(f"device {soc.id} has no stack on its {unit}.")
+    return run.stack
 
 
 def scenario_of_run(run: MeasuredRun, metric: str, soc: SocSpec) -> Scenario:
     """Return the scenario that yields ``metric`` of ``run`` on ``soc``, or raise `CannotSimulate`.
 
-    >>> run = MeasuredRun(id="a", model="qwen3-0.6b", context_tokens=1024, tokens_per_s=50.0)
+    >>> ran = {"stack": "neuropilot", "model": "qwen3-0.6b", "weights": "w4"}
+    >>> run = MeasuredRun(id="a", context_tokens=1024, tokens_per_s=50.0, **ran)
     >>> scenario = scenario_of_run(run, "tokens_per_s", load_soc("dimensity_9500"))
     >>> scenario.session.turns[0].prompt_tokens
     896
     """
     stack = stack_of_run(run, soc)
     if not run.model:
-        raise CannotSimulate("the row must name a model. Got none; give one with --model.")
-    deployment: dict[str, Any] = {"kv_cache": _kv_cache(run, soc, stack)}
-    if run.weights:
-        deployment["weights"] = run.weights
-    if run.activations:
-        deployment["activations"] = run.activations
+        shown = f" {run.model_name!r} settles none;" if run.model_name else " Got none;"
+        raise CannotSimulate(f"the row must name a model.{shown} give one with --model.")
+    if not run.weights:
+        raise CannotSimulate(
+            "the row must name the weights' format. Got none; give one with --weights."
+        )
+    if metric in SIZED and run.prompt_tokens is None and not run.image_px:
+        raise CannotSimulate(f"{metric} must come with prompt_tokens. Got none.")
+    deployment: dict[str, Any] = {
+        "kv_cache": _kv_cache(run, soc, stack),
+        "weights": run.weights,
+        "activations": run.activations or None,
+        "prefill_chunk_tokens": _chunk(run),
+        "fusion": FUSION.get(run.flash_attention),
+    }
     wanted = {
         "device": soc.id,
         "stack": stack,
         "model": run.model,
         "deployment": deployment,
-        "session": {"turns": [_turn(run, metric)]},
+        "session": {"turns": _turns(run, metric)},
     }
     try:
         trace_for(run.model)
@@ -117,25 +123,51 @@ def scenario_of_run(run: MeasuredRun, metric: str, soc: SocSpec) -> Scenario:
         raise CannotSimulate(" ".join(str(error).split())) from None
 
 
+def assumptions(run: MeasuredRun, metric: str) -> tuple[str, ...]:
+    """Return what is taken for granted where a run is judged on ``metric``, in sentences."""
+    said = []
+    placed = run.context_tokens is not None or (metric == DECODE and run.depth_tokens is not None)
+    if run.prompt_tokens is None and not run.image_px and not placed:
+        said.append(f"prompt_tokens is empty: judged at {PROMPT_TOKENS}.")
+    if metric == DECODE and run.output_tokens is None:
+        said.append(f"output_tokens is empty: judged at {OUTPUT_TOKENS}.")
+    open_fields = [
+        name for name in ("activations", "kv_dtype", "threads", "release") if not getattr(run, name)
+    ]
+    if open_fields:
+        said.append(f"{', '.join(open_fields)}: the stack's default.")
+    return tuple(said)
+
+
 def _kv_cache(run: MeasuredRun, soc: SocSpec, stack: str) -> dict[str, Any]:
-    cache: dict[str, Any] = {"dtype": run.kv_dtype} if run.kv_dtype else {}
+    keys, values = run.kv_dtype, run.kv_value_dtype or run.kv_dtype
+    cache: dict[str, Any] = {"dtype": keys if keys == values else f"{keys}+{values}"}
     if run.context_tokens and soc.stack(stack).cache_buckets_tokens:
         cache["buckets"] = [run.context_tokens]
-    return cache
+    return {name: value for name, value in cache.items() if value}
 
 
-def _turn(run: MeasuredRun, metric: str) -> dict[str, Any]:
+def _chunk(run: MeasuredRun) -> int | None:
+    """Return the tokens of a prefill step: equal parts, none above what the runtime takes.
+
+    >>> _chunk(MeasuredRun(id="a", prompt_tokens=600, ubatch_tokens=512))
+    300
+    """
+    if not run.ubatch_tokens or not run.prompt_tokens:
+        return None
+    return -(-run.prompt_tokens // -(-run.prompt_tokens // run.ubatch_tokens))
+
+
+def _turns(run: MeasuredRun, metric: str) -> list[dict[str, Any]]:
+    """Return what fills the cache, if anything, and the turn that was measured."""
     prompt = PROMPT_TOKENS if run.prompt_tokens is None else run.prompt_tokens
-    output = 1
-    if metric == DECODE:
-        output = max(2, run.output_tokens or OUTPUT_TOKENS)
-        room = (run.context_tokens or 0) - output
-        prompt = _decode_prompt(run, prompt, room)
-    return {"images_px": run.image_px, "prompt_tokens": prompt, "output_tokens": output}
-
-
-def _decode_prompt(run: MeasuredRun, prompt: int, room: int) -> int:
-    """Return the prompt that leaves the cache at the context the row names after decode."""
-    if run.context_tokens is None or run.image_px:
-        return prompt
-    return max(1, room)
+    depth = run.depth_tokens or 0
+    asked = {"images_px": run.image_px, "prompt_tokens": prompt, "output_tokens": 1}
+    if metric != DECODE:
+        return [*([{"prompt_tokens": depth, "output_tokens": 1}] if depth else []), asked]
+    output = max(2, run.output_tokens or OUTPUT_TOKENS)
+    if run.context_tokens is not None and not run.image_px:
+        prompt = max(1, run.context_tokens - output)
+    elif depth:
+        prompt = depth + (run.prompt_tokens or 0)
+    return [asked | {"prompt_tokens": prompt, "output_tokens": output}]

@@ -22,6 +22,7 @@ from sim.evidence.physics import impossible
 from sim.evidence.questions import (
     DECODE,
     CannotSimulate,
+    assumptions,
     device_of_run,
     scenario_of_run,
 )
@@ -31,7 +32,11 @@ from sim.validation.intervals import interval_80
 from sim.validation.scores import error_scores
 from workloads.errors import WorkloadError
 
-WHOLE_RUN: Final = {"peak_dram_bytes": "peak_dram_bytes", "power_w": "mean_power_w"}
+WHOLE_RUN: Final = {
+    "peak_dram_bytes": "peak_dram_bytes",
+    "power_w": "mean_power_w",
+    "energy_j_per_token": "energy_per_token_j",
+}
 """Measured metrics of a whole run, and the simulated metric of each; they have no interval yet."""
 GROUPS: Final = ("unit", "stack", "device", "context", "weights")
 """Kinds of groups that scores are given for."""
@@ -67,6 +72,11 @@ class Judged:
     reference: tuple[float, float] | None = None
     impossible: str | None = None
     groups: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the source left open or doubtful, and what was taken for granted here."""
+        return (*self.run.warnings, *assumptions(self.run, self.metric))
 
     @property
     def error(self) -> float:
@@ -132,26 +142,31 @@ def validate(
     rows: list[Judged] = []
     skipped: list[Skipped] = []
     for run in runs:
-        try:
-            rows += judge(run, soc, residuals)
-        except CannotSimulate as error:
-            skipped.append(Skipped(run.id, str(error)))
+        reasons: list[str] = []
+        for metric in run.metrics or ("",):
+            try:
+                rows.append(judge(run, metric, soc, residuals))
+            except CannotSimulate as error:
+                reasons.append(str(error))
+        skipped += [Skipped(run.id, reason) for reason in dict.fromkeys(reasons)]
     return Validation(tuple(rows), tuple(skipped))
 
 
-def judge(run: MeasuredRun, soc: SocSpec | None, residuals: Sequence[Residual]) -> list[Judged]:
-    """Return every metric of one run, judged, or raise `CannotSimulate`."""
+def judge(
+    run: MeasuredRun, metric: str, soc: SocSpec | None, residuals: Sequence[Residual]
+) -> Judged:
+    """Return one metric of one run, judged, or raise `CannotSimulate`."""
+    if run.refusal:
+        raise CannotSimulate(run.refusal)
     if run.role in ("calibration", "context"):
-        raise CannotSimulate(f"the row has role {run.role}: it does not judge.")
-    if not run.metrics:
+        said = " ".join((f"the row has role {run.role}: it does not judge.", run.notes))
+        raise CannotSimulate(said.strip())
+    if not metric:
         raise CannotSimulate(" ".join(("the row holds no metric to judge.", *run.warnings)))
     device = device_of_run(run, soc)
-    return [
-        _timed(observe(run, metric, device), device, residuals)
-        if metric in PHASES
-        else _whole(run, metric, device)
-        for metric in run.metrics
-    ]
+    if metric in PHASES:
+        return _timed(observe(run, metric, device), device, residuals)
+    return _whole(run, metric, device)
 
 
 def scores(rows: Sequence[Judged]) -> Scores:
@@ -187,6 +202,8 @@ def _timed(row: Observation, soc: SocSpec, residuals: Sequence[Residual]) -> Jud
 
 def _whole(run: MeasuredRun, metric: str, soc: SocSpec) -> Judged:
     """Return a metric of the whole run, judged, or raise `CannotSimulate`."""
+    if metric not in WHOLE_RUN:
+        raise CannotSimulate(f"{metric} is of one call of a network; sessions have none.")
     scenario = scenario_of_run(run, DECODE, soc)
     try:
         simulated = getattr(simulate(scenario, soc=soc).summary(), WHOLE_RUN[metric])

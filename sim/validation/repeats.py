@@ -38,6 +38,7 @@ def error_floor(rows: Iterable[Judged]) -> float:
 def _question(row: Judged) -> tuple[object, ...]:
     """Return what a simulation is told of a row."""
     run = row.run
-    formats = (run.weights, run.activations, run.kv_dtype)
-    lengths = (run.context_tokens, run.prompt_tokens, run.output_tokens, run.image_px)
-    return (row.metric, row.device, row.stack, run.model, *formats, *lengths)
+    formats = (run.weights, run.activations, run.kv_dtype, run.kv_value_dtype)
+    lengths = (run.context_tokens, run.depth_tokens, run.prompt_tokens, run.output_tokens)
+    way = (run.image_px, run.threads, run.ubatch_tokens, run.flash_attention)
+    return (row.metric, row.device, row.stack, run.model, *formats, *lengths, *way)

@@ -42,6 +42,7 @@ def _row_entry(row: Judged) -> dict[str, Any]:
         "simulated": row.simulated,
         "interval": list(row.interval) if row.interval else None,
         "error": row.error,
+        "warnings": list(row.warnings),
     }
 
 

@@ -107,7 +107,13 @@ def made_up(model: str, soc: SocSpec) -> list[Observation]:
     rows = []
     for metric in ("tokens_per_s", "time_to_first_token_s"):
         run = MeasuredRun(
-            id=f"{model}-{metric}", model=model, stack=STACK, context_tokens=512, **{metric: 1.0}
+            id=f"{model}-{metric}",
+            model=model,
+            stack=STACK,
+            weights="w4",
+            context_tokens=512,
+            prompt_tokens=128,
+            **{metric: 1.0},
         )
         blank = observe(run, metric, soc)
         exact = run.model_copy(update={metric: blank.simulated(soc)})

@@ -14,6 +14,7 @@ QWEN3_4B = {"body": 3_633_511_936, "lm_head": 388_956_160}
 
 GGML_NAMES = ["q4_0", "q4_1", "q5_0", "q5_1", "q8_0", "q2_k", "q3_k", "q4_k", "q5_k", "q6_k"]
 GGML_NAMES += ["iq2_xxs", "iq2_xs", "iq1_s", "iq1_m", "tq1_0", "tq2_0", "f16", "bf16", "f32"]
+GGML_NAMES += ["iq2_s", "iq3_xxs", "iq3_s", "iq4_nl", "iq4_xs", "mxfp4", "nvfp4", "q1_0", "q8_k"]
 
 
 @pytest.mark.parametrize("name", GGML_NAMES)

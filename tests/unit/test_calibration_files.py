@@ -46,14 +46,15 @@ def fits(rows: list[Observation]) -> list[StackFit]:
 
 
 def own_rows(device: str = "snapdragon_8_elite") -> list[MeasuredRun]:
+    same = {"device": device, "stack": "genie", "weights": "w4"}
     return [
-        MeasuredRun(id="a", device=device, stack="genie", model="llama-3.2-1b", tokens_per_s=50.0),
-        MeasuredRun(id="b", device=device, stack="genie", model="llama-3.1-8b", tokens_per_s=12.0),
+        MeasuredRun(id="a", model="llama-3.2-1b", tokens_per_s=50.0, **same),
+        MeasuredRun(id="b", model="llama-3.1-8b", tokens_per_s=12.0, **same),
     ]
 
 
 def write_rows(runs: list[MeasuredRun], path: Path) -> None:
-    columns = ("id", "device", "stack", "model", "tokens_per_s")
+    columns = ("id", "device", "stack", "model", "weights", "tokens_per_s")
     lines = [",".join(str(getattr(run, column)) for column in columns) for run in runs]
     path.write_text("\n".join([",".join(columns), *lines]) + "\n")
 

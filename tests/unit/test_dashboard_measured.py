@@ -16,6 +16,9 @@ from sim.evidence.measured import MeasuredRun
 IMPORTS = Path(__file__).parents[1] / "fixtures" / "imports"
 
 
+GENIE = {"stack": "genie", "weights": "w4"}
+
+
 def test_a_file_larger_than_the_limit_is_refused_unread(monkeypatch):
     monkeypatch.setattr(uploads, "LIMIT_BYTES", 10)
     with pytest.raises(SimError, match="at most"):
@@ -69,7 +72,7 @@ def test_columns_of_another_tool_are_mapped():
 
 
 def test_a_row_without_a_device_runs_on_the_sidebar_s():
-    measured = [MeasuredRun(id="a", model="qwen3-0.6b", weights="w4", tokens_per_s=50.0)]
+    measured = [MeasuredRun(id="a", model="qwen3-0.6b", **GENIE, tokens_per_s=50.0)]
     rows = comparing.table(comparing.compare(measured, Choices(device="snapdragon_8_elite")))
     assert rows["device"].tolist() == ["snapdragon_8_elite"]
     expected = rows["simulated"] / rows["measured"] - 1.0
@@ -77,7 +80,11 @@ def test_a_row_without_a_device_runs_on_the_sidebar_s():
 
 
 def test_a_rate_that_memory_cannot_deliver_is_doubted():
-    measured = [MeasuredRun(id="fast", model="qwen3-8b", weights="w8", tokens_per_s=900.0)]
+    measured = [
+        MeasuredRun(
+            id="fast", model="qwen3-8b", stack="neuropilot", weights="w8", tokens_per_s=900.0
+        )
+    ]
     found = comparing.compare(measured, Choices())
     assert any("roofline" in doubt for doubt in comparing.doubts(measured, found))
 
@@ -162,6 +169,6 @@ def test_a_point_that_is_no_scenario_is_kept_with_its_reason():
 
 
 def test_the_worst_metric_is_named_as_people_write_it():
-    measured = [MeasuredRun(id="a", model="qwen3-0.6b", weights="w4", peak_dram_bytes=1e12)]
+    measured = [MeasuredRun(id="a", model="qwen3-0.6b", **GENIE, peak_dram_bytes=1e12)]
     found = comparing.compare(measured, Choices(device="snapdragon_8_elite"))
     assert "; peak DRAM is furthest off" in comparing.sentence(found)

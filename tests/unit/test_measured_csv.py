@@ -58,7 +58,8 @@ def test_the_columns_are_the_contract():
     assert ",".join(COLUMNS) == (
         "id,device,stack,backend,model,weights,activations,kv_dtype,context_tokens,prompt_tokens,"
         "output_tokens,image_px,prefill_tokens_per_s,tokens_per_s,time_to_first_token_s,"
-        "vision_encode_s,peak_dram_bytes,power_w,source_url,role,notes"
+        "vision_encode_s,peak_dram_bytes,power_w,source_url,role,notes,depth_tokens,threads,release,"
+        "kv_value_dtype,energy_j_per_token,inference_s,ubatch_tokens,flash_attention"
     )
     assert list(MeasuredRun.model_fields)[: len(COLUMNS)] == list(COLUMNS)
 

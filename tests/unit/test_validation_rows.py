@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hw_models.soc import SocSpec, load_soc
 from sim import simulate
 from sim.calibration.observations import observations, observe
+from sim.engine.times import span_s
 from sim.evidence.measured import MeasuredRun
 from sim.evidence.physics import floor_seconds, impossible, measured_seconds
 from sim.evidence.questions import CannotSimulate, scenario_of_run, stack_of_run
@@ -29,7 +30,7 @@ def phone() -> SocSpec:
 
 def row(**fields: Any) -> MeasuredRun:
     defaults = {"id": "r1", "model": "llama-3.2-1b", "device": "snapdragon_8_elite"}
-    return MeasuredRun(**{**defaults, "stack": "genie", **fields})
+    return MeasuredRun(**{**defaults, "stack": "genie", "weights": "w4", **fields})
 
 
 @pytest.mark.parametrize(
@@ -100,7 +101,9 @@ def test_a_row_whose_device_file_has_a_fault_says_which(tmp_path: Path) -> None:
 def test_a_whole_run_that_cannot_be_simulated_is_skipped_like_any_row(
     fields: dict[str, Any], reason: str
 ) -> None:
-    found = validate([row(device="dimensity_9500", stack="", **fields), row(tokens_per_s=50.0)])
+    found = validate(
+        [row(device="dimensity_9500", stack="neuropilot", **fields), row(tokens_per_s=50.0)]
+    )
     assert [item.run.id for item in found.rows] == ["r1"]
     assert reason in found.skipped[0].reason
 
@@ -151,6 +154,7 @@ def test_the_document_is_the_contract() -> None:
     assert set(found["metrics"]["tokens_per_s"]) == {
         *("n", "mape", "bias", "p95_abs_error", "inside_interval"),
     }
+    assert found["rows"][0].pop("warnings")
     assert found["rows"][0] == {
         "id": "r1",
         "device": "d",
@@ -174,7 +178,7 @@ def test_a_row_faster_than_the_roofline_is_impossible(phone: SocSpec) -> None:
 
 def test_the_simulator_never_beats_the_roofline(phone: SocSpec) -> None:
     for metric in ("tokens_per_s", "time_to_first_token_s"):
-        item = observe(row(**{metric: 1.0}), metric)
+        item = observe(row(prompt_tokens=128, **{metric: 1.0}), metric)
         value = item.simulated(phone)
         seconds = item.tokens / value if metric == "tokens_per_s" else value
         assert seconds >= floor_seconds(item, phone)
@@ -190,7 +194,7 @@ def test_a_wider_parameter_widens_the_interval() -> None:
 
 def test_a_fitted_number_that_is_overridden_correlates_with_nothing(phone: SocSpec) -> None:
     exact = phone.with_overrides({"stacks.genie.efficiency.prefill": 0.3})
-    item = observe(row(time_to_first_token_s=1.0), "time_to_first_token_s")
+    item = observe(row(prompt_tokens=128, time_to_first_token_s=1.0), "time_to_first_token_s")
     value, low, high = interval_80(item, exact)
     assert low < value < high
 
@@ -224,28 +228,97 @@ def test_rows_that_ask_apart_have_no_floor(phone: SocSpec) -> None:
 
 def test_rows_of_two_image_sizes_have_no_floor() -> None:
     small, large = (
-        row(id=str(side), model="andesvl-1b", stack="", image_px=((side, side),), vision_encode_s=t)
+        row(id=str(side), model="andesvl-1b", image_px=((side, side),), vision_encode_s=t)
         for side, t in ((224, 0.1), (448, 0.4))
     )
     assert error_floor(validate([small, large]).rows) == 0.0
 
 
 @pytest.mark.parametrize(
-    ("backend", "stack"),
-    [
-        ("", "genie"),
-        ("NPU (HTP v79)", "genie"),
-        ("CPU", "llamacpp_cpu"),
-        ("GPU (OpenCL)", "mnn_gpu"),
-        ("Genie 2.1", "genie"),
-    ],
+    ("opened", "option"),
+    [("device", "--device"), ("stack", "--stack"), ("model", "--model"), ("weights", "--weights")],
 )
-def test_a_row_without_a_stack_takes_one_of_its_backend(
-    backend: str, stack: str, phone: SocSpec
+def test_a_needed_field_that_is_open_skips_the_row_and_names_its_option(
+    opened: str, option: str
 ) -> None:
-    assert stack_of_run(row(stack="", backend=backend), phone) == stack
+    found = validate([row(**{"tokens_per_s": 50.0, opened: ""}), row(id="r2", tokens_per_s=50.0)])
+    assert [item.run.id for item in found.rows] == ["r2"]
+    assert option in found.skipped[0].reason
 
 
-def test_a_backend_the_device_lacks_is_a_reason() -> None:
-    with pytest.raises(CannotSimulate, match="has no stack on its npu"):
-        stack_of_run(row(stack="", backend="NPU"), load_soc("tensor_g1"))
+def test_a_backend_does_not_stand_for_a_stack(phone: SocSpec) -> None:
+    with pytest.raises(CannotSimulate, match="'GPU \\(OpenCL\\)' does not settle one"):
+        stack_of_run(row(stack="", backend="GPU (OpenCL)"), phone)
+
+
+def llamacpp(phone: SocSpec, metric: str = "prefill_tokens_per_s", **fields: Any) -> float:
+    """Return a metric of a small network on llama.cpp on the CPU, simulated."""
+    shared = {"stack": "llamacpp_cpu", "weights": "q4_0", metric: 1.0}
+    return observe(row(**(shared | fields)), metric).simulated(phone)
+
+
+def test_prefill_behind_a_full_cache_is_what_the_second_turn_of_a_session_takes(
+    phone: SocSpec,
+) -> None:
+    deep = llamacpp(phone, prompt_tokens=512, depth_tokens=8192)
+    assert deep < 0.6 * llamacpp(phone, prompt_tokens=512)
+    run = row(stack="llamacpp_cpu", weights="q4_0", prompt_tokens=512, depth_tokens=8192)
+    result = simulate(scenario_of_run(run, "prefill_tokens_per_s", phone))
+    last = [times for times in result.groups if times.group.turn == 1]
+    assert deep == pytest.approx(512 / span_s(last), rel=1e-9)
+
+
+def test_decode_at_a_depth_reads_the_cache_of_that_depth(phone: SocSpec) -> None:
+    at = {"metric": "tokens_per_s", "output_tokens": 64}
+    deep = llamacpp(phone, depth_tokens=4096, **at)
+    assert deep == pytest.approx(llamacpp(phone, context_tokens=4160, **at), rel=1e-9)
+    assert deep < llamacpp(phone, prompt_tokens=1, **at)
+
+
+def test_fewer_threads_compute_and_draw_less(phone: SocSpec) -> None:
+    rates = [llamacpp(phone, "tokens_per_s", threads=threads) for threads in (1, 2, 4, 8)]
+    assert rates[0] < rates[1] < rates[2]
+    assert rates[0] < 0.5 * rates[2]
+    assert rates[3] == rates[2] == llamacpp(phone, "tokens_per_s")
+
+
+def test_threads_of_the_host_do_not_slow_another_unit(phone: SocSpec) -> None:
+    alone, plain = (
+        observe(row(tokens_per_s=1.0, **fields), "tokens_per_s").simulated(phone)
+        for fields in ({"threads": 1}, {})
+    )
+    assert alone == plain
+
+
+def test_a_small_batch_of_the_prompt_costs_weight_reads(phone: SocSpec) -> None:
+    at = {"prompt_tokens": 512, "stack": "mnn_gpu"}
+    assert llamacpp(phone, ubatch_tokens=16, **at) < llamacpp(phone, ubatch_tokens=512, **at)
+
+
+def test_scores_that_leave_the_chip_cost_time(phone: SocSpec) -> None:
+    at = {"prompt_tokens": 4096, "stack": "genie"}
+    assert llamacpp(phone, flash_attention="off", **at) < llamacpp(
+        phone, flash_attention="on", **at
+    )
+
+
+def test_keys_and_values_of_two_formats_lie_between_either(phone: SocSpec) -> None:
+    at = {"metric": "tokens_per_s", "depth_tokens": 16384}
+    mixed = llamacpp(phone, kv_dtype="q8_0", kv_value_dtype="q4_0", **at)
+    assert mixed > llamacpp(phone, kv_dtype="fp16", **at)
+    assert mixed == pytest.approx(llamacpp(phone, kv_dtype="q4_0", **at), rel=0.05)
+
+
+def test_a_time_without_its_sizes_is_skipped_and_the_rate_beside_it_judged() -> None:
+    found = validate([row(time_to_first_token_s=1.0, tokens_per_s=50.0)])
+    assert [item.metric for item in found.rows] == ["tokens_per_s"]
+    assert "time_to_first_token_s must come with prompt_tokens" in found.skipped[0].reason
+
+
+def test_what_was_taken_for_granted_stands_beside_the_row() -> None:
+    (entry,) = document(validate([row(tokens_per_s=50.0, warnings=("a doubt",))]))["rows"]
+    said = " ".join(entry["warnings"])
+    assert "a doubt" in said
+    assert "prompt_tokens is empty: judged at 128." in said
+    assert "kv_dtype" in said
+    assert entry["interval"][0] < entry["simulated"] < entry["interval"][1]
