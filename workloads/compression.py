@@ -17,8 +17,9 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, model_validator
 
 from workloads.errors import WorkloadError, did_you_mean
+from workloads.layout import WeightFormat
 from workloads.session import Strict
-from workloads.weight_formats import WeightFormat, catalogue, get_format, is_path
+from workloads.weight_formats import catalogue, get_format, is_path
 
 __all__ = ["Mix", "WeightFormat", "WeightMap", "catalogue", "get_format", "which_mix"]
 

@@ -1,5 +1,8 @@
 """The eviction policies a scenario may name; `workloads.eviction` says what each of them answers.
 
+A policy is a class below `Eviction` whose ``policy`` is a `Literal` with its name. Ours stand in
+`EvictionPolicy`; other packages name theirs in the entry point group ``andesim.eviction_policies``.
+
 Sizes a scenario leaves out are the ones of the paper or of the software named; where no source
 gives one it is marked as assumed.
 
@@ -16,6 +19,7 @@ from numpy.typing import ArrayLike
 from pydantic import Field
 
 from workloads.eviction import AttentionShape, Eviction, EvictionWork
+from workloads.one_of import OneOf, by_name
 from workloads.program import Column
 from workloads.session import MAX_TOKENS, Tokens
 
@@ -275,3 +279,9 @@ class LocalSnapKv(Eviction):
 EvictionPolicy = (
     NoEviction | SlidingWindow | H2o | SnapKv | PyramidKv | Tova | Quest | Okv | LocalSnapKv
 )
+EVICTION_POLICIES = OneOf(
+    "policy", "andesim.eviction_policies", Eviction, by_name("policy", EvictionPolicy)
+)
+"""The policies above and those of other packages, each a subclass of `Eviction`."""
+
+EvictionPart = Annotated[EvictionPolicy, EVICTION_POLICIES]

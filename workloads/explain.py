@@ -7,9 +7,11 @@ from collections.abc import Iterable
 from typing import get_args
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from workloads.errors import did_you_mean
+from workloads.one_of import OneOf
 
 ErrorPlace = tuple[int | str, ...]
 
@@ -42,6 +44,11 @@ def dotted(place: ErrorPlace) -> str:
     return text
 
 
+def _models_of(field: FieldInfo) -> Iterable[type[BaseModel]]:
+    parts = [part for part in field.metadata if isinstance(part, OneOf)]
+    return parts[0].classes() if parts else _models_in(field.annotation)
+
+
 def _models_in(annotation: object) -> Iterable[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
@@ -59,7 +66,7 @@ def _fields_at(model: type[BaseModel], place: ErrorPlace) -> set[str]:
             inner
             for outer in models
             if part in outer.model_fields
-            for inner in _models_in(outer.model_fields[part].annotation)
+            for inner in _models_of(outer.model_fields[part])
         ]
         models = stepped or models  # a union tag is no field: stay
     return {name for found in models for name in found.model_fields}
@@ -78,6 +85,8 @@ def _sentence(fault: ErrorDetails, model: type[BaseModel]) -> str:
     if kind == "extra_forbidden":
         hint = did_you_mean(place[-1], _fields_at(model, place[:-1]))
         return f"{dotted(place)} is not a known key. {hint}"
+    if kind == "plugin":
+        return fault["msg"]
     if kind == "missing":
         return f"{dotted(place)} must be given."
     if kind == "union_tag_invalid":

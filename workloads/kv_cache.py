@@ -14,12 +14,12 @@ from typing import Annotated
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator
 
 from workloads.errors import WorkloadError, did_you_mean
-from workloads.eviction_policies import EvictionPolicy, NoEviction
+from workloads.eviction_policies import EvictionPart, NoEviction
+from workloads.layout import engine_bits
 from workloads.session import Strict, Tokens
-from workloads.weight_formats import engine_bits
 
 FLOAT_BITS = 16
 KIVI_RESIDUAL_TOKENS = 128
@@ -194,4 +194,4 @@ class KvCache(Strict):
     dtype: Annotated[str, AfterValidator(_known)] | None = None
     capacity_tokens: Tokens | None = None
     buckets: tuple[Tokens, ...] = ()
-    eviction: Annotated[EvictionPolicy, Field(discriminator="policy")] = NoEviction()
+    eviction: EvictionPart = NoEviction()

@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 
 from workloads.extent import Size
 from workloads.graph import VECTOR_BITS, Formats, GraphOptions
+from workloads.layout import WeightFormat
 from workloads.mechanisms import ActiveAdapter, adapter_tasks
 from workloads.operators import Gemm, OperatorCost, WeightUse, cost
 from workloads.program import Column, ProgramSegment, Task
 from workloads.trace import Operator, Segment
-from workloads.weight_formats import WeightFormat
 
 Whole = NDArray[np.int64]
 

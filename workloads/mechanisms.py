@@ -13,11 +13,11 @@ import numpy as np
 
 from workloads.eviction import AttentionShape, EvictionWork
 from workloads.graph import VECTOR_BITS, Formats
+from workloads.layout import WeightFormat
 from workloads.lora import LinearSizes, Lora, Module
 from workloads.program import Column, ProgramSegment, Task
 from workloads.speculation import DecoderSize, DraftCost
 from workloads.trace import DecoderShape, Trace, kv_elements_per_token
-from workloads.weight_formats import WeightFormat
 
 MODULES_OF: Mapping[str, tuple[Module, ...]] = MappingProxyType(
     {

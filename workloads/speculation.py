@@ -20,6 +20,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from workloads.acceptance import Acceptance
 from workloads.errors import WorkloadError
 from workloads.kv_cache import bucket_for
+from workloads.one_of import OneOf, by_name
 from workloads.session import Strict
 
 Depth = Annotated[int, Field(ge=1, le=64)]
@@ -253,7 +254,10 @@ class SelfDraft(Drafting):
 
 
 Speculation = NoSpeculation | NgramDraft | ModelDraft | EagleDraft | MedusaDraft | SelfDraft
-SpeculationPart = Annotated[Speculation, Field(discriminator="method")]
+DRAFT_METHODS = OneOf("method", "andesim.draft_methods", Drafting, by_name("method", Speculation))
+"""The methods above and those of other packages, each a subclass of `Drafting`."""
+
+SpeculationPart = Annotated[Speculation, DRAFT_METHODS]
 
 
 def padded_width(width: int, buckets: Sequence[int]) -> int:

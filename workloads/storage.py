@@ -11,8 +11,8 @@ from dataclasses import replace
 from typing import Literal
 
 from workloads.graph import VECTOR_BITS, Formats
+from workloads.layout import WeightFormat
 from workloads.trace import Operator, Segment, TensorRef, Trace
-from workloads.weight_formats import WeightFormat
 
 Where = Literal["resident", "file", "traffic"]
 

@@ -1,4 +1,4 @@
-"""Weight formats: how many bits one weight takes in traffic, in DRAM and in the file.
+"""Weight formats by id: those that ship, those a rule spells out, and those others bring.
 
 A format is a row of ``formats/*.yaml``, a file of one's own, or an id that a rule spells out::
 
@@ -8,173 +8,74 @@ A format is a row of ``formats/*.yaml``, a file of one's own, or an id that a ru
     sparse75_int4_entropy_unpacked the same in the file, expanded to w4 when it is loaded
     bpw1.8                         exactly 1.8 bits everywhere, for what-if questions
 
-Not modelled: alignment of rows to bus words, the headers of a file, and the accuracy lost.
+`workloads.layout` says what a format is. Other packages bring theirs by the entry point group
+``andesim.weight_formats``.
 """
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Callable, Iterator
-from functools import cache, cached_property
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Annotated, Literal
+from types import ModuleType
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import ValidationError
 
 from workloads.errors import WorkloadError, did_you_mean
 from workloads.explain import sentences
 from workloads.files import read_mapping
-from workloads.session import SourceKind, Strict
+from workloads.layout import ENGINE_BITS, Layout, WeightFormat, engine_bits
+from workloads.plugins import load_all
 
-ENGINE_BITS = (4, 8, 16, 32)
 GROUP_SIZES = (16, 32, 64, 128, 256)
 ROW_SCALE_BITS = 16
 
 FOLDER = Path(__file__).with_name("formats")
+GROUP = "andesim.weight_formats"
+"""Entry points: a `WeightFormat`, a `FormatRule`, or a package that holds YAML files of formats."""
 
 
-def binary_entropy(fraction: float) -> float:
-    """Return the bits that name one of two cases, H(p) = -p log2 p - (1 - p) log2(1 - p).
-
-    >>> round(binary_entropy(0.25), 3)
-    0.811
-    """
-    if fraction in (0.0, 1.0):
-        return 0.0
-    rest = 1.0 - fraction
-    return -fraction * math.log2(fraction) - rest * math.log2(rest)
-
-
-class Layout(Strict):
-    """How the weights of one matrix row are stored.
+@dataclass(frozen=True, slots=True)
+class FormatRule:
+    """A family of formats whose ids spell out their numbers.
 
     Attributes
     ----------
-    value_bits
-        Bits of one stored value.
-    group_weights
-        Weights that share a scale; a last, partial group is padded. ``None``: the whole row.
-    scale_bits, zero_bits
-        Bits of all scales and of all zero points of a group.
-    sparsity
-        Fraction of the weights that are zero and not stored.
-    mask
-        How the places of the zeros are coded: 1 bit per weight, or H(sparsity) bits.
+    pattern
+        Regular expression that the whole id must match.
+    build
+        Turns the match into the format; its ``id`` is the text matched.
+    listed
+        Ids that the catalogue shows: all of a finite family, examples of another.
     """
 
-    value_bits: Annotated[float, Field(gt=0.0, le=64.0)]
-    group_weights: Annotated[int, Field(ge=1, le=65536)] | None = None
-    scale_bits: Annotated[int, Field(ge=0)] = 0
-    zero_bits: Annotated[int, Field(ge=0)] = 0
-    sparsity: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
-    mask: Literal["none", "bitmap", "entropy"] = "none"
+    pattern: str
+    build: Callable[[re.Match[str]], WeightFormat]
+    listed: tuple[str, ...]
 
-    @model_validator(mode="after")
-    def _mask_goes_with_sparsity(self) -> Layout:
-        if (self.sparsity > 0.0) != (self.mask != "none"):
-            raise ValueError("a mask exactly where sparsity is above 0")
-        return self
-
-    @cached_property
-    def weight_bits(self) -> float:
-        """Mean bits of one weight without scales: mask + (1 - sparsity) * value_bits."""
-        mask_bits = {"none": 0.0, "bitmap": 1.0, "entropy": binary_entropy(self.sparsity)}[
-            self.mask
-        ]
-        return mask_bits + (1.0 - self.sparsity) * self.value_bits
-
-    @property
-    def nominal_bits(self) -> float:
-        """Bits per weight, b + (scale + zero) / group; a row's own scale is not counted."""
-        if self.group_weights is None:
-            return self.weight_bits
-        return self.weight_bits + (self.scale_bits + self.zero_bits) / self.group_weights
-
-    def size_bytes(self, rows: int, cols: int) -> int:
-        """Return the bytes of a ``rows x cols`` matrix [B], with all scales and padded groups.
-
-        >>> Layout(value_bits=4, group_weights=128, scale_bits=16).size_bytes(1, 130)  # 2 groups
-        132
-        """
-        group = self.group_weights or cols
-        groups = -(-cols // group) if cols else 0
-        group_bits = group * self.weight_bits + self.scale_bits + self.zero_bits
-        return math.ceil(rows * groups * group_bits / 8)
+    def find(self, name: str) -> WeightFormat | None:
+        """Return the format an id spells out, or none where the id is of another family."""
+        match = re.fullmatch(self.pattern, name)
+        return self.build(match) if match else None
 
 
-class WeightFormat(Strict):
-    """A way to store weights: what it costs to stream, to keep in DRAM and to keep in flash.
+@dataclass(frozen=True, slots=True)
+class _Formats:
+    """Formats from one origin: families by rule, and others by id."""
 
-    Attributes
-    ----------
-    traffic
-        What a pass over the weights reads from DRAM.
-    resident, file
-        What lies in DRAM and in flash, where that differs from the traffic.
-    compute_bits
-        Narrowest matrix-engine precision that holds an expanded value; a stack may use a wider one.
-    needs_expansion
-        Whether weights pass the dequantise or decompress stage before the matrix engine.
-    """
+    rules: tuple[FormatRule, ...]
+    by_id: Mapping[str, WeightFormat]
 
-    id: str
-    description: str
-    formula: str
-    source: str
-    kind: SourceKind
-    traffic: Layout
-    resident: Layout | None = None
-    file: Layout | None = None
-    compute_bits: Literal[4, 8, 16, 32]
-    needs_expansion: bool
+    def find(self, name: str) -> WeightFormat | None:
+        by_rule = (found for rule in self.rules if (found := rule.find(name)))
+        return next(by_rule, None) or self.by_id.get(name)
 
-    @property
-    def traffic_bits(self) -> float:
-        """Nominal bits per weight in a pass over the weights."""
-        return self.traffic.nominal_bits
-
-    @property
-    def resident_bits(self) -> float:
-        """Nominal bits per weight in DRAM."""
-        return (self.resident or self.traffic).nominal_bits
-
-    @property
-    def file_bits(self) -> float:
-        """Nominal bits per weight in flash."""
-        return (self.file or self.traffic).nominal_bits
-
-    def traffic_bytes(self, rows: int, cols: int) -> int:
-        """Return the bytes one pass reads from DRAM for a matrix [B]; a look-up has one row."""
-        return self.traffic.size_bytes(rows, cols)
-
-    def resident_bytes(self, rows: int, cols: int) -> int:
-        """Return the bytes a matrix occupies in DRAM [B]."""
-        return (self.resident or self.traffic).size_bytes(rows, cols)
-
-    def file_bytes(self, rows: int, cols: int) -> int:
-        """Return the bytes a matrix occupies in flash [B]."""
-        return (self.file or self.traffic).size_bytes(rows, cols)
-
-    def row(self) -> dict[str, str | float]:
-        """Return the format as a row of the catalogue."""
-        return {
-            "id": self.id,
-            "traffic_bits": self.traffic_bits,
-            "resident_bits": self.resident_bits,
-            "file_bits": self.file_bits,
-            "source": self.source,
-        }
-
-
-def engine_bits(value_bits: float) -> Literal[4, 8, 16, 32]:
-    """Return the narrowest matrix-engine precision that holds ``value_bits``.
-
-    >>> engine_bits(3)
-    4
-    """
-    wide_enough = [bits for bits in ENGINE_BITS if bits >= value_bits]
-    return wide_enough[0] if wide_enough else 32  # type: ignore[return-value]
+    def all(self) -> dict[str, WeightFormat]:
+        names = [name for rule in self.rules for name in rule.listed]
+        return {name: found for name in names if (found := self.find(name))} | dict(self.by_id)
 
 
 def _per_row(match: re.Match[str]) -> WeightFormat:
@@ -244,33 +145,29 @@ def _exact(match: re.Match[str]) -> WeightFormat:
 
 
 _GROUPS = "|".join(map(str, GROUP_SIZES))
-_RULES: tuple[tuple[str, Callable[[re.Match[str]], WeightFormat]], ...] = (
-    (r"w(?P<bits>2|3|4|8|16)", _per_row),
-    (rf"w(?P<bits>2|3|4|8)_g(?P<group>{_GROUPS})(_z(?P<zero>|16))?", _grouped),
-    (
+_RULES = (
+    FormatRule(r"w(?P<bits>2|3|4|8|16)", _per_row, tuple(f"w{bits}" for bits in (2, 3, 4, 8, 16))),
+    FormatRule(
+        rf"w(?P<bits>2|3|4|8)_g(?P<group>{_GROUPS})(_z(?P<zero>|16))?",
+        _grouped,
+        tuple(
+            f"w{bits}_g{group}{zero}"
+            for bits in (2, 3, 4, 8)
+            for group in GROUP_SIZES
+            for zero in ("", "_z", "_z16")
+        ),
+    ),
+    FormatRule(
         r"sparse(?P<percent>[1-9]\d?)_int(?P<bits>[2-8]|16)_(?P<mask>bitmap|entropy)(?P<unpacked>_unpacked)?",
         _sparse,
+        tuple(
+            f"sparse75_int4_{mask}{unpacked}"
+            for mask in ("bitmap", "entropy")
+            for unpacked in ("", "_unpacked")
+        ),
     ),
-    (r"bpw(?P<bits>\d{1,2}(\.\d{1,6})?)", _exact),
+    FormatRule(r"bpw(?P<bits>\d{1,2}(\.\d{1,6})?)", _exact, ("bpw1.8",)),
 )
-
-
-def _listed_rule_ids() -> Iterator[str]:
-    """Yield the ids the catalogue lists for the rules: all finite families, and examples."""
-    yield from (f"w{bits}" for bits in (2, 3, 4, 8, 16))
-    for bits in (2, 3, 4, 8):
-        for group in GROUP_SIZES:
-            yield from (f"w{bits}_g{group}{zero}" for zero in ("", "_z", "_z16"))
-    for mask in ("bitmap", "entropy"):
-        yield from (f"sparse75_int4_{mask}{unpacked}" for unpacked in ("", "_unpacked"))
-    yield "bpw1.8"
-
-
-def _by_rule(name: str) -> WeightFormat | None:
-    for pattern, build in _RULES:
-        if match := re.fullmatch(pattern, name):
-            return build(match)
-    return None
 
 
 def read_formats(path: Path) -> dict[str, WeightFormat]:
@@ -288,12 +185,42 @@ def read_formats(path: Path) -> dict[str, WeightFormat]:
 
 
 @cache
-def catalogue() -> dict[str, WeightFormat]:
-    """Return the listed formats by id; rules accept more ids than are listed."""
-    formats = {name: found for name in _listed_rule_ids() if (found := _by_rule(name))}
-    for path in sorted(FOLDER.glob("*.yaml")):
+def _shipped() -> _Formats:
+    return _Formats(_RULES, _read_folder(FOLDER))
+
+
+@cache
+def _plugged_in() -> _Formats:
+    """Return what other packages bring; a package with a faulty file is left out with a warning."""
+    rules, listed = [], {}
+    for name, found in load_all(GROUP, FormatRule, WeightFormat, ModuleType).items():
+        try:
+            if isinstance(found, FormatRule):
+                rules.append(found)
+            elif isinstance(found, WeightFormat):
+                listed[found.id] = found
+            else:
+                for folder in getattr(found, "__path__", ()):
+                    listed |= _read_folder(Path(folder))
+        except WorkloadError as fault:
+            warnings.warn(f"{GROUP} entry {name!r} is left out. {fault}", stacklevel=2)
+    return _Formats(tuple(rules), listed)
+
+
+def _read_folder(folder: Path) -> dict[str, WeightFormat]:
+    formats: dict[str, WeightFormat] = {}
+    for path in sorted(folder.glob("*.yaml")):
         formats |= read_formats(path)
     return formats
+
+
+@cache
+def catalogue() -> dict[str, WeightFormat]:
+    """Return the listed formats by id, ours before those of other packages.
+
+    Rules accept more ids than are listed.
+    """
+    return _plugged_in().all() | _shipped().all()
 
 
 def is_path(name: str) -> bool:
@@ -311,24 +238,20 @@ def get_format(name: str) -> WeightFormat:
     >>> round(get_format("sparse75_int4_entropy").traffic_bits, 3)
     1.811
     """
-    if is_path(name):
-        return _only_format(Path(name))
-    return _by_id(name)
+    if not is_path(name):
+        return _by_id(name)
+    formats = read_formats(Path(name))
+    if len(formats) != 1:
+        raise WorkloadError(f"{name} must hold one weight format. Got {len(formats)}.")
+    return next(iter(formats.values()))
 
 
 @cache
 def _by_id(name: str) -> WeightFormat:
-    found = _by_rule(name) or catalogue().get(name)
+    found = _shipped().find(name) or _plugged_in().find(name)
     if found is None:
         hint = did_you_mean(name, catalogue())
         raise WorkloadError(
             f"A weight format must be a known id or a YAML path. Got {name!r}. {hint}"
         )
     return found
-
-
-def _only_format(path: Path) -> WeightFormat:
-    formats = read_formats(path)
-    if len(formats) != 1:
-        raise WorkloadError(f"{path} must hold one weight format. Got {len(formats)}.")
-    return next(iter(formats.values()))

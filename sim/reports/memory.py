@@ -11,9 +11,9 @@ from sim.planning import formats
 from sim.results import Result
 from workloads.catalogue import trace_for
 from workloads.graph import Formats
+from workloads.layout import WeightFormat
 from workloads.pruning import prune
 from workloads.trace import Trace
-from workloads.weight_formats import WeightFormat
 
 
 def memory(result: Result) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workloads.compression import catalogue, get_format, which_mix
-from workloads.weight_formats import Layout, binary_entropy
+from workloads.layout import Layout, binary_entropy
 
 QWEN3_4B = {"body": 3_633_511_936, "lm_head": 388_956_160}
 

@@ -14,7 +14,7 @@ from pydantic import ConfigDict, Field
 
 from workloads.behaviour.texts import TextKind
 from workloads.errors import WorkloadError
-from workloads.eviction_policies import EvictionPolicy
+from workloads.eviction_policies import EvictionPart
 from workloads.files import read_mapping, write_text
 from workloads.session import Strict
 
@@ -58,7 +58,7 @@ class EvictionRun(Strict):
         Recordings of the first text; ``loaded`` only where not all that is retained is read.
     """
 
-    policy: Annotated[EvictionPolicy, Field(discriminator="policy")]
+    policy: EvictionPart
     keep: float
     loss: dict[str, float]
     retained: str
