@@ -9,11 +9,13 @@ from collections.abc import Hashable, Iterator, Mapping
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Final
 
 import yaml
 
 from hw_models.errors import HardwareError, suggest
+from hw_models.plugins import load_all
 
 ENTRY_POINT_GROUP: Final = "andesim.devices"
 """Each entry point names a package whose YAML files are devices."""
@@ -187,10 +189,8 @@ def _find(id_or_path: str | Path, folder: Path = Path()) -> Traversable:
 def _all_files() -> Iterator[Traversable]:
     """Packaged files first: entry points are only searched when an id is not among them."""
     yield from _yaml_files(files("hw_models") / "devices")
-    from importlib.metadata import entry_points  # slow to import, and rarely needed
-
-    for plugin in entry_points(group=ENTRY_POINT_GROUP):
-        yield from _yaml_files(files(plugin.module))
+    for package in load_all(ENTRY_POINT_GROUP, ModuleType):
+        yield from _yaml_files(files(package))
 
 
 def _yaml_files(folder: Traversable) -> Iterator[Traversable]:

@@ -4,11 +4,22 @@ Peak rates count 1 MAC as 2 FLOP. Not modelled: caches shared between units (SLC
 voltage tables, separate energies per compute unit (one J/FLOP per precision serves them all).
 """
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
-from hw_models.errors import HardwareError
+from hw_models.cost_laws import cost_law
+from hw_models.errors import HardwareError, suggest
+from hw_models.provenance import Parameter
 from hw_models.quantities import (
     Bits,
     BufferBytes,
@@ -244,6 +255,46 @@ class Kernel(Part):
         return self
 
 
+class Law(Part):
+    """A cost law of another package, and its constants on this stack (`hw_models.cost_laws`)."""
+
+    law: str
+    """Name of its entry point."""
+    constants: dict[str, Parameter] = Field(default={}, validate_default=True)
+
+    @field_validator("law")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        cost_law(name)
+        return name
+
+    @field_validator("constants", mode="plain")
+    @classmethod
+    def _read_constants(cls, given: Any, info: ValidationInfo) -> dict[str, Parameter]:
+        """Read each constant in the unit and bounds the law states; all faults at once."""
+        if "law" not in info.data:
+            return {}
+        if not isinstance(given, Mapping):
+            raise HardwareError(f"must be a mapping of the law's constants. Got {given!r}.")
+        wanted = cost_law(info.data["law"]).constants
+        found, faults = (
+            {},
+            [
+                f"must be constants of the law. Got {name!r}. {suggest(str(name), wanted)}"
+                for name in given
+                if name not in wanted
+            ],
+        )
+        for name, quantity in wanted.items():
+            try:
+                found[name] = quantity.read(given.get(name), info.context or {})
+            except HardwareError as error:
+                faults += [f"{name} {fault}" for fault in error.faults]
+        if faults:
+            raise HardwareError(*faults)
+        return found
+
+
 class StackFit(Part):
     """What a fit to measured runs leaves behind besides the fitted values and their ranges."""
 
@@ -286,9 +337,15 @@ class Stack(Part):
     """What its graph compiler fuses; "scores" is flash attention in an eager framework."""
     kernels: dict[str, Kernel] = {}
     """By PyTorch operator ("linear"), or phase and operator; calibration fills them."""
+    laws: dict[str, Law] = {}
+    """Cost laws of other packages, by operator as `kernels`; each stands for kernel and rates."""
     fit: StackFit | None = None
     """Present where the stack was calibrated."""
 
     def kernel(self, phase: str, operator: str) -> Kernel | None:
         """Return the kernel of an operator in a phase, one for this phase first, or None."""
         return self.kernels.get(f"{phase}_{operator}") or self.kernels.get(operator)
+
+    def law(self, phase: str, operator: str) -> Law | None:
+        """Return the law named for an operator in a phase, one for this phase first, or None."""
+        return self.laws.get(f"{phase}_{operator}") or self.laws.get(operator)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, get_args
 
-from pydantic import GetCoreSchemaHandler, SerializationInfo
+from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, PydanticKnownError, core_schema
 
 from workloads.errors import WorkloadError
@@ -55,9 +55,9 @@ class OneOf:
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
     ) -> CoreSchema:
-        """Let pydantic read and write the field by `_read` and `_written`."""
-        writer = core_schema.plain_serializer_function_ser_schema(self._written, info_arg=True)
-        return core_schema.no_info_plain_validator_function(self._read, serialization=writer)
+        """Let pydantic read the field by `_read`, and write it as the class it holds."""
+        as_its_class = core_schema.simple_ser_schema("any")
+        return core_schema.no_info_plain_validator_function(self._read, serialization=as_its_class)
 
     def _read(self, given: Any) -> Strict:
         if isinstance(given, Strict) and isinstance(given, (self.base, *self.shipped.values())):
@@ -81,16 +81,6 @@ class OneOf:
         except WorkloadError as fault:
             raise PydanticCustomError("plugin", "{fault}", {"fault": str(fault)}) from None
         return found
-
-    def _written(self, value: Strict, info: SerializationInfo) -> dict[str, Any]:
-        """Write the key always: without it, what is read back would be of no class."""
-        written = value.model_dump(
-            mode=info.mode,
-            exclude_unset=info.exclude_unset,
-            exclude_defaults=info.exclude_defaults,
-            exclude_none=info.exclude_none,
-        )
-        return written | {self.key: getattr(value, self.key)}
 
 
 def by_name(key: str, union: Any) -> dict[str, type[Strict]]:

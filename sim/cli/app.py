@@ -11,8 +11,9 @@ from __future__ import annotations
 import errno
 import os
 import sys
+import warnings
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -131,8 +132,14 @@ for command in (
     app.command()(command)
 
 
+def _show_warning(message: Warning | str, *_: Any) -> None:
+    """Show a warning as a line of its own, without the place in our code that gave it."""
+    print(f"andesim: {message}", file=sys.stderr)
+
+
 def main() -> None:
     """Run the command line; rule breaks become one message and exit code 2."""
+    warnings.showwarning = _show_warning
     try:
         check_one_folder()
         for stream in (sys.stdout, sys.stderr):  # a console of few letters shows ? for the others

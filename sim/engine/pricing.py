@@ -15,12 +15,13 @@ Not modelled: a stage that stalls another inside one tile.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from itertools import pairwise
 
 import numpy as np
 
 from hw_models import compute, dram, kernels
+from hw_models.cost_laws import Work, cost_law, law_seconds
 from hw_models.schema import ComputeUnit, Kernel, Stack
 from hw_models.soc import SocSpec
 from sim.engine.timed import (
@@ -130,10 +131,38 @@ class Pricing:
             tile_bytes=tile_bytes,
             rate_bytes_per_s=rate,
             bus_bytes_per_s=bus,
-            compute_s=self.compute_s(task, unit, phase) / utilisation(kernel, task) * per_task,
+            compute_s=self.busy_s(task, phase) * per_task,
             launch_s=launch_s * per_task,
             demand=task,
         )
+
+    def busy_s(self, task: Task, phase: str) -> FloatColumn:
+        """Return the seconds the unit is busy with a task, per step; overheads come on top [s].
+
+        By the law that the stack names for the operator, or else by ours.
+        """
+        stack = self._stack_of(task.unit)
+        if law := stack.law(phase, task.operator):
+            constants = {name: constant.value for name, constant in law.constants.items()}
+            return np.asarray(law_seconds(law.law, work_of(task, phase), constants))
+        kernel, unit = stack.kernel(phase, task.operator), self.soc.units[task.unit]
+        return self.compute_s(task, unit, phase) / utilisation(kernel, task)
+
+    def jumps(self, task: Task, phase: str) -> Sequence[FloatColumn]:
+        """Return what of a task's seconds may only change in jumps, per step.
+
+        Tiles of the buffer and whether it spills, then what its law says: matrix tiles for ours.
+        """
+        unit, law = self.soc.units[task.unit], self._stack_of(task.unit).law(phase, task.operator)
+        steps = task.tiles(unit.buffer.operand_bytes.value).astype(np.float64)
+        always = [steps, (task.activation_read_bytes > 0.0).astype(np.float64)]
+        if law is None:
+            matrix = unit.matrix
+            sizes = (task.m, matrix.tile_m), (task.n, matrix.tile_n), (task.k, matrix.tile_k)
+            return always + [np.ceil(size / tile.value) for size, tile in sizes if tile.value > 1]
+        if (named := cost_law(law.law).jumps) is None:
+            return [*always, np.arange(task.runs.shape[0], dtype=np.float64)]
+        return always + [np.asarray(column) for column in named(work_of(task, phase))]
 
     def compute_s(self, task: Task, unit: ComputeUnit, phase: str) -> FloatColumn:
         """Return the seconds of the slowest on-chip stage, per step [s]."""
@@ -194,6 +223,12 @@ class Pricing:
                 f"Got '{unit}'. Known: {known}."
             )
         return drivers[0]
+
+
+def work_of(task: Task, phase: str) -> Work:
+    """Return a task as the numbers a cost law is a function of."""
+    names = [item.name for item in fields(Work) if item.name != "phase"]
+    return Work(phase=phase, **{name: getattr(task, name) for name in names})
 
 
 def utilisation(kernel: Kernel | None, task: Task) -> FloatColumn | float:

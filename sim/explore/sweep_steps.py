@@ -13,7 +13,7 @@ Not modelled: rates that change inside a step, as everywhere in the max-plus eng
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import fields, replace
 from typing import Any, TypeVar
 
@@ -81,22 +81,11 @@ def _jumps(pricing: Pricing, group: StepGroup) -> NDArray[np.bool_]:
     jumps[0] = True
     columns = [] if group.switches is None else [group.switches]
     for task, _ in group.tasks():
-        columns.extend(_stepwise(task, pricing))
+        columns.extend(pricing.jumps(task, group.phase))
     for column in columns:
-        if column.shape[0] > 1:
+        if column.size > 1:
             jumps[1:] |= np.diff(column) != 0
     return jumps
-
-
-def _stepwise(task: Task, pricing: Pricing) -> Iterator[Column]:
-    """Yield what of a task may only change in jumps: tiles, matrix tiles, whether it spills."""
-    unit = pricing.soc.units[task.unit]
-    matrix = unit.matrix
-    yield task.tiles(unit.buffer.operand_bytes.value).astype(np.float64)
-    yield (task.activation_read_bytes > 0.0).astype(np.float64)
-    for size, tile in ((task.m, matrix.tile_m), (task.n, matrix.tile_n), (task.k, matrix.tile_k)):
-        if tile.value > 1:
-            yield np.ceil(size / tile.value)
 
 
 def _with_tasks(group: StepGroup, change: Callable[[Task], Task]) -> StepGroup:

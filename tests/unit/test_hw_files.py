@@ -1,14 +1,10 @@
 """Device files: strict YAML, and `extends:`."""
 
-import importlib.metadata
-from types import SimpleNamespace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import workloads.files
-from hw_models import files
 from hw_models.errors import HardwareError
 from hw_models.files import is_path, merge, parse_yaml, read_device
 from workloads.errors import WorkloadError
@@ -123,20 +119,6 @@ def test_unknown_devices_are_answered_with_the_nearest():
 @pytest.mark.parametrize(("name", "path"), [("a.yaml", True), ("d/a", True), ("a_1", False)])
 def test_paths_are_told_from_ids(name, path):
     assert is_path(name) is path
-
-
-def test_a_plug_in_package_adds_its_devices(tmp_path, monkeypatch):
-    package = tmp_path / "someones_phones"
-    package.mkdir()
-    (package / "__init__.py").touch()
-    (package / "foldable.yaml").write_text("extends: dimensity_9500\nid: foldable")
-    monkeypatch.syspath_prepend(tmp_path)
-    plugin = SimpleNamespace(module="someones_phones")
-    monkeypatch.setattr(
-        importlib.metadata, "entry_points", lambda group: [plugin] * (group == "andesim.devices")
-    )
-    assert "foldable" in files.device_ids()
-    assert read_device("foldable")["id"] == "foldable"
 
 
 MULTIPLYING = "a0: &a0 [x, x]\n" + "".join(

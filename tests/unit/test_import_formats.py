@@ -1,14 +1,12 @@
 import csv
 import json
 import math
-from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
 
 from sim.errors import SimError
 from sim.evidence.importers import (
-    Importer,
     chrome_trace,
     import_measured,
     importers,
@@ -17,7 +15,6 @@ from sim.evidence.importers import (
     qnn_csv,
     registry,
 )
-from sim.evidence.measured import MeasuredRun
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "imports"
 GOOD = sorted(
@@ -285,21 +282,6 @@ def test_text_in_utf_16_as_powershell_writes_it_is_read(tmp_path):
     path = tmp_path / "powershell.json"
     path.write_text((FIXTURES / "genie.json").read_text(), encoding="utf-16")
     assert import_measured(path)[0].tokens_per_s == 28.03
-
-
-def test_other_packages_add_formats_through_an_entry_point(tmp_path, monkeypatch):
-    ours = Importer(
-        "ours", "a test", lambda text: text == "ours", lambda text: [MeasuredRun(id="x", power_w=1)]
-    )
-    monkeypatch.setattr(EntryPoint, "load", lambda self: ours)
-    point = EntryPoint("ours", "nowhere:OURS", "andesim.importers")
-    monkeypatch.setattr(registry, "entry_points", lambda group: [point])
-    importers.cache_clear()
-    try:
-        (tmp_path / "f").write_text("ours")
-        assert import_measured(tmp_path / "f")[0].power_w == 1.0
-    finally:
-        importers.cache_clear()
 
 
 def test_a_csv_row_stays_what_it_was():

@@ -10,7 +10,6 @@ import json
 import os
 from collections.abc import Callable, Mapping
 from functools import cache
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Final
 
@@ -29,6 +28,7 @@ from sim.evidence.importers.qnn_csv import QNN_CSV
 from sim.evidence.measured import SIZE_LIMIT_BYTES, MeasuredRun, parse_measured
 from workloads.errors import WorkloadError, did_you_mean
 from workloads.files import read_bytes
+from workloads.plugins import load_all
 
 _GROUP: Final = "andesim.importers"
 _BUILT_IN: Final = (
@@ -40,14 +40,13 @@ _UTF16: Final = (b"\xff\xfe", b"\xfe\xff")
 
 @cache
 def importers() -> dict[str, Importer]:
-    """Return every importer by name, in the order they are tried; ours first."""
+    """Return every importer by name, in the order they are tried; ours first.
+
+    One of another package that can not be loaded is left out with a warning.
+    """
     found = {importer.name: importer for importer in _BUILT_IN}
-    for point in entry_points(group=_GROUP):
-        loaded = point.load()
-        if not isinstance(loaded, Importer):
-            raise SimError(f"entry point {point.name!r} of {_GROUP} must be an Importer.")
-        found.setdefault(loaded.name, loaded)
-    return found
+    others = {importer.name: importer for importer in load_all(_GROUP, Importer).values()}
+    return found | {name: other for name, other in others.items() if name not in found}
 
 
 def import_measured(

@@ -1,0 +1,48 @@
+"""What other packages add to the hardware side, found by entry point.
+
+An entry that cannot be loaded is named in one sentence, with its package, and nothing else is lost.
+"""
+
+import warnings
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from hw_models.errors import HardwareError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+
+@cache
+def entries(group: str) -> "Mapping[str, EntryPoint]":
+    """Return the entry points of a group by name; of two with one name the first installed."""
+    from importlib.metadata import entry_points  # 20 ms, and rarely needed
+
+    return {point.name: point for point in reversed(tuple(entry_points(group=group)))}
+
+
+def load(point: "EntryPoint", kind: type) -> Any:
+    """Return what an entry point names; `HardwareError` where that is no `kind`, or not there."""
+    try:
+        found = point.load()
+    except Exception as error:
+        found, got = None, f"{type(error).__name__}: {error}"
+    else:
+        got = repr(found)
+    if isinstance(found, kind):
+        return found
+    package = point.dist.name if point.dist else "an unknown package"
+    raise HardwareError(
+        f"{point.group} entry {point.name!r} of {package} must name a {kind.__name__} that can be "
+        f"imported. Got {got:.200}. Mend or remove {package}."
+    )
+
+
+def load_all(group: str, kind: type) -> Iterator[Any]:
+    """Yield what the entries of a group name; those that cannot be loaded become warnings."""
+    for point in entries(group).values():
+        try:
+            yield load(point, kind)
+        except HardwareError as fault:
+            warnings.warn(str(fault), stacklevel=2)
