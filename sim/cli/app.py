@@ -139,7 +139,7 @@ def _show_warning(message: Warning | str, *_: Any) -> None:
 
 def main() -> None:
     """Run the command line; rule breaks become one message and exit code 2."""
-    warnings.showwarning = _show_warning
+    warnings.showwarning = _show_warning  # type: ignore[assignment]
     try:
         check_one_folder()
         for stream in (sys.stdout, sys.stderr):  # a console of few letters shows ? for the others
