@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sim.cli.options import AsJson, Seed, print_json
+from sim.cli.tables import Column, make_console, print_table
 
 if TYPE_CHECKING:
-    from sim.explore.comparison import Comparison
+    from sim.explore.comparison import Comparison, TermPair
 
 SHOWN = 10
 EXPLAINED = "time_to_first_token_s", "time_per_output_token_s", "energy_j", "peak_dram_bytes"
@@ -45,39 +47,44 @@ def document(found: Comparison) -> dict[str, Any]:
 
 
 def _show(found: Comparison) -> None:
-    from rich.console import Console
     from rich.markup import escape
-    from rich.table import Table
 
-    console = Console(highlight=False)
+    from sim.reports.wording import label, shown
+
+    console = make_console()
     if not (found.changes or found.parameters or found.metrics):
         console.print("Nothing differs: the scenarios are the same, and so are the runs.")
         return
     said = found.sentence() or "The runs have no metric in common."
-    console.print(f"[bold]{escape(said)}[/bold]\n")
-    walk = Table(box=None, title="One entry at a time", title_justify="left")
-    walk.add_column("entry", no_wrap=True)
-    for name in EXPLAINED:
-        walk.add_column(name, justify="right", overflow="fold")
-    walk.add_row("(first)", *_cells(found.before.summary().as_dict()))
-    for step in found.steps:
-        walk.add_row(escape(step.path), *_cells(step.metrics))
-    console.print(walk)
-    terms = Table(box=None, title="\nWhere the seconds go", title_justify="left")
-    for name in ("phase", "term", "first s", "second s", "difference s", "first MB", "second MB"):
-        terms.add_column(name, justify="left" if name in ("phase", "term") else "right")
-    for pair in found.terms[:SHOWN]:
-        seconds = (pair.before_s, pair.after_s, pair.difference_s)
-        moved = (pair.before_bytes, pair.after_bytes)
-        terms.add_row(
-            pair.phase,
-            pair.name,
-            *(f"{value:.4f}" for value in seconds),
-            *(f"{value / 1e6:.0f}" for value in moved),
-        )
-    console.print(terms)
+    console.print(f"[bold]{escape(said)}[/bold]\n", soft_wrap=True)
+    runs: list[tuple[str, Mapping[str, Any]]] = [("as the first", found.before.summary().as_dict())]
+    runs += [(step.path.replace(" + ", "\n+ "), step.metrics) for step in found.steps]
+    print_table(
+        console,
+        "One entry after the other changed to the second's",
+        [Column("entry", is_text=True), *(Column(label(name)) for name in EXPLAINED)],
+        [[name, *(shown(key, metrics[key]).text for key in EXPLAINED)] for name, metrics in runs],
+    )
+    console.print()
+    print_table(
+        console, "Where the seconds go", TERM_COLUMNS, list(map(_term, found.terms[:SHOWN]))
+    )
 
 
-def _cells(metrics: Any) -> list[str]:
-    values = (metrics[name] for name in EXPLAINED)
-    return ["-" if value is None else f"{value:.4g}" for value in values]
+TERM_COLUMNS = (
+    Column("phase", is_text=True),
+    Column("term", is_text=True),
+    *map(Column, ("first s", "second s", "difference s", "first MB", "second MB")),
+)
+
+
+def _term(pair: TermPair) -> list[str]:
+    """Return the cells of one term in both runs."""
+    seconds = (pair.before_s, pair.after_s, pair.difference_s)
+    moved = (pair.before_bytes, pair.after_bytes)
+    return [
+        pair.phase,
+        pair.name,
+        *(f"{value:.4f}" for value in seconds),
+        *(f"{value / 1e6:.0f}" for value in moved),
+    ]

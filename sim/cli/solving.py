@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sim.cli.options import AsJson, Overrides, ScenarioFile, Seed, Targets, print_json
+from sim.cli.tables import Column, make_console, print_table
 from sim.errors import SimError
 from workloads.files import parse_yaml
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from sim.explore.solve import Goal, Limit, Look
     from sim.explore.targets import Target
     from workloads.scenario import Scenario
@@ -147,10 +150,9 @@ def _is_found(document: dict[str, Any]) -> bool:
 
 def _show(document: dict[str, Any], metrics: Sequence[str]) -> None:
     """Print the answer for people."""
-    from rich.console import Console
     from rich.markup import escape
 
-    console = Console(highlight=False, soft_wrap=True)
+    console = make_console()
     shown = list(dict.fromkeys([*metrics, "time_to_first_token_s", "tokens_per_s"]))
     if "frontier" in document:
         rows = [{**row, "meets": row["value"] is not None} for row in document["frontier"]]
@@ -176,38 +178,33 @@ def _show(document: dict[str, Any], metrics: Sequence[str]) -> None:
         console.print("Nothing tried beyond it fails.")
     else:
         console.print(f"At {_spoken(document['beyond'])} in the way: {escape(document['binding'])}")
-    _table(console, path, [{**document, "meets": True}], shown)
+    _table(console, path, [{**document, "binding": ""}], shown)
     if document["exceptions"]:
         broken = ", ".join(map(_spoken, document["exceptions"]))
         console.print(f"The limit is not clean: {broken} stand on the other side of it.")
 
 
 def _table(
-    console: Any,
+    console: Console,
     first: str,
     rows: Sequence[dict[str, Any]],
     metrics: Sequence[str],
     second: str | None = None,
 ) -> None:
-    from rich.markup import escape
-    from rich.table import Table
-
     from sim.reports.wording import label, shown
 
-    table = Table(box=None, pad_edge=False)
-    table.add_column(first.rpartition(".")[2], no_wrap=True)
+    columns = [Column(first.rpartition(".")[2], is_text=True)]
     if second is not None:
-        table.add_column(second.rpartition(".")[2], justify="right")
-    for metric in metrics:
-        table.add_column(label(metric), justify="right")
-    table.add_column("in the way" if second is None else "beyond it")
+        columns.append(Column(second.rpartition(".")[2]))
+    columns += [Column(label(metric)) for metric in metrics]
+    columns.append(Column("in the way" if second is None else "beyond it", is_text=True))
+    cells = []
     for row in rows:
-        name = row[first] if second is not None else row["value"]
-        cells = [_spoken(name)] if second is None else [_spoken(name), _spoken(row["value"])]
         found = row["metrics"]
-        cells += [shown(metric, found[metric]).text if found else "" for metric in metrics]
-        table.add_row(*map(escape, cells), escape(_short(row["binding"])))
-    console.print(table)
+        names = [row["value"]] if second is None else [row[first], row["value"]]
+        numbers = [shown(metric, found[metric]).text if found else "" for metric in metrics]
+        cells.append([*map(_spoken, names), *numbers, _short(row["binding"])])
+    print_table(console, "", columns, cells)
 
 
 def _spoken(value: Any) -> str:
