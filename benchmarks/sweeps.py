@@ -34,6 +34,7 @@ from sim.explore.sweep_batch import Batch
 from sim.explore.sweep_rows import evaluate
 from sim.explore.sweeps import chunk_rows, run_sweep
 from sim.explore.uncertainty import uncertainty
+from sim.metrics import metric_columns
 
 BASE = {
     "device": "ideal_85gbps_50tflops",
@@ -68,7 +69,7 @@ def evaluations_per_s(prompts: int) -> tuple[int, float]:
 
     def every_metric() -> None:
         for scenario in scenarios:
-            Batch(scenario, soc, lengths, outputs).metrics()
+            metric_columns(Batch(scenario, soc, lengths, outputs).facts)
 
     return spec.points, spec.points / median_s(every_metric, RUNS)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from dashboard.choices import GIB
 from dashboard.precomputed import Intervals
-from sim.metrics import Summary
+from sim.summary import Summary
 from sim.results import Result
 
 SMALLEST_CHANGE = 5e-4

@@ -7,7 +7,7 @@ from typing import Literal
 
 from dashboard.choices import GIB, Choices
 from dashboard.precomputed import Intervals
-from sim.metrics import Summary
+from sim.summary import Summary
 from sim.results import Result
 
 Status = Literal["PASS", "MARGINAL", "FAIL", "OUT OF MEMORY"]

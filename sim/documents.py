@@ -21,7 +21,7 @@ def summary_document(result: Result, intervals: Intervals | None = None) -> dict
         "engine": result.engine,
         "fingerprint": result.fingerprint,
         "versions": dict(result.versions),
-        "metrics": result.summary().as_dict(),
+        "metrics": result.metrics(),
         "dram_bytes": dict(result.ledger.peak.by_class),
         "dram_peak": {"at_s": result.ledger.peak.at_s, "cause": result.ledger.peak.cause},
         "energy_j": result.energy.parts(),

@@ -1,25 +1,18 @@
 """Energy of a run by part; the parts add up to the total.
 
-DRAM and arithmetic are paid per byte and per operation, the rest per second of the run. Leakage
-follows the die's temperature.
+DRAM and arithmetic are paid per byte and per operation (`sim.work`), the rest per second of the
+run. Leakage follows the die's temperature.
 
 Not modelled: voltage that falls with the clock, and the radio.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 
-import numpy as np
-
-from hw_models import compute, power
+from hw_models import power
+from hw_models.laws import Numbers
 from hw_models.soc import SocSpec
-from sim.engine.timed import FloatColumn
-from sim.heat.course import Heat
-from workloads.program import ProgramSegment, StepGroup, Task
-
-Columns = tuple[FloatColumn, FloatColumn]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +40,7 @@ class Energy:
 
 @dataclass(frozen=True, slots=True)
 class EnergyModel:
-    """Prices operations, bytes and seconds of a SoC in joules.
+    """The power of a SoC that does not depend on what runs.
 
     Attributes
     ----------
@@ -57,35 +50,6 @@ class EnergyModel:
 
     soc: SocSpec
     mean_leakage_w: float | None = None
-    _priced: dict[int, tuple[tuple[ProgramSegment, ...], Columns]] = field(
-        default_factory=dict, compare=False
-    )
-
-    def task_j(self, task: Task) -> Columns:
-        """Return the DRAM and the compute energy of one task, per step [J]."""
-        per_flop = self.soc.power.energy_per_flop
-        key = compute.precision_key(
-            task.activations, task.operand_bits, self.soc.units[task.unit].matrix.rates
-        )
-        dram_j = power.dram_energy_j(task.dram_bytes, self.soc.dram.energy.value)
-        matrix_j = power.compute_energy_j(task.flops, per_flop[key].value)
-        vector_j = power.compute_energy_j(task.vector_ops, per_flop["vector"].value)
-        return task.runs * dram_j, task.runs * (matrix_j + vector_j)
-
-    def dynamic_j(self, group: StepGroup) -> Columns:
-        """Return the DRAM and the compute energy of each step of a group [J]; equal turns once."""
-        key = id(group.segments)
-        if key not in self._priced:
-            self._priced[key] = group.segments, self._group_j(group)
-        return self._priced[key][1]
-
-    def _group_j(self, group: StepGroup) -> Columns:
-        dram_j, compute_j = np.zeros(group.steps), np.zeros(group.steps)
-        for task, repeat in group.tasks():
-            task_dram_j, task_compute_j = self.task_j(task)
-            dram_j += repeat * task_dram_j
-            compute_j += repeat * task_compute_j
-        return dram_j, compute_j
 
     def idle_w(self) -> float:
         """Return the power while nothing runs: idle parts, display and leakage [W]."""
@@ -97,26 +61,19 @@ class EnergyModel:
         """Return the power while something runs that does not depend on what [W]."""
         return self.idle_w() + self.soc.power.host_poll_w.value
 
-    def energy(
-        self,
-        dynamic: Sequence[Columns],
-        busy_s: float,
-        makespan_s: float,
-        flash_bytes: float,
-        heat: Heat,
-    ) -> Energy:
-        """Return the energy of a run, given the DRAM and compute joules of each group's steps.
 
-        The unit was busy for ``busy_s`` of ``makespan_s`` [s].
-        """
-        parts = self.soc.power
-        return Energy(
-            dram_j=float(sum(dram_j.sum() for dram_j, _ in dynamic)),
-            compute_j=float(sum(compute_j.sum() for _, compute_j in dynamic)),
-            host_j=parts.host_poll_w.value * busy_s,
-            display_j=parts.display_w.value * makespan_s,
-            idle_j=parts.idle_w.value * makespan_s,
-            leakage_j=heat.leakage_j,
-            flash_j=float(power.flash_energy_j(flash_bytes, self.soc.flash.energy.value)),
-            background_j=heat.background_j,
-        )
+def energy_parts(
+    soc: SocSpec, *, busy_s: Numbers, makespan_s: Numbers, flash_bytes: Numbers
+) -> dict[str, Numbers]:
+    """Return the joules that are paid per second and per byte of flash, by part [J].
+
+    The unit was busy for ``busy_s`` of ``makespan_s`` [s]. The remaining parts of `Energy` follow
+    from the work of the steps, and from heat.
+    """
+    parts = soc.power
+    return {
+        "host_j": parts.host_poll_w.value * busy_s,
+        "display_j": parts.display_w.value * makespan_s,
+        "idle_j": parts.idle_w.value * makespan_s,
+        "flash_j": power.flash_energy_j(flash_bytes, soc.flash.energy.value),
+    }

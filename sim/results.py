@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sim.metrics import Summary, summarise
+from sim.metrics import metric_values, named, summarise
 from sim.run import Run
+from sim.summary import Summary
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,8 +31,20 @@ class Result(Run):
     """A run with its views; see `sim.run.Run` for what it holds."""
 
     def summary(self) -> Summary:
-        """Return the metrics, each defined once in `sim.metrics`."""
-        return summarise(self)
+        """Return the metrics that ship."""
+        return summarise(self.facts)
+
+    def metrics(self) -> dict[str, Any]:
+        """Return every metric by name, users' included; ``None`` where it was never reached."""
+        return metric_values(self.facts)
+
+    def __getitem__(self, name: str) -> Any:
+        """Return a metric by name; `SimError` names the nearest where there is none."""
+        return named(name).value(self.facts)
+
+    def unit(self, name: str) -> str:
+        """Return the unit of a metric, such as ``tokens/s``."""
+        return named(name).unit
 
     def session_summary(self) -> SessionSummary:
         """Return waits and replies per client, sustained rates, battery and the verdict."""

@@ -7,9 +7,11 @@ Every figure derives from the step times and the records; nothing is counted twi
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Self
+
+import numpy as np
 
 from hw_models.soc import SocSpec
 from sim.energy import Energy, EnergyModel
@@ -17,12 +19,14 @@ from sim.engine.recording import run_records
 from sim.engine.residency import Ledger
 from sim.engine.scheduler import TurnTimes
 from sim.engine.timed import FloatColumn, TimedProgram
-from sim.engine.times import GroupTimes, hidden_s, span_s, total
+from sim.engine.times import GroupTimes, hidden_s, span_s
+from sim.facts import Facts, HeatFacts, facts_of_groups
 from sim.fingerprint import fingerprint
 from sim.heat.course import Heat, heat_of_groups
 from sim.loading import ColdStart, cold_start
 from sim.records import RecordTable
 from sim.versions import versions
+from sim.work import Work, works
 from workloads.program import Program
 from workloads.scenario import Scenario
 from workloads.session import Session
@@ -164,30 +168,45 @@ class Run:
         return EnergyModel(self.soc, self.heat.leakage_j / self.makespan_s)
 
     @cached_property
+    def work(self) -> tuple[Work, ...]:
+        """What the steps of each group did."""
+        return tuple(works((times.group for times in self.groups), self.soc))
+
+    @property
     def dynamic_j(self) -> tuple[tuple[FloatColumn, FloatColumn], ...]:
         """DRAM and compute energy of each step, per group [J]."""
-        model = EnergyModel(self.soc)
-        return tuple(model.dynamic_j(times.group) for times in self.groups)
+        return tuple((done.dram_j, done.compute_j) for done in self.work)
+
+    @cached_property
+    def facts(self) -> Facts:
+        """What every metric is made of, as columns of one run."""
+        heat = (getattr(self.heat, item.name) for item in fields(HeatFacts))
+        return facts_of_groups(
+            self.scenario,
+            self.soc,
+            self.program,
+            self.groups,
+            work=self.work,
+            heat=HeatFacts(*(np.array([value]) for value in heat)),
+            peak_dram_bytes=self.ledger.peak.total_bytes,
+            budget_bytes=self.ledger.budget_bytes,
+            mapped=self.mapped,
+        )
 
     @property
     def busy_s(self) -> float:
         """Seconds in which steps ran [s]."""
         return span_s(self.groups) - hidden_s(self.groups)
 
-    @cached_property
+    @property
     def flash_read_bytes(self) -> float:
         """Bytes read from flash: a cold start's file, adapters, weights that did not fit [B]."""
-        cold = self.scenario.environment.start == "cold"
-        adapters = sum(times.group.setup.flash_bytes for times in self.groups)
-        mapped = total(self.groups, "weight_bytes") if self.mapped else 0.0
-        return cold * self.program.file_bytes + adapters + mapped
+        return float(self.facts.flash_read_bytes[0])
 
     @cached_property
     def energy(self) -> Energy:
         """Energy by part [J]."""
-        return self.energy_model.energy(
-            self.dynamic_j, self.busy_s, self.makespan_s, self.flash_read_bytes, self.heat
-        )
+        return Energy(*(float(getattr(self.facts, item.name)[0]) for item in fields(Energy)))
 
     @property
     def versions(self) -> dict[str, str]:

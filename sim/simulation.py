@@ -7,7 +7,6 @@ from itertools import pairwise
 from typing import Literal
 
 from hw_models.soc import SocSpec, load_soc
-from sim.energy import EnergyModel
 from sim.engine.batches import BatchMachine
 from sim.engine.conditions import Conditions
 from sim.engine.loads import loads
@@ -22,7 +21,8 @@ from sim.heat.course import heat_of
 from sim.heat.phone import Phone, PowerLaw
 from sim.planning import Plan, plan, random_stream
 from sim.results import Result
-from workloads.program import Program, StepGroup, activations_held
+from sim.work import works
+from workloads.program import Program, activations_held
 from workloads.scenario import Scenario
 
 Engine = Literal["auto", "event", "maxplus"]
@@ -58,7 +58,7 @@ def _simulated(scenario: Scenario, soc: SocSpec, engine: Engine, seed: int) -> R
     resident_bytes, mapped = _residency(scenario, planned)
     timed = Pricing(soc, soc.stack(planned.stack), mapped).program(planned.program)
     phone, times = _phone(scenario, soc, seed), StepTimes()
-    groups = _progress(planned.program, timed, times, EnergyModel(soc))
+    groups = _progress(planned.program, timed, times, soc)
     turns = _turns(planned, groups)
     machine = _machine(engine, phone, times)
     memory = _memory(scenario, planned, resident_bytes)
@@ -123,11 +123,12 @@ def _residency(scenario: Scenario, planned: Plan) -> tuple[Mapping[str, float], 
 
 
 def _progress(
-    program: Program, timed: TimedProgram, times: StepTimes, model: EnergyModel
+    program: Program, timed: TimedProgram, times: StepTimes, soc: SocSpec
 ) -> list[Progress]:
+    joules = (float(work.dynamic_j.sum()) for work in works(program.groups, soc))
     found = [
-        Progress(group, seconds, _power_law(group, seconds, times, model))
-        for group, seconds in zip(program.groups, timed.groups, strict=True)
+        Progress(group, seconds, _power_law(dynamic_j, seconds, times))
+        for group, seconds, dynamic_j in zip(program.groups, timed.groups, joules, strict=True)
     ]
     for ahead, group in pairwise(found):
         if group.timed.images_needed is not None:
@@ -135,15 +136,12 @@ def _progress(
     return found
 
 
-def _power_law(
-    group: StepGroup, timed: TimedGroup, times: StepTimes, model: EnergyModel
-) -> PowerLaw:
-    """Return the mean dynamic power of a group by conditions [W]."""
+def _power_law(dynamic_j: float, timed: TimedGroup, times: StepTimes) -> PowerLaw:
+    """Return the mean power of a group that spends ``dynamic_j`` [J], by conditions [W]."""
 
     def law(conditions: Conditions) -> float:
-        dram_j, compute_j = model.dynamic_j(group)
         seconds = times.seconds(timed, conditions).sum()
-        return float((dram_j + compute_j).sum() / seconds) if seconds else 0.0
+        return float(dynamic_j / seconds) if seconds else 0.0
 
     return law
 

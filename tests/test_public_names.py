@@ -14,8 +14,9 @@ from types import ModuleType
 import pytest
 
 import sim
-from sim.metrics import Summary
+from sim.metrics import METRICS, page_rows
 from sim.packaging import PACKAGES
+from sim.summary import Summary
 
 ROOT = Path(__file__).parents[1]
 EXPORTING = sorted(
@@ -54,31 +55,26 @@ def test_sim_exports_what_it_imports():
     assert {"simulate", "load_scenario", "Result", "Scenario"} <= imported
 
 
-def metric_rows() -> dict[str, list[str]]:
-    """Symbol, formula and unit of each metric on the page, in its order."""
+def test_the_metrics_page_is_written_from_the_table():
     page = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| `(\w+)` \| (.*) \|$", page.partition("\n## Metrics")[2], re.MULTILINE)
-    return {name: cells.split(" | ") for name, cells in rows}
-
-
-def test_the_metrics_page_names_exactly_the_fields_of_summary():
-    rows = metric_rows()
-    assert list(rows) == [field.name for field in fields(Summary)]
-    for name, cells in rows.items():
-        assert len(cells) == 3, name
-        assert all(cell.strip() for cell in cells), name
+    assert [line for line in page.splitlines() if line.startswith(tuple(page_rows()))] == (
+        page_rows()
+    )
+    assert list(METRICS) == [field.name for field in fields(Summary)]
 
 
 UNITS = {"_s": "s", "_bytes": "B", "_j": "J", "_w": "W", "_c": "°C", "_tokens": "tokens"}
 SPELLED = {"tokens_per_s": "tokens/s", "sustained_tokens_per_s": "tokens/s"}
 
 
-def test_units_on_the_metrics_page_are_those_in_the_names():
-    for name, (_, _, unit) in metric_rows().items():
-        expected = SPELLED.get(name) or next(
-            (text for suffix, text in UNITS.items() if name.endswith(suffix)), unit
-        )
-        assert unit == expected, name
+@pytest.mark.parametrize("name", METRICS)
+def test_the_unit_of_a_metric_is_that_in_its_name(name):
+    expected = SPELLED.get(name) or next(
+        (text for suffix, text in UNITS.items() if name.endswith(suffix)), METRICS[name].unit
+    )
+    assert METRICS[name].unit == expected
+    assert METRICS[name].words
+    assert METRICS[name].text
 
 
 CORE = ["sim", *(f"sim.{item.name}" for item in pkgutil.iter_modules(sim.__path__))]

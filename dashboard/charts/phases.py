@@ -8,7 +8,7 @@ from typing import Final
 from dashboard.charts.bars import Bar, slim, wide
 from dashboard.charts.palette import BASELINE, Figure, colour, figure, vertical_line
 from sim.breakdown import Term
-from sim.metrics import Summary
+from sim.summary import Summary
 
 TERM_COLOURS = {
     "arithmetic": "compute",

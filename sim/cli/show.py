@@ -11,8 +11,8 @@ from rich.table import Table
 
 from sim.breakdown import phase_terms
 from sim.engine.times import hidden_s
-from sim.metrics import Summary
 from sim.results import Intervals, Result
+from sim.summary import Summary
 
 BAR_WIDTH = 32
 GIB = 2**30

@@ -15,6 +15,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from sim.engine.residency import Allocation, Ledger, ledger
 from workloads.program import StepGroup
 from workloads.scenario import FreeVision
@@ -65,7 +67,7 @@ class Memory:
         self._grow(group, at_s, cause)
         self._change("adapters", group.setup.adapter_bytes, at_s, cause)
         self._change("activations", group.activation_bytes, at_s, cause)
-        return self._held_bytes <= self.budget_bytes
+        return bool(np.all(self._held_bytes <= self.budget_bytes))
 
     def end(self, group: StepGroup, at_s: float) -> None:
         """Free a group's activations at ``at_s`` [s], and the encoder if no image needs it."""
@@ -80,7 +82,7 @@ class Memory:
 
     def ledger(self) -> Ledger:
         """Return what was resident when."""
-        held = [change for change in self._changes if change.delta_bytes or not change.at_s]
+        held = [item for item in self._changes if np.any(item.delta_bytes) or not item.at_s]
         return ledger(held, self.budget_bytes)
 
     def _set_vision(self, is_loaded: bool, at_s: float, cause: str) -> None:

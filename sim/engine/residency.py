@@ -10,6 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+import numpy as np
+
+from sim.engine.timed import FloatColumn
+
 LONGEST_TIMELINE = 4096
 """Longer timelines are thinned: of two neighbouring instants the one with more bytes stays."""
 
@@ -63,6 +67,13 @@ class Ledger:
     def peak(self) -> Residency:
         """The residency at the first instant of the highest total."""
         return max(self.timeline, key=lambda residency: residency.total_bytes)
+
+    @property
+    def peak_bytes(self) -> FloatColumn:
+        """The highest total, run by run where classes are columns over runs [B]."""
+        totals = np.broadcast_arrays(*(item.total_bytes for item in self.timeline))
+        highest: FloatColumn = np.max(totals, axis=0)
+        return highest
 
     @property
     def overflow(self) -> Residency | None:

@@ -98,19 +98,25 @@ def span_s(groups: Iterable[GroupTimes]) -> float:
 
 def hidden_s(groups: Sequence[GroupTimes]) -> float:
     """Return the seconds in which prefill steps ran beside the encoding of images [s]."""
-    return sum(
-        float(_shared_s(ahead, times).sum())
+    return float(hidden_in_s(groups)[0])
+
+
+def hidden_in_s(groups: Sequence[GroupTimes]) -> FloatColumn:
+    """Return the same as a column over runs, shape (..., 1)."""
+    shared = (
+        _shared_s(ahead, times)
         for ahead, times in pairwise(groups)
         if times.group.images_needed is not None
     )
+    return sum(shared, np.zeros(1))
 
 
 def _shared_s(one: GroupTimes, other: GroupTimes) -> FloatColumn:
-    """Return the seconds that each step of one group shares with each of the other [s]."""
-    begun_s = np.maximum(one.starts_s[:, None], other.starts_s)
-    ended_s = np.minimum(one.ends_s[:, None], other.ends_s)
-    shared_s: FloatColumn = np.maximum(0.0, ended_s - begun_s)
-    return shared_s
+    """Return the seconds that the steps of one group share with those of the other [s]."""
+    begun_s = np.maximum(one.starts_s[..., :, None], other.starts_s[..., None, :])
+    ended_s = np.minimum(one.ends_s[..., :, None], other.ends_s[..., None, :])
+    shared_s: FloatColumn = np.maximum(0.0, ended_s - begun_s).sum(axis=(-1, -2))
+    return shared_s[..., None]
 
 
 def total(groups: Iterable[GroupTimes], quantity: str) -> float:

@@ -79,7 +79,7 @@ class Comparison:
     @property
     def metrics(self) -> list[Change]:
         """Metrics that differ."""
-        first, second = self.before.summary().as_dict(), self.after.summary().as_dict()
+        first, second = self.before.metrics(), self.after.metrics()
         return [
             Change(name, first[name], second[name]) for name in first if first[name] != second[name]
         ]
@@ -115,7 +115,7 @@ class Comparison:
                 run = simulate(Scenario.model_validate(reached), seed=self.before.seed)
             except (ValueError, *RULE_BREAKS):
                 continue  # half of a pair that only fits together
-            found.append(Step(" + ".join(waiting), run.summary().as_dict()))
+            found.append(Step(" + ".join(waiting), run.metrics()))
             waiting = []
         return found
 

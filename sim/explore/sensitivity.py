@@ -22,6 +22,8 @@ from numpy.typing import NDArray
 
 from hw_models.provenance import Parameter
 from sim.errors import SimError
+from sim.explore.targets import bounded
+from sim.metrics import ships
 from workloads.errors import did_you_mean
 
 if TYPE_CHECKING:
@@ -32,8 +34,6 @@ MIN_SPREAD = 1.05
 
 REPLY = "reply_s"
 """Seconds of the whole session, first image to last token; known here beside the metrics."""
-
-"""What of the DRAM decides how fast bytes move; its capacity and energy move no time."""
 
 SCREENED = 8
 """Parameters that `sobol` keeps, the widest of the tornado."""
@@ -119,10 +119,11 @@ def relevant(result: Result, metric: str) -> dict[str, Parameter]:
     """
     from sim.explore.draws import BUS, uncertain
 
-    known = {REPLY, *result.summary().as_dict()} - {"fits"}
+    known = {REPLY, *bounded()}
     if metric not in known:
         raise SimError(f"A metric must be known. Got {metric!r}. {did_you_mean(metric, known)}")
-    is_time = metric.endswith("_s") and metric not in ("load_s", "sustained_tokens_per_s")
+    others = ("load_s", "sustained_tokens_per_s")
+    is_time = metric == REPLY or (ships(metric) and metric.endswith("_s") and metric not in others)
     timing = (*BUS, *(f"units.{unit}." for unit in _units(result)), "stacks.")
     return {
         path: item

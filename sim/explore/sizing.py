@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from sim.errors import SimError
 from sim.explore.designs import SweepSpec
-from sim.explore.sweep_rows import METRIC_TYPES, evaluate
+from sim.explore.sweep_rows import evaluate
 from sim.explore.targets import Target, slacks
+from sim.metrics import known_metrics
 from workloads.scenario import Scenario, with_override
 
 MAX_ENUMERATED = 2_000
@@ -51,7 +52,7 @@ class Candidate:
     settings
         Value of each knob by dotted path.
     metrics
-        Every metric of `sim.metrics.Summary` by name.
+        Every metric of `sim.metrics.METRICS` by name.
     concessions
         Sum over the knobs of how far down its list of preferences each value stands.
     slacks
@@ -204,7 +205,7 @@ def probabilities(
     from sim.simulation import simulate
 
     result = simulate(scenario, seed=seed)
-    sampled = sampled_metrics(result, samples, seed) or _single(result.summary().as_dict())
+    sampled = sampled_metrics(result, samples, seed) or _single(result.metrics())
     met = np.array(
         [[target.is_met(value) for value in sampled[target.metric]] for target in targets]
     )
@@ -252,7 +253,7 @@ def _candidate_at(
     [row] = evaluate(spec, 0, 1)
     if row["error"] is not None:
         return None
-    metrics = {name: row[name] for name in METRIC_TYPES}
+    metrics = {name: row[name] for name in known_metrics()}
     return _candidate(settings, metrics, sum(place), targets)
 
 

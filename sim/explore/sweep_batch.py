@@ -2,8 +2,8 @@
 
 Their steps stand side by side as columns: prefill steps of equal sizes are evaluated once, and one
 table of decode steps by context serves every reply, whose seconds are differences of its running
-sums. `sim.explore.sweep_metrics` turns the columns into metrics; a test holds all of them to
-1e-9 of `sim.simulate`.
+sums. The sums become `sim.facts.Facts`, as those of any run; a test holds all metrics to 1e-9 of
+`sim.simulate`.
 
 Not done here, and left to `sim.simulate`: several turns, eviction, speculation, adapters, other
 units than the stack's, other background than none, and runs that exceed the app budget.
@@ -11,23 +11,27 @@ units than the stack's, other background than none, and runs that exceed the app
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hw_models import compute
 from hw_models.schema import Stack
 from hw_models.soc import SocSpec
-from sim.energy import EnergyModel
 from sim.engine.maxplus import step_seconds
+from sim.engine.memory import Memory
 from sim.engine.pricing import Pricing
 from sim.engine.timed import FloatColumn
-from sim.explore.sweep_metrics import Metrics, PhaseColumns, RunColumns, metric_columns
 from sim.explore.sweep_steps import at_steps, narrowed, step_seconds_by_context
+from sim.explore.variants import is_hot
+from sim.facts import Facts, HeatFacts, PhaseFacts, added, facts_of, phase_facts, ratio, whole
 from sim.fingerprint import with_tokens
+from sim.heat.course import unthrottled
 from sim.planning import Plan, formats, graph_options, plan
+from sim.work import work_of
 from workloads.catalogue import trace_for
 from workloads.graph import Formats, GraphOptions
 from workloads.kv_cache import visible_tokens
@@ -64,6 +68,22 @@ def is_batchable(scenario: Scenario) -> bool:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One phase of every run, and what it holds in memory: numbers or columns over runs [B].
+
+    Attributes
+    ----------
+    group
+        A group of the phase; ``None`` where no run has it.
+    """
+
+    group: StepGroup | None
+    facts: PhaseFacts
+    activation_bytes: Any
+    kv_bytes: Any
+
+
 @dataclass(frozen=True)
 class Batch:
     """Runs of one scenario with other token counts.
@@ -87,10 +107,6 @@ class Batch:
         last = int((self.prompt_tokens + self.output_tokens).max())
         return max(1, last - int(self.prompt_tokens.min()) - 1)
 
-    def metrics(self) -> Metrics:
-        """Return every metric of `sim.metrics.Summary` as a column over the runs."""
-        return metric_columns(self.runs())
-
     def outgrown(self) -> NDArray[np.bool_]:
         """Return which runs need a larger cache than any compiled one; they share no graph."""
         compiled = self._options.cache_buckets_tokens
@@ -98,29 +114,81 @@ class Batch:
             return np.zeros(self.prompt_tokens.shape, dtype=bool)
         return self._needed_tokens > max(compiled)
 
-    def runs(self) -> RunColumns:
-        """Return what the metrics are made of, summed over the steps of each phase."""
-        return RunColumns(
-            scenario=self.base,
-            soc=self.soc,
-            plan=self._plan,
-            phases=(*self._vision(), self._prefill(), self._decode()),
-            output_tokens=self.output_tokens,
+    @cached_property
+    def facts(self) -> Facts:
+        """The facts of every run, as if the governor let all of them be."""
+        vision, prefill, decode = phases = self._vision(), self._prefill(), self._decode()
+        first_token_s = vision.facts.seconds + prefill.facts.seconds
+        return facts_of(
+            self.base,
+            self.soc,
+            self._plan.program,
+            phases=[part.facts for part in phases],
+            turns=1.0,
+            first_token_s=first_token_s,
+            makespan_s=first_token_s + decode.facts.seconds,
+            peak_dram_bytes=self._peak_dram_bytes(phases),
+            budget_bytes=self._plan.budget_bytes,
+            heat=self._heat([part.facts for part in phases]),
+            decode_w=ratio(decode.facts.dynamic_j, decode.facts.seconds),
             kv_tokens=self._needed_tokens,
         )
 
-    def _vision(self) -> list[PhaseColumns]:
-        groups = [group for group in self._plan.program.groups if group.phase == "vision"]
-        runs = np.ones(len(self.prompt_tokens))
-        found = []
-        for group in groups:
-            columns = self._step_columns(group, step_seconds(self._pricing.group(group)))
-            summed = {name: column.sum() * runs for name, column in columns.items()}
-            kv_bytes = self._kv_bytes(np.zeros_like(self._needed_tokens))
-            found.append(PhaseColumns("vision", group.activation_bytes * runs, kv_bytes, **summed))
-        return found
+    @property
+    def throttled(self) -> NDArray[np.bool_]:
+        """Which runs a governor slows down; they are left to `sim.simulate`."""
+        return is_hot(self.soc, self.facts.hottest_body_c, self.facts.hottest_die_c)
 
-    def _prefill(self) -> PhaseColumns:
+    def _heat(self, phases: Sequence[PhaseFacts]) -> HeatFacts:
+        runs = self.prompt_tokens.shape
+        seconds = np.array([np.broadcast_to(part.seconds, runs) for part in phases])
+        dynamic_j = np.array([np.broadcast_to(part.dynamic_j, runs) for part in phases])
+        powers_w = np.nan_to_num(ratio(dynamic_j, seconds))
+        found = unthrottled(self.soc, self.base.environment.ambient_c, seconds, powers_w)
+        return HeatFacts(*found, background_j=np.zeros(1))
+
+    def _peak_dram_bytes(self, phases: Sequence[Stage]) -> FloatColumn:
+        """Return the largest residency of each run, phase by phase as in any run [B]."""
+        initial = {**self._plan.program.initial_bytes, "kv_cache": 0.0}
+        sees = self._vision_groups
+        memory = Memory(
+            initial,
+            self._plan.budget_bytes,
+            len(sees),
+            self.base.deployment.free_vision_after_encode,
+        )
+        for place, stage in enumerate(phases):
+            if stage.group is None:
+                continue
+            held = replace(
+                stage.group,
+                activation_bytes=stage.activation_bytes,
+                cache_bytes={"kv_cache": stage.kv_bytes},
+            )
+            memory.start(held, float(place))
+            memory.end(held, place + 0.5)
+        return memory.ledger().peak_bytes
+
+    @cached_property
+    def _vision_groups(self) -> list[StepGroup]:
+        return [group for group in self._plan.program.groups if group.phase == "vision"]
+
+    def _vision(self) -> Stage:
+        nothing = np.zeros_like(self._needed_tokens)
+        parts = [
+            phase_facts(
+                whole,
+                work_of(group, self.soc),
+                step_seconds(self._pricing.group(group)),
+                group.committed_tokens,
+            )
+            for group in self._vision_groups
+        ]
+        group = self._vision_groups[0] if parts else None
+        held = group.activation_bytes if group else 0.0
+        return Stage(group, added(parts), held, self._kv_bytes(nothing))
+
+    def _prefill(self) -> Stage:
         """Return the prefill of each run; steps of equal sizes are evaluated once."""
         total, chunk = self._prefill_tokens, self._options.prefill_chunk_tokens
         counts = np.ones_like(total) if chunk is None else -(-total // chunk)
@@ -134,28 +202,32 @@ class Batch:
         sizes = np.stack([new, context, last, switches], axis=1)
         kinds, kind = np.unique(sizes, axis=0, return_inverse=True)
         group, held_bytes = self._lowered(*kinds.T)
-        columns = self._step_columns(group, step_seconds(self._pricing.group(group)))
-        summed: dict[str, FloatColumn] = {
-            name: np.bincount(run, column[kind], len(total)).astype(np.float64)
-            for name, column in columns.items()
-        }
-        kv_bytes = self._kv_bytes(self._prefill_tokens)
-        return PhaseColumns("prefill", held_bytes[kind[last]], kv_bytes, **summed)
 
-    def _decode(self) -> PhaseColumns:
+        def over(column: FloatColumn) -> FloatColumn:
+            return np.bincount(run, column[kind], len(total)).astype(np.float64)
+
+        seconds = step_seconds(self._pricing.group(group))
+        facts = phase_facts(over, work_of(group, self.soc), seconds, group.committed_tokens)
+        kv_bytes = self._kv_bytes(self._prefill_tokens)
+        return Stage(group, facts, held_bytes[kind[last]], kv_bytes)
+
+    def _decode(self) -> Stage:
         """Return the decode of each run: a stretch of one table of steps by context."""
         group = narrowed(self._group("decode"))
-        columns = self._step_columns(group, step_seconds_by_context(self._pricing, group))
         first = self.prompt_tokens - self.prompt_tokens.min()
         behind = first + self.output_tokens - 1
-        summed = {}
-        for name, column in columns.items():
+
+        def over(column: FloatColumn) -> FloatColumn:
             total = np.append(0.0, np.cumsum(column))
-            summed[name] = total[behind] - total[first]
+            found: FloatColumn = total[behind] - total[first]
+            return found
+
+        seconds = step_seconds_by_context(self._pricing, group)
+        facts = phase_facts(over, work_of(group, self.soc), seconds, group.committed_tokens)
         replies = self.output_tokens > 1
-        summed["seconds"][replies] -= self._switch_seconds(group, first[replies])
+        facts.seconds[replies] -= self._switch_seconds(group, first[replies])
         held_bytes = np.where(replies, group.activation_bytes, 0.0)
-        return PhaseColumns("decode", held_bytes, self._kv_bytes(self._needed_tokens), **summed)
+        return Stage(group, facts, held_bytes, self._kv_bytes(self._needed_tokens))
 
     def _kv_bytes(self, needed: Tokens) -> Column:
         """Return the KV cache while a phase needs so many tokens of it [B]."""
@@ -197,22 +269,6 @@ class Batch:
             switches=switches,
         )
         return narrowed(group), held_bytes
-
-    def _step_columns(self, group: StepGroup, seconds: FloatColumn) -> dict[str, FloatColumn]:
-        """Return what the phases are summed of, per step."""
-        names = ("read_bytes", "write_bytes", "flops", "peak_matrix_s", "dynamic_j")
-        found = {name: np.zeros(group.steps) for name in names}
-        energy = EnergyModel(self.soc)
-        for task, repeat in group.tasks():
-            rates = self.soc.units[task.unit].matrix.rates
-            key = compute.precision_key(task.activations, task.operand_bits, rates)
-            runs = repeat * task.runs
-            found["read_bytes"] += runs * task.read_bytes
-            found["write_bytes"] += runs * task.write_bytes
-            found["flops"] += runs * task.flops
-            found["peak_matrix_s"] += runs * task.flops / rates[key].value
-            found["dynamic_j"] += repeat * np.add(*energy.task_j(task))
-        return {"seconds": seconds, **found}
 
     def _group(self, phase: str) -> StepGroup:
         return next(group for group in self._plan.program.groups if group.phase == phase)

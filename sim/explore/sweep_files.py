@@ -21,7 +21,8 @@ from hw_models.errors import HardwareError
 from hw_models.soc import load_soc
 from sim.errors import OutputError, SimError
 from sim.explore.designs import SweepSpec
-from sim.explore.sweep_rows import METRIC_TYPES, Row, axis_types
+from sim.explore.sweep_rows import Row, axis_types
+from sim.metrics import known_metrics
 from sim.output import write_text, write_whole
 from sim.versions import versions
 
@@ -147,7 +148,8 @@ class SweepFile:
         import pyarrow as pa
 
         kinds = {bool: pa.bool_(), int: pa.int64(), float: pa.float64(), str: pa.string()}
-        columns = axis_types(self.spec) | METRIC_TYPES | {"fingerprint": str, "error": str}
+        metrics = {name: item.kind for name, item in known_metrics().items()}
+        columns = axis_types(self.spec) | metrics | {"fingerprint": str, "error": str}
         typed = [(name, kinds[kind]) for name, kind in columns.items()]
         return pa.schema(typed, {IDENTITY_KEY: self.identity})
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -19,17 +18,13 @@ from hw_models.soc import SocSpec, load_soc
 from sim.errors import SimError
 from sim.explore.designs import TOKEN_PATHS, Range, SweepSpec
 from sim.explore.sweep_batch import MAX_CONTEXTS, Batch, is_batchable
-from sim.explore.sweep_metrics import metric_columns
 from sim.fingerprint import fingerprints
-from sim.metrics import Summary
+from sim.metrics import metric_columns
 from sim.simulation import simulate
 from workloads.errors import WorkloadError
 from workloads.scenario import Scenario
 
 RULE_BREAKS = (WorkloadError, HardwareError, SimError)
-METRIC_TYPES: dict[str, type] = {
-    item.name: {"int": int, "bool": bool}.get(str(item.type), float) for item in fields(Summary)
-}
 
 Row = dict[str, Any]
 
@@ -93,11 +88,10 @@ def _batch_rows(
     batch = Batch(base, soc, prompts, outputs)
     if batch.contexts > MAX_CONTEXTS or batch.outgrown().any():
         return {}
-    runs = batch.runs()
-    columns = {name: column.tolist() for name, column in metric_columns(runs).items()}
+    columns = metric_columns(batch.facts)
     names = fingerprints(base, soc, tokens, seed)
-    rows = zip(*columns.values(), strict=True)
-    throttled = runs.throttled.tolist()
+    rows = zip(*(column.tolist() for column in columns.values()), strict=True)
+    throttled = batch.throttled.tolist()
     return {
         place: dict(zip(columns, row, strict=True)) | {"fingerprint": name, "error": None}
         for place, (row, name) in enumerate(zip(rows, names, strict=True))
@@ -112,7 +106,7 @@ def _own_row(spec: SweepSpec, values: Sequence[Any]) -> Row:
         result = simulate(scenario, seed=spec.seed)
     except RULE_BREAKS as error:
         return {"fingerprint": None, "error": str(error)}
-    return result.summary().as_dict() | {"fingerprint": result.fingerprint, "error": None}
+    return result.metrics() | {"fingerprint": result.fingerprint, "error": None}
 
 
 def _cell(value: Any, kind: type) -> Any:

@@ -9,19 +9,23 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 from hw_models.errors import HardwareError
 from hw_models.units import parse
 from sim.errors import SimError
-from sim.metrics import Summary
+from sim.metrics import METRICS, Metric, known_metrics
 from workloads.errors import did_you_mean
 
 _TEXT = re.compile(r"\s*(?P<metric>\w+)\s*(?P<sign><=|>=|<|>)\s*(?P<limit>.+?)\s*")
-_UNITS = {"_per_s": "count", "_bytes": "B", "_s": "s", "_j": "J", "_w": "W", "_c": "C"}
-"""Unit a limit may be written in, by the first of these that the metric's name ends with."""
-METRICS = tuple(item.name for item in fields(Summary) if item.name != "fits")
+_UNITS = {"s": "s", "B": "B", "J": "J", "W": "W", "°C": "C"}
+"""Unit that a limit may be written in, by the metric's; a bare number else."""
+
+
+def bounded() -> dict[str, Metric]:
+    """Return the metrics that a target may bound: all but those that are yes or no."""
+    return {name: item for name, item in known_metrics().items() if item.kind is not bool}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +54,8 @@ class Target:
                 "Example: time_to_first_token_s<1.5"
             )
         metric = match["metric"]
-        if metric not in METRICS:
-            hint = did_you_mean(metric, METRICS)
+        if metric not in bounded():
+            hint = did_you_mean(metric, bounded())
             raise SimError(f"--target must name a metric. Got {metric!r}. {hint}")
         return cls(metric, match["sign"], _limit(metric, match["limit"]))
 
@@ -102,8 +106,7 @@ def _limit(metric: str, text: str) -> float:
 
 
 def _quantity(metric: str, text: str) -> float:
-    unit = next((unit for suffix, unit in _UNITS.items() if metric.endswith(suffix)), "count")
     try:
-        return parse(text, unit)
+        return parse(text, _UNITS.get(METRICS[metric].unit, "count"))
     except HardwareError as error:
         raise SimError(f"--target {metric} {error}") from None

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from sim.errors import SimError
 from sim.explore.draws import draw
 from sim.explore.variants import MetricColumns, variant_metrics
+from sim.metrics import METRICS
 
 if TYPE_CHECKING:
     from sim.results import Result
@@ -44,11 +45,11 @@ def uncertainty(result: Result, samples: int, seed: int = 0) -> dict[str, dict[s
     without uncertain numbers gives intervals of no width.
     """
     sampled: Mapping[str, NDArray[np.float64]] = sampled_metrics(result, samples, seed)
-    nominal = result.summary().as_dict()
+    nominal = result.metrics()
     found = {}
     for name, value in nominal.items():
         column = sampled.get(name, np.array([np.nan if value is None else value], dtype=float))
-        if name != "fits" and np.isfinite(column).all():
+        if METRICS[name].kind is not bool and np.isfinite(column).all():
             levels = np.percentile(column, list(PERCENTILES.values()))
             found[name] = dict(zip(PERCENTILES, levels.tolist(), strict=True))
     return found

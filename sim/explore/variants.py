@@ -105,10 +105,15 @@ def _is_steady(result: Result) -> bool:
 
 def _is_ended_or_slowed(run: Result) -> bool:
     """Return whether memory or the governor interferes in a run that was priced without either."""
-    thermal, heat = run.soc.thermal, run.heat
-    die = thermal.die_governor
-    hot = die is not None and heat.hottest_die_c >= die.trip_c.value
-    return not run.fits or hot or heat.hottest_body_c >= thermal.governor.trip_c[0].value
+    heat = run.heat
+    return not run.fits or bool(is_hot(run.soc, heat.hottest_body_c, heat.hottest_die_c))
+
+
+def is_hot(soc: SocSpec, body_c: Any, die_c: Any) -> NDArray[np.bool_]:
+    """Return which temperatures reach a trip of one of the governors."""
+    body, die = soc.thermal.governor, soc.thermal.die_governor
+    hot = np.asarray(body_c) >= body.trip_c[0].value
+    return np.asarray(hot | (np.asarray(die_c) >= die.trip_c.value) if die else hot)
 
 
 @dataclass(frozen=True)
@@ -183,7 +188,7 @@ class _Shape:
 
 
 def _numbers(result: Result) -> dict[str, float]:
-    metrics = {"reply_s": result.makespan_s, **result.summary().as_dict()}
+    metrics = {"reply_s": result.makespan_s, **result.metrics()}
     return {name: np.nan if value is None else float(value) for name, value in metrics.items()}
 
 

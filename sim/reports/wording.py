@@ -10,20 +10,10 @@ import math
 from dataclasses import dataclass, replace
 from typing import Final
 
-NAMES: Final = {
-    "time_to_first_token_s": "time to first token",
-    "tokens_per_s": "decode rate",
-    "prefill_tokens_per_s": "prefill rate",
-    "sustained_tokens_per_s": "sustained decode rate",
-    "time_per_output_token_s": "time per output token",
-    "peak_dram_bytes": "peak DRAM",
-    "load_s": "cold start",
-    "max_skin_c": "body temperature",
-    "energy_per_token_j": "energy per token",
-    "weight_bytes_per_step": "weight bytes per step",
-    "mfu": "MFU",
-    "mbu": "MBU",
-}
+from sim.metrics import METRICS, ships
+
+NAMES: Final = {"prefill_tokens_per_s": "prefill rate"}
+"""What is measured and no metric of a run."""
 MEMORY: Final = ((2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"), (1, "B"))
 MOVED: Final = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"), (1, "B"))
 TIMES: Final = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))
@@ -86,6 +76,8 @@ def label(metric: str) -> str:
     >>> label("tokens_per_s"), label("vision_encode_s"), label("dram_read_bytes")
     ('decode rate', 'vision encode', 'DRAM read')
     """
+    if metric in METRICS:
+        return METRICS[metric].words
     if metric in NAMES:
         return NAMES[metric]
     stem, _, unit = metric.rpartition("_")
@@ -105,6 +97,8 @@ def significant(value: float) -> str:
 
 
 def _text(metric: str, value: float) -> str:
+    if metric in METRICS and not ships(metric):
+        return f"{significant(value)} {METRICS[metric].unit}"
     if metric.endswith(SHARES):
         return f"{100.0 * value:.0f} %" if abs(value) >= 0.1 else f"{100.0 * value:.1f} %"
     for ending, unit in PLAIN:

@@ -24,9 +24,9 @@ from sim.calibration.host_samples import Samples, case_scenario
 from sim.engine.pricing import Pricing
 from sim.evidence.measuring.document import CaseTimes, Measurement
 from sim.explore.draws import CENTRAL_80
-from sim.metrics import Summary
 from sim.results import Result
 from sim.simulation import Engine, simulate
+from sim.summary import Summary
 from sim.validation.scores import error_scores
 
 METRICS: Final = {

@@ -12,6 +12,7 @@ from sim.engine.pricing import Pricing
 from sim.explore.sweep_batch import Batch, is_batchable
 from sim.explore.sweep_steps import narrowed, step_seconds_by_context
 from sim.fingerprint import with_tokens
+from sim.metrics import metric_columns
 from sim.planning import plan
 
 TEXT = "session.turns.0={prompt_tokens: 64, output_tokens: 8}"
@@ -36,7 +37,7 @@ def test_every_metric_equals_that_of_simulate(overrides, tokens):
     scenario = load_scenario(None, overrides)
     batch = Batch(scenario, load_soc(scenario.device), *np.array(tokens, dtype=np.int64).T)
     assert is_batchable(scenario)
-    metrics = batch.metrics()
+    metrics = metric_columns(batch.facts)
     for run, (prompt, output) in enumerate(tokens):
         alone = simulate(with_tokens(scenario, prompt, output)).summary().as_dict()
         assert metrics.keys() == alone.keys()

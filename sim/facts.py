@@ -1,0 +1,345 @@
+"""Facts: what runs did, as columns over runs, from which every metric is made.
+
+A single run is a column of one entry, draws of a device have an entry per device, runs that differ
+in token counts one per run. All of them come the same way: columns over steps (`sim.work`, and the
+seconds of an engine) are summed over the steps of each run, and `facts_of` puts the sums together.
+
+Not modelled here: which steps ran when; that is the engines' part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hw_models.soc import SocSpec
+from sim.energy import energy_parts
+from sim.engine.timed import FloatColumn
+from sim.engine.times import GroupTimes, hidden_in_s
+from sim.heat.course import sustained_fractions
+from sim.loading import read_s
+from sim.work import Work
+from workloads.program import Program
+from workloads.scenario import Scenario
+from workloads.trace import PHASES
+
+Over = Callable[[FloatColumn], FloatColumn]
+"""From a column over steps to one over runs: the sum over the steps of each run."""
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseFacts:
+    """One phase of each run; every field has shape (runs,).
+
+    Attributes
+    ----------
+    seconds
+        Of all its steps, those of two at once counted twice [s].
+    hidden_s
+        Of these, what ran beside the encoding of images [s].
+    steps, committed_tokens
+        Steps, and the output tokens they yield.
+    flops
+        Matrix FLOPs that were executed.
+    peak_matrix_s
+        Seconds these take at the matrix engine's peak rate [s].
+    read_bytes, write_bytes, weight_bytes
+        Moved from and to DRAM, and weights among what was read [B].
+    dram_j, compute_j
+        Energy of traffic and of arithmetic [J].
+    """
+
+    seconds: FloatColumn
+    hidden_s: FloatColumn
+    steps: FloatColumn
+    committed_tokens: FloatColumn
+    flops: FloatColumn
+    peak_matrix_s: FloatColumn
+    read_bytes: FloatColumn
+    write_bytes: FloatColumn
+    weight_bytes: FloatColumn
+    dram_j: FloatColumn
+    compute_j: FloatColumn
+
+    @property
+    def dram_bytes(self) -> FloatColumn:
+        """Moved from and to DRAM [B]."""
+        return self.read_bytes + self.write_bytes
+
+    @property
+    def dynamic_j(self) -> FloatColumn:
+        """Energy of traffic and arithmetic [J]."""
+        return self.dram_j + self.compute_j
+
+
+def phase_facts(over: Over, work: Work, seconds: FloatColumn, committed: FloatColumn) -> PhaseFacts:
+    """Return what the steps of one group sum up to, run by run."""
+    return PhaseFacts(
+        seconds=over(seconds),
+        hidden_s=np.zeros(1),
+        steps=over(np.ones_like(committed)),
+        committed_tokens=over(committed),
+        **{item.name: over(getattr(work, item.name)) for item in fields(Work)},
+    )
+
+
+def added(parts: Iterable[PhaseFacts]) -> PhaseFacts:
+    """Return several groups of one phase as one; nothing at all where there is none."""
+    rows = [[getattr(part, item.name) for item in fields(PhaseFacts)] for part in parts]
+    columns = zip(*rows, strict=True) if rows else [()] * len(fields(PhaseFacts))
+    return PhaseFacts(*(sum(column, np.zeros(1)) for column in columns))
+
+
+@dataclass(frozen=True, slots=True)
+class HeatFacts:
+    """Highest temperatures [C], energy of leakage and of other apps [J], each of shape (runs,)."""
+
+    hottest_body_c: FloatColumn
+    hottest_die_c: FloatColumn
+    leakage_j: FloatColumn
+    background_j: FloatColumn
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What runs did; every column has shape (runs,).
+
+    Attributes
+    ----------
+    vision, prefill, decode
+        The phases, all turns together.
+    turns
+        Turns of which a step ran.
+    first_token_s
+        From the start of a turn to the end of its last prefill step, mean over turns; NaN where no
+        turn got there [s].
+    makespan_s, busy_s
+        End of the last step; seconds in which steps ran [s].
+    peak_dram_bytes, budget_bytes
+        Largest resident total; what the app may occupy [B].
+    fits
+        Whether the run stayed inside the budget.
+    file_bytes, flash_read_bytes, load_s
+        The deployed file [B]; bytes read from flash [B]; seconds to read the file [s].
+    visual_tokens, kv_tokens, weight_bytes_per_step
+        Image tokens, tokens in the KV cache at the end, weights that one decode step reads [B].
+    dram_peak_bytes_per_s
+        Peak bandwidth of the memory [B/s].
+    host_j, display_j, idle_j, leakage_j, flash_j, background_j
+        Energy besides that of the phases [J].
+    hottest_body_c, hottest_die_c
+        Highest temperatures [C].
+    sustained_fraction
+        Mean clock in the tenth minute of decoding at the last turn's power; NaN without decoding.
+    """
+
+    vision: PhaseFacts
+    prefill: PhaseFacts
+    decode: PhaseFacts
+    turns: FloatColumn
+    first_token_s: FloatColumn
+    makespan_s: FloatColumn
+    busy_s: FloatColumn
+    peak_dram_bytes: FloatColumn
+    budget_bytes: FloatColumn
+    fits: NDArray[np.bool_]
+    file_bytes: FloatColumn
+    flash_read_bytes: FloatColumn
+    load_s: FloatColumn
+    visual_tokens: FloatColumn
+    kv_tokens: FloatColumn
+    weight_bytes_per_step: FloatColumn
+    dram_peak_bytes_per_s: FloatColumn
+    host_j: FloatColumn
+    display_j: FloatColumn
+    idle_j: FloatColumn
+    flash_j: FloatColumn
+    leakage_j: FloatColumn
+    background_j: FloatColumn
+    hottest_body_c: FloatColumn
+    hottest_die_c: FloatColumn
+    sustained_fraction: FloatColumn
+
+    @property
+    def phases(self) -> tuple[PhaseFacts, PhaseFacts, PhaseFacts]:
+        """Vision encode, prefill and decode."""
+        return self.vision, self.prefill, self.decode
+
+    @property
+    def runs(self) -> int:
+        """How many runs the columns hold."""
+        return len(self.makespan_s)
+
+    @property
+    def dram_j(self) -> FloatColumn:
+        """Energy of all traffic [J]."""
+        return self.vision.dram_j + self.prefill.dram_j + self.decode.dram_j
+
+    @property
+    def compute_j(self) -> FloatColumn:
+        """Energy of all arithmetic [J]."""
+        return self.vision.compute_j + self.prefill.compute_j + self.decode.compute_j
+
+    @cached_property
+    def energy_j(self) -> FloatColumn:
+        """Energy of the whole device, the sum of its parts [J]."""
+        parts = self.dram_j + self.compute_j + self.host_j + self.display_j
+        return parts + self.idle_j + self.leakage_j + self.flash_j + self.background_j
+
+
+def facts_of(
+    scenario: Scenario,
+    soc: SocSpec,
+    program: Program,
+    *,
+    phases: Sequence[PhaseFacts],
+    turns: Any,
+    first_token_s: Any,
+    makespan_s: Any,
+    peak_dram_bytes: Any,
+    budget_bytes: Any,
+    heat: HeatFacts,
+    decode_w: Any,
+    kv_tokens: Any = None,
+    adapter_bytes: float = 0.0,
+    mapped: bool = False,
+) -> Facts:
+    """Return the facts of runs, given the sums over their steps.
+
+    Columns may be numbers, have shape (runs,), or (runs, 1) beside a device whose numbers do.
+
+    Parameters
+    ----------
+    phases
+        Vision encode, prefill and decode.
+    decode_w
+        Mean dynamic power of the last turn's decoding; NaN without any [W].
+    kv_tokens
+        Tokens in the cache at the end; ``None``: as in the program.
+    adapter_bytes
+        Read from flash when turns begin [B].
+    mapped
+        Weights were read from flash in every pass.
+    """
+    around = scenario.environment
+    busy_s = sum(part.seconds for part in phases) - phases[1].hidden_s
+    cold_bytes = program.file_bytes if around.start == "cold" else 0.0
+    weight_bytes = sum(part.weight_bytes for part in phases) if mapped else 0.0
+    flash_bytes = cold_bytes + adapter_bytes + weight_bytes
+    power_w = np.atleast_1d(np.ravel(decode_w))
+    fraction = sustained_fractions(
+        soc, around.ambient_c, np.nan_to_num(power_w), around.charging_heat_w
+    )
+    columns: dict[str, Any] = {
+        "turns": turns,
+        "first_token_s": first_token_s,
+        "makespan_s": makespan_s,
+        "busy_s": busy_s,
+        "peak_dram_bytes": peak_dram_bytes,
+        "budget_bytes": budget_bytes,
+        "fits": np.asarray(peak_dram_bytes) <= budget_bytes,
+        "file_bytes": program.file_bytes,
+        "flash_read_bytes": flash_bytes,
+        "load_s": read_s(soc, program.file_bytes),
+        "visual_tokens": program.visual_tokens,
+        "kv_tokens": program.kv_tokens_final if kv_tokens is None else kv_tokens,
+        "weight_bytes_per_step": program.weight_bytes_per_step,
+        "dram_peak_bytes_per_s": soc.dram.peak_bytes_per_s,
+        "sustained_fraction": np.where(np.isnan(power_w), np.nan, fraction),
+        **energy_parts(soc, busy_s=busy_s, makespan_s=makespan_s, flash_bytes=flash_bytes),
+        **{item.name: getattr(heat, item.name) for item in fields(HeatFacts)},
+    }
+    runs = max(np.size(makespan_s), np.size(peak_dram_bytes))
+    vision, prefill, decode = (
+        PhaseFacts(*(_over_runs(getattr(part, item.name), runs) for item in fields(PhaseFacts)))
+        for part in phases
+    )
+    filled = {name: _over_runs(column, runs) for name, column in columns.items()}
+    return Facts(vision=vision, prefill=prefill, decode=decode, **filled)
+
+
+def _over_runs(column: Any, runs: int) -> NDArray[Any]:
+    """Return a number or a column with an entry for each run."""
+    flat = np.ravel(column)
+    return flat if len(flat) == runs else np.broadcast_to(flat, (runs,))
+
+
+def whole(column: FloatColumn) -> FloatColumn:
+    """Return the sum over all steps, shape (..., 1)."""
+    total: FloatColumn = column.sum(axis=-1, keepdims=True)
+    return total
+
+
+def ratio(part: Any, of: Any) -> FloatColumn:
+    """Return ``part / of``, NaN where the whole is zero."""
+    found: FloatColumn = np.full(np.broadcast_shapes(np.shape(part), np.shape(of)), np.nan)
+    np.divide(part, of, out=found, where=np.asarray(of) != 0)
+    return found
+
+
+def facts_of_groups(
+    scenario: Scenario,
+    soc: SocSpec,
+    program: Program,
+    groups: Sequence[GroupTimes],
+    *,
+    work: Sequence[Work],
+    heat: HeatFacts,
+    peak_dram_bytes: Any,
+    budget_bytes: Any,
+    mapped: bool = False,
+) -> Facts:
+    """Return the facts of runs whose step groups ran at known times, each whole.
+
+    Parameters
+    ----------
+    groups
+        Starts and ends of shape (steps,), or (runs, steps) for devices side by side.
+    work
+        Of each group.
+    """
+    found: dict[str, list[PhaseFacts]] = {name: [] for name in PHASES}
+    for times, done in zip(groups, work, strict=True):
+        seconds = times.ends_s - times.starts_s
+        part = phase_facts(whole, done, seconds, times.group.committed_tokens)
+        found[times.group.phase].append(part)
+    vision, prefill, decode = (added(found[name]) for name in PHASES)
+    last = found["decode"][-1:]
+    return facts_of(
+        scenario,
+        soc,
+        program,
+        phases=(vision, replace(prefill, hidden_s=hidden_in_s(groups)), decode),
+        turns=float(len({times.group.turn for times in groups}) or 1),
+        first_token_s=_first_token_s(groups),
+        makespan_s=_makespan_s(groups),
+        peak_dram_bytes=peak_dram_bytes,
+        budget_bytes=budget_bytes,
+        heat=heat,
+        decode_w=ratio(last[0].dynamic_j, last[0].seconds) if last else np.full(1, np.nan),
+        adapter_bytes=sum(times.group.setup.flash_bytes for times in groups),
+        mapped=mapped,
+    )
+
+
+def _makespan_s(groups: Sequence[GroupTimes]) -> FloatColumn:
+    """Return the end of the last step [s]."""
+    ends = [times.ends_s[..., -1:] for times in groups]
+    return np.maximum.reduce(ends) if ends else np.zeros(1)
+
+
+def _first_token_s(groups: Sequence[GroupTimes]) -> FloatColumn:
+    """Return the mean over turns from the start of a turn to the end of its last prefill step."""
+    starts: dict[int, FloatColumn] = {}
+    firsts: dict[int, FloatColumn] = {}
+    for times in groups:
+        starts.setdefault(times.group.turn, times.starts_s[..., :1])
+        if times.group.phase == "prefill":
+            firsts[times.group.turn] = times.ends_s[..., -1:]
+    taken = [end_s - starts[turn] for turn, end_s in firsts.items()]
+    return np.asarray(np.mean(taken, axis=0)) if taken else np.full(1, np.nan)

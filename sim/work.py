@@ -1,0 +1,112 @@
+"""What the steps of a group do, as columns: operations, bytes and joules of each step.
+
+    flops, bytes        sums over the tasks of a step
+    peak_matrix_s       matrix FLOPs / peak rate of their precision
+    dram_j              8 bytes x energy per bit
+    compute_j           FLOPs x energy of their precision + vector operations x theirs
+
+All figures of traffic, arithmetic and energy are sums of these columns over some steps.
+
+Not modelled: energy of on-chip traffic, and padding of matrix tiles, which is taken to cost none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from hw_models import compute, power
+from hw_models.soc import SocSpec
+from sim.engine.timed import FloatColumn
+from workloads.program import StepGroup, Task
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What each step of a group does; columns of shape (steps,), or (devices, steps).
+
+    Attributes
+    ----------
+    flops
+        Matrix FLOPs that are executed.
+    peak_matrix_s
+        Seconds these take at the peak rate of their precision [s].
+    read_bytes, write_bytes
+        Moved from and to DRAM [B].
+    weight_bytes
+        Weights among what is read [B].
+    dram_j, compute_j
+        Energy of the traffic and of the arithmetic [J].
+    """
+
+    flops: FloatColumn
+    peak_matrix_s: FloatColumn
+    read_bytes: FloatColumn
+    write_bytes: FloatColumn
+    weight_bytes: FloatColumn
+    dram_j: FloatColumn
+    compute_j: FloatColumn
+
+    @property
+    def dynamic_j(self) -> FloatColumn:
+        """Energy of traffic and arithmetic [J]."""
+        return self.dram_j + self.compute_j
+
+
+def work_of(group: StepGroup, soc: SocSpec) -> Work:
+    """Return the work of each step of a group on a device.
+
+    Tasks that are equal in every step may come as columns of one entry.
+    """
+    read, write, weights = np.zeros((3, group.steps))
+    vector_ops, flops = np.zeros((2, group.steps))
+    by_precision: dict[tuple[str, str], FloatColumn] = {}
+    for task, runs in _runs(group):
+        read += runs * task.read_bytes
+        write += runs * task.write_bytes
+        weights += runs * task.weight_bytes
+        vector_ops += runs * task.vector_ops
+        if task.flops.any():
+            key = task.unit, precision_of(task, soc)
+            by_precision[key] = by_precision.get(key, np.zeros(group.steps)) + runs * task.flops
+    per_flop = soc.power.energy_per_flop
+    peak_matrix_s = np.zeros(group.steps)
+    compute_j = power.compute_energy_j(vector_ops, per_flop["vector"].value)
+    for (unit, precision), executed in by_precision.items():
+        flops += executed
+        rate = soc.units[unit].matrix.rates[precision].value  # type: ignore[index]
+        peak_matrix_s = peak_matrix_s + executed / rate
+        compute_j = compute_j + power.compute_energy_j(executed, per_flop[precision].value)
+    return Work(
+        flops=flops,
+        peak_matrix_s=peak_matrix_s,
+        read_bytes=read,
+        write_bytes=write,
+        weight_bytes=weights,
+        dram_j=np.asarray(power.dram_energy_j(read + write, soc.dram.energy.value)),
+        compute_j=np.asarray(compute_j),
+    )
+
+
+def works(groups: Iterable[StepGroup], soc: SocSpec) -> Iterator[Work]:
+    """Yield the work of each group; groups that share their tasks share it."""
+    known: dict[int, Work] = {}
+    for group in groups:
+        key = id(group.segments)
+        if key not in known:
+            known[key] = work_of(group, soc)
+        yield known[key]
+
+
+def precision_of(task: Task, soc: SocSpec) -> str:
+    """Return the precision that a unit computes a task's products in."""
+    rates = soc.units[task.unit].matrix.rates
+    return compute.precision_key(task.activations, task.operand_bits, rates)
+
+
+def _runs(group: StepGroup) -> Iterator[tuple[Task, FloatColumn]]:
+    """Yield each task with how often it runs in each step."""
+    for task, repeat in group.tasks():
+        yield task, repeat * task.runs
