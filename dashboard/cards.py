@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 
 from dashboard.choices import GIB
 from dashboard.precomputed import Intervals
-from sim.summary import Summary
 from sim.results import Result
+from sim.summary import Summary
 
 SMALLEST_CHANGE = 5e-4
 """Relative change below which a card says that there is none."""

@@ -7,8 +7,8 @@ from typing import Literal
 
 from dashboard.choices import GIB, Choices
 from dashboard.precomputed import Intervals
-from sim.summary import Summary
 from sim.results import Result
+from sim.summary import Summary
 
 Status = Literal["PASS", "MARGINAL", "FAIL", "OUT OF MEMORY"]
 

@@ -4,9 +4,9 @@
 
 `sim.summary.Summary` is its shipped part, with the formulas; docs/metrics.md, reports, targets and
 the columns of a sweep read the same table. A formula takes `sim.facts.Facts`, columns over runs,
-and returns a column; a single run is a column of one. With several turns, times to first token and their parts are means
-over the turns; token counts, bytes and joules are totals. A metric that a run never reached (no
-memory, a single output token) is NaN there, and ``None`` wherever people see it.
+and returns a column; a single run is a column of one. With several turns, times to first token and
+their parts are means over the turns; token counts, bytes and joules are totals. A metric that a run
+never reached (no memory, a single output token) is NaN there, and ``None`` wherever people see it.
 """
 
 from __future__ import annotations
