@@ -10,7 +10,7 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import yaml
 
@@ -23,15 +23,20 @@ ENTRY_POINT_GROUP: Final = "andesim.devices"
 SIZE_LIMIT_BYTES: Final = 4 * 2**20
 DEPTH_LIMIT: Final = 64
 VALUES_LIMIT: Final = 100_000
-DIGITS_LIMIT: Final = 300
 
 _SUFFIX: Final = ".yaml"
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _ALIAS: Final = re.compile(r"(?:^|[\s,\[{:])\*\w", re.MULTILINE)
 _INDENT: Final = re.compile(rf"^[ \-?:]{{{4 * DEPTH_LIMIT},}}", re.MULTILINE)
 
 
-class _StrictLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """Safe YAML that refuses a key given twice, and whole numbers that no float can hold."""
+class _TextLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+    """Safe YAML in which a number is text, for `hw_models.units` to read with its unit.
+
+    Only ``null``, ``true`` and ``false`` are values of their own, as in YAML 1.2; ``<<`` merges.
+    """
+
+    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
@@ -42,30 +47,35 @@ class _StrictLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ign
             )
         return dict(super().construct_mapping(node, deep=deep))
 
-    def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
-        """Return a whole number; hexadecimal ones are longer than they are written."""
-        if len(node.value) <= DIGITS_LIMIT:
-            number = int(super().construct_yaml_int(node))
-            if abs(number) < 10**DIGITS_LIMIT:
-                return number
-        line = node.start_mark.line + 1
-        raise HardwareError(
-            f"whole numbers must have at most {DIGITS_LIMIT} digits. Got more in line {line}."
-        )
+    def construct_text(self, node: yaml.ScalarNode) -> str:
+        if _CONTROL.search(node.value):
+            place = f"{node.value!r:.80} in line {node.start_mark.line + 1}"
+            raise HardwareError(f"must be text without control characters. Got {place}.")
+        return str(node.value)
 
 
-_StrictLoader.add_constructor("tag:yaml.org,2002:int", _StrictLoader.construct_yaml_int)
+_TextLoader.add_constructor("tag:yaml.org,2002:str", _TextLoader.construct_text)
+for _tag, _first, _pattern in (
+    ("null", ["~", "n", "N", ""], "~|null|Null|NULL|"),
+    ("bool", list("tTfF"), "true|True|TRUE|false|False|FALSE"),
+    ("merge", ["<"], "<<"),
+):
+    _TextLoader.add_implicit_resolver(
+        f"tag:yaml.org,2002:{_tag}", re.compile(f"^({_pattern})$"), _first
+    )
 
 
 def parse_yaml(text: str) -> dict[str, Any]:
-    """Read one YAML mapping; duplicate keys and anything but plain data raise `HardwareError`.
+    """Read one YAML mapping, its numbers as text.
 
-    >>> parse_yaml("a: {b: 1}")
-    {'a': {'b': 1}}
+    Raises `HardwareError` for a key given twice, control characters, and anything but plain data.
+
+    >>> parse_yaml("a: {b: 1, c: true}")
+    {'a': {'b': '1', 'c': True}}
     """
     try:
         _check_nesting(text)
-        data = yaml.load(text, Loader=_StrictLoader)
+        data = yaml.load(text, Loader=_TextLoader)
     except HardwareError:
         raise
     except (yaml.YAMLError, ValueError, TypeError) as error:
@@ -96,7 +106,7 @@ def _check_aliases(text: str) -> None:
     """
     sizes: dict[str | None, int] = {}
     open_values: list[tuple[str | None, int]] = [(None, 0)]
-    for event in yaml.parse(text):
+    for event in yaml.parse(text, Loader=_TextLoader):
         if isinstance(event, yaml.CollectionStartEvent):
             open_values.append((event.anchor, 1))
             continue

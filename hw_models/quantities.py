@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator
 
 from hw_models.errors import HardwareError
 from hw_models.provenance import Parameter, Quantity
+from hw_models.units import parse
 
 Count = Annotated[Parameter, Quantity("count", 1, 1e9, whole=True)]
 Fraction = Annotated[Parameter, Quantity("fraction", 0, 1, above_minimum=True)]
@@ -34,6 +35,9 @@ HeatCapacity = Annotated[Parameter, Quantity("J/K", 0, 1e6, above_minimum=True)]
 Resistance = Annotated[Parameter, Quantity("K/W", 0, 1e6, above_minimum=True)]
 Celsius = Annotated[Parameter, Quantity("C", -273.15, 1000)]
 Kelvin = Annotated[Parameter, Quantity("K", 0, 1000, above_minimum=True)]
+
+Plain = Annotated[float, BeforeValidator(lambda given: parse(given, "fraction"))]
+"""A number without unit, source and range, such as a correlation."""
 
 
 def _spread(given: Any) -> Any:

@@ -38,6 +38,7 @@ from hw_models.quantities import (
     JoulePerFlop,
     Kelvin,
     Period,
+    Plain,
     Resistance,
     Seconds,
     Sizes,
@@ -298,9 +299,9 @@ class Law(Part):
 class StackFit(Part):
     """What a fit to measured runs leaves behind besides the fitted values and their ranges."""
 
-    spread: float = Field(ge=0.0, le=10.0)
+    spread: Annotated[Plain, Field(ge=0.0, le=10.0)]
     """Deviation of log(simulated / measured) about the fit."""
-    correlation: dict[str, Annotated[float, Field(ge=-1.0, le=1.0)]] = {}
+    correlation: dict[str, Annotated[Plain, Field(ge=-1.0, le=1.0)]] = {}
     """Of the logarithms of two fitted parameters, by their paths: "one ~ other"."""
 
 

@@ -190,10 +190,10 @@ def _faults(error: ValidationError) -> Iterator[str]:
         siblings = [str(loc[-1]) for loc in missing if list(loc[:-1]) == parents]
         match fault["type"]:
             case "missing":
-                yield f"{what} must be given. Got nothing."
+                yield f"{what} must be given."
             case "extra_forbidden" | "unexpected_keyword_argument":
                 hint = f" {suggest(str(name), siblings)}" if siblings else ""
-                yield f"{what} must be a known key. Got {name!r}.{hint}"
+                yield f"{what} is not a known key.{hint}"
             case "value_error":
                 cause = fault["ctx"]["error"]
                 yield from (f"{what} {sentence}".strip() for sentence in cause.faults)

@@ -49,8 +49,10 @@ UNITS: Final = {
 UNITS["count"][""] = Decimal(1)
 UNITS["fraction"].update({"": Decimal(1), "%": Decimal("0.01")})
 
-_QUANTITY: Final = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d{1,3})?)\s*(.*?)\s*")
-
+_QUANTITY: Final = re.compile(
+    r"\s*([-+]?(?:(?:0|[1-9]\d*)(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d{1,3})?)(?![\d:_])\s*(.*?)\s*"
+)
+"""Plain decimal and a unit: no 0 in front (octal?), no colon (minutes?), no underscore."""
 
 LARGEST: Final = sys.float_info.max
 

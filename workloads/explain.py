@@ -35,6 +35,8 @@ RULES = {
 }
 """What must be, in our words, by pydantic's kind of fault."""
 
+NUMBERS = ("float_parsing", "float_type", "int_parsing", "int_type")
+
 
 def dotted(place: ErrorPlace) -> str:
     """Return a place as a dotted path, e.g. ``session.turns[0].prompt_tokens``."""
@@ -107,4 +109,7 @@ def _unknown_tag(fault: ErrorDetails) -> str:
 
 
 def _got(fault: ErrorDetails) -> str:
-    return f"Got {fault['input']!r:.80}."
+    given = fault["input"]
+    looks_like_one = isinstance(given, str) and given[:1] in "+-.0123456789" and given
+    plain = " Write it in plain decimal, without quotes, 0 in front, colon or unit."
+    return f"Got {given!r:.80}." + (plain if looks_like_one and fault["type"] in NUMBERS else "")

@@ -1,10 +1,13 @@
 """Strict reading of the YAML and JSON files people write.
 
-Stricter than the parsers' defaults: a key given twice, an alias, a number that is not finite, a
-whole number that no float can hold, deep nesting, a file above the size limit, or text that is not
-UTF-8 is refused by a `WorkloadError` with the file and, where there is one, the line. ``85e9`` is a
-number (YAML 1.2), not text. Nothing is ever executed, and no pipe is waited for that nobody writes
-to.
+Refused, by a `WorkloadError` with the file and, where there is one, the line: a key given twice, an
+alias, a number that is not finite, a whole number that no float can hold, control characters, deep
+nesting, a file above the size limit, and text that is not UTF-8.
+
+YAML is read by the core schema of YAML 1.2, numbers in plain decimal only: ``85e9`` is a number;
+``0100``, ``12:30``, ``0x10``, ``1_000``, ``yes`` and dates are text, which the part of a scenario
+that wants a number then refuses (`workloads.session.Strict`). Nothing is ever executed, and no pipe
+is waited for that nobody writes to.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ import re
 import tempfile
 from collections.abc import Hashable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
 
@@ -27,50 +30,60 @@ DEPTH_LIMIT = 64
 DIGITS_LIMIT = 300
 """Digits of a whole number; those of the largest float are 309."""
 
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+_INT, _FLOAT = "tag:yaml.org,2002:int", "tag:yaml.org,2002:float"
+_LONG = f"whole numbers must have at most {DIGITS_LIMIT} digits"
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class _StrictLoader(_Loader):  # type: ignore[misc]
-    """The safe loader, without duplicate keys and without numbers that no float can hold."""
+    """The safe loader with the rules of this module; what is no plain decimal stays text."""
+
+    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen = set()
         for key, _ in node.value:
             if key.value in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"key {key.value!r} must be given once", key.start_mark
-                )
+                raise _fault(f"key {key.value!r} must be given once", key)
             if isinstance(key.value, str):
                 seen.add(key.value)
         mapping: dict[Hashable, Any] = super().construct_mapping(node, deep)
         return mapping
 
-    def construct_yaml_float(self, node: yaml.ScalarNode) -> float:
-        number: float = super().construct_yaml_float(node)
+    def construct_text(self, node: yaml.ScalarNode) -> str:
+        if _CONTROL.search(node.value):
+            raise _fault(f"must be text without control characters. Got {node.value!r:.80}", node)
+        return str(node.value)
+
+    def construct_float(self, node: yaml.ScalarNode) -> float:
+        number = float(node.value.lower().replace(".inf", "inf").replace(".nan", "nan"))
         if not math.isfinite(number):
-            raise yaml.constructor.ConstructorError(
-                None, None, f"numbers must be finite. Got {node.value}", node.start_mark
-            )
+            raise _fault(f"numbers must be finite. Got {node.value:.80}", node)
         return number
 
-    def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
+    def construct_int(self, node: yaml.ScalarNode) -> int:
         if len(node.value) > DIGITS_LIMIT:
-            raise yaml.constructor.ConstructorError(None, None, _LONG, node.start_mark)
-        number: int = super().construct_yaml_int(node)
-        if abs(number) >= 10**DIGITS_LIMIT:  # hexadecimal ones are longer than they are written
-            raise yaml.constructor.ConstructorError(None, None, _LONG, node.start_mark)
-        return number
+            raise _fault(_LONG, node)
+        return int(node.value)
 
 
-_INT, _FLOAT = "tag:yaml.org,2002:int", "tag:yaml.org,2002:float"
-_LONG = f"whole numbers must have at most {DIGITS_LIMIT} digits"
-_StrictLoader.add_constructor(_INT, _StrictLoader.construct_yaml_int)
-_StrictLoader.add_constructor(_FLOAT, _StrictLoader.construct_yaml_float)
-_StrictLoader.add_implicit_resolver(
-    _FLOAT,
-    re.compile(r"^[-+]?(\d[\d_]*\.?[\d_]*|\.\d[\d_]*)[eE][-+]?\d+$"),
-    list("-+.0123456789"),
-)
+def _fault(problem: str, node: yaml.Node) -> yaml.constructor.ConstructorError:
+    return yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
+
+
+_StrictLoader.add_constructor("tag:yaml.org,2002:str", _StrictLoader.construct_text)
+_StrictLoader.add_constructor(_INT, _StrictLoader.construct_int)
+_StrictLoader.add_constructor(_FLOAT, _StrictLoader.construct_float)
+_SIGNED = list("-+.0123456789")
+for _tag, _first, _pattern in (
+    ("tag:yaml.org,2002:null", ["~", "n", "N", ""], r"~|null|Null|NULL|"),
+    ("tag:yaml.org,2002:bool", list("tTfF"), r"true|True|TRUE|false|False|FALSE"),
+    (_INT, _SIGNED, r"[-+]?(0|[1-9]\d*)"),
+    (_FLOAT, _SIGNED, r"[-+]?((0|[1-9]\d*)(\.\d*)?|\.\d+)([eE][-+]?\d+)?"),
+    (_FLOAT, _SIGNED, r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"),
+):
+    _StrictLoader.add_implicit_resolver(_tag, re.compile(f"^({_pattern})$"), _first)
 
 
 def read_bytes(path: str | os.PathLike[str], limit_bytes: int = SIZE_LIMIT_BYTES) -> bytes:
@@ -101,11 +114,17 @@ def _open_at_once(path: str, flags: int) -> int:
 def read_text(path: str | os.PathLike[str], limit_bytes: int = SIZE_LIMIT_BYTES) -> str:
     """Return the UTF-8 text of a file no larger than ``limit_bytes``, without a byte-order mark."""
     try:
-        return read_bytes(path, limit_bytes).decode("utf-8-sig")
+        text = read_bytes(path, limit_bytes).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise WorkloadError(
             f"{path} must be UTF-8 text. Got byte {error.start}: {error.reason}."
         ) from None
+    if found := _CONTROL.search(text):
+        line = text.count("\n", 0, found.start()) + 1
+        raise WorkloadError(
+            f"{path}, line {line}: must be text without control characters. Got {found[0]!r}."
+        )
+    return text
 
 
 def parse_yaml(text: str, name: str = "text") -> Any:

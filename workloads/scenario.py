@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import copy
 import os
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import ByteSize, Field, ValidationError
+from pydantic import BeforeValidator, ByteSize, Field, ValidationError
+from pydantic_core import PydanticCustomError
 
 from workloads.arrivals_file import recorded_clients
 from workloads.background import BackgroundId
@@ -34,6 +36,19 @@ FreeVision = bool | Literal["reload"]
 Fusion = Literal["none", "scores", "elementwise", "attention"]
 
 FOLDER = Path(__file__).parent / "scenarios"
+
+
+_BYTES = re.compile(r"(0|[1-9]\d*)(\.\d+)? *[A-Za-z]+")
+
+
+def _with_unit(given: object) -> object:
+    if isinstance(given, str) and not _BYTES.fullmatch(given.strip()):
+        raise PydanticCustomError("byte_size", "a number of bytes")
+    return given
+
+
+AppBytes = Annotated[ByteSize, BeforeValidator(_with_unit), Field(gt=0)]
+"""Bytes as a number, or as text in plain decimal with a unit: 10 GB, 4 GiB."""
 
 
 class ImageRule(Strict):
@@ -150,7 +165,7 @@ class Environment(Strict):
 
     ambient_c: Annotated[float, Field(ge=-40.0, le=60.0)] = 25.0
     background: BackgroundId | Annotated[tuple[BackgroundAt, ...], Field(min_length=1)] = "idle"
-    app_budget_bytes: Annotated[ByteSize, Field(gt=0)] | None = None
+    app_budget_bytes: AppBytes | None = None
     over_budget: Literal["stop", "spill"] = "stop"
     start: Literal["warm", "cold"] = "warm"
     charging_heat_w: Annotated[float, Field(ge=0.0, le=20.0)] = 0.0

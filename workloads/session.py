@@ -16,10 +16,12 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    GetCoreSchemaHandler,
     SerializerFunctionWrapHandler,
     model_serializer,
     model_validator,
 )
+from pydantic_core import core_schema
 
 MAX_TOKENS = 4_000_000
 MAX_SIDE_PX = 100_000
@@ -28,7 +30,7 @@ MAX_SECONDS = 1e7
 ASSISTANT = "assistant"
 
 Tokens = Annotated[int, Field(ge=1, le=MAX_TOKENS)]
-Side = Annotated[int, Field(strict=True, ge=1, le=MAX_SIDE_PX)]
+Side = Annotated[int, Field(ge=1, le=MAX_SIDE_PX)]
 Seconds = Annotated[float, Field(ge=0.0, le=MAX_SECONDS)]
 Rate = Annotated[float, Field(gt=0.0, le=1e4)]
 Turns = Annotated[int, Field(ge=1, le=MAX_TURNS)]
@@ -36,14 +38,38 @@ SourceKind = Literal["datasheet", "standard", "measured", "fitted", "derived", "
 """How well a number is supported."""
 
 
+def _strict(schema: Any) -> None:
+    """Make the numbers and truth values of a schema strict, in place."""
+    if isinstance(schema, list | tuple):
+        for inner in schema:
+            _strict(inner)
+    elif isinstance(schema, dict):
+        if schema.get("type") in ("int", "float", "bool"):
+            schema["strict"] = True
+        for inner in schema.values():
+            _strict(inner)
+
+
 class Strict(BaseModel):
     """Base of all scenario parts: frozen, unknown keys refused, no NaN or infinity.
+
+    A number must be a number, not text that spells one or true; a whole number not 3.0; true or
+    false not yes or 1.
 
     What says which kind a part is (``policy: okv``) is written even where defaults are left out,
     so that a part reads back as what it was.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @classmethod
+    def __get_pydantic_core_schema__(
+        cls, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        """Let pydantic read numbers and truth values strictly, and all else as it does."""
+        schema = handler(source)
+        _strict(schema)
+        return schema
 
     @model_serializer(mode="wrap")
     def _with_its_kind(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -86,8 +112,8 @@ class Turn(Strict):
     """
 
     images_px: tuple[tuple[Side, Side], ...] = ()
-    prompt_tokens: Annotated[int, Field(strict=True, ge=0, le=MAX_TOKENS)] = 64
-    output_tokens: Annotated[int, Field(strict=True, ge=1, le=MAX_TOKENS)] = 128
+    prompt_tokens: Annotated[int, Field(ge=0, le=MAX_TOKENS)] = 64
+    output_tokens: Annotated[int, Field(ge=1, le=MAX_TOKENS)] = 128
     adapter: str | None = None
     at_s: Seconds = 0.0
     think_s: Seconds | None = None

@@ -26,8 +26,6 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Discriminator,
     Field,
     Tag,
@@ -40,6 +38,7 @@ from workloads.errors import WorkloadError
 from workloads.explain import sentences
 from workloads.files import read_mapping, read_yaml
 from workloads.scenario import DEFAULT, Scenario, counted_from, scenario_file, with_override
+from workloads.session import Strict
 
 MAX_POINTS = 10_000_000
 TOKEN_PATHS = ("session.turns.0.prompt_tokens", "session.turns.0.output_tokens")
@@ -49,13 +48,11 @@ Axis = tuple[Any, ...]
 """Values of an axis; also the values of a point, one for each axis."""
 
 
-class Range(BaseModel):
+class Range(Strict):
     """An axis given by its ends: `count` values, equally spaced or equally spaced in logarithm.
 
     Values are whole numbers where both ends are written so, rounded and without repeats.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     linear: tuple[int | float, int | float] | None = None
     log: tuple[int | float, int | float] | None = None
@@ -106,7 +103,7 @@ AnyAxis = Annotated[
 ]
 
 
-class SweepSpec(BaseModel):
+class SweepSpec(Strict):
     """A sweep, complete.
 
     Attributes
@@ -123,8 +120,6 @@ class SweepSpec(BaseModel):
     samples
         Points of an `lhs` or `sobol` design.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     base: Mapping[str, Any] = DEFAULT
     axes: Annotated[Mapping[str, AnyAxis], Field(min_length=1)]

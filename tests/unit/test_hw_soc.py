@@ -156,7 +156,7 @@ def test_keys_that_are_numbers_are_told_like_any_other(tmp_path):
     data["dram"]["rate"]["source"] = "idael"
     data[3] = 4
     faults = faults_of(tmp_path, data)
-    assert "3 must be text, as every key. Got 3." in faults
+    assert "3 is not a known key." in faults
     assert any("Got 'idael'. Did you mean 'ideal'?" in fault for fault in faults)
 
 
@@ -173,11 +173,11 @@ def test_all_faults_of_a_file_are_told_at_once(tmp_path):
     data["stacks"]["ideal"]["unit"] = "tpu"
     del data["host"]
     assert sorted(faults_of(tmp_path, data)) == [
-        "dram.chanels must be a known key. Got 'chanels'. Did you mean 'channels'?",
-        "dram.channels must be given. Got nothing.",
+        "dram.chanels is not a known key. Did you mean 'channels'?",
+        "dram.channels must be given.",
         "dram.rate must cite a source listed under sources. Got 'idael'. Did you mean 'ideal'?",
         "flash.latency_s must be a quantity in s. Got '5 GB'. Known: ms, ns, ps, s, us, µs.",
-        "host must be given. Got nothing.",
+        "host must be given.",
         "stacks.ideal.unit must be 'npu', 'gpu' or 'cpu'. Got 'tpu'.",
     ]
 
@@ -214,7 +214,7 @@ def test_sources_admit_no_unknown_key(tmp_path):
     data = plain()
     data["sources"]["ideal"]["titel"] = "x"
     (fault,) = faults_of(tmp_path, data)
-    assert fault.startswith("sources.ideal.titel must be a known key")
+    assert fault.startswith("sources.ideal.titel is not a known key")
 
 
 def test_the_catalogue_is_plain_data_with_provenance():

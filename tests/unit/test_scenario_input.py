@@ -155,3 +155,23 @@ def test_an_override_sets_one_path_and_nothing_else(parts, value):
 def test_overrides_apply_in_order_and_reach_into_lists():
     mapping = with_override({"turns": [{"a": 1}, {"a": 2}]}, "turns.1.a", 3)
     assert with_override(mapping, "turns.1", {"b": 4}) == {"turns": [{"a": 1}, {"b": 4}]}
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "session.turns.0.prompt_tokens=0100",
+        "session.turns.0.prompt_tokens=12:30:45",
+        "session.turns.0.prompt_tokens=16.0",
+        "session.turns.0.fresh=yes",
+        "environment.ambient_c='25'",
+        "environment.ambient_c=true",
+        "environment.app_budget_bytes=true",
+        "environment.app_budget_bytes=010 GB",
+        "deployment.kv_cache.eviction={policy: okv, keep: '0.5'}",
+        "deployment.speculation={method: ngram, acceptance: {survival: [true]}}",
+    ],
+)
+def test_a_number_is_a_plain_decimal_number(override):
+    with pytest.raises(WorkloadError, match=r"must be (a (whole )?number|true or false)"):
+        load_scenario(None, [override])
