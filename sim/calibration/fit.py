@@ -1,56 +1,82 @@
-"""Calibration: the parameters of one stack from measured runs, in log space, with their priors.
+"""One fit for phones and hosts: parameters of a device from measured values, in log space.
 
-With x the logarithms of the fitted parameters, x0 and s0 the prior's centre and deviation, y the
-logarithms of the measured values and f those of the simulated ones, the fit minimises ::
+With x the logarithms of the fitted parameters, x0 and s0 centre and deviation of their priors, and
+r the residuals of the measured values in deviations of their noise, the fit minimises ::
 
-    sum_i ((f_i(x) - y_i) / NOISE)^2 + sum_j ((x_j - x0_j) / s0_j)^2      low_j <= x_j <= high_j
+    sum_i rho(r_i(x)^2) + sum_j rho(((x_j - x0_j) / s0_j)^2)      low_j <= x_j <= high_j
 
-and the posterior covariance is ``k^2 (J'J)^-1`` of all residuals, with k above 1 where the rows
-scatter more than NOISE says. A parameter whose posterior is nearly as wide as its prior is one the
-data do not identify: it is put back to its prior and the rest is fitted again. The structure of the
-simulator is never changed by a fit; it carries utilisations and overheads only.
+with rho(z) = z (*linear*) or 2 (sqrt(1 + z) - 1) (*soft_l1*, where single values may be garbage).
+The posterior covariance is ``k^2 (J'J)^-1`` of all residuals, with k above 1 where the values
+scatter more than their noise says. A parameter whose posterior is nearly as wide as its prior is
+one the data do not identify: it is put back to its prior and the rest is fitted again. A fit never
+changes the structure of the simulator; it only moves numbers of a device.
 
-Not modelled: parameters that several stacks share, and noise that differs between rows.
+Not modelled: parameters that several stacks share, noise that differs between values of one kind,
+and conditions that change while something is measured (clocks, other work).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hw_models.provenance import Parameter
 from hw_models.soc import SocSpec
-from sim.calibration.observations import Predictor
-from sim.errors import SimError
+from hw_models.tree import moved
 from sim.explore.draws import CENTRAL_80, RANGE_DEVIATIONS
 
 Vector = NDArray[np.float64]
+Residuals = Callable[[Sequence[SocSpec]], Vector]
+"""Residuals of all measured values on each of some devices, in deviations of their noise; shape
+(devices, values). The devices share every part in which they do not differ."""
 
-NOISE: Final = 0.1
-"""Assumed deviation of the log of a published rate: two releases of one AI Hub entry, twelve days
-apart, differ by -20 to +20 % on phones."""
-IDENTIFIED: Final = 0.7
-"""Assumed: a parameter is identified when its deviation is below this share of its prior's."""
 TOUCHED: Final = 0.05
-"""Rows that move by less than this many deviations per factor e do not depend on a parameter."""
-STEP: Final = 0.01
-"""Step of the logarithms in a derivative: wide enough to see past whole tiles."""
-LARGEST_MISFIT: Final = math.log(2.0)
-"""Rows that a fit within the priors misses by more than a factor of two contradict the priors."""
+"""Values that move by fewer deviations than this per factor e do not depend on a parameter."""
+MARGIN: Final = 1e-6
+"""What the logarithm of a start value keeps away from its bounds."""
+MOST_STEPS: Final = 40
+"""Steps after which a solution is taken as it is."""
+MAD_TO_SD: Final = 1.4826
+"""Deviation over median absolute deviation of a normal distribution."""
 
 
-class Contradiction(SimError):
-    """No values within the priors come near the rows."""
+@dataclass(frozen=True, slots=True)
+class Method:
+    """How a fit weighs residuals, differentiates them, and drops parameters.
+
+    Attributes
+    ----------
+    loss
+        ``soft_l1`` where single values may be garbage.
+    step
+        Step of the logarithms in a derivative.
+    is_central
+        Whether derivatives look to both sides, which takes twice as long.
+    identified
+        A parameter is identified when its deviation is at most this share of its prior's.
+    is_together
+        Whether all parameters that are not identified are dropped at once, and not the vaguest one
+        at a time; for fits of many parameters.
+    tolerance
+        Relative changes of the cost and of the logarithms at which the solution stands.
+    """
+
+    loss: Literal["linear", "soft_l1"]
+    step: float
+    is_central: bool
+    identified: float
+    is_together: bool
+    tolerance: tuple[float, float]
 
 
 @dataclass(frozen=True)
 class Fit:
-    """What calibration found for one stack.
+    """What a fit found.
 
     Attributes
     ----------
@@ -61,12 +87,12 @@ class Fit:
     covariance
         Of the logarithms of the values.
     kept
-        Paths that the data did not identify; they kept their prior.
+        Candidates that the data did not identify; they kept their prior.
     spread
-        Deviation of log(simulated / measured): of the rows about the fit, or that of networks left
-        out of it where that is known and larger.
+        Deviation of log(simulated / measured) to expect of another run. A fit alone knows the
+        scatter of its residuals, in deviations of their noise; its caller puts it in logarithms.
     inflation
-        Factor on all deviations, above 1 where the rows scatter more than the noise says.
+        Factor on all deviations, above 1 where the values scatter more than their noise says.
     """
 
     paths: tuple[str, ...]
@@ -76,53 +102,46 @@ class Fit:
     spread: float
     inflation: float
 
+    def deviation(self, path: str) -> float:
+        """Return the posterior deviation of the logarithm of a parameter."""
+        index = self.paths.index(path)
+        return math.sqrt(float(self.covariance[index, index]))
+
     def interval_80(self, path: str) -> tuple[float, float]:
         """Return the central 80 % interval of a parameter, SI."""
-        index = self.paths.index(path)
-        factor = math.exp(CENTRAL_80 * math.sqrt(float(self.covariance[index, index])))
+        factor = math.exp(CENTRAL_80 * self.deviation(path))
         return self.values[path] / factor, self.values[path] * factor
 
     def correlation(self, one: str, other: str) -> float:
         """Return the posterior correlation of two parameters' logarithms."""
         i, j = self.paths.index(one), self.paths.index(other)
-        deviations = np.sqrt(np.diag(self.covariance))
-        return float(self.covariance[i, j] / (deviations[i] * deviations[j]))
+        return float(self.covariance[i, j] / (self.deviation(one) * self.deviation(other)))
 
 
-def fit(soc: SocSpec, rows: Sequence[Predictor], paths: Sequence[str], noise: float = NOISE) -> Fit:
-    """Fit the parameters at ``paths`` of a device to rows.
+def fit(soc: SocSpec, residuals: Residuals, paths: Sequence[str], method: Method) -> Fit:
+    """Fit the parameters at ``paths`` of a device to measured values.
 
     Parameters
     ----------
     soc
         The device with its priors.
-    rows
-        What was measured, at least one.
+    residuals
+        What was measured, at least one value.
     paths
         Dotted paths of candidates; those whose range is a point are not fitted.
-    noise
-        Deviation of log(measured), all rows alike.
-
-    Raises `Contradiction` where the rows lie outside what the priors can reach.
     """
     known = soc.parameters()
-    free = [path for path in paths if can_be_fitted(known[path])]
-    fixed = [path for path in paths if path not in free]
-    untouched = _Problem(soc, rows, free, noise).untouched()
-    free, fixed = [path for path in free if path not in untouched], fixed + untouched
+    free = _touched(soc, residuals, [path for path in paths if can_be_fitted(known[path])], method)
     while True:
-        found = _Problem(soc, rows, free, noise).solve()
-        worst = max(free, key=lambda path: _vagueness(found, known, path), default=None)
-        if worst is None or _vagueness(found, known, worst) <= IDENTIFIED:
-            break
-        free.remove(worst)
-        fixed.append(worst)
-    if found.spread > LARGEST_MISFIT:
-        raise Contradiction(
-            f"no values within the priors come near the rows: they miss them by a factor of "
-            f"{math.exp(found.spread):.1f}. Something that is not a parameter of the stack differs."
-        )
-    return replace(found, kept=tuple(fixed))
+        found = _Problem(soc, residuals, free, method).solved()
+        vagueness = {
+            path: found.deviation(path) / found.inflation / deviation(known[path]) for path in free
+        }
+        vague = [path for path in free if vagueness[path] > method.identified]
+        if not vague:
+            return replace(found, kept=tuple(path for path in paths if path not in free))
+        dropped = vague if method.is_together else [max(vague, key=vagueness.__getitem__)]
+        free = [path for path in free if path not in dropped]
 
 
 def can_be_fitted(parameter: Parameter) -> bool:
@@ -146,84 +165,100 @@ def deviation(parameter: Parameter) -> float:
 def bounds(parameter: Parameter) -> tuple[float, float]:
     """Return the least and the most that a fit may give [SI].
 
-    That is the range; about a number fitted before, some deviations.
+    These are the ends of the range; a number that was fitted before may move by `RANGE_DEVIATIONS`
+    of its deviations.
     """
     if parameter.kind != "fitted":
         return parameter.low, parameter.high
     factor = math.exp(RANGE_DEVIATIONS * deviation(parameter))
-    top = 1.0 if parameter.unit == "fraction" else math.inf
-    return parameter.value / factor, min(parameter.value * factor, top)
+    return parameter.value / factor, min(parameter.value * factor, ceiling(parameter))
 
 
-def _vagueness(found: Fit, known: Mapping[str, Parameter], path: str) -> float:
-    index = found.paths.index(path)
-    informed = math.sqrt(float(found.covariance[index, index])) / found.inflation
-    return informed / deviation(known[path])
+def ceiling(parameter: Parameter) -> float:
+    """Return what no value of a parameter's unit exceeds: 1 for a fraction."""
+    return 1.0 if parameter.unit == "fraction" else math.inf
+
+
+def _touched(soc: SocSpec, residuals: Residuals, paths: Sequence[str], method: Method) -> list[str]:
+    """Return the paths on which some value depends, at the priors."""
+    if not paths:
+        return []
+    problem = _Problem(soc, residuals, paths, method)
+    felt = np.abs(problem.jacobian(problem.centre)[: -len(paths)]).max(axis=0)
+    return [path for path, slope in zip(paths, felt, strict=True) if slope >= TOUCHED]
 
 
 class _Problem:
     """The residuals of a fit over the logarithms of the free parameters."""
 
     def __init__(
-        self, soc: SocSpec, rows: Sequence[Predictor], paths: Sequence[str], noise: float
+        self, soc: SocSpec, residuals: Residuals, paths: Sequence[str], method: Method
     ) -> None:
-        self.soc, self.rows, self.paths, self.noise = soc, rows, tuple(paths), noise
+        self.soc, self.measured, self.paths, self.method = soc, residuals, tuple(paths), method
         priors = [soc.parameters()[path] for path in paths]
         self.centre = np.log([prior.value for prior in priors])
         self.width = np.array([deviation(prior) for prior in priors])
-        low, high = zip(*map(bounds, priors), strict=True) if priors else ((), ())
-        self.bounds = np.log(low), np.log(high)
-        self.measured = np.log([row.measured for row in rows])
+        self.low, self.high = np.log([bounds(prior) for prior in priors]).reshape(-1, 2).T
 
-    def solve(self) -> Fit:
+    def solved(self) -> Fit:
         """Return the best values; with nothing free, what the priors give."""
+        if not self.paths:
+            return self._fit(self.centre, self.residuals(self.centre), np.empty((0, 0)))
         from scipy.optimize import least_squares  # scipy is loaded only to fit
 
-        if not self.paths:
-            return self._fit(np.empty(0), np.empty((len(self.rows), 0)))
-        start = np.clip(self.centre, self.bounds[0] + 1e-6, self.bounds[1] - 1e-6)
-        best = least_squares(
-            self.residuals, start, self.jacobian, bounds=self.bounds, xtol=1e-3, ftol=1e-4
+        solve: Any = least_squares  # typed as a module
+        ftol, xtol = self.method.tolerance
+        best = solve(
+            self.residuals,
+            np.clip(self.centre, self.low + MARGIN, self.high - MARGIN),
+            self.jacobian,
+            bounds=(self.low, self.high),
+            loss=self.method.loss,
+            x_scale=self.width,
+            ftol=ftol,
+            xtol=xtol,
+            max_nfev=MOST_STEPS,
         )
-        return self._fit(best.x, self.jacobian(best.x))
+        return self._fit(best.x, best.fun, best.jac)
 
     def residuals(self, logs: Vector) -> Vector:
-        """Return misfit of the rows, then distance from the priors, in deviations."""
-        misfit = self.misfit(logs) / self.noise
-        return np.concatenate((misfit, (logs - self.centre) / self.width))
+        """Return the measured values' residuals, then the distances from the priors."""
+        data = self.measured([self._device(logs)])[0]
+        return np.append(data, (logs - self.centre) / self.width)
 
     def jacobian(self, logs: Vector) -> Vector:
-        """Return the derivatives of the residuals by central differences."""
-        columns = [
-            (self.misfit(logs + step) - self.misfit(logs - step)) / (2.0 * STEP * self.noise)
-            for step in STEP * np.eye(len(logs))
+        """Return the derivatives of the residuals by the logarithms."""
+        step, device = self.method.step, self._device(logs)
+        sides = (step, -step) if self.method.is_central else (step,)
+        shifted = [
+            moved(device, {path: math.exp(log + side)})
+            for side in sides
+            for path, log in zip(self.paths, logs.tolist(), strict=True)
         ]
-        return np.vstack((np.column_stack(columns), np.diag(1.0 / self.width)))
+        if not self.method.is_central:
+            shifted.append(device)
+        found, count = self.measured(shifted), len(self.paths)
+        slopes = (found[:count] - found[count:]) / (step * len(sides))
+        return np.vstack((slopes.T, np.diag(1.0 / self.width)))
 
-    def misfit(self, logs: Vector) -> Vector:
-        """Return log(simulated / measured) of the rows."""
+    def _device(self, logs: Vector) -> SocSpec:
+        device: SocSpec = moved(self.soc, dict(zip(self.paths, np.exp(logs).tolist(), strict=True)))
+        return device
+
+    def _fit(self, logs: Vector, residuals: Vector, jacobian: Vector) -> Fit:
+        count = len(residuals) - len(self.paths)
+        inverse: Vector = np.linalg.inv(jacobian.T @ jacobian).astype(np.float64)
+        scatter = self._scatter(residuals[:count], jacobian[:count], inverse)
+        inflation = max(1.0, scatter)
         values = dict(zip(self.paths, np.exp(logs).tolist(), strict=True))
-        soc = self.soc.with_values(values)
-        return np.log([row.simulated(soc) for row in self.rows]) - self.measured
+        return Fit(self.paths, values, inverse * inflation**2, (), scatter, inflation)
 
-    def _fit(self, logs: Vector, jacobian: Vector) -> Fit:
-        squares = float(np.sum(self.misfit(logs) ** 2))
-        spread = math.sqrt(squares / max(1, len(self.rows) - self._used(jacobian)))
-        inflation = max(1.0, spread / self.noise)
-        covariance = np.float64(inflation**2) * np.linalg.inv(jacobian.T @ jacobian)
-        values = dict(zip(self.paths, np.exp(logs).tolist(), strict=True))
-        return Fit(self.paths, values, covariance, (), spread, inflation)
+    def _scatter(self, data: Vector, jacobian: Vector, inverse: Vector) -> float:
+        """Return the deviation of the values' residuals: robust, or by their degrees of freedom.
 
-    def untouched(self) -> list[str]:
-        """Return the paths on which no row depends, at the priors."""
-        if not self.paths:
-            return []
-        felt = np.abs(self.jacobian(self.centre)[: len(self.rows)]).max(axis=0)
-        return [path for path, slope in zip(self.paths, felt, strict=True) if slope < TOUCHED]
-
-    def _used(self, jacobian: Vector) -> float:
-        """Return the degrees of freedom that the rows, not the priors, have decided."""
-        if not self.paths:
-            return 0.0
-        of_rows = jacobian[: len(self.rows)]
-        return float(np.trace(of_rows @ np.linalg.inv(jacobian.T @ jacobian) @ of_rows.T))
+        Those are the values less what they, and not the priors, have decided of the parameters.
+        """
+        if self.method.loss == "soft_l1":
+            return float(np.median(np.abs(data)) * MAD_TO_SD)
+        decided = float(np.trace(jacobian @ inverse @ jacobian.T)) if self.paths else 0.0
+        return math.sqrt(float(np.sum(data**2)) / max(1.0, len(data) - decided))

@@ -17,8 +17,8 @@ from dataclasses import replace
 from typing import Final, Literal, NamedTuple
 
 from hw_models.soc import SocSpec
-from sim.calibration.observations import Observation, by_stack
-from sim.calibration.stacks import StackFit, fit_stack
+from sim.calibration.rows import Observation, by_stack
+from sim.calibration.stacks import Calibration, fit_stack
 from sim.evidence.exhibits import same_shapes
 
 OVERHEADS: Final = ("step_overhead_s", "graph_call_s")
@@ -39,7 +39,7 @@ class Residual(NamedTuple):
 
 
 def leave_one_out(
-    rows: Sequence[Observation], fits: Sequence[StackFit], prior_of: Callable[[str], SocSpec]
+    rows: Sequence[Observation], fits: Sequence[Calibration], prior_of: Callable[[str], SocSpec]
 ) -> list[Residual]:
     """Return the residuals of both kinds of fold.
 
@@ -58,7 +58,9 @@ def leave_one_out(
     return [*found, *_devices(fits, prior_of)]
 
 
-def with_network_spread(fits: Sequence[StackFit], residuals: Iterable[Residual]) -> list[StackFit]:
+def with_network_spread(
+    fits: Sequence[Calibration], residuals: Iterable[Residual]
+) -> list[Calibration]:
     """Return the fits with the spread that a network they have not seen must expect.
 
     It is the root mean square of what the stack's networks gave, left out in turn. A stack of one
@@ -76,7 +78,7 @@ def with_network_spread(fits: Sequence[StackFit], residuals: Iterable[Residual])
     return [_spread_out(fit, several.get((fit.device, fit.stack), pooled)) for fit in fits]
 
 
-def _spread_out(fit: StackFit, errors: Sequence[float]) -> StackFit:
+def _spread_out(fit: Calibration, errors: Sequence[float]) -> Calibration:
     if fit.found is None or not errors:
         return fit
     seen = math.sqrt(sum(error**2 for error in errors) / len(errors))
@@ -96,7 +98,7 @@ def _networks(soc: SocSpec, rows: Sequence[Observation]) -> Iterator[Residual]:
         yield from _residuals("network", judged, soc, found.values if found else {})
 
 
-def _devices(fits: Sequence[StackFit], prior_of: Callable[[str], SocSpec]) -> Iterator[Residual]:
+def _devices(fits: Sequence[Calibration], prior_of: Callable[[str], SocSpec]) -> Iterator[Residual]:
     for item in fits:
         others = [
             _of_the_runtime(other.found.values)

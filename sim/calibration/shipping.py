@@ -18,8 +18,8 @@ from typing import Final
 from hw_models.errors import HardwareError
 from hw_models.soc import SocSpec, load_soc
 from sim.calibration.folds import Residual, leave_one_out, with_network_spread
-from sim.calibration.observations import Observation, Skipped, by_stack, observations
-from sim.calibration.stacks import StackFit, fit_stack, overlay
+from sim.calibration.rows import Observation, Skipped, by_stack, observations
+from sim.calibration.stacks import Calibration, fit_stack, overlay
 from sim.evidence.exhibits import load_exhibits, runs_in_role
 from sim.evidence.manifests import ROOT
 from sim.output import write_text
@@ -54,7 +54,7 @@ def exhibit_rows() -> tuple[list[Observation], list[Skipped]]:
     return observations(runs_in_role(load_exhibits(), "calibration"))
 
 
-def fit_exhibits(rows: Sequence[Observation]) -> list[StackFit]:
+def fit_exhibits(rows: Sequence[Observation]) -> list[Calibration]:
     """Fit every stack of every device that has calibration rows."""
     fits = []
     for (device, stack), found in by_stack(rows).items():
@@ -62,11 +62,11 @@ def fit_exhibits(rows: Sequence[Observation]) -> list[StackFit]:
         if reason is None:
             fits.append(fit_stack(prior_of(device), found))
         else:
-            fits.append(StackFit(device, stack, tuple(found), None, reason))
+            fits.append(Calibration(device, stack, tuple(found), None, reason))
     return fits
 
 
-def write_devices(fits: Sequence[StackFit], folder: Path = DEVICES) -> list[Path]:
+def write_devices(fits: Sequence[Calibration], folder: Path = DEVICES) -> list[Path]:
     """Write the device files of the fits and return their paths; `OutputError` if one cannot be."""
     written = []
     for device in sorted({item.device for item in fits}):
@@ -99,7 +99,7 @@ def read_residuals(path: Path = RESIDUALS) -> list[Residual]:
     ]
 
 
-def calibrate_exhibits(folder: Path = DEVICES, residuals: Path = RESIDUALS) -> list[StackFit]:
+def calibrate_exhibits(folder: Path = DEVICES, residuals: Path = RESIDUALS) -> list[Calibration]:
     """Fit the shipped stacks, write their device files and their residuals, and return the fits."""
     rows, _ = exhibit_rows()
     fits = fit_exhibits(rows)

@@ -1,4 +1,4 @@
-"""Calibrating every stack that runs were measured on, and writing what was found.
+"""Calibrating every stack that end-to-end rows were measured on, and writing what was found.
 
 A calibrated device file holds only what changed: it extends the device whose priors were used, and
 replaces parameters by fitted ones whose source names the rows. Reading it gives the whole device.
@@ -8,16 +8,18 @@ Not modelled: parameters that two stacks share, since each stack is fitted alone
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
+import numpy as np
 import yaml
 
 from hw_models.provenance import Parameter
 from hw_models.soc import SocSpec
-from sim.calibration.fit import Contradiction, Fit, bounds, fit
-from sim.calibration.observations import Observation
+from sim.calibration.fit import Fit, Method, Vector, bounds, fit
+from sim.calibration.rows import Observation, Predictor
 from sim.errors import SimError
 
 FITTED: Final = (
@@ -33,10 +35,28 @@ KERNEL_SHAPES: Final = ("half_n", "half_k")
 """What is fitted of every kernel."""
 DIGITS: Final = 4
 """Significant digits of a written number."""
+NOISE: Final = 0.1
+"""Assumed deviation of the log of a published rate: two releases of one AI Hub entry, twelve days
+apart, differ by -20 to +20 % on phones."""
+LARGEST_MISFIT: Final = math.log(2.0)
+"""Rows that a fit within the priors misses by more than a factor of two contradict the priors."""
+END_TO_END: Final = Method(
+    loss="linear",
+    step=0.01,  # wide enough to see past whole tiles
+    is_central=True,
+    identified=0.7,  # assumed
+    is_together=False,
+    tolerance=(1e-4, 1e-3),
+)
+"""How a few rows of whole runs are fitted."""
+
+
+class Contradiction(SimError):
+    """No values within the priors come near the rows."""
 
 
 @dataclass(frozen=True)
-class StackFit:
+class Calibration:
     """The fit of one stack of one device, or why there is none.
 
     Attributes
@@ -64,28 +84,48 @@ def candidates(soc: SocSpec, stack: str) -> list[str]:
     return [prefix + name for name in (*FITTED, *shapes)]
 
 
-def fit_stack(soc: SocSpec, rows: Sequence[Observation]) -> StackFit:
+def fit_rows(
+    soc: SocSpec, rows: Sequence[Predictor], paths: Sequence[str], noise: float = NOISE
+) -> Fit:
+    """Fit the parameters at ``paths`` of a device to rows, at least one.
+
+    Parameters
+    ----------
+    noise
+        Deviation of log(measured), all rows alike.
+
+    Raises `Contradiction` where the rows lie outside what the priors can reach.
+    """
+    measured = np.log([row.measured for row in rows])
+
+    def residuals(socs: Sequence[SocSpec]) -> Vector:
+        simulated = np.log([[row.simulated(one) for row in rows] for one in socs])
+        return np.asarray((simulated - measured) / noise)
+
+    found = fit(soc, residuals, paths, END_TO_END)
+    found = replace(found, spread=noise * found.spread)
+    if found.spread > LARGEST_MISFIT:
+        raise Contradiction(
+            f"no values within the priors come near the rows: they miss them by a factor of "
+            f"{math.exp(found.spread):.1f}. Something that is not a parameter of the stack differs."
+        )
+    return found
+
+
+def fit_stack(soc: SocSpec, rows: Sequence[Observation]) -> Calibration:
     """Fit the stack that ``rows``, at least one, share on a device."""
     stack = rows[0].stack
     try:
-        found = fit(soc, rows, candidates(soc, stack))
+        found = fit_rows(soc, rows, candidates(soc, stack))
     except Contradiction as error:
-        return StackFit(soc.id, stack, tuple(rows), None, str(error))
+        return Calibration(soc.id, stack, tuple(rows), None, str(error))
     if not found.paths:
         reason = "the rows identify no parameter: all keep their priors."
-        return StackFit(soc.id, stack, tuple(rows), None, reason)
-    return StackFit(soc.id, stack, tuple(rows), found)
+        return Calibration(soc.id, stack, tuple(rows), None, reason)
+    return Calibration(soc.id, stack, tuple(rows), found)
 
 
-def calibrated(soc: SocSpec, fits: Iterable[StackFit]) -> SocSpec:
-    """Return the device with the fitted values; kinds and ranges stay as they were."""
-    values: dict[str, float] = {}
-    for item in fits:
-        values |= item.found.values if item.found else {}
-    return soc.with_values(values)
-
-
-def overlay(base: str, soc: SocSpec, fits: Sequence[StackFit], comment: str) -> str:
+def overlay(base: str, soc: SocSpec, fits: Sequence[Calibration], comment: str) -> str:
     """Return the YAML of a device file that extends ``base`` with fitted stacks.
 
     Parameters
@@ -106,7 +146,7 @@ def overlay(base: str, soc: SocSpec, fits: Sequence[StackFit], comment: str) -> 
     return f"# {comment}\n{text}"
 
 
-def _source(item: StackFit) -> dict[str, str]:
+def _source(item: Calibration) -> dict[str, str]:
     runs = {row.run.id: row.run for row in item.rows}
     links = sorted({run.source_url for run in runs.values() if run.source_url})
     source = {"title": f"Fit of {item.stack} to the measured rows {', '.join(sorted(runs))}"}
@@ -117,7 +157,7 @@ def _source(item: StackFit) -> dict[str, str]:
     return source
 
 
-def _stack(soc: SocSpec, item: StackFit) -> dict[str, Any]:
+def _stack(soc: SocSpec, item: Calibration) -> dict[str, Any]:
     """Return the fitted entries of a stack as nested mappings."""
     found = item.found
     assert found is not None  # `overlay` keeps only stacks with a fit
@@ -154,7 +194,7 @@ def _put(tree: dict[str, Any], path: str, entry: Mapping[str, Any]) -> None:
     tree[name] = dict(entry)
 
 
-def report(fits: Iterable[StackFit]) -> str:
+def report(fits: Iterable[Calibration]) -> str:
     """Return a line per parameter: what was fitted, and what kept its prior."""
     lines: list[str] = []
     for item in fits:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hw_models.soc import SocSpec
-from sim.calibration.fit import Contradiction, fit
-from sim.calibration.observations import Observation
+from sim.calibration.rows import Observation
+from sim.calibration.stacks import Contradiction, fit_rows
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def two_number_device(soc: SocSpec, rows: list[Observation]) -> SocSpec | None:
     prefix = f"stacks.{rows[0].stack}."
     paths = [prefix + "bandwidth_fraction", prefix + "step_overhead_s"]
     try:
-        found = fit(soc, [TwoNumberLaw(row) for row in rows], paths)
+        found = fit_rows(soc, [TwoNumberLaw(row) for row in rows], paths)
     except Contradiction:
         return None
     return soc.with_values(found.values)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hw_models.files import is_path
 from hw_models.soc import load_soc
-from sim.calibration.observations import by_stack, observations
+from sim.calibration.rows import by_stack, observations
 from sim.calibration.shipping import calibrate_exhibits
 from sim.calibration.stacks import checked_rows, fit_stack, overlay, report
 from sim.cli.measured_files import NOTHING, Given, read_runs

@@ -7,16 +7,16 @@ from pathlib import Path
 from typing import Final
 
 from hw_models.soc import load_soc
-from sim.calibration.host import (
-    calibrate_host,
-    measured_file,
-    report,
-    write_device,
-)
+from sim.calibration.host import calibrate_host, report, write_device
 from sim.errors import SimError
 from sim.evidence.measured import parse_images
 from sim.evidence.measuring.cases import cases_for
-from sim.evidence.measuring.document import CaseTimes, Measurement, write_measurement
+from sim.evidence.measuring.document import (
+    CaseTimes,
+    Measurement,
+    measured_file,
+    write_measurement,
+)
 from sim.evidence.measuring.protocol import LEAST_ROUNDS, ROUNDS, Device, Dtype, measure
 from sim.validation.host_judging import HostRow, judge_all
 from sim.validation.host_report import phase_table, row_table
@@ -84,9 +84,9 @@ def closing(measurement: Measurement, path: Path) -> str:
 
 def calibrate_host_to(measured: Sequence[Path], out: Path) -> str:
     """Fit a host device to measurement files, write it, and say what was fitted and what not."""
-    fit = calibrate_host([measured_file(path) for path in measured])
-    write_device(fit, out)
-    return "\n".join([str(out), *report(fit)])
+    fitted = calibrate_host([measured_file(path) for path in measured])
+    write_device(fitted, out)
+    return "\n".join([str(out), *report(fitted)])
 
 
 def validate_host(measured: Sequence[Path], device: Path) -> tuple[list[HostRow], str]:

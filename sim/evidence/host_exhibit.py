@@ -15,10 +15,9 @@ from typing import Annotated, Final, Literal
 from pydantic import Field
 
 from hw_models.soc import SocSpec, load_soc
-from sim.calibration.host import MeasuredFile
 from sim.errors import SimError
 from sim.evidence.manifests import ROOT, Fraction, Sha256, Strict, read_manifest, verified_text
-from sim.evidence.measuring.document import SIZE_LIMIT_BYTES, parse_measurement
+from sim.evidence.measuring.document import SIZE_LIMIT_BYTES, MeasuredFile, parse_measurement
 from sim.simulation import Engine
 from sim.validation.host_judging import HostRow, judge_all
 

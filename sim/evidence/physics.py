@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from hw_models import compute
 from hw_models.soc import SocSpec
-from sim.calibration.observations import Observation
+from sim.calibration.rows import Observation
 from workloads.program import StepGroup
 
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from hw_models.soc import SocSpec
 from hw_models.tree import moved_each
-from sim.calibration.observations import Observation, observations
+from sim.calibration.rows import Observation, observations
 from sim.evidence.measured import MeasuredRun
 from sim.evidence.questions import device_of_run
 from sim.explore.draws import draw

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from hw_models.soc import SocSpec
-from sim.calibration.observations import by_stack, observe
+from sim.calibration.rows import by_stack, observe
 from sim.calibration.shipping import exhibit_rows, prior_of, read_residuals
 from sim.calibration.two_numbers import TwoNumberLaw, two_number_device
 from sim.evidence.exhibits import load_exhibits, runs_in_role

@@ -19,10 +19,8 @@ import numpy as np
 
 from hw_models.soc import SocSpec
 from sim.calibrated_range import outside
-from sim.calibration.host import MeasuredFile
-from sim.calibration.host_samples import Samples, case_scenario
-from sim.engine.pricing import Pricing
-from sim.evidence.measuring.document import CaseTimes, Measurement
+from sim.calibration.operators import Samples, case_scenario
+from sim.evidence.measuring.document import CaseTimes, MeasuredFile, Measurement
 from sim.explore.draws import CENTRAL_80
 from sim.results import Result
 from sim.simulation import Engine, simulate
@@ -151,11 +149,10 @@ def phase_errors(rows: Iterable[HostRow]) -> list[PhaseErrors]:
 
 def operator_errors(samples: Samples, soc: SocSpec) -> dict[str, float]:
     """Return the median absolute relative error per kernel, and over ``all`` operators."""
-    seconds, _ = samples.seconds(Pricing(soc, soc.stack()))
+    found = np.abs(np.expm1(samples.log_errors([soc])[0][0]))
     errors: dict[str, list[float]] = {}
-    for group, simulated in zip(samples.operators, seconds, strict=True):
-        found = np.abs(simulated / group.measured_s - 1.0).tolist()
-        errors.setdefault(group.kernel, []).extend(found)
+    for group, own in zip(samples.operators, np.split(found, samples.ends[:-1]), strict=True):
+        errors.setdefault(group.kernel, []).extend(own.tolist())
     pooled = [error for found in errors.values() for error in found]
     medians = {name: statistics.median(found) for name, found in sorted(errors.items())}
     return {**medians, "all": statistics.median(pooled)}

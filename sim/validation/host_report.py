@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sim.calibration.host_samples import samples_of
+from sim.calibration.operators import samples_of
 from sim.evidence.host_exhibit import HostExhibit
 from sim.validation.host_judging import HostRow, PhaseErrors, operator_errors, phase_errors
 from sim.validation.tables import SCHEMA
@@ -44,8 +44,7 @@ def document(rows: Sequence[HostRow]) -> dict[str, Any]:
 
 def exhibit_report(exhibit: HostExhibit) -> str:
     """Return the tables of a shipped exhibit, by both engines."""
-    pairs = [(run.measurement, run.trace) for run in exhibit.validation]
-    operators = operator_errors(samples_of(pairs, exhibit.soc), exhibit.soc)["all"]
+    operators = operator_errors(samples_of(exhibit.validation, exhibit.soc), exhibit.soc)["all"]
     rows = exhibit.rows("maxplus")
     return "\n".join(
         [

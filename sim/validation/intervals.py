@@ -19,9 +19,9 @@ import math
 import numpy as np
 
 from hw_models.soc import SocSpec
-from sim.calibration.fit import NOISE, STEP, Vector, can_be_fitted, deviation
-from sim.calibration.observations import Observation
-from sim.calibration.stacks import candidates
+from sim.calibration.fit import Vector, can_be_fitted, deviation
+from sim.calibration.rows import Observation
+from sim.calibration.stacks import END_TO_END, NOISE, candidates
 from sim.explore.draws import CENTRAL_80, correlation_matrix
 
 
@@ -56,6 +56,7 @@ def covariance(soc: SocSpec, stack: str, paths: list[str]) -> Vector:
 
 
 def _slope(row: Observation, soc: SocSpec, path: str, value: float) -> float:
-    higher = row.simulated(soc.with_values({path: value * math.exp(STEP)}))
-    lower = row.simulated(soc.with_values({path: value * math.exp(-STEP)}))
-    return math.log(higher / lower) / (2.0 * STEP)
+    step = END_TO_END.step
+    higher = row.simulated(soc.with_values({path: value * math.exp(step)}))
+    lower = row.simulated(soc.with_values({path: value * math.exp(-step)}))
+    return math.log(higher / lower) / (2.0 * step)

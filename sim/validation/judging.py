@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 from hw_models.errors import HardwareError
 from hw_models.soc import SocSpec
 from sim.calibration.folds import Residual
-from sim.calibration.observations import PHASES, Observation, Skipped, observe
+from sim.calibration.rows import PHASES, Observation, Skipped, observe
 from sim.errors import SimError
 from sim.evidence.measured import MeasuredRun
 from sim.evidence.physics import impossible

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from hw_models.soc import SocSpec
-from sim.calibration.host_samples import case_scenario, group_of
+from sim.calibration.operators import case_scenario, group_of
 from sim.evidence.measuring.cases import cases_for
 from sim.evidence.measuring.document import CaseTimes, Measurement
 from sim.planning import plan

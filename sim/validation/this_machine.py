@@ -11,11 +11,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from sim.calibration.host import MeasuredFile, calibrate_host, report
+from sim.calibration.host import calibrate_host, report
 from sim.errors import SimError
 from sim.evidence.host_exhibit import host_exhibits
 from sim.evidence.manifests import ROOT
 from sim.evidence.measuring.cases import cases_for
+from sim.evidence.measuring.document import MeasuredFile
 from sim.evidence.measuring.protocol import LEAST_ROUNDS, measure
 from sim.validation.host_judging import judge_all, phase_errors
 from sim.validation.host_report import exhibit_report, phase_table, row_table

@@ -10,9 +10,9 @@ import pytest
 
 from hw_models.provenance import Parameter
 from hw_models.soc import SocSpec, load_soc
-from sim.calibration.fit import Contradiction, deviation, fit
-from sim.calibration.observations import Observation, observe
-from sim.calibration.stacks import candidates
+from sim.calibration.fit import deviation
+from sim.calibration.rows import Observation, observe
+from sim.calibration.stacks import Contradiction, candidates, fit_rows
 from sim.calibration.two_numbers import TwoNumberLaw
 from sim.evidence.measured import MeasuredRun
 
@@ -51,7 +51,7 @@ def lines(soc: SocSpec, sizes: list[float], noise: float = 0.0, seed: int = 0) -
 def test_exact_rows_give_back_the_values_that_made_them(prior: SocSpec) -> None:
     truth = {BANDWIDTH: 0.5, OVERHEAD: 3e-3}
     rows = lines(prior.with_values(truth), [2e7, 1e8, 1e9, 4e9] * 3)
-    found = fit(prior, rows, [BANDWIDTH, OVERHEAD], noise=0.01)
+    found = fit_rows(prior, rows, [BANDWIDTH, OVERHEAD], noise=0.01)
     assert found.kept == ()
     for path, value in truth.items():
         assert found.values[path] == pytest.approx(value, rel=0.01)
@@ -61,31 +61,33 @@ def test_the_80_percent_interval_holds_80_percent(prior: SocSpec) -> None:
     truth = prior.with_values({BANDWIDTH: 0.55})
     inside = 0
     for seed in range(100):
-        found = fit(prior, lines(truth, [1e9, 4e9], 0.1, seed), [BANDWIDTH])
+        found = fit_rows(prior, lines(truth, [1e9, 4e9], 0.1, seed), [BANDWIDTH])
         low, high = found.interval_80(BANDWIDTH)
         inside += low <= 0.55 <= high
     assert 70 <= inside <= 92
 
 
 def test_one_size_cannot_tell_bandwidth_from_overhead(prior: SocSpec) -> None:
-    found = fit(prior, lines(prior.with_values({BANDWIDTH: 0.5}), [4e9] * 4), [BANDWIDTH, OVERHEAD])
+    found = fit_rows(
+        prior, lines(prior.with_values({BANDWIDTH: 0.5}), [4e9] * 4), [BANDWIDTH, OVERHEAD]
+    )
     assert found.kept == (OVERHEAD,)
     assert OVERHEAD not in found.values
 
 
 def test_a_parameter_that_no_row_feels_keeps_its_prior(prior: SocSpec) -> None:
-    found = fit(prior, lines(prior, [4e9]), [BANDWIDTH, PREFILL])
+    found = fit_rows(prior, lines(prior, [4e9]), [BANDWIDTH, PREFILL])
     assert PREFILL in found.kept
 
 
 def test_rows_beyond_the_priors_are_refused(prior: SocSpec) -> None:
     with pytest.raises(Contradiction, match="priors"):
-        fit(prior, [Line(4e9, 40.0)], [BANDWIDTH])
+        fit_rows(prior, [Line(4e9, 40.0)], [BANDWIDTH])
 
 
 def test_more_rows_narrow_the_interval(prior: SocSpec) -> None:
     few, many = (
-        fit(prior, lines(prior, [4e9] * count), [BANDWIDTH]).interval_80(BANDWIDTH)
+        fit_rows(prior, lines(prior, [4e9] * count), [BANDWIDTH]).interval_80(BANDWIDTH)
         for count in (1, 16)
     )
     assert few[0] < many[0] < many[1] < few[1]
@@ -93,7 +95,9 @@ def test_more_rows_narrow_the_interval(prior: SocSpec) -> None:
 
 def test_values_stay_within_the_prior_range(prior: SocSpec) -> None:
     rows = lines(prior.with_values({BANDWIDTH: 0.99}), [4e9] * 9)
-    assert fit(prior, rows, [BANDWIDTH]).values[BANDWIDTH] <= prior.parameters()[BANDWIDTH].high
+    assert (
+        fit_rows(prior, rows, [BANDWIDTH]).values[BANDWIDTH] <= prior.parameters()[BANDWIDTH].high
+    )
 
 
 def test_a_prior_range_is_four_deviations_and_a_fitted_one_is_80_percent() -> None:
@@ -125,7 +129,7 @@ def test_the_simulator_recovers_its_own_parameters(prior: SocSpec) -> None:
     truth = {BANDWIDTH: 0.5, PREFILL: 0.7}
     there = prior.with_values(truth)
     rows = [*made_up("llama-3.2-1b", there), *made_up("llama-3.1-8b", there)]
-    found = fit(prior, rows, [BANDWIDTH, PREFILL], noise=0.01)
+    found = fit_rows(prior, rows, [BANDWIDTH, PREFILL], noise=0.01)
     for path, value in truth.items():
         assert found.values[path] == pytest.approx(value, rel=0.02)
     assert found.spread < 0.01

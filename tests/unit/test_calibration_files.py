@@ -12,7 +12,7 @@ import pytest
 from hw_models.soc import load_soc
 from sim.calibration.fit import Fit
 from sim.calibration.folds import Residual, leave_one_out, mean_values, with_network_spread
-from sim.calibration.observations import Observation, observations
+from sim.calibration.rows import Observation, observations
 from sim.calibration.shipping import (
     DEVICES,
     KEPT_AT_PRIORS,
@@ -23,7 +23,7 @@ from sim.calibration.shipping import (
     write_devices,
     write_residuals,
 )
-from sim.calibration.stacks import StackFit, checked_rows, overlay, report
+from sim.calibration.stacks import Calibration, checked_rows, overlay, report
 from sim.cli.calibrating import calibrate_to
 from sim.cli.validating import validate_files
 from sim.errors import SimError
@@ -41,7 +41,7 @@ def rows() -> list[Observation]:
 
 
 @pytest.fixture(scope="module")
-def fits(rows: list[Observation]) -> list[StackFit]:
+def fits(rows: list[Observation]) -> list[Calibration]:
     return fit_exhibits(rows)
 
 
@@ -136,7 +136,7 @@ def test_an_overlay_without_a_fit_is_only_its_base() -> None:
     assert overlay("_x", load_soc("_snapdragon_8_elite"), [], "note") == "# note\nextends: _x\n"
 
 
-def test_folds_leave_out_what_they_say(rows: list[Observation], fits: list[StackFit]) -> None:
+def test_folds_leave_out_what_they_say(rows: list[Observation], fits: list[Calibration]) -> None:
     one_network = [row for row in rows if row.device == "snapdragon_8_elite"]
     found = leave_one_out(one_network, fits, prior_of)
     networks = [item for item in found if item.fold == "network"]
@@ -185,7 +185,7 @@ def test_means_are_geometric_and_per_path() -> None:
     assert mean_values([{"a": 1.0}, {"a": 4.0}]) == {"a": pytest.approx(2.0)}
 
 
-def test_a_fit_moves_its_own_stack_only(fits: list[StackFit]) -> None:
+def test_a_fit_moves_its_own_stack_only(fits: list[Calibration]) -> None:
     paths = [path for item in fits if item.found for path in item.found.paths]
     assert paths
     assert all(path.startswith(f"stacks.{STACK}.") for path in paths)
@@ -194,14 +194,16 @@ def test_a_fit_moves_its_own_stack_only(fits: list[StackFit]) -> None:
 def test_a_left_out_device_borrows_no_overhead_of_another_host(rows: list[Observation]) -> None:
     slow = {f"stacks.{STACK}.step_overhead_s": 1.0}
     found = Fit(tuple(slow), slow, np.eye(1), (), 0.1, 1.0)
-    fits = [StackFit(device, STACK, tuple(rows[:1]), found) for device in ("one", "other")]
+    fits = [Calibration(device, STACK, tuple(rows[:1]), found) for device in ("one", "other")]
     soc = prior_of(rows[0].device)
     at_priors = math.log(rows[0].simulated(soc) / rows[0].measured)
     residuals = leave_one_out([], fits, lambda _: soc)
     assert [item.log_error for item in residuals] == pytest.approx([at_priors, at_priors])
 
 
-def test_a_stack_of_one_network_expects_what_others_saw_of_a_second(fits: list[StackFit]) -> None:
+def test_a_stack_of_one_network_expects_what_others_saw_of_a_second(
+    fits: list[Calibration],
+) -> None:
     def left_out(device: str, model: str, log_error: float) -> Residual:
         return Residual("network", "r", device, STACK, "npu", "tokens_per_s", model, log_error)
 
@@ -214,6 +216,6 @@ def test_a_stack_of_one_network_expects_what_others_saw_of_a_second(fits: list[S
     assert with_network_spread(fits, alike) == fits
 
 
-def test_a_spread_never_falls_below_that_of_the_fit(fits: list[StackFit]) -> None:
+def test_a_spread_never_falls_below_that_of_the_fit(fits: list[Calibration]) -> None:
     exact = [item._replace(log_error=0.0) for item in read_residuals()]
     assert with_network_spread(fits, exact) == fits

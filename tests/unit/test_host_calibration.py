@@ -10,16 +10,9 @@ import pytest
 from hw_models.kernels import edge_utilisation, interpolated_utilisation
 from hw_models.soc import load_soc
 from sim.calibrated_range import outside, range_warnings
-from sim.calibration.host import (
-    MeasuredFile,
-    calibrate_host,
-    measured_file,
-    report,
-    write_device,
-)
-from sim.calibration.host_fit import fit_host
-from sim.calibration.host_prior import STACK, nodes_of, template
-from sim.calibration.host_samples import Samples, case_scenario, samples_of
+from sim.calibration.host import PER_OPERATOR, calibrate_host, fit_host, report, write_device
+from sim.calibration.operators import Samples, case_scenario, samples_of
+from sim.calibration.prior import STACK, nodes_of, prior_device, template
 from sim.cli.measuring import calibrate_host_to, validate_host
 from sim.engine.maxplus import step_seconds
 from sim.engine.pricing import Pricing
@@ -27,7 +20,12 @@ from sim.errors import SimError
 from sim.evidence.host_exhibit import load_host_exhibit
 from sim.evidence.manifests import ROOT
 from sim.evidence.measuring.cases import Case
-from sim.evidence.measuring.document import is_measurement, write_measurement
+from sim.evidence.measuring.document import (
+    MeasuredFile,
+    is_measurement,
+    measured_file,
+    write_measurement,
+)
 from sim.planning import plan
 from sim.simulation import simulate
 from sim.validation.host_judging import HostRow, judge, operator_errors, phase_errors
@@ -54,11 +52,12 @@ def small(smollm):
 
 def as_measured_on(samples: Samples, soc) -> Samples:
     """Samples whose times are exactly what a device gives."""
-    operators, steps = samples.seconds(Pricing(soc, soc.stack()))
+    (operators,), (steps,) = samples.seconds([soc])
+    by_group = np.split(operators, samples.ends[:-1])
     return Samples(
         tuple(
             replace(group, measured_s=seconds)
-            for group, seconds in zip(samples.operators, operators, strict=True)
+            for group, seconds in zip(samples.operators, by_group, strict=True)
         ),
         tuple(
             replace(step, measured_s=float(seconds))
@@ -91,8 +90,7 @@ def test_nodes_are_sizes_that_occur_with_both_ends():
 
 def test_both_engines_run_a_host_step_as_the_sum_of_its_operators(exhibit, small):
     """With one operand buffer nothing overlaps: calibration sees exactly what the engines do."""
-    samples = samples_of([(small, None)], exhibit.soc)
-    _, steps = samples.seconds(Pricing(exhibit.soc, exhibit.soc.stack()))
+    _, (steps,) = samples_of([MeasuredFile(small)], exhibit.soc).seconds([exhibit.soc])
     for times, seconds in zip(small.cases, steps, strict=True):
         scenario = case_scenario(SMOLLM, times.case)
         program = plan(scenario, exhibit.soc).program
@@ -106,21 +104,39 @@ def test_both_engines_run_a_host_step_as_the_sum_of_its_operators(exhibit, small
 
 def test_a_known_machine_is_found_again(exhibit, small):
     """Times made by the fitted device itself leave no error that a clock could see."""
-    samples = as_measured_on(samples_of([(small, None)], template()), exhibit.soc)
-    fit = fit_host(samples, "bf16", exhibit.soc.dram.peak_bytes_per_s, "made")
-    assert np.abs(fit.step_errors).max() < 0.01
-    assert np.median(np.abs(fit.operator_errors)) < 0.05
-    fitted = fit.soc.parameters()
-    for path in fit.fitted:
+    samples = as_measured_on(samples_of([MeasuredFile(small)], template()), exhibit.soc)
+    prior = prior_device(samples, "bf16", exhibit.soc.dram.peak_bytes_per_s, "made")
+    host = fit_host(samples, prior)
+    operators, steps = samples.log_errors([host.soc])
+    assert np.abs(steps).max() < 0.01
+    assert np.median(np.abs(operators)) < 0.05
+    fitted, found = host.soc.parameters(), host.found
+    for path in found.paths:
         assert fitted[path].kind == "fitted"
         assert fitted[path].low <= fitted[path].value <= fitted[path].high
-    assert fit.kept, "two cases cannot identify everything"
-    assert all(fitted[path].note.startswith("kept its prior") for path in fit.kept)
-    assert not set(fit.kept) & set(fit.fitted)
+    assert found.kept, "two cases cannot identify everything"
+    assert all(fitted[path].note.startswith("kept its prior") for path in found.kept)
+    assert not set(found.kept) & set(found.paths)
+
+
+def test_devices_side_by_side_are_priced_as_each_alone(exhibit, small):
+    """What a kernel and a memory share is priced once; the columns are those of lone devices."""
+    samples = samples_of([MeasuredFile(small)], exhibit.soc)
+    paths = ("dram.rate", f"stacks.{STACK}.step_overhead_s", f"stacks.{STACK}.kernels.silu.sizes.0")
+    socs = [exhibit.soc]
+    for path in paths:
+        value = exhibit.soc.parameters()[path].value
+        socs.append(exhibit.soc.with_values({path: 2.0 * value}))
+    together = samples.seconds(socs)
+    for index, soc in enumerate(socs):
+        alone = samples.seconds([soc])
+        for columns, column in zip(together, alone, strict=True):
+            assert columns[index] == pytest.approx(column[0], rel=1e-15)
 
 
 def test_runs_that_identify_nothing_are_refused(small, monkeypatch):
-    monkeypatch.setattr("sim.calibration.host_fit.IDENTIFIED", 0.0)
+    method = replace(PER_OPERATOR, identified=0.0)
+    monkeypatch.setattr("sim.calibration.host.PER_OPERATOR", method)
     with pytest.raises(SimError, match="must identify a parameter"):
         calibrate_host([MeasuredFile(small)])
 
@@ -131,7 +147,7 @@ def test_a_measurement_with_other_operators_than_its_trace_is_refused(small):
     broken = first.model_copy(update={"segments": (cut, *first.segments[1:])})
     run = small.model_copy(update={"cases": (broken, *rest)})
     with pytest.raises(SimError, match="must have the operators of its trace"):
-        samples_of([(run, None)], template())
+        samples_of([MeasuredFile(run)], template())
 
 
 def test_an_operator_that_took_no_time_is_refused_by_name(small):
@@ -153,7 +169,7 @@ def test_rates_that_no_machine_has_are_refused(small):
 
 
 def test_operators_of_one_kernel_err_together_and_kernels_apart(small, exhibit):
-    samples = samples_of([(small, None)], exhibit.soc)
+    samples = samples_of([MeasuredFile(small)], exhibit.soc)
     same = np.full(len(samples.shares), 0.1)
     kernels = [group.kernel for group in samples.operators for _ in group.step]
     step = np.concatenate([group.step for group in samples.operators])
@@ -187,12 +203,12 @@ def test_runs_that_do_not_belong_together_are_refused(smollm):
 
 
 def test_a_fitted_device_is_written_read_and_told(small, tmp_path):
-    fit = calibrate_host([MeasuredFile(small)])
-    write_device(fit, tmp_path / "device.yaml")
-    assert load_soc(tmp_path / "device.yaml") == fit.soc
-    assert SMOLLM in fit.soc.sources["runs"].title
-    assert fit.spread >= small.noise_floor
-    assert f"kept: {fit.kept[0]}" in report(fit)
+    fitted = calibrate_host([MeasuredFile(small)])
+    write_device(fitted, tmp_path / "device.yaml")
+    assert load_soc(tmp_path / "device.yaml") == fitted.soc
+    assert SMOLLM in fitted.soc.sources["runs"].title
+    assert fitted.found.spread >= small.noise_floor
+    assert f"kept: {fitted.found.kept[0]}" in report(fitted)
 
 
 def test_a_run_inside_the_calibrated_sizes_is_silent_and_one_outside_is_told(exhibit):
@@ -248,7 +264,7 @@ def test_errors_are_told_per_phase():
 
 
 def test_operator_errors_vanish_on_a_machine_that_is_the_device(exhibit, small):
-    samples = as_measured_on(samples_of([(small, None)], exhibit.soc), exhibit.soc)
+    samples = as_measured_on(samples_of([MeasuredFile(small)], exhibit.soc), exhibit.soc)
     assert operator_errors(samples, exhibit.soc)["all"] == pytest.approx(0.0, abs=1e-12)
 
 

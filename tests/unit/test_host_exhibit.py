@@ -5,7 +5,7 @@ import shutil
 import pytest
 import yaml
 
-from sim.calibration.host_samples import samples_of
+from sim.calibration.operators import samples_of
 from sim.errors import SimError
 from sim.evidence.host_exhibit import MANIFEST, host_exhibits, load_host_exhibit
 from sim.validation.host_judging import operator_errors, phase_errors
@@ -44,8 +44,8 @@ def test_every_phase_is_within_the_tolerance_of_the_manifest(exhibit, engine):
 
 
 def test_operators_of_models_that_were_not_fitted_are_within_tolerance(exhibit):
-    pairs = [(run.measurement, run.trace) for run in exhibit.validation]
-    assert operator_errors(samples_of(pairs, exhibit.soc), exhibit.soc)["all"] <= OPERATOR_TOLERANCE
+    samples = samples_of(exhibit.validation, exhibit.soc)
+    assert operator_errors(samples, exhibit.soc)["all"] <= OPERATOR_TOLERANCE
 
 
 def test_the_structure_of_every_measured_model_is_exact(exhibit):

@@ -6,7 +6,7 @@ import math
 import pytest
 import torch
 
-from sim.calibration.host_prior import template
+from sim.calibration.prior import template
 from sim.cli.measuring import closing, line
 from sim.evidence.measuring.cases import Case
 from sim.evidence.measuring.document import read_measurement, write_measurement

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from hw_models.soc import SocSpec, load_soc
 from sim import simulate
-from sim.calibration.observations import observations, observe
+from sim.calibration.rows import observations, observe
 from sim.engine.times import span_s
 from sim.evidence.measured import MeasuredRun
 from sim.evidence.physics import floor_seconds, impossible, measured_seconds

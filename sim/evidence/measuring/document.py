@@ -12,6 +12,7 @@ import json
 import os
 import statistics
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
@@ -20,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sim.errors import SimError
 from sim.evidence.measuring.cases import Case
 from sim.output import write_text
+from workloads.catalogue import MODEL_SUFFIXES
 from workloads.errors import WorkloadError
 from workloads.files import parse_json, read_text
 
@@ -165,6 +167,19 @@ class Measurement(Record):
     skipped: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class MeasuredFile:
+    """A measurement, and the path of its model's trace if the model is not in the catalogue."""
+
+    measurement: Measurement
+    trace: str | None = None
+
+    @property
+    def model(self) -> str:
+        """What the model is simulated by: its trace, else its catalogue id."""
+        return self.trace or self.measurement.model
+
+
 def disagreement(values: Sequence[float]) -> float:
     """Return the mean relative distance of each value from the median of the others; 0 for one.
 
@@ -198,6 +213,22 @@ def read_measurement(path: str | Path) -> Measurement:
     except WorkloadError as error:
         raise SimError(str(error)) from None
     return parse_measurement(text, str(path))
+
+
+def measured_file(path: Path) -> MeasuredFile:
+    """Read a measurement; a model that is not in the catalogue is looked for beside the file.
+
+    Its trace (``NAME.trace.json`` for ``NAME.json``) is taken if there is one, else its
+    configuration, which needs PyTorch to be captured.
+    """
+    measurement = read_measurement(path)
+    if not measurement.model.endswith(MODEL_SUFFIXES):
+        return MeasuredFile(measurement)
+    given = Path(measurement.model)
+    beside = path.parent / given.name
+    places = (beside.with_suffix(".trace.json"), beside, given)
+    found = next((place for place in places if place.is_file()), given)
+    return MeasuredFile(measurement, str(found))
 
 
 def parse_measurement(text: str, name: str = "text") -> Measurement:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from sim.engine.pricing import Pricing
 from sim.engine.timed import FloatColumn, IntColumn
 from sim.errors import SimError
 from sim.evidence.measuring.cases import MAX_IMAGE_PX, PREPROCESSOR, Case
-from sim.evidence.measuring.document import CaseTimes, Measurement
+from sim.evidence.measuring.document import CaseTimes, MeasuredFile
 from sim.planning import plan
 from workloads.program import Program, StepGroup, Task
 from workloads.scenario import Scenario
@@ -74,32 +75,39 @@ class Samples:
     operators: tuple[Operators, ...]
     steps: tuple[Step, ...]
 
-    def seconds(
-        self,
-        pricing: Pricing,
-        known: Sequence[FloatColumn] | None = None,
-        kernel: str | None = None,
-    ) -> tuple[list[FloatColumn], FloatColumn]:
-        """Return the simulated seconds of each group's operators, and of each step [s].
+    def seconds(self, socs: Sequence[SocSpec]) -> tuple[FloatColumn, FloatColumn]:
+        """Return the simulated seconds of the operators and of the steps on some devices [s].
 
-        A step is its operators one after the other and the stack's overhead.
-
-        Parameters
-        ----------
-        known
-            Seconds of the groups on a device that differs in one kernel only: priced again is
-            what that ``kernel`` runs.
+        Shapes (devices, samples) and (devices, steps). A step is its operators one after the other
+        and the overhead of the device's default stack. The devices may differ in the kernels and
+        overheads of that stack and in their memory; those with equal kernel and memory share a
+        price.
         """
-        operators = [
-            known[index]
-            if known is not None and kernel not in (None, group.kernel)
-            else group.seconds(pricing)
-            for index, group in enumerate(self.operators)
-        ]
-        steps = np.full(len(self.steps), pricing.stack.step_overhead_s.value)
-        for group, seconds in zip(self.operators, operators, strict=True):
-            np.add.at(steps, group.step, group.repeats * seconds)
+        stacks = [soc.stack() for soc in socs]
+        overheads = np.array([stack.step_overhead_s.value for stack in stacks])
+        operators = np.empty((len(socs), self.ends[-1]))
+        steps = np.repeat(overheads[:, None], len(self.steps), axis=1)
+        for group, end in zip(self.operators, self.ends, strict=True):
+            priced: dict[Any, FloatColumn] = {}
+            for index, (soc, stack) in enumerate(zip(socs, stacks, strict=True)):
+                key = stack.kernels.get(group.kernel), soc.dram
+                if key not in priced:
+                    priced[key] = group.seconds(Pricing(soc, stack))
+                operators[index, end - len(group.step) : end] = priced[key]
+                np.add.at(steps[index], group.step, group.repeats * priced[key])
         return operators, steps
+
+    def log_errors(self, socs: Sequence[SocSpec]) -> tuple[FloatColumn, FloatColumn]:
+        """Return log(simulated / measured) of the operators and of the steps; see `seconds`."""
+        operators, steps = self.seconds(socs)
+        measured = np.concatenate([group.measured_s for group in self.operators])
+        calls = np.array([step.measured_s for step in self.steps])
+        return np.log(operators) - np.log(measured), np.log(steps) - np.log(calls)
+
+    @cached_property
+    def ends(self) -> list[int]:
+        """Where the samples of each group end in a column of all samples."""
+        return list(accumulate(len(group.step) for group in self.operators))
 
     @cached_property
     def shares(self) -> FloatColumn:
@@ -113,9 +121,9 @@ class Samples:
     def deviations_by_kernel(self, log_errors: FloatColumn) -> FloatColumn:
         """Return what the errors of operators would make of each step elsewhere, shape (steps,).
 
-        As if operators of one kernel erred together and kernels independently: the root of the
-        sum over kernels of (sum of share x |log error|) squared. In the steps of a fit they cancel
-        beyond that, since the fit is made of these steps.
+        The root of the sum over kernels of (sum of share x |log error|) squared: errors are taken
+        as fully correlated within a kernel and independent between kernels. The steps of the fit
+        itself look better than this, because the fit has balanced their errors.
 
         Parameters
         ----------
@@ -125,8 +133,7 @@ class Samples:
         kernels = sorted({group.kernel for group in self.operators})
         sums = np.zeros((len(kernels), len(self.steps)))
         parts = self.shares * np.abs(log_errors)
-        ends = np.cumsum([len(group.step) for group in self.operators])
-        for group, own in zip(self.operators, np.split(parts, ends[:-1]), strict=True):
+        for group, own in zip(self.operators, np.split(parts, self.ends[:-1]), strict=True):
             np.add.at(sums[kernels.index(group.kernel)], group.step, own)
         return np.asarray(np.sqrt((sums**2).sum(axis=0)))
 
@@ -157,8 +164,8 @@ def case_scenario(model: str, case: Case, dtype: str = "bf16") -> Scenario:
     )
 
 
-def samples_of(measurements: Iterable[tuple[Measurement, str | None]], soc: SocSpec) -> Samples:
-    """Return the samples of measurements, each with the path of its trace if it needs one.
+def samples_of(runs: Iterable[MeasuredFile], soc: SocSpec) -> Samples:
+    """Return the samples of measurements.
 
     Parameters
     ----------
@@ -169,9 +176,10 @@ def samples_of(measurements: Iterable[tuple[Measurement, str | None]], soc: SocS
     """
     steps: list[Step] = []
     found: dict[tuple[str, str], list[tuple[Task, float, int, int]]] = {}
-    for measurement, trace in measurements:
+    for run in runs:
+        measurement = run.measurement
         for times in measurement.cases:
-            scenario = case_scenario(trace or measurement.model, times.case, measurement.dtype)
+            scenario = case_scenario(run.model, times.case, measurement.dtype)
             group = group_of(plan(scenario, soc).program, times.case.phase)
             step = len(steps)
             name = f"{measurement.model} {times.case.id}"

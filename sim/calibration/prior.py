@@ -1,4 +1,4 @@
-"""The device before the fit: a template, what was measured directly, and a kernel per kind.
+"""The device before a host fit: a template, what was measured directly, and a kernel per kind.
 
 The peak rates are the highest that any measured operator attained, a margin above; utilisation then
 says what each shape reaches of them. A node of a utilisation table stands at a size that was
@@ -19,7 +19,7 @@ from hw_models.provenance import Parameter, Source
 from hw_models.schema import Kernel
 from hw_models.soc import SocSpec, load_soc
 from hw_models.tree import to_tree
-from sim.calibration.host_samples import Operators, Samples
+from sim.calibration.operators import Operators, Samples
 from sim.engine.pricing import kernel_size
 from sim.errors import SimError
 from sim.evidence.manifests import faults
