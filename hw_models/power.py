@@ -38,7 +38,7 @@ def compute_energy_j(flops: Numbers, energy_j_per_flop: float) -> Numbers:
     return np.multiply(energy_j_per_flop, flops)
 
 
-def leakage_w(die_c: Numbers, leakage_at_25c_w: float, doubling_k: float) -> Numbers:
+def leakage_w(die_c: Numbers, leakage_at_25c_w: Numbers, doubling_k: Numbers) -> Numbers:
     """Leakage power at a die temperature: P_25 2^((T - 25) / D), no more than at 125 C.
 
     Source: the usual exponential fit to subthreshold leakage; valid within tens of kelvin of

@@ -1,10 +1,13 @@
 """Heat: a chain of lumps from the die to the air, solved exactly, and two stepwise governors.
 
+All laws take columns over runs: temperatures and powers have shape (lumps, runs), levels (runs,).
+One run is a column of one. The runs may be of one device or each of a device of its own.
+
 Not modelled: radiation apart from convection, heat spread within a lump, charging, sunlight and
 the hand that holds the phone.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
@@ -12,152 +15,213 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from hw_models.laws import Numbers
 from hw_models.schema import Thermal
 
-Vector = NDArray[np.float64]
+Columns = NDArray[np.float64]
+Levels = NDArray[np.int64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class RcChain:
     """Lumps of heat capacity C_i [J/K], each joined to the next outwards by R_i [K/W].
 
         C_i dT_i/dt = P_i + (T_{i-1} - T_i) / R_{i-1} - (T_i - T_{i+1}) / R_i,   T_n = ambient
 
-    The last resistance leads to the ambient air. Linear, so any time step is exact.
+    The last resistance leads to the ambient air. Linear, so any time step is exact. Both columns
+    have shape (lumps, devices), where devices is 1 or as many as there are runs.
 
-    >>> lump = RcChain((180.0,), (3.5,))
-    >>> lump.steady_state_c([4.0], ambient_c=25.0).tolist()
-    [39.0]
-    >>> round(float(lump.time_constants_s[0]), 6)
+    >>> lump = RcChain(np.array([[180.0]]), np.array([[3.5]]))
+    >>> lump.steady_state_c(np.array([[4.0]]), ambient_c=25.0).tolist()
+    [[39.0]]
+    >>> round(float(lump.time_constants_s[0, 0]), 6)
     630.0
     """
 
-    heat_capacity_j_per_k: tuple[float, ...]
-    resistance_k_per_w: tuple[float, ...]
+    heat_capacity_j_per_k: Columns
+    resistance_k_per_w: Columns
 
     @classmethod
-    def of(cls, thermal: Thermal) -> Self:
-        """Build the chain die, spreader, body of a device."""
-        die, spreader, body = thermal.die, thermal.spreader, thermal.body
-        return cls(
-            (die.heat_capacity.value, spreader.heat_capacity.value, body.heat_capacity.value),
-            (
-                die.resistance_to_next.value,
-                spreader.resistance_to_next.value,
-                body.resistance_to_ambient.value,
-            ),
-        )
+    def of(cls, *thermals: Thermal) -> Self:
+        """Build the chains die, spreader, body of devices, one column each."""
+        capacities = [
+            [item.heat_capacity.value for item in (part.die, part.spreader, part.body)]
+            for part in thermals
+        ]
+        resistances = [
+            [
+                part.die.resistance_to_next.value,
+                part.spreader.resistance_to_next.value,
+                part.body.resistance_to_ambient.value,
+            ]
+            for part in thermals
+        ]
+        return cls(np.array(capacities).T, np.array(resistances).T)
 
     @cached_property
-    def conductance_w_per_k(self) -> Vector:
-        """Conductance matrix G of `C dT/dt = P - G (T - ambient)`; symmetric, positive definite."""
-        outward = 1 / np.asarray(self.resistance_k_per_w)
-        inward = np.concatenate([[0.0], outward[:-1]])
-        return np.diag(outward + inward) - np.diag(outward[:-1], 1) - np.diag(outward[:-1], -1)
+    def conductance_w_per_k(self) -> Columns:
+        """Conductance matrix G of `C dT/dt = P - G (T - ambient)`, shape (lumps, lumps, devices).
+
+        Symmetric and positive definite.
+        """
+        outward = 1 / self.resistance_k_per_w
+        count = len(outward)
+        place = np.arange(count)
+        conductance = np.zeros((count, count, outward.shape[1]))
+        conductance[place, place] = outward
+        conductance[place[1:], place[1:]] += outward[:-1]
+        conductance[place[1:], place[:-1]] = conductance[place[:-1], place[1:]] = -outward[:-1]
+        return conductance
 
     @cached_property
-    def time_constants_s(self) -> Vector:
-        """Time constants of the chain, longest first [s]."""
-        rates_per_s, _ = self.modes
+    def time_constants_s(self) -> Columns:
+        """Time constants, longest first [s], shape (lumps, devices)."""
+        rates_per_s, _, _ = self.modes
         return 1 / rates_per_s
 
     @cached_property
-    def modes(self) -> tuple[Vector, Vector]:
-        """Decay rates [1/s], ascending, and modes (columns) of the matrix C^-1/2 G C^-1/2."""
-        root = np.sqrt(self.heat_capacity_j_per_k)
-        rates_per_s, modes = np.linalg.eigh(self.conductance_w_per_k / np.outer(root, root))
-        return rates_per_s, modes
+    def modes(self) -> tuple[Columns, Columns, Columns]:
+        """Decay rates [1/s], ascending, and the matrices from lumps to modes and back.
 
-    def steady_state_c(self, power_w: Sequence[float], ambient_c: float) -> Vector:
+        The modes are those of the symmetric C^-1/2 G C^-1/2. Shapes (lumps, devices) and twice
+        (lumps, lumps, devices).
+        """
+        root = np.sqrt(self.heat_capacity_j_per_k)
+        symmetric = self.conductance_w_per_k / (root[:, None] * root)
+        rates_per_s, modes = np.linalg.eigh(np.moveaxis(symmetric, -1, 0))
+        to_modes, from_modes = modes.T * root, np.moveaxis(modes, 0, -1) / root[:, None]
+        rates_per_s, to_modes, from_modes = map(
+            np.ascontiguousarray, (rates_per_s.T, to_modes, from_modes)
+        )
+        return rates_per_s, to_modes, from_modes
+
+    @cached_property
+    def resistances_k_per_w(self) -> Columns:
+        """Rise of lump i by power into lump j, G^-1, shape (lumps, lumps, devices).
+
+        It is the resistance that the ways of both to the air have in common.
+        """
+        to_air = np.cumsum(self.resistance_k_per_w[::-1], axis=0)[::-1]
+        place = np.arange(len(to_air))
+        return to_air[np.maximum(place[:, None], place)]
+
+    def steady_state_c(self, power_w: Columns, ambient_c: Numbers) -> Columns:
         """Temperatures [C] after constant power [W per lump] for ever: ambient + G^-1 P."""
-        return ambient_c + np.linalg.solve(self.conductance_w_per_k, np.asarray(power_w))
+        return ambient_c + _times(self.resistances_k_per_w, power_w)
 
     def advance(
-        self,
-        temperatures_c: Sequence[float] | Vector,
-        power_w: Sequence[float],
-        dt_s: float,
-        ambient_c: float,
-    ) -> Vector:
-        """Temperatures [C] after `dt_s` of constant power: T_inf + exp(-C^-1 G dt) (T - T_inf).
+        self, temperatures_c: Columns, power_w: Columns, dt_s: Numbers, ambient_c: Numbers
+    ) -> Columns:
+        """Temperatures [C] after `dt_s` of constant power, on the way to its steady state."""
+        return self.towards(temperatures_c, self.steady_state_c(power_w, ambient_c), dt_s)
+
+    def towards(self, temperatures_c: Columns, final_c: Columns, dt_s: Numbers) -> Columns:
+        """Temperatures [C] after `dt_s` on the way to a steady state, shape (lumps, runs).
+
+            T(dt) = T_inf + exp(-C^-1 G dt) (T - T_inf)
 
         The matrix exponential is taken through the eigenvectors of the symmetrised matrix, so
-        there is no step-size limit and no accumulated error.
+        there is no step-size limit and no accumulated error. Several times of one run are as good
+        as several runs.
         """
-        return self.course(temperatures_c, power_w, np.array([dt_s]), ambient_c)[:, 0]
+        rates_per_s, to_modes, from_modes = self.modes
+        excess = _times(to_modes, temperatures_c - final_c)
+        return final_c + _times(from_modes, np.exp(rates_per_s * np.negative(dt_s)) * excess)
 
-    def course(
-        self,
-        temperatures_c: Sequence[float] | Vector,
-        power_w: Sequence[float],
-        dt_s: Vector,
-        ambient_c: float,
-    ) -> Vector:
-        """Temperatures [C] at several instants of constant power, shape (lumps, instants)."""
-        rates_per_s, modes = self.modes
-        root = np.sqrt(self.heat_capacity_j_per_k)
-        final_c = self.steady_state_c(power_w, ambient_c)
-        excess = modes.T @ (root * (np.asarray(temperatures_c) - final_c))
-        decayed = np.exp(-np.outer(rates_per_s, dt_s)) * excess[:, None]
-        course_c: Vector = final_c[:, None] + (modes @ decayed) / root[:, None]
-        return course_c
 
-    def ceiling_c(
-        self, temperatures_c: Sequence[float] | Vector, power_w: Sequence[float], ambient_c: float
-    ) -> Vector:
-        """Temperatures [C] that no lump exceeds while the power stays as it is.
+def ceiling_c(temperatures_c: Columns, final_c: Columns) -> Columns:
+    """Temperatures [C] that no lump exceeds on the way to a steady state.
 
-        The steady state, raised so that no lump starts above it: heat only flows downhill.
-        """
-        final_c = self.steady_state_c(power_w, ambient_c)
-        ceiling: Vector = final_c + max(0.0, float(np.max(np.asarray(temperatures_c) - final_c)))
-        return ceiling
+    The steady state, raised so that no lump starts above it: heat only flows downhill.
+    """
+    ceiling: Columns = final_c + np.maximum(0.0, (temperatures_c - final_c).max(axis=0))
+    return ceiling
+
+
+def _times(matrix: Columns, columns: Columns) -> Columns:
+    """Return the product of a matrix with a vector, run by run."""
+    product: Columns = np.einsum("ijr,jr->ir", matrix, columns)
+    return product
+
+
+def by_level(*devices: Iterable[float], beyond: float) -> Columns:
+    """Gather what devices have per throttling level, level 0 first, shape (levels + 1, devices).
+
+    Beyond a device's last level the entries are `beyond`.
+
+    >>> by_level([1.0, 0.9, 0.5], [1.0, 0.7], beyond=0.0).tolist()
+    [[1.0, 1.0], [0.9, 0.7], [0.5, 0.0], [0.0, 0.0]]
+    """
+    rows = [list(items) for items in devices]
+    table = np.full((1 + max(len(row) for row in rows), len(rows)), float(beyond))
+    for place, row in enumerate(rows):
+        table[: len(row), place] = row
+    return table
+
+
+def level_bounds_c(
+    level: Levels, trip_c: Columns, hysteresis_c: Numbers
+) -> tuple[Columns, Columns]:
+    """Temperatures below which throttling levels are left, and from which the next is entered [C].
+
+    Level i is entered at trip_c[i] and left below trip_c[i] - hysteresis. Level 0 is unthrottled:
+    its trip is -inf, and that beyond the last level inf. `trip_c` is a table `by_level`.
+    """
+    return _at(trip_c, level) - hysteresis_c, _at(trip_c, level + 1)
 
 
 def next_level(
-    level: int, temperature_c: float, trip_c: Sequence[float], hysteresis_c: float
-) -> int:
-    """Throttling level after one reading of the sensor: one step up, one step down, or none.
+    level: Levels, temperature_c: Columns, trip_c: Columns, hysteresis_c: Numbers
+) -> Levels:
+    """Throttling levels after one reading of the sensor: one step up, one step down, or none.
 
-    Level i is in force above trip_c[i - 1] and left below trip_c[i - 1] - hysteresis; level 0 is
-    unthrottled. Source: the step_wise governor of the Linux thermal framework.
+    The levels are those of `level_bounds_c`. Source: the step_wise governor of the Linux thermal
+    framework.
 
-    >>> next_level(0, 43.5, [39, 43], 2.0), next_level(1, 38.0, [39, 43], 2.0)
-    (1, 1)
+    >>> trips_c = by_level([-np.inf, 39, 43], beyond=np.inf)
+    >>> next_level(np.array([0, 1]), np.array([43.5, 38.0]), trips_c, 2.0).tolist()
+    [1, 1]
     """
-    if level < len(trip_c) and temperature_c >= trip_c[level]:
-        return level + 1
-    if level > 0 and temperature_c < trip_c[level - 1] - hysteresis_c:
-        return level - 1
-    return level
+    leaves_c, enters_c = level_bounds_c(level, trip_c, hysteresis_c)
+    rises = temperature_c >= enters_c
+    return level + rises - ((temperature_c < leaves_c) & ~rises)
 
 
 def next_state(
-    state: int,
-    states: int,
-    temperature_c: float,
-    before_c: float,
-    trip_c: float,
-    hysteresis_c: float,
-) -> int:
-    """Cooling state of a single passive trip after one poll: one up, one down, or as it was.
+    state: Levels,
+    states: Levels | int,
+    temperature_c: Columns,
+    before_c: Columns,
+    trip_c: Numbers,
+    hysteresis_c: Numbers,
+) -> Levels:
+    """Cooling states of single passive trips after one poll: one up, one down, or as they were.
 
     Up while the temperature is at the trip and rises, down while it is below and falls; once in
-    force, the trip counts as lower by the hysteresis. Source: the step_wise governor of the Linux
-    thermal framework, `get_target_state`.
+    force, the trip counts as lower by the hysteresis. The highest state is `states`. Source: the
+    step_wise governor of the Linux thermal framework, `get_target_state`.
 
-    >>> next_state(0, 7, 86.0, 84.0, 85.0, 2.0), next_state(3, 7, 84.0, 84.5, 85.0, 2.0)
-    (1, 3)
+    >>> now_c, before_c = np.array([86.0, 84.0]), np.array([84.0, 84.5])
+    >>> next_state(np.array([0, 3]), 7, now_c, before_c, 85.0, 2.0).tolist()
+    [1, 3]
     """
-    if temperature_c >= trip_c - (hysteresis_c if state else 0.0):
-        return min(state + (temperature_c > before_c), states)
-    return max(0, state - (temperature_c < before_c))
+    hot = temperature_c >= trip_c - hysteresis_c * (state > 0)
+    rises, falls = temperature_c > before_c, temperature_c < before_c
+    moved: Levels = np.minimum(np.maximum(np.where(hot, state + rises, state - falls), 0), states)
+    return moved
 
 
-def clock_fraction(level: int, fractions: Sequence[float]) -> float:
-    """Fraction of the full clock at a throttling level; 1 at level 0.
+def clock_fraction(level: Levels, fractions: Columns) -> Columns:
+    """Fractions of the full clock at throttling levels, from a table `by_level`; 1 at level 0.
 
-    >>> clock_fraction(0, [0.9, 0.5]), clock_fraction(2, [0.9, 0.5])
-    (1.0, 0.5)
+    >>> clock_fraction(np.array([0, 2]), by_level([1.0, 0.9, 0.5], beyond=1.0)).tolist()
+    [1.0, 0.5]
     """
-    return fractions[level - 1] if level else 1.0
+    return _at(fractions, level)
+
+
+def _at(table: Columns, level: Levels) -> Columns:
+    """Return the entry of each run's level, from a table by levels and devices."""
+    devices = table.shape[1]
+    entries: Columns = table[:, 0].take(level) if devices == 1 else table[level, np.arange(devices)]
+    return entries

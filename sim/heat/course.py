@@ -7,20 +7,20 @@ and decoding without a pause under the governor.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hw_models import power
-from hw_models.schema import DieGovernor, Governor
+from hw_models.laws import Numbers
 from hw_models.soc import SocSpec
-from hw_models.thermal import RcChain
-from sim.engine.timed import FloatColumn
-from sim.heat.die_sensor import DIE
-from sim.heat.phone import BODY, SPREADER, Load, Phone, PowerLaw, Reading
+from hw_models.thermal import Columns
+from sim.heat.columns import BODY, DIE, HeatColumns
+from sim.heat.phone import Load, Phone, PowerLaw, Reading
+
+Socs = SocSpec | Sequence[SocSpec]
+"""The device that all runs share, or one for each run."""
 
 MINUTE_S = 60.0
 TENTH_MINUTE_S = (9 * MINUTE_S, 10 * MINUTE_S)
@@ -54,78 +54,6 @@ class Heat:
     background_j: float = 0.0
     changes: int = 0
     heat_j: float = 0.0
-
-
-@dataclass(frozen=True)
-class Lumps:
-    """The heat network of a device under powers that are columns over runs, shape (lumps, runs).
-
-    The display heats the body, charging the spreader.
-    """
-
-    soc: SocSpec
-    ambient_c: float
-    charging_w: float = 0.0
-
-    @property
-    def display_w(self) -> float:
-        """The power of the display [W]."""
-        return self.soc.power.display_w.value
-
-    @cached_property
-    def chain(self) -> RcChain:
-        """The chain of die, spreader and body."""
-        return RcChain.of(self.soc.thermal)
-
-    @cached_property
-    def _modes(self) -> tuple[FloatColumn, FloatColumn, FloatColumn]:
-        """Decay rates [1/s], and the ways from temperatures to modes and back."""
-        root = np.sqrt(self.chain.heat_capacity_j_per_k)
-        rates_per_s, modes = self.chain.modes
-        return rates_per_s[:, None], modes.T * root, modes / root[:, None]
-
-    def at_rest(self, runs: int) -> FloatColumn:
-        """Return temperatures of ambient in every lump [C], shape (lumps, runs)."""
-        return np.full((len(self.chain.heat_capacity_j_per_k), runs), self.ambient_c)
-
-    def advance(
-        self, temperatures_c: FloatColumn, die_w: FloatColumn, dt_s: FloatColumn | float
-    ) -> FloatColumn:
-        """Return temperatures [C] after ``dt_s`` of constant power of the die [W]."""
-        rates, to_modes, from_modes = self._modes
-        powers_w = np.zeros(temperatures_c.shape)
-        powers_w[DIE], powers_w[SPREADER], powers_w[BODY] = die_w, self.charging_w, self.display_w
-        final_c = self.ambient_c + np.linalg.solve(self.chain.conductance_w_per_k, powers_w)
-        excess = to_modes @ (temperatures_c - final_c)
-        after_c: FloatColumn = final_c + from_modes @ (np.exp(-rates * dt_s) * excess)
-        return after_c
-
-    def period(self, dt_s: float) -> tuple[FloatColumn, FloatColumn]:
-        """Return A and B of ``T(t + dt) - ambient = A (T(t) - ambient) + B powers``.
-
-        Both have shape (lumps, lumps); B is in K/W.
-        """
-        rates, to_modes, from_modes = self._modes
-        decay = from_modes @ (np.exp(-rates * dt_s) * to_modes)
-        rest = np.eye(len(decay)) - decay
-        return decay, rest @ np.linalg.inv(self.chain.conductance_w_per_k)
-
-    def steady_die_c(self, die_w: FloatColumn) -> FloatColumn:
-        """Return the die's temperatures under constant power of the die for ever [C]."""
-        resistance = np.linalg.inv(self.chain.conductance_w_per_k)[DIE]
-        steady_c: FloatColumn = self.ambient_c + self.outer_k(resistance) + resistance[DIE] * die_w
-        return steady_c
-
-    def outer_k(self, gain: FloatColumn) -> FloatColumn:
-        """Return what display and charging add [K], ``gain`` being K/W along its last axis."""
-        added_k: FloatColumn = gain[..., BODY] * self.display_w
-        return added_k + gain[..., SPREADER] * self.charging_w
-
-    def leakage_w(self, temperatures_c: FloatColumn) -> FloatColumn:
-        """Return the leakage at the die's temperatures [W], shape (runs,)."""
-        parts = self.soc.power
-        leak = parts.leakage_w.value, parts.leakage_doubling_k.value
-        return np.asarray(power.leakage_w(temperatures_c[DIE], *leak))
 
 
 def heat_of_groups(
@@ -167,31 +95,53 @@ def _until(phone: Phone, to_s: float) -> None:
 
 
 def unthrottled(
-    soc: SocSpec, ambient_c: float, seconds: FloatColumn, dynamic_w: FloatColumn
-) -> tuple[FloatColumn, FloatColumn, FloatColumn]:
+    socs: Socs,
+    ambient_c: Numbers,
+    seconds: Columns,
+    dynamic_w: Columns,
+    charging_w: Numbers = 0.0,
+    busy: NDArray[np.bool_] | None = None,
+) -> tuple[Columns, Columns, Columns]:
     """Return the highest body and die temperatures [C] and the leakage [J] of unthrottled runs.
 
-    ``seconds`` and ``dynamic_w`` have shape (phases, runs): the phases follow each other from 0 s
-    on, each at its mean power above the static one. Leakage is set anew at each reading.
+    The phases follow each other from 0 s on, each at its mean power above the static one. Leakage
+    is set anew at each phase and reading of the body.
+
+    Parameters
+    ----------
+    seconds, dynamic_w
+        Duration [s] and power [W] of each phase, shape (phases, runs).
+    busy
+        Where steps run, so that the host is busy too, same shape; ``None``: everywhere.
     """
-    lumps = Lumps(soc, ambient_c)
-    ends_s = np.cumsum(seconds, axis=0)
-    makespan_s = ends_s[-1]
-    period_s = soc.thermal.governor.sensor_period_s.value
-    readings_s = period_s * np.arange(1, int(makespan_s.max() / period_s) + 1)
-    marks_s = np.sort(np.concatenate([ends_s, np.minimum(readings_s[:, None], makespan_s)]), axis=0)
-    static_w = soc.power.idle_w.value + soc.power.host_poll_w.value
-    runs = np.arange(len(makespan_s))
-    temperatures_c, now_s = lumps.at_rest(len(runs)), np.zeros(len(runs))
+    heat, runs = HeatColumns.of(socs, ambient_c, charging_w), np.arange(seconds.shape[1])
+    is_busy = np.ones(seconds.shape, dtype=bool) if busy is None else busy
+    other_w = dynamic_w + np.where(is_busy, heat.host_poll_w, 0.0)
+    marks_s, phases = _marks(np.cumsum(seconds, axis=0), heat.governors.period_s)
+    temperatures_c, now_s = heat.at_rest_c(len(runs)), np.zeros(len(runs))
     hottest_c, leakage_j = temperatures_c, np.zeros(len(runs))
-    for mark_s in marks_s:
-        phase = np.minimum((now_s >= ends_s).sum(axis=0), len(ends_s) - 1)
-        leakage_w, dt_s = lumps.leakage_w(temperatures_c), mark_s - now_s
+    for mark_s, phase in zip(marks_s, phases, strict=True):
+        leakage_w, dt_s = heat.leakage_w(temperatures_c[DIE]), mark_s - now_s
         leakage_j = leakage_j + leakage_w * dt_s
-        die_w = static_w + leakage_w + dynamic_w[phase, runs]
-        temperatures_c = lumps.advance(temperatures_c, die_w, dt_s)
+        die_w = heat.die_w(leakage_w, other_w[phase, runs])
+        temperatures_c = heat.advance(temperatures_c, die_w, dt_s)
         hottest_c, now_s = np.maximum(hottest_c, temperatures_c), mark_s
     return hottest_c[BODY], hottest_c[DIE], leakage_j
+
+
+def _marks(ends_s: Columns, period_s: Columns) -> tuple[Columns, NDArray[np.int64]]:
+    """Return ends of phases and readings in order of time [s], and the phase that leads to each.
+
+    Both have shape (marks, runs). Readings after the end of a run are moved to its end.
+    """
+    phases, makespan_s = len(ends_s), ends_s[-1]
+    readings = np.arange(1, int((makespan_s / period_s).max()) + 1)
+    readings_s = np.minimum(readings[:, None] * period_s, makespan_s)
+    marks_s = np.concatenate([ends_s, readings_s])
+    order = np.argsort(marks_s, axis=0, kind="stable")
+    is_end = order < phases
+    ended: NDArray[np.int64] = np.cumsum(is_end, axis=0) - is_end
+    return np.take_along_axis(marks_s, order, axis=0), np.minimum(ended, phases - 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,127 +150,117 @@ class Stretch:
 
     Attributes
     ----------
+    start_s, end_s
+        Of one entry if all runs step together, shape (runs or 1,).
     clock
         Fraction of the full clock.
     body_c, die_c
         Temperatures at its end [C].
     """
 
-    start_s: float
-    end_s: float
-    clock: FloatColumn
-    body_c: FloatColumn
-    die_c: FloatColumn
+    start_s: Columns
+    end_s: Columns
+    clock: Columns
+    body_c: Columns
+    die_c: Columns
 
 
 def decoding(
-    soc: SocSpec, ambient_c: float, dynamic_w: FloatColumn, charging_w: float = 0.0
+    socs: Socs, ambient_c: Numbers, dynamic_w: Columns, charging_w: Numbers = 0.0
 ) -> Iterator[Stretch]:
     """Yield the stretches of decoding without a pause under both governors, for ever.
 
     ``dynamic_w`` is the power of decoding above the static one at full clock, a column over runs;
-    it falls with the clock, and so does the decode rate.
+    it falls with the clock, and so does the decode rate. A run that never troubles the die is
+    stepped from one reading of the body to the next, any other from poll to poll too.
     """
-    lumps = Lumps(soc, ambient_c, charging_w)
-    body, die = soc.thermal.governor, soc.thermal.die_governor
-    readings_s = body.sensor_period_s.value
-    polled = die if die is not None and may_trip(lumps, dynamic_w).any() else None
-    polls_s = polled.sensor_period_s.value if polled else np.inf
-    body_clocks = np.array([1.0, *(fraction.value for fraction in body.clock_fraction)])
-    die_clocks = np.array([1.0, *(item.value for item in polled.clock_fraction)] if polled else [1])
-    static_w = soc.power.idle_w.value + soc.power.host_poll_w.value
-    level = np.zeros(len(dynamic_w), dtype=np.int64)
-    state, before_c = level.copy(), np.full(len(level), -np.inf)
-    period = lru_cache(lumps.period)
-    excess_k = lumps.at_rest(len(level)) - ambient_c
-    now_s, reading, poll = 0.0, 1, 1
+    return _stretches(HeatColumns.of(socs, ambient_c, charging_w), dynamic_w)
+
+
+def _stretches(heat: HeatColumns, dynamic_w: Columns) -> Iterator[Stretch]:
+    governors, runs = heat.governors, len(dynamic_w)
+    polls_s = np.where(may_trip(heat, dynamic_w), governors.die_period_s, np.inf)
+    polls_s = polls_s[:1] if (polls_s == polls_s[0]).all() else polls_s
+    level = state = np.zeros(runs, dtype=np.int64)
+    leaves_c, enters_c = governors.bounds_c(level)
+    temperatures_c, before_c = heat.at_rest_c(runs), np.full(runs, -np.inf)
+    die_c = temperatures_c[DIE]
+    clock, now_s, reading, poll = np.ones(runs), np.zeros(1), np.ones(1), np.ones(1)
     while True:
-        end_s = min(reading * readings_s, poll * polls_s)
-        decay, gain = period(round(end_s - now_s, 9))
-        clock = np.minimum(body_clocks[level], die_clocks[state])
-        die_w = static_w + lumps.leakage_w(excess_k + ambient_c) + clock * dynamic_w
-        excess_k = decay @ excess_k + lumps.outer_k(gain)[:, None] + gain[:, DIE, None] * die_w
-        body_c, die_c = ambient_c + excess_k[BODY], ambient_c + excess_k[DIE]
+        reading_s, poll_s = reading * governors.period_s, poll * polls_s
+        end_s = np.minimum(reading_s, poll_s)
+        die_w = heat.die_w(heat.leakage_w(die_c), heat.host_poll_w + clock * dynamic_w)
+        temperatures_c = heat.advance(temperatures_c, die_w, end_s - now_s)
+        die_c, body_c = temperatures_c[DIE], temperatures_c[BODY]
         yield Stretch(now_s, end_s, clock, body_c, die_c)
-        if polled is not None and end_s == poll * polls_s:
-            state, before_c, poll = _polled(polled, state, before_c, die_c), die_c, poll + 1
-        if end_s == reading * readings_s:
-            level, reading = _read(body, level, body_c), reading + 1
-        now_s = end_s
+        polls, reads = poll_s == end_s, reading_s == end_s
+        poll, reading, now_s = poll + polls, reading + reads, end_s
+        if polls.any():
+            state = np.where(polls, governors.poll(state, die_c, before_c), state)
+            before_c = np.where(polls, die_c, before_c)
+        moves = reads & ((body_c < leaves_c) | (body_c >= enters_c))
+        if moves.any():
+            level = np.where(moves, governors.read(level, body_c), level)
+            leaves_c, enters_c = governors.bounds_c(level)
+        clock = governors.clock(level, state)
 
 
-def may_trip(lumps: Lumps, dynamic_w: FloatColumn) -> NDArray[np.bool_]:
+def may_trip(heat: HeatColumns, dynamic_w: Columns) -> NDArray[np.bool_]:
     """Return which runs could bring the die to its trip if they decoded for ever."""
-    die, parts = lumps.soc.thermal.die_governor, lumps.soc.power
-    if die is None:
-        return np.zeros(len(dynamic_w), dtype=bool)
-    trip_c = die.trip_c.value
-    leakage_w = power.leakage_w(trip_c, parts.leakage_w.value, parts.leakage_doubling_k.value)
-    die_w = parts.idle_w.value + parts.host_poll_w.value + float(leakage_w) + dynamic_w
-    return np.asarray(lumps.steady_die_c(die_w) >= trip_c)
+    trip_c = heat.governors.die_trip_c
+    die_w = heat.die_w(heat.leakage_w(trip_c), heat.host_poll_w + dynamic_w)
+    return np.asarray(heat.steady_c(die_w)[DIE] >= trip_c)
 
 
-def stays_cool(lumps: Lumps, dynamic_w: FloatColumn, end_s: float) -> NDArray[np.bool_]:
-    """Return which runs surely reach no trip if they decode until ``end_s``.
+def stays_cool(heat: HeatColumns, dynamic_w: Columns, end_s: float) -> NDArray[np.bool_]:
+    """Return which runs certainly stay below every trip point until ``end_s`` of decoding.
 
     Constant power from ambient on heats every lump monotonically, and more power heats it more. So
     temperatures stay below those at ``end_s`` under the leakage of the hottest die possible; each
     round takes the die of the round before, which is hotter than any the run can have.
     """
-    parts, thermal = lumps.soc.power, lumps.soc.thermal
-    known_w = parts.idle_w.value + parts.host_poll_w.value + dynamic_w
-    hottest_c = lumps.at_rest(len(dynamic_w)) + np.inf
+    rest_c = heat.at_rest_c(len(dynamic_w))
+    hottest_c = rest_c + np.inf
     for _ in range(BOUND_ROUNDS):
-        die_w = known_w + lumps.leakage_w(hottest_c)
-        hottest_c = lumps.advance(lumps.at_rest(len(dynamic_w)), die_w, end_s)
-    cool: NDArray[np.bool_] = hottest_c[BODY] < thermal.governor.trip_c[0].value
-    die = thermal.die_governor
-    return cool & (hottest_c[DIE] < die.trip_c.value) if die else cool
-
-
-def _polled(
-    die: DieGovernor, state: NDArray[np.int64], before_c: FloatColumn, die_c: FloatColumn
-) -> NDArray[np.int64]:
-    """Return `hw_models.thermal.next_state` of every run."""
-    hot = die_c >= die.trip_c.value - die.hysteresis_c.value * (state > 0)
-    rises, falls = (state == 0) | (die_c > before_c), die_c < before_c
-    following = np.where(hot, state + rises, state - falls)
-    return np.clip(following, 0, len(die.clock_fraction))
-
-
-def _read(body: Governor, level: NDArray[np.int64], body_c: FloatColumn) -> NDArray[np.int64]:
-    """Return `hw_models.thermal.next_level` of every run."""
-    trips_c = np.array([-np.inf, *(trip.value for trip in body.trip_c), np.inf])
-    rises = body_c >= trips_c[level + 1]
-    falls = body_c < trips_c[level] - body.hysteresis_c.value
-    return level + rises - (falls & ~rises)
+        die_w = heat.die_w(heat.leakage_w(hottest_c[DIE]), heat.host_poll_w + dynamic_w)
+        hottest_c = heat.advance(rest_c, die_w, end_s)
+    governors = heat.governors
+    body_is_cool = hottest_c[BODY] < governors.trips_c[1]
+    return np.asarray(body_is_cool & (hottest_c[DIE] < governors.die_trip_c))
 
 
 def sustained_fractions(
-    soc: SocSpec, ambient_c: float, dynamic_w: FloatColumn, charging_w: float = 0.0
-) -> FloatColumn:
+    socs: Socs, ambient_c: Numbers, dynamic_w: Columns, charging_w: Numbers = 0.0
+) -> Columns:
     """Return the mean clock in the tenth minute of decoding without a pause, as a fraction.
 
-    Runs that stay cool until then keep their clock. Of the others, those that never trouble the
-    die are stepped from one reading of the body to the next. The heat of other apps is left out.
+    Runs that stay cool until then keep their clock. The heat of other apps is left out.
+
+    Parameters
+    ----------
+    socs
+        The device of all runs, or one for each.
+    ambient_c, dynamic_w, charging_w
+        Air [C], power of decoding above the static one [W], heat of charging [W]: columns over
+        runs, or a number for all of them.
     """
-    lumps = Lumps(soc, ambient_c, charging_w)
-    warm = ~stays_cool(lumps, dynamic_w, TENTH_MINUTE_S[1])
-    hot = warm & may_trip(lumps, dynamic_w)
+    heat = HeatColumns.of(socs, ambient_c, charging_w)
+    warm = ~stays_cool(heat, dynamic_w, TENTH_MINUTE_S[1])
+    hot = warm & may_trip(heat, dynamic_w)
     found = np.ones(len(dynamic_w))
     for chosen in (hot, warm & ~hot):
         if chosen.any():
-            found[chosen] = _tenth_minute_clock(lumps, dynamic_w[chosen])
+            found[chosen] = _tenth_minute_clock(heat.only(chosen), dynamic_w[chosen])
     return found
 
 
-def _tenth_minute_clock(lumps: Lumps, dynamic_w: FloatColumn) -> FloatColumn:
+def _tenth_minute_clock(heat: HeatColumns, dynamic_w: Columns) -> Columns:
     begin_s, end_s = TENTH_MINUTE_S
     clock_s = np.zeros(len(dynamic_w))
-    for part in decoding(lumps.soc, lumps.ambient_c, dynamic_w, lumps.charging_w):
-        if part.start_s >= end_s:
+    for part in _stretches(heat, dynamic_w):
+        if (part.start_s >= end_s).all():
             break
-        clock_s = clock_s + part.clock * max(
-            0.0, min(part.end_s, end_s) - max(part.start_s, begin_s)
-        )
+        if (part.end_s > begin_s).any():
+            inside_s = np.minimum(part.end_s, end_s) - np.maximum(part.start_s, begin_s)
+            clock_s = clock_s + part.clock * np.maximum(0.0, inside_s)
     return clock_s / (end_s - begin_s)

@@ -1,13 +1,11 @@
 """The phone around a run: heat, the thermal governor, and other apps, with the instants of change.
 
-Heat flows through die, spreader and body under constant power between two changes, solved exactly.
-Two governors set the clock, and the lower one holds. One reads the body's temperature once per
-sensor period and moves one level at most. The other polls the die (`sim.heat.die_sensor`).
-Computation, DRAM and idle parts heat the die, charging the spreader (the battery lies there), the
-display the body. Leakage follows the die's temperature at the start of each piece.
+Heat flows through die, spreader and body under constant power between two changes, solved exactly
+(`sim.heat.columns`; one phone is a column of one). Leakage follows the die's temperature at the
+start of each piece. The governors (`sim.heat.governors`) read the body once per period and poll the
+die where a poll can matter (`sim.heat.die_sensor`).
 
-While a group runs, the power is the group's mean. Not modelled: the power of single operators, and
-governors that look ahead.
+While a group runs, the power is the group's mean. Not modelled: the power of single operators.
 """
 
 from __future__ import annotations
@@ -19,15 +17,13 @@ from operator import itemgetter
 
 import numpy as np
 
-from hw_models import power
 from hw_models.soc import SocSpec
-from hw_models.thermal import RcChain, clock_fraction, next_level
+from hw_models.thermal import Columns
 from sim.engine.conditions import NOMINAL, Conditions
-from sim.heat.die_sensor import DIE, DieSensor, Powers
+from sim.heat.columns import BODY, DIE, HeatColumns
+from sim.heat.die_sensor import DieSensor
 from workloads.background import Background
 
-SPREADER, BODY = 1, -1
-"""Places of the spreader and the body among the lumps."""
 MOST_DEMAND = 0.95
 """Other apps never take the whole bus, however much they ask for (assumed)."""
 
@@ -94,20 +90,18 @@ class Phone:
     def __init__(
         self, soc: SocSpec, ambient_c: float, loads: Iterator[Load], charging_w: float = 0.0
     ) -> None:
-        self._soc, self._governor = soc, soc.thermal.governor
-        self._chain = RcChain.of(soc.thermal)
-        self._trips_c = [trip.value for trip in self._governor.trip_c]
-        self._fractions = [fraction.value for fraction in self._governor.clock_fraction]
-        self._ambient_c, self._charging_w = ambient_c, charging_w
+        self._soc = soc
+        self._heat = HeatColumns.of(soc, ambient_c, charging_w)
         self._law: PowerLaw | None = None
         self._loads = loads
         self._load, self._next_load = next(loads), next(loads, None)
         self._reading = 1
-        self._die = DieSensor(soc.thermal.die_governor, self._chain, ambient_c)
+        self._die = DieSensor(self._heat)
         self._due_s: float | None = None
-        self.level = 0
+        self._level = np.zeros(1, dtype=np.int64)
+        self._clock = 1.0
         self.now_s = 0.0
-        self.temperatures_c = np.full(len(self._chain.heat_capacity_j_per_k), ambient_c)
+        self.temperatures_c = self._heat.at_rest_c(1)
         self.hottest_body_c = self.hottest_die_c = ambient_c
         self.leakage_j = self.background_j = self.heat_j = 0.0
         self.changes = 0
@@ -121,7 +115,8 @@ class Phone:
         """The next instant at which conditions may change: a reading, or other apps [s]."""
         if self._due_s is None:
             horizon_s = min(self._reading_s, self._next_load.at_s if self._next_load else np.inf)
-            due = self._die.due_s(self.now_s, horizon_s, self.temperatures_c, self._powers_w())
+            die_w = self._die_w(self._leakage_w)
+            due = self._die.due_s(self.now_s, horizon_s, self.temperatures_c, die_w)
             self._due_s = min(horizon_s, due)
         return self._due_s
 
@@ -131,7 +126,7 @@ class Phone:
 
     @property
     def _reading_s(self) -> float:
-        return self._reading * self._governor.sensor_period_s.value
+        return self._reading * float(self._heat.governors.period_s[0])
 
     @property
     def is_alone(self) -> bool:
@@ -157,8 +152,9 @@ class Phone:
         reads_body = to_s >= self._reading_s
         if reads_body:
             self._read_body()
-        moved = polls_die and self._die.poll(float(self.temperatures_c[DIE]))
+        moved = polls_die and self._die.poll(self.temperatures_c[DIE])
         if reads_body or moved:
+            self._clock = float(self._heat.governors.clock(self._level, self._die.state)[0])
             self._note()
         self._set(self._conditions())
 
@@ -179,52 +175,52 @@ class Phone:
 
     def _read_body(self) -> None:
         self._reading += 1
-        hysteresis_c = self._governor.hysteresis_c.value
-        body_c = float(self.temperatures_c[BODY])
-        self.level = next_level(self.level, body_c, self._trips_c, hysteresis_c)
+        self._level = self._heat.governors.read(self._level, self.temperatures_c[BODY])
 
     def _note(self) -> None:
-        die_c, spreader_c, body_c = self.temperatures_c.tolist()
-        levels, temperatures_c = (self.level, self._die.level), (die_c, spreader_c, body_c)
+        levels = int(self._level[0]), int(self._die.state[0])
         at_s, heat_j = self._noted
         elapsed_s = self.now_s - at_s
-        power_w = (self.heat_j - heat_j) / elapsed_s if elapsed_s else sum(self._powers_w())
+        power_w = (
+            (self.heat_j - heat_j) / elapsed_s
+            if elapsed_s
+            else self._heat_w(self._die_w(self._leakage_w))
+        )
         self._noted = self.now_s, self.heat_j
+        die_c, spreader_c, body_c = self.temperatures_c[:, 0].tolist()
+        temperatures_c = die_c, spreader_c, body_c
         self.readings.append(Reading(self.now_s, *temperatures_c, *levels, self._clock, power_w))
 
     @property
-    def _clock(self) -> float:
-        return min(clock_fraction(self.level, self._fractions), self._die.clock)
-
-    @property
-    def _leakage_w(self) -> float:
-        parts, die_c = self._soc.power, self.temperatures_c[DIE]
-        return float(power.leakage_w(die_c, parts.leakage_w.value, parts.leakage_doubling_k.value))
+    def _leakage_w(self) -> Columns:
+        return self._heat.leakage_w(self.temperatures_c[DIE])
 
     @property
     def _background_w(self) -> float:
         other = self._load.background
         return other.power_w.value if other else 0.0
 
-    def _powers_w(self) -> Powers:
-        """Return the power that heats die, spreader and body [W]."""
-        parts = self._soc.power
-        die_w = parts.idle_w.value + self._leakage_w + self._background_w
+    def _die_w(self, leakage_w: Columns) -> Columns:
+        """Return the power of the die, given its leakage [W], shape (1,)."""
+        other_w = np.array([self._background_w])
         if self._law is not None:
-            die_w += parts.host_poll_w.value + self._law(self.conditions)
-        return die_w, self._charging_w, parts.display_w.value
+            other_w = other_w + self._heat.host_poll_w + self._law(self.conditions)
+        return self._heat.die_w(leakage_w, other_w)
+
+    def _heat_w(self, die_w: Columns) -> float:
+        """Return the power of all parts, given that of the die [W]."""
+        return float((die_w + self._heat.outside_w)[0])
 
     def _flow(self, dt_s: float) -> None:
         """Heat the lumps at the present power for ``dt_s`` [s]."""
-        powers_w = self._powers_w()
-        self.leakage_j += self._leakage_w * dt_s
+        leakage_w = self._leakage_w
+        die_w = self._die_w(leakage_w)
+        self.leakage_j += float(leakage_w[0]) * dt_s
         self.background_j += self._background_w * dt_s
-        self.heat_j += sum(powers_w) * dt_s
-        self.temperatures_c = self._chain.advance(
-            self.temperatures_c, powers_w, dt_s, self._ambient_c
-        )
-        self.hottest_body_c = max(self.hottest_body_c, float(self.temperatures_c[BODY]))
-        self.hottest_die_c = max(self.hottest_die_c, float(self.temperatures_c[DIE]))
+        self.heat_j += self._heat_w(die_w) * dt_s
+        self.temperatures_c = self._heat.advance(self.temperatures_c, die_w, dt_s)
+        self.hottest_body_c = max(self.hottest_body_c, float(self.temperatures_c[BODY, 0]))
+        self.hottest_die_c = max(self.hottest_die_c, float(self.temperatures_c[DIE, 0]))
 
     def _conditions(self) -> Conditions:
         """Return what the governors and other apps leave; demands are shares of a mixed stream."""

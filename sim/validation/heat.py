@@ -70,7 +70,7 @@ def thermal_exhibit(exhibit: Exhibit, soc: SocSpec | None = None) -> list[Therma
     for point in exhibit.series:
         runs.setdefault(point.run, []).append(point)
     rows = [row for name, points in runs.items() for row in _rows(name, points, soc)]
-    constant_s = float(RcChain.of(soc.thermal).time_constants_s[0])
+    constant_s = float(RcChain.of(soc.thermal).time_constants_s[0, 0])
     rows.append(
         ThermalRow("galaxy_s25_plus", "time_constant_s", 0.0, BODY_CONSTANT_S, constant_s, 0.0)
     )
@@ -123,8 +123,10 @@ def _replayed(
     )
     dynamic_w = np.array([max(0.0, power_w - static_w)])
     stretches = takewhile(
-        lambda stretch: stretch.start_s < until_s, decoding(soc, AMBIENT_C, dynamic_w)
+        lambda stretch: stretch.start_s[0] < until_s, decoding(soc, AMBIENT_C, dynamic_w)
     )
-    rows = [(part.end_s, float(part.clock[0]), float(part.body_c[0])) for part in stretches]
+    rows = [
+        (float(part.end_s[0]), float(part.clock[0]), float(part.body_c[0])) for part in stretches
+    ]
     ends_s, clocks, bodies_c = zip(*rows, strict=True)
     return list(ends_s), list(clocks), list(bodies_c)

@@ -39,6 +39,6 @@ def machine(request: pytest.FixtureRequest) -> Iterator[str]:
                 for name, law in inspect.getmembers(module, inspect.isfunction):
                     if law.__module__ == module.__name__ and not name.startswith("_"):
                         patch.setattr(module, name, perturbed(law, rng))
-            for name in ("advance", "course"):
+            for name in ("steady_state_c", "towards"):
                 patch.setattr(RcChain, name, perturbed(getattr(RcChain, name), rng))
         yield request.param

@@ -9,7 +9,7 @@ import pytest
 
 from hw_models.soc import SocSpec, load_soc
 from sim import Result, Scenario, load_scenario, simulate
-from sim.heat.course import Lumps, sustained_fractions
+from sim.heat.course import sustained_fractions
 from sim.loading import fault_bytes_per_s
 
 HOT = {"ambient_c": 41.0}
@@ -169,18 +169,6 @@ def test_a_phone_on_the_charger_sustains_less():
     (alone,) = sustained_fractions(phone, 25.0, np.array([9.0]))
     (charging,) = sustained_fractions(phone, 25.0, np.array([9.0]), charging_w=6.0)
     assert charging < alone
-
-
-def test_one_period_of_heat_is_the_exact_solution():
-    lumps = Lumps(load_soc("dimensity_9500"), 25.0, charging_w=3.0)
-    decay, gain = lumps.period(7.0)
-    start_c = np.array([[40.0], [35.0], [30.0]])
-    powers_w = np.array([5.0, 3.0, lumps.soc.power.display_w.value])
-    expected = lumps.advance(start_c, np.array([5.0]), 7.0)
-    found = 25.0 + decay @ (start_c - 25.0) + (gain @ powers_w)[:, None]
-    np.testing.assert_allclose(found, expected, rtol=1e-12)
-    chained = lumps.chain.advance(start_c[:, 0], powers_w, 7.0, 25.0)
-    np.testing.assert_allclose(chained, expected[:, 0], rtol=1e-12)
 
 
 def test_weights_over_budget_collapse_as_measured():

@@ -1,0 +1,97 @@
+"""The two governors that set the clock, as columns over runs; the lower clock of the two holds.
+
+One reads the body once per period and moves one level at most. The other polls the die on a grid
+of its own, one clock fraction up or down per poll: a die heats within seconds, a body within
+minutes, so this is what slows the first minute of a hot run. The rules are those of
+`hw_models.thermal`.
+
+Not modelled: several sensors on the die and hot spots between them, emergency limits of the
+hardware itself, and governors that look ahead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from hw_models.schema import Thermal
+from hw_models.thermal import (
+    Columns,
+    Levels,
+    by_level,
+    clock_fraction,
+    level_bounds_c,
+    next_level,
+    next_state,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Governors:
+    """Trips, clocks and sensors of one device or of one for each run.
+
+    Attributes
+    ----------
+    trips_c, clocks
+        Temperature at which each level of the body's governor begins [C], and the fraction of the
+        full clock it leaves; level 0 first, shape (levels + 1, runs or 1).
+    hysteresis_c, period_s
+        How far below its trip a level is left [K], and the time between readings [s]; shape
+        (runs or 1,).
+    die_trip_c, die_clocks, die_states, die_hysteresis_c, die_period_s
+        The same for the die, which has one trip and ``die_states`` clocks below the full one. A
+        die without a governor is never at its trip and never polled: both are infinite.
+    """
+
+    trips_c: Columns
+    clocks: Columns
+    hysteresis_c: Columns
+    period_s: Columns
+    die_trip_c: Columns
+    die_clocks: Columns
+    die_states: Levels
+    die_hysteresis_c: Columns
+    die_period_s: Columns
+
+    @classmethod
+    def of(cls, thermals: Sequence[Thermal]) -> Governors:
+        """Return the governors of devices, one column each."""
+        bodies = [thermal.governor for thermal in thermals]
+        dies = [thermal.die_governor for thermal in thermals]
+        trips_c = [[-np.inf, *(trip.value for trip in body.trip_c)] for body in bodies]
+        clocks = [[1.0, *(item.value for item in body.clock_fraction)] for body in bodies]
+        die_clocks = [
+            [1.0, *(item.value for item in die.clock_fraction)] if die else [1.0] for die in dies
+        ]
+        return cls(
+            trips_c=by_level(*trips_c, beyond=np.inf),
+            clocks=by_level(*clocks, beyond=1.0),
+            hysteresis_c=np.array([body.hysteresis_c.value for body in bodies]),
+            period_s=np.array([body.sensor_period_s.value for body in bodies]),
+            die_trip_c=np.array([die.trip_c.value if die else np.inf for die in dies]),
+            die_clocks=by_level(*die_clocks, beyond=1.0),
+            die_states=np.array([len(clocks) - 1 for clocks in die_clocks]),
+            die_hysteresis_c=np.array([die.hysteresis_c.value if die else 0.0 for die in dies]),
+            die_period_s=np.array([die.sensor_period_s.value if die else np.inf for die in dies]),
+        )
+
+    def read(self, level: Levels, body_c: Columns) -> Levels:
+        """Return the body's levels after a reading [C]."""
+        return next_level(level, body_c, self.trips_c, self.hysteresis_c)
+
+    def bounds_c(self, level: Levels) -> tuple[Columns, Columns]:
+        """Return below and from which temperature a reading of the body changes its level [C]."""
+        return level_bounds_c(level, self.trips_c, self.hysteresis_c)
+
+    def poll(self, state: Levels, die_c: Columns, before_c: Columns) -> Levels:
+        """Return the die's states after a poll, given what the poll before it read [C]."""
+        trip_c, hysteresis_c = self.die_trip_c, self.die_hysteresis_c
+        return next_state(state, self.die_states, die_c, before_c, trip_c, hysteresis_c)
+
+    def clock(self, level: Levels, state: Levels) -> Columns:
+        """Return the fraction of the full clock that both leave."""
+        return np.minimum(
+            clock_fraction(level, self.clocks), clock_fraction(state, self.die_clocks)
+        )

@@ -1,0 +1,115 @@
+"""Heat of many devices at once: every column is the run of its device alone."""
+
+from __future__ import annotations
+
+from itertools import islice
+
+import numpy as np
+import pytest
+
+from hw_models.soc import SocSpec, load_soc
+from sim.heat.columns import BODY, DIE, HeatColumns
+from sim.heat.course import decoding, heat_of_groups, sustained_fractions, unthrottled
+from sim.heat.phone import Load, Phone
+
+PHONE = load_soc("dimensity_9500")
+RUNS = 24
+
+
+def devices() -> list[SocSpec]:
+    """Phones and others, with and without a governor of the die, every number drawn."""
+    rng = np.random.default_rng(7)
+    bases = [PHONE, load_soc("ideal_85gbps_50tflops"), load_soc("snapdragon_x_elite")]
+    found = []
+    for place in range(RUNS):
+        soc = bases[place % len(bases)]
+        moved = {
+            path: float(rng.uniform(item.low, item.high))
+            for path, item in soc.parameters().items()
+            if path.startswith(("thermal.", "power.")) and item.low is not None
+        }
+        found.append(soc.with_values(moved))
+    return found
+
+
+SOCS = devices()
+RNG = np.random.default_rng(8)
+AIR_C, POWER_W = RNG.uniform(10.0, 40.0, RUNS), RNG.uniform(0.0, 14.0, RUNS)
+CHARGING_W = RNG.uniform(0.0, 4.0, RUNS)
+
+
+def test_the_tenth_minute_of_each_device_is_its_own():
+    together = sustained_fractions(SOCS, AIR_C, POWER_W, CHARGING_W)
+    alone = [
+        sustained_fractions(soc, float(air_c), np.array([power_w]), float(charging_w))[0]
+        for soc, air_c, power_w, charging_w in zip(SOCS, AIR_C, POWER_W, CHARGING_W, strict=True)
+    ]
+    assert 0.2 < np.mean(together < 1.0) < 0.9
+    np.testing.assert_allclose(together, alone, rtol=1e-12)
+
+
+def test_the_temperatures_of_each_device_are_its_own():
+    """Each steps on the grid of its own sensors, however many others stand beside it."""
+    together = history(SOCS, AIR_C, POWER_W, CHARGING_W)
+    for run, soc in enumerate(SOCS):
+        alone = history([soc], AIR_C[[run]], POWER_W[[run]], CHARGING_W[[run]])
+        np.testing.assert_allclose(together[:, :, run], alone[:, :, 0], rtol=1e-12)
+
+
+def history(socs, air_c, power_w, charging_w):
+    """Times, clock and temperatures of the first stretches, shape (stretches, names, runs)."""
+    names = ("start_s", "end_s", "clock", "body_c", "die_c")
+    return np.array(
+        [
+            np.broadcast_arrays(*(getattr(part, name) for name in names))
+            for part in islice(decoding(socs, air_c, power_w, charging_w), 200)
+        ]
+    )
+
+
+def test_the_heat_of_a_short_run_on_each_device_is_that_of_its_phone():
+    """Three phases with a pause; the pause has no host at work. Until the die is at its trip."""
+    seconds = RNG.uniform(0.5, 12.0, (4, RUNS))
+    powers_w = np.array([6.0, 0.0, 4.0, 2.0])[:, None] * RNG.uniform(0.5, 1.0, (4, RUNS))
+    busy = np.array([True, False, True, True])[:, None] & np.ones(RUNS, dtype=bool)
+    body_c, die_c, leakage_j = unthrottled(SOCS, AIR_C, seconds, powers_w, CHARGING_W, busy)
+    compared = 0
+    for run, soc in enumerate(SOCS):
+        ends_s = np.cumsum(seconds[:, run])
+        rows = zip(ends_s - seconds[:, run], ends_s, powers_w[:, run], strict=True)
+        pieces = [row for row, runs in zip(rows, busy[:, run], strict=True) if runs]
+        heat = heat_of_groups(soc, float(AIR_C[run]), pieces, float(CHARGING_W[run]))
+        die = soc.thermal.die_governor
+        if die is None or die_c[run] < die.trip_c.value:
+            compared += 1
+            assert heat.hottest_body_c == pytest.approx(body_c[run], rel=1e-12)
+            assert heat.hottest_die_c == pytest.approx(die_c[run], rel=1e-12)
+            assert heat.leakage_j == pytest.approx(leakage_j[run], rel=1e-12)
+    assert compared > RUNS / 2
+
+
+def test_many_runs_of_one_device_are_runs_of_as_many_equal_devices():
+    together = sustained_fractions(PHONE, 25.0, POWER_W)
+    np.testing.assert_allclose(together, sustained_fractions([PHONE] * RUNS, 25.0, POWER_W))
+
+
+def test_chosen_columns_are_those_of_the_chosen_devices():
+    chosen = POWER_W > 7.0
+    part = HeatColumns.of(SOCS, AIR_C).only(chosen)
+    whole = HeatColumns.of([soc for soc, is_in in zip(SOCS, chosen, strict=True) if is_in], 25.0)
+    np.testing.assert_array_equal(part.heat_capacity_j_per_k, whole.heat_capacity_j_per_k)
+    np.testing.assert_array_equal(part.governors.die_period_s, whole.governors.die_period_s)
+    np.testing.assert_array_equal(part.ambient_c, AIR_C[chosen])
+
+
+def test_what_a_phone_is_given_is_stored_until_it_reaches_the_air():
+    """Over a second from ambient the lumps hold all the heat, leakage and display included."""
+    phone = Phone(PHONE, 25.0, iter([Load(0.0, None)]), charging_w=2.0)
+    phone.run(lambda _: 8.0, 0.0)
+    phone.advance(1.0)
+    heat = HeatColumns.of(PHONE, 25.0, 2.0)
+    stored_j = (heat.heat_capacity_j_per_k * (phone.temperatures_c - 25.0)).sum()
+    assert stored_j == pytest.approx(phone.heat_j, rel=1e-3)
+    rates_w = heat.heat_capacity_j_per_k * (phone.temperatures_c - 25.0)
+    assert rates_w[DIE, 0] > 8.0
+    assert rates_w[BODY, 0] == pytest.approx(PHONE.power.display_w.value, rel=0.05)
