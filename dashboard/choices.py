@@ -14,19 +14,26 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from workloads.eviction_policies import EVICTION_POLICIES
+
 STACK_DEFAULT = "default"
 BY_BITS = "by bits"
 GIB = 2**30
 MOST_CHARACTERS = 4_000
 """Of the what-if values, which a link carries."""
 
-Eviction = Literal["none", "okv", "snapkv", "pyramidkv", "h2o", "tova"]
 Speculation = Literal["none", "ngram", "eagle", "medusa"]
 Background = Literal["idle", "scrolling", "video_call", "game"]
 Start = Literal["warm", "cold"]
 
 Side = Annotated[int, Field(ge=28, le=10_000)]
 Bits = Annotated[float, Field(ge=1.0, le=16.0)]
+
+
+def has_keep(policy: str) -> bool:
+    """Return whether an eviction policy keeps a share of the tokens, or else says how many."""
+    found = EVICTION_POLICIES.known().get(policy)
+    return found is not None and "keep" in found.model_fields
 
 
 class Choices(BaseModel):
@@ -41,7 +48,7 @@ class Choices(BaseModel):
     context_tokens
         Tokens the KV cache is built for; 0: what the session needs.
     keep
-        Share of the tokens an eviction policy keeps.
+        Share of the tokens an eviction policy keeps; some keep a number of tokens instead.
     acceptance
         Probability that a drafted token is accepted, an input and no prediction.
     app_budget_gib
@@ -72,7 +79,7 @@ class Choices(BaseModel):
     vision_bits: Bits = 8.0
     kv_dtype: str = STACK_DEFAULT
     context_tokens: Annotated[int, Field(ge=0, le=262_144)] = 0
-    eviction: Eviction = "none"
+    eviction: str = "none"
     keep: Annotated[float, Field(ge=0.05, le=1.0)] = 0.5
     speculation: Speculation = "none"
     depth: Annotated[int, Field(ge=1, le=16)] = 4
@@ -127,7 +134,8 @@ class Choices(BaseModel):
         if self.context_tokens:
             cache["capacity_tokens"] = self.context_tokens
         if self.eviction != "none":
-            cache["eviction"] = {"policy": self.eviction, "keep": self.keep}
+            share = {"keep": self.keep} if has_keep(self.eviction) else {}
+            cache["eviction"] = {"policy": self.eviction, **share}
         return cache
 
     def _speculation(self) -> dict[str, Any]:

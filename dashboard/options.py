@@ -7,10 +7,11 @@ from functools import cache
 from dashboard.choices import BY_BITS, STACK_DEFAULT, WEIGHT_CLASSES, literal_options
 from hw_models.soc import list_socs, load_soc
 from workloads.catalogue import model_ids
+from workloads.eviction_policies import EVICTION_POLICIES
 from workloads.kv_cache import KV_FORMAT_IDS
 from workloads.weight_formats import catalogue
 
-WORDS = ("eviction", "speculation", "background", "start")
+WORDS = ("speculation", "background", "start")
 """Choices among a few words, which `Choices` lists itself."""
 
 
@@ -28,6 +29,7 @@ def options(device: str) -> dict[str, tuple[str, ...]]:
         "stack": stacks(device),
         **dict.fromkeys(WEIGHT_CLASSES, formats),
         "kv_dtype": (STACK_DEFAULT, *KV_FORMAT_IDS),
+        "eviction": tuple(EVICTION_POLICIES.known()),
         **{name: literal_options(name) for name in WORDS},
     }
 

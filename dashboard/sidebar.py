@@ -15,6 +15,7 @@ from dashboard.choices import (
     WEIGHT_CLASSES,
     Choices,
     default,
+    has_keep,
     limits,
 )
 from dashboard.links import command_line, scenario_yaml
@@ -173,7 +174,7 @@ def _kv_cache() -> None:
         _number("context_tokens")
         _select("kv_dtype", options(_device())["kv_dtype"])
         _select("eviction", options(_device())["eviction"])
-        _slider("keep", 0.05, disabled=st.session_state["eviction"] == "none")
+        _slider("keep", 0.05, disabled=not has_keep(st.session_state["eviction"]))
 
 
 def _mechanisms() -> None:

@@ -15,6 +15,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from functools import cache
+from types import FunctionType, ModuleType
 from typing import Any, Final, TypeVar
 
 import numpy as np
@@ -24,6 +25,7 @@ from sim.errors import SimError
 from sim.facts import Facts
 from sim.summary import Better, Formula, Summary
 from workloads.errors import did_you_mean
+from workloads.plugins import load_all
 
 AnyFormula = TypeVar("AnyFormula", bound=Formula)
 
@@ -94,10 +96,7 @@ def known_metrics() -> dict[str, Metric]:
 
 @cache
 def _import_plugins() -> None:
-    from importlib.metadata import entry_points  # slow to import
-
-    for point in entry_points(group=GROUP):
-        point.load()
+    load_all(GROUP, ModuleType, FunctionType)
 
 
 def ships(name: str) -> bool:

@@ -48,7 +48,7 @@ def dotted(place: ErrorPlace) -> str:
 
 def _models_of(field: FieldInfo) -> Iterable[type[BaseModel]]:
     parts = [part for part in field.metadata if isinstance(part, OneOf)]
-    return parts[0].classes() if parts else _models_in(field.annotation)
+    return parts[0].known().values() if parts else _models_in(field.annotation)
 
 
 def _models_in(annotation: object) -> Iterable[type[BaseModel]]:

@@ -47,10 +47,10 @@ class OneOf:
         """Return every name a scenario may give, ours in their order, then those plugged in."""
         return [*self.shipped, *(name for name in entries(self.group) if name not in self.shipped)]
 
-    def classes(self) -> list[type[Strict]]:
-        """Return every class that can be loaded."""
+    def known(self) -> dict[str, type[Strict]]:
+        """Return every class that can be loaded, by name, ours in their order first."""
         others = load_all(self.group, self.base)
-        return [*self.shipped.values(), *others.values()]
+        return dict(self.shipped) | {k: v for k, v in others.items() if k not in self.shipped}
 
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler

@@ -4,6 +4,7 @@ The package lies in ``tests/fixtures/outside`` beside its ``dist-info``, as an i
 Some of its entries are broken on purpose: they must be named, and cost nothing else.
 """
 
+import json
 import os
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 import yaml
 
+from dashboard.options import options
 from hw_models import cost_laws, soc
 from hw_models import plugins as hw_plugins
 from hw_models.errors import HardwareError
@@ -30,7 +32,8 @@ from workloads.scenario import Scenario
 
 OUTSIDE = Path(__file__).parents[1] / "fixtures" / "outside"
 FOUND_ONCE = (
-    *(plugins.entries, hw_plugins.entries, cost_laws.cost_law, registry.importers),
+    *(plugins._installed, hw_plugins._installed, plugins.entries, hw_plugins.entries),
+    *(cost_laws.cost_law, registry.importers),
     *(weight_formats._plugged_in, weight_formats._by_id, weight_formats.catalogue),
     soc._load_known,
 )
@@ -188,12 +191,35 @@ def test_a_law_that_returns_no_seconds_is_named(tmp_path):
         simulate(load_scenario(None, [TEXT, f"device={with_law(tmp_path, 'backwards', None)}"]))
 
 
-def test_the_command_line_names_a_broken_entry_in_one_line():
-    told = subprocess.run(
-        [sys.executable, "-m", "sim", "formats", "--json"],
+def command(*arguments):
+    """A command of a process of its own, with the outside package installed."""
+    return subprocess.run(
+        [sys.executable, "-m", "sim", *arguments],
         env={**os.environ, "PYTHONPATH": str(OUTSIDE)},
         capture_output=True, text=True, timeout=120, check=True,
     )  # fmt: skip
+
+
+def test_a_metric_of_another_package_is_in_the_answer_beside_a_broken_one():
+    told = command("simulate", "--json")
+    metrics = json.loads(told.stdout)["metrics"]
+    assert metrics["outside_reply_s"] == pytest.approx(
+        metrics["time_to_first_token_s"] + metrics["decode_s"], rel=1e-9
+    )
+    [line] = told.stderr.splitlines()
+    assert line.startswith("andesim: andesim.metrics entry 'broken_metric' of outside must name")
+
+
+def test_the_dashboard_offers_every_policy_that_can_be_loaded():
+    options.cache_clear()
+    with pytest.warns(UserWarning, match="broken_"):
+        offered = set(options("dimensity_9500")["eviction"])
+    options.cache_clear()
+    assert offered == {*EVICTION_POLICIES.shipped, "half"}
+
+
+def test_the_command_line_names_a_broken_entry_in_one_line():
+    told = command("formats", "--json")
     assert "outside_w6" in told.stdout
     [line] = told.stderr.splitlines()
     assert line.startswith("andesim: andesim.weight_formats entry 'broken_formats' of outside must")
