@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import hashlib
 import re
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from sim.evidence.corpus_tables import FOLDER, KINDS, ROLES
 from sim.evidence.exhibits import load_exhibits
 
 ROOT = Path(__file__).parents[2]
+README = (ROOT / "validation_data" / "README.md").read_text(encoding="utf-8")
 BLIND = re.compile(
     r"qwen[\s._-]*3[\s._-]*(vl[\s._-]*)?(instruct[\s._-]*)?4[\s._-]*b", re.IGNORECASE
 )
@@ -125,3 +127,19 @@ def _called(node: ast.Call) -> str:
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_door_shows_one_role(kind):
     assert set(corpus(kind, role="calibration")["role"]) == {"calibration"}
+
+
+def test_the_frozen_tables_are_those_of_the_readme():
+    told = dict(re.findall(r"^\| `(\w+)\.parquet` \| ([0-9a-f]{64}) \|$", README, re.MULTILINE))
+    found = {
+        kind: hashlib.sha256((FOLDER / f"{kind}.parquet").read_bytes()).hexdigest()
+        for kind in KINDS
+    }
+    assert told == found
+    assert re.search(r"frozen in commit `[0-9a-f]{40}`", README)
+
+
+def test_the_readme_counts_the_roles(tables):
+    for kind, table in tables.items():
+        counts = table["role"].value_counts().reindex(ROLES, fill_value=0)
+        assert f"| {kind} | {len(table)} | {' | '.join(map(str, counts))} |" in README
