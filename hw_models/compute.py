@@ -31,7 +31,7 @@ def matrix_seconds(
     k: Numbers,
     *,
     rate_flops_per_s: Numbers,
-    tile: tuple[float, float, float] = (1.0, 1.0, 1.0),
+    tile: tuple[Numbers, Numbers, Numbers] = (1.0, 1.0, 1.0),
     efficiency: Numbers = 1.0,
 ) -> Numbers:
     """Time of an (m x k) by (k x n) product on an engine that computes whole tiles.

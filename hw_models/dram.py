@@ -10,7 +10,7 @@ from hw_models.laws import Numbers
 
 
 def mix_efficiency(
-    read_share: Numbers, *, read_only: float, read_80: float, read_50: float
+    read_share: Numbers, *, read_only: Numbers, read_80: Numbers, read_50: Numbers
 ) -> Numbers:
     """Fraction of the peak attained at a share of reads, linear between 50, 80 and 100 %.
 
@@ -20,10 +20,12 @@ def mix_efficiency(
     >>> float(mix_efficiency(0.9, read_only=0.933, read_80=0.822, read_50=0.704))
     0.8775
     """
-    return np.interp(read_share, [0.5, 0.8, 1.0], [read_50, read_80, read_only])
+    below = np.clip((np.asarray(read_share) - 0.5) / 0.3, 0.0, 1.0)
+    above = np.clip((np.asarray(read_share) - 0.8) / 0.2, 0.0, 1.0)
+    return read_50 + below * np.subtract(read_80, read_50) + above * np.subtract(read_only, read_80)
 
 
-def granularity_efficiency(request_bytes: Numbers, row_bytes: float) -> Numbers:
+def granularity_efficiency(request_bytes: Numbers, row_bytes: Numbers) -> Numbers:
     """Fraction of the streaming rate attained by requests of one size: g / (g + g_half).
 
     Arguments: request and half-efficiency sizes in bytes. Source: Hockney's (r_inf, n_1/2) law;

@@ -15,9 +15,9 @@ def read_seconds(
     read_bytes: Numbers,
     request_bytes: Numbers,
     *,
-    sequential_bytes_per_s: float,
-    random_4k_bytes_per_s: float,
-    latency_s: float,
+    sequential_bytes_per_s: Numbers,
+    random_4k_bytes_per_s: Numbers,
+    latency_s: Numbers,
     queue_depth: int = 1,
 ) -> Numbers:
     """Time to read `read_bytes` in requests of `request_bytes`, `queue_depth` of them at a time.
@@ -37,8 +37,8 @@ def read_seconds(
     requests = np.ceil(np.divide(read_bytes, request_bytes))
     transfer_s = np.divide(request_bytes, sequential_bytes_per_s)
     pace_s = np.maximum(
-        np.maximum(transfer_s, _RANDOM_REQUEST_BYTES / random_4k_bytes_per_s),
-        (latency_s + transfer_s) / queue_depth,
+        np.maximum(transfer_s, np.divide(_RANDOM_REQUEST_BYTES, random_4k_bytes_per_s)),
+        np.add(latency_s, transfer_s) / queue_depth,
     )
-    fill_s = latency_s - latency_s / queue_depth
+    fill_s = np.multiply(latency_s, 1.0 - 1.0 / queue_depth)
     return np.where(requests > 0, requests * pace_s + fill_s, 0.0)

@@ -14,7 +14,7 @@ from hw_models.laws import Numbers
 
 
 def interpolated_utilisation(
-    size: Numbers, sizes: Sequence[float], utilisations: Sequence[float]
+    size: Numbers, sizes: Sequence[float], utilisations: Sequence[Numbers]
 ) -> Numbers:
     """Utilisation at a size: linear in log(u) over log(size), held beyond the table's ends.
 
@@ -25,10 +25,13 @@ def interpolated_utilisation(
     0.3
     """
     known = np.log(np.maximum(size, 1.0))
-    return np.exp(np.interp(known, np.log(sizes), np.log(utilisations)))
+    nodes = np.log(sizes)
+    weights = (np.interp(known, nodes, node) for node in np.eye(len(nodes)))
+    logs = (w * np.log(share) for w, share in zip(weights, utilisations, strict=True))
+    return np.exp(sum(logs, 0.0))
 
 
-def edge_utilisation(n: Numbers, k: Numbers, half_n: float, half_k: float) -> Numbers:
+def edge_utilisation(n: Numbers, k: Numbers, half_n: Numbers, half_k: Numbers) -> Numbers:
     """Fraction left by work along a product's edges: n / (n + n_half) k / (k + k_half).
 
     Arguments: output columns and inner size, and the sizes at which half is left, in elements.

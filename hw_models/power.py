@@ -11,16 +11,16 @@ _REFERENCE_C = 25.0
 _SHUTDOWN_C = 125.0
 
 
-def dram_energy_j(traffic_bytes: Numbers, energy_j_per_bit: float) -> Numbers:
+def dram_energy_j(traffic_bytes: Numbers, energy_j_per_bit: Numbers) -> Numbers:
     """Energy of DRAM traffic: 8 bytes e, reads and writes alike.
 
     >>> round(float(dram_energy_j(0.905e9, 6e-12)) * 1e3, 2)
     43.44
     """
-    return np.multiply(8 * energy_j_per_bit, traffic_bytes)
+    return np.multiply(np.multiply(8, energy_j_per_bit), traffic_bytes)
 
 
-def flash_energy_j(read_bytes: Numbers, energy_j_per_byte: float) -> Numbers:
+def flash_energy_j(read_bytes: Numbers, energy_j_per_byte: Numbers) -> Numbers:
     """Energy of reading flash: bytes e.
 
     >>> float(flash_energy_j(2e9, 5e-10))
@@ -29,7 +29,7 @@ def flash_energy_j(read_bytes: Numbers, energy_j_per_byte: float) -> Numbers:
     return np.multiply(energy_j_per_byte, read_bytes)
 
 
-def compute_energy_j(flops: Numbers, energy_j_per_flop: float) -> Numbers:
+def compute_energy_j(flops: Numbers, energy_j_per_flop: Numbers) -> Numbers:
     """Energy of arithmetic, useful FLOPs only (padding of tiles is taken to cost nothing).
 
     >>> float(compute_energy_j(8e9, 1e-12))

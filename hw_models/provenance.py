@@ -5,14 +5,16 @@ between them is for the analysis to say.
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
-from typing import Any, ClassVar, Literal, get_args
+from typing import Any, ClassVar, Literal, cast, get_args
 
+import numpy as np
 from pydantic import ConfigDict, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
 from hw_models.errors import HardwareError, suggest
+from hw_models.laws import Numbers
 from hw_models.units import format_quantity, parse
 
 Kind = Literal["datasheet", "standard", "measured", "fitted", "derived", "assumed"]
@@ -60,15 +62,21 @@ class Parameter:
         if self.kind not in _KINDS:
             rule = f"must have a kind among {', '.join(_KINDS)}"
             raise HardwareError(f"{rule}. Got {self.kind!r}. {suggest(str(self.kind), _KINDS)}")
-        if not self.low <= self.value <= self.high:
+        if not isinstance(self.value, np.ndarray) and not self.low <= self.value <= self.high:
             got = f"{self.low:g}, {self.value:g}, {self.high:g}"
             raise HardwareError(f"must have low <= value <= high. Got {got}.")
 
     def __float__(self) -> float:
         return self.value
 
-    def moved_to(self, value: float) -> "Parameter":
-        """Copy with another value in SI (counts rounded), the range widened if need be."""
+    def moved_to(self, value: Numbers) -> "Parameter":
+        """Copy with another value in SI (counts rounded), the range widened if need be.
+
+        A column of values stands for as many devices, see `SocSpec.with_values`.
+        """
+        if isinstance(value, np.ndarray):
+            whole = cast(float, np.round(value) if self.unit == "count" else value)
+            return replace(self, value=whole)
         value = float(round(value)) if self.unit == "count" else value
         low, high = min(self.low, value), max(self.high, value)
         return Parameter(value, self.unit, self.kind, self.source, low, high, self.note)

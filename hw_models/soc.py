@@ -17,6 +17,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from hw_models.errors import HardwareError, suggest
 from hw_models.files import device_ids, is_path, read_device
+from hw_models.laws import Numbers
 from hw_models.provenance import OVERRIDE, Parameter, Source
 from hw_models.schema import ComputeUnit, Dram, Flash, Host, Part, Power, Stack, Thermal
 from hw_models.tree import leaves, moved, set_entry, to_tree
@@ -75,8 +76,11 @@ class SocSpec(Part):
         """Return every parameter by its dotted path, such as `dram.rate`."""
         return {path: leaf for path, leaf in leaves(self) if isinstance(leaf, Parameter)}
 
-    def with_values(self, values: Mapping[str, float]) -> "SocSpec":
+    def with_values(self, values: Mapping[str, Numbers]) -> "SocSpec":
         """Copy with other parameter values (SI), kinds and sources kept; for drawing samples.
+
+        A column of values, shape (devices, 1), makes one spec that stands for as many devices: the
+        laws broadcast it against columns over steps, and give (devices, steps).
 
         Bounds are not checked again: draw between `low` and `high`. Raises `HardwareError` for
         paths of no parameter.

@@ -7,6 +7,7 @@ the second trip of the governor is `thermal.governor.trip_c.1`.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from hw_models.laws import Numbers
 from hw_models.provenance import Parameter, Source
 from hw_models.schema import Part
 
@@ -38,19 +39,19 @@ def set_entry(tree: Any, path: str, value: Any) -> None:
     tree[int(name) if isinstance(tree, list) else name] = value
 
 
-def moved(node: Any, values: Mapping[str, float]) -> Any:
+def moved(node: Any, values: Mapping[str, Numbers]) -> Any:
     """Copy a spec with the parameters at dotted paths moved to other values (SI)."""
     return moved_each(node, {path: (value,) for path, value in values.items()}, 1)[0]
 
 
-def moved_each(node: Any, values: Mapping[str, Sequence[float]], copies: int) -> list[Any]:
+def moved_each(node: Any, values: Mapping[str, Sequence[Numbers]], copies: int) -> list[Any]:
     """Copy a spec `copies` times, the parameters at dotted paths moved to their values in each.
 
     What no path leads to is shared by all copies.
     """
     if isinstance(node, Parameter):
         return [node.moved_to(value) for value in values[""]]
-    by_name: dict[str, dict[str, Sequence[float]]] = {}
+    by_name: dict[str, dict[str, Sequence[Numbers]]] = {}
     for path, column in values.items():
         name, _, rest = path.partition(".")
         by_name.setdefault(name, {})[rest] = column

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -267,6 +267,29 @@ def _over_runs(column: Any, runs: int) -> NDArray[Any]:
     """Return a number or a column with an entry for each run."""
     flat = np.ravel(column)
     return flat if len(flat) == runs else np.broadcast_to(flat, (runs,))
+
+
+def joined(parts: Sequence[tuple[Sequence[int], Facts]]) -> Facts:
+    """Return the facts of several runs as one, given the places of each part's rows.
+
+    Later parts overwrite earlier ones.
+    """
+    runs = 1 + max(max(places) for places, _ in parts)
+    return cast(Facts, _joined(parts, runs))
+
+
+def _joined(parts: Sequence[tuple[Sequence[int], Any]], runs: int) -> Any:
+    _, like = parts[0]
+    if isinstance(like, np.ndarray):
+        found = np.empty(runs, dtype=like.dtype)
+        for places, column in parts:
+            found[list(places)] = column
+        return found
+    columns = {
+        item.name: _joined([(places, getattr(part, item.name)) for places, part in parts], runs)
+        for item in fields(like)
+    }
+    return type(like)(**columns)
 
 
 def whole(column: FloatColumn) -> FloatColumn:

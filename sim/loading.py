@@ -12,6 +12,9 @@ Not modelled: decompression while loading, and a partly warm page cache.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
 
 from hw_models import flash
 from hw_models.schema import Stack
@@ -48,7 +51,7 @@ def fault_bytes_per_s(soc: SocSpec) -> float:
 
 
 def read_s(soc: SocSpec, file_bytes: float) -> float:
-    """Return the seconds to read ``file_bytes`` [B] from flash [s]."""
+    """Return the seconds to read ``file_bytes`` [B] from flash [s]; a column for many devices."""
     return _read_s(soc, file_bytes, REQUEST_BYTES, QUEUE_DEPTH)
 
 
@@ -61,4 +64,4 @@ def _read_s(soc: SocSpec, read_bytes: float, request_bytes: float, queue_depth: 
         latency_s=soc.flash.latency_s.value,
         queue_depth=queue_depth,
     )
-    return float(seconds)
+    return cast(float, seconds if np.size(seconds) > 1 else float(seconds))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hw_models.provenance import Parameter
 from hw_models.schema import Stack
@@ -21,7 +23,7 @@ from workloads.compression import WeightMap, get_format
 from workloads.graph import Formats, GraphOptions
 from workloads.kv_cache import get_kv_format
 from workloads.mechanisms import Draft, decoder_size
-from workloads.program import Program, Unit
+from workloads.program import Program, Unit, activations_held
 from workloads.pruning import prune
 from workloads.scenario import Scenario
 from workloads.session import Session
@@ -41,6 +43,12 @@ class Plan:
     stack: str
     budget_bytes: float
     warnings: tuple[str, ...]
+
+
+def fits_whole(planned: Plan) -> NDArray[np.bool_]:
+    """Return whether every class at its largest fits beside the largest activations."""
+    held = sum(planned.program.resident_bytes.values())
+    return np.asarray(held + max(activations_held(planned.program.groups)) <= planned.budget_bytes)
 
 
 def random_stream(seed: int, purpose: str) -> np.random.Generator:
@@ -185,7 +193,8 @@ def budget_bytes(scenario: Scenario, soc: SocSpec) -> float:
         return float(given)
     others = [get_background(item.profile) for item in scenario.environment.schedule]
     held = max((profile.memory_bytes.value for profile in others if profile), default=0.0)
-    return max(0.0, soc.dram.capacity.value * soc.dram.app_fraction.value - held)
+    left = soc.dram.capacity.value * soc.dram.app_fraction.value - held
+    return cast(float, np.maximum(0.0, left)) if np.ndim(left) else max(0.0, left)
 
 
 def _counts(parameters: Sequence[Parameter]) -> tuple[int, ...]:

@@ -19,7 +19,7 @@ from sim.engine.timed import TimedGroup, TimedProgram
 from sim.engine.times import GroupTimes
 from sim.heat.course import heat_of
 from sim.heat.phone import Phone, PowerLaw
-from sim.planning import Plan, plan, random_stream
+from sim.planning import Plan, fits_whole, plan, random_stream
 from sim.results import Result
 from sim.work import works
 from workloads.program import Program, activations_held
@@ -115,10 +115,9 @@ def _engine_name(engine: Engine, groups: tuple[GroupTimes, ...]) -> str:
 def _residency(scenario: Scenario, planned: Plan) -> tuple[Mapping[str, float], bool]:
     """Return what is resident from the start [B], and whether weights are mapped from flash."""
     initial, resident = planned.program.initial_bytes, planned.program.resident_bytes
-    activation_bytes = max(activations_held(planned.program.groups))
-    fits = sum(resident.values()) + activation_bytes <= planned.budget_bytes
-    if fits or scenario.environment.over_budget == "stop":
+    if fits_whole(planned) or scenario.environment.over_budget == "stop":
         return initial, False
+    activation_bytes = max(activations_held(planned.program.groups))
     return spilled(initial, resident, activation_bytes, planned.budget_bytes), True
 
 

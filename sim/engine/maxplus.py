@@ -20,19 +20,21 @@ from numpy.typing import NDArray
 
 from sim.engine.timed import FloatColumn, IntColumn, TimedGroup, TimedSegment, TimedTask
 
-Matrix = NDArray[np.float64]  # (size, size, steps)
-State = NDArray[np.float64]  # (size, steps)
+Matrix = NDArray[np.float64]  # (size, size, ..., steps)
+State = NDArray[np.float64]  # (size, ..., steps)
 
 
-def identity(size: int, steps: int) -> Matrix:
-    """Return the (max, +) identity, 0 on the diagonal, -inf elsewhere: (size, size, steps)."""
-    matrix = np.full((size, size, steps), -np.inf)
+def identity(size: int, *columns: int) -> Matrix:
+    """Return the (max, +) identity, 0 on the diagonal, -inf elsewhere: (size, size, *columns)."""
+    matrix = np.full((size, size, *columns), -np.inf)
     matrix[np.arange(size), np.arange(size)] = 0.0
     return matrix
 
 
 def multiply(later: Matrix, earlier: Matrix) -> Matrix:
     """Return the (max, +) product: ``out[i, j] = max_k(later[i, k] + earlier[k, j])``."""
+    dimensions = max(later.ndim, earlier.ndim)
+    later, earlier = _beside(later, dimensions), _beside(earlier, dimensions)
     product = later[:, 0, None] + earlier[None, 0]
     for k in range(1, later.shape[0]):
         np.maximum(product, later[:, k, None] + earlier[None, k], out=product)
@@ -40,8 +42,10 @@ def multiply(later: Matrix, earlier: Matrix) -> Matrix:
 
 
 def apply(matrix: Matrix, state: State) -> State:
-    """Return ``matrix (x) state``, shape (size, steps)."""
-    advanced: State = (matrix + state[None]).max(axis=1)
+    """Return ``matrix (x) state``, shape (size, ..., steps)."""
+    dimensions = max(matrix.ndim, state.ndim + 1)
+    wide = _beside(state[None], dimensions)
+    advanced: State = (_beside(matrix, dimensions) + wide).max(axis=1)
     return advanced
 
 
@@ -55,7 +59,14 @@ def power(matrix: Matrix, exponents: IntColumn) -> Matrix:
     lowest, highest = int(exponents.min()), int(exponents.max())
     if lowest == highest == 1:
         return matrix
-    result = identity(matrix.shape[0], matrix.shape[2])
+    size = matrix.shape[0]
+    shape = np.broadcast_shapes(matrix.shape[2:], exponents.shape)
+    if lowest == highest:
+        exponents = exponents.reshape(-1)[:1]
+    else:
+        exponents = np.broadcast_to(exponents, shape)
+        matrix = np.broadcast_to(_beside(matrix, 2 + len(shape)), (size, size, *shape))
+    result = identity(size, *matrix.shape[2:])
     bit = 1
     while True:
         taken = (exponents & bit) != 0
@@ -69,10 +80,19 @@ def power(matrix: Matrix, exponents: IntColumn) -> Matrix:
         matrix = multiply(matrix, matrix)
 
 
+def _beside(matrix: Matrix, dimensions: int) -> Matrix:
+    """Return a matrix with an axis of one entry for devices, where another has one."""
+    if matrix.ndim == dimensions:
+        return matrix
+    missing = dimensions - matrix.ndim
+    return matrix.reshape(*matrix.shape[:2], *(1,) * missing, *matrix.shape[2:])
+
+
 def tile_matrix(fetch_s: FloatColumn, busy_s: FloatColumn, buffers: int) -> Matrix:
-    """Return the matrix of one tile for ``buffers`` operand buffers, shape (d+1, d+1, steps)."""
+    """Return the matrix of one tile for ``buffers`` operand buffers: (d+1, d+1, ..., steps)."""
     size = buffers + 1
-    matrix = np.full((size, size, fetch_s.shape[0]), -np.inf)
+    shape = np.broadcast_shapes(fetch_s.shape, busy_s.shape)
+    matrix = np.full((size, size, *shape), -np.inf)
     matrix[0, 0] = matrix[0, buffers] = fetch_s
     matrix[1, 0] = matrix[1, buffers] = fetch_s + busy_s
     matrix[1, 1] = np.maximum(matrix[1, 1], busy_s)
@@ -84,7 +104,7 @@ def tile_matrix(fetch_s: FloatColumn, busy_s: FloatColumn, buffers: int) -> Matr
 def barrier_matrix(busy_s: FloatColumn, buffers: int) -> Matrix:
     """Return the matrix of a barrier: every entry of the state becomes ``max(state) + busy_s``."""
     size = buffers + 1
-    return np.broadcast_to(busy_s, (size, size, busy_s.shape[0])).copy()
+    return np.broadcast_to(busy_s, (size, size, *busy_s.shape)).copy()
 
 
 def task_matrix(task: TimedTask, buffers: int) -> Matrix:
@@ -102,11 +122,11 @@ def segment_matrix(segment: TimedSegment, buffers: int) -> Matrix:
     product = matrices[0]
     for matrix in matrices[1:]:
         product = multiply(matrix, product)
-    return power(product, np.full(product.shape[2], segment.repeat))
+    return power(product, np.full(1, segment.repeat))
 
 
 def step_seconds(group: TimedGroup) -> FloatColumn:
-    """Return the duration of each step of a group [s], shape (steps,)."""
+    """Return the duration of each step of a group [s]: (steps,), or (devices, steps) of many."""
     state: State = np.zeros((group.buffers + 1, group.steps))
     matrices: dict[tuple[int, int], Matrix] = {}
     for segment in group.segments:

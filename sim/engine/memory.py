@@ -18,6 +18,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from sim.engine.residency import Allocation, Ledger, ledger
+from sim.engine.timed import FloatColumn
 from workloads.program import StepGroup
 from workloads.scenario import FreeVision
 
@@ -111,6 +112,22 @@ class Memory:
     def _change(self, resident_class: str, delta_bytes: float, at_s: float, cause: str) -> None:
         self._held_bytes += delta_bytes
         self._changes.append(Allocation(at_s, resident_class, delta_bytes, cause))
+
+
+def peak_bytes(memory: Memory, groups: Sequence[StepGroup]) -> FloatColumn:
+    """Return the largest residency where groups follow each other, or run beside the one ahead [B].
+
+    A column over runs where what they hold are columns.
+    """
+    running: list[StepGroup] = []
+    for place, group in enumerate(groups):
+        if group.images_needed is None:
+            for ended in running:
+                memory.end(ended, float(place))
+            running = []
+        memory.start(group, float(place) if not running else float(place - 1))
+        running.append(group)
+    return memory.ledger().peak_bytes
 
 
 def spilled(

@@ -22,6 +22,7 @@ import numpy as np
 
 from hw_models import compute, dram, kernels
 from hw_models.cost_laws import Work, cost_law, law_seconds
+from hw_models.laws import Numbers
 from hw_models.schema import ComputeUnit, Kernel, Stack
 from hw_models.soc import SocSpec
 from sim.engine.timed import (
@@ -122,7 +123,6 @@ class Pricing:
         bus, rate = self.rates(task, tile_bytes)
         kernel = self._stack_of(task.unit).kernel(phase, task.operator)
         overhead_s = kernel.overhead_s if kernel else unit.launch.operator_s
-        launch_s = np.full(tiles.shape, overhead_s.value)
         return TimedTask(
             name=task.name,
             kind=task.kind,
@@ -132,7 +132,7 @@ class Pricing:
             rate_bytes_per_s=rate,
             bus_bytes_per_s=bus,
             compute_s=self.busy_s(task, phase) * per_task,
-            launch_s=launch_s * per_task,
+            launch_s=overhead_s.value * per_task,
             demand=task,
         )
 
@@ -204,7 +204,7 @@ class Pricing:
         whole = dram.granularity_efficiency(request, memory.row_bytes.value)
         bus = memory.peak_bytes_per_s * np.asarray(mix * whole)
         stack, unit = self._stack_of(task.unit), self.soc.units[task.unit]
-        limit = min(stack.bandwidth_fraction.value, unit.dram_fraction.value)
+        limit = np.minimum(stack.bandwidth_fraction.value, unit.dram_fraction.value)
         rate = np.minimum(bus, memory.peak_bytes_per_s * limit)
         if self.mapped and task.weight_bytes.any():
             rest = task.dram_bytes - task.weight_bytes
@@ -300,12 +300,10 @@ def _in_graphs(
 
 
 def _barrier(
-    name: Barrier, steps: int, seconds: float, runs: FloatColumn | None = None
+    name: Barrier, steps: int, seconds: Numbers, runs: FloatColumn | None = None
 ) -> TimedTask:
     """Return a barrier on the host of ``seconds`` in the steps where ``runs`` is 1, if any time."""
     zeros, ones = np.zeros(steps), np.ones(steps)
     active = ones if runs is None else runs
-    tiles = (active * (seconds > 0.0)).astype(np.int64)
-    return TimedTask(
-        name, name, HOST_UNIT, tiles, zeros, ones, ones, zeros, np.full(steps, seconds)
-    )
+    tiles = np.asarray(active * np.greater(seconds, 0.0)).astype(np.int64)
+    return TimedTask(name, name, HOST_UNIT, tiles, zeros, ones, ones, zeros, seconds * ones)

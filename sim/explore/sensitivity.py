@@ -143,13 +143,14 @@ def tornado(result: Result, metric: str = REPLY) -> list[Swing]:
     if not items:
         return []
     ends = [(path, end) for path, item in items.items() for end in (item.low, item.high)]
-    if metric == REPLY:
-        outcomes = reply_seconds(result, [result.soc.with_values({p: end}) for p, end in ends])
-    else:
-        nominal = {path: item.value for path, item in items.items()}
-        moved = [nominal | {path: end} for path, end in ends]
-        columns = {path: np.array([values[path] for values in moved]) for path in items}
-        outcomes = variant_metrics(result, columns)[metric]
+    nominal = {path: item.value for path, item in items.items()}
+    moved = [nominal | {path: end} for path, end in ends]
+    columns = {path: np.array([values[path] for values in moved]) for path in items}
+    outcomes = (
+        reply_seconds(result, columns)
+        if metric == REPLY
+        else variant_metrics(result, columns)[metric]
+    )
     swings = [
         Swing(path, item, result.soc.sources[item.source].title, metric, float(low), float(high))
         for (path, item), (low, high) in zip(items.items(), outcomes.reshape(-1, 2), strict=True)

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from hw_models.schema import Stack
 from hw_models.soc import SocSpec
 from sim.engine.maxplus import step_seconds
-from sim.engine.memory import Memory
+from sim.engine.memory import Memory, peak_bytes
 from sim.engine.pricing import Pricing
 from sim.engine.timed import FloatColumn
 from sim.explore.sweep_steps import at_steps, narrowed, step_seconds_by_context
@@ -157,17 +157,16 @@ class Batch:
             len(sees),
             self.base.deployment.free_vision_after_encode,
         )
-        for place, stage in enumerate(phases):
-            if stage.group is None:
-                continue
-            held = replace(
+        held = [
+            replace(
                 stage.group,
                 activation_bytes=stage.activation_bytes,
                 cache_bytes={"kv_cache": stage.kv_bytes},
             )
-            memory.start(held, float(place))
-            memory.end(held, place + 0.5)
-        return memory.ledger().peak_bytes
+            for stage in phases
+            if stage.group is not None
+        ]
+        return peak_bytes(memory, held)
 
     @cached_property
     def _vision_groups(self) -> list[StepGroup]:

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from sim.engine.maxplus import step_seconds
 from sim.engine.pricing import Pricing
 from sim.engine.timed import FloatColumn
-from workloads.program import Column, StepGroup, Task
+from workloads.program import COLUMN_NAMES, Column, StepGroup, Task
 
 Indices = NDArray[np.int64]
 Item = TypeVar("Item", StepGroup, Task)
@@ -47,6 +47,26 @@ def at_steps(group: StepGroup, steps: Indices) -> StepGroup:
         _with_tasks(group, lambda task: _with_columns(task, chosen)),
         lambda column: column[steps],
     )
+
+
+def distinct(group: StepGroup) -> tuple[StepGroup, Indices]:
+    """Return a group without repeated steps, and for every step its place there."""
+    narrow = narrowed(group)
+    columns = [getattr(task, name) for task, _ in narrow.tasks() for name in COLUMN_NAMES]
+    varying = [column for column in columns if column.shape[0] == group.steps > 1]
+    if group.switches is not None:
+        varying.append(group.switches)
+    if group.setup != type(group.setup)():
+        varying.append((np.arange(group.steps) == 0).astype(float))  # the first step pays for it
+    if not varying:
+        return at_steps(narrow, np.zeros(1, dtype=np.int64)), np.zeros(group.steps, dtype=np.int64)
+    _, first, step_of = np.unique(
+        np.stack(varying, axis=1), axis=0, return_index=True, return_inverse=True
+    )
+    order = np.argsort(first)
+    place = np.empty_like(order)
+    place[order] = np.arange(len(order))
+    return at_steps(narrow, first[order]), place[step_of]
 
 
 def step_seconds_by_context(pricing: Pricing, group: StepGroup) -> FloatColumn:

@@ -1,280 +1,252 @@
 """One scenario on many variants of its device at once.
 
-Steps that cost the same are priced once per variant, and all variants of one program stand side by
-side as columns of the max-plus engine. The metrics are computed by `sim.metrics` itself, on a
-`Result` per variant whose operators are merged by what the metrics can tell apart.
+A device whose numbers are columns stands for all variants: planning, laws, engine, heat and facts
+are those of a single run and broadcast, (devices, steps). Only numbers that shape the program
+(`shaping`) are given one by one, so variants that share them stand side by side.
 
-A run whose rates change on the way (other apps, throttling, several clients) or for which memory
-may not suffice is simulated once per variant instead, which is slower. Where prefill runs beside
-the encoding of images, the two units' transfers are taken not to disturb each other: nearly true,
-since encoders are bound by arithmetic.
+What a variant changes on the way is simulated by itself instead, row by row: several clients, other
+apps, a governor that trips, memory that does not suffice. Where prefill runs beside the encoding of
+images, the two units' transfers are taken not to disturb each other: nearly true, since encoders
+are bound by arithmetic.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hw_models.laws import Numbers
 from hw_models.soc import SocSpec
-from hw_models.tree import moved_each
 from sim.engine.conditions import NOMINAL
-from sim.engine.maxplus import step_ends_beside, step_seconds, step_starts
+from sim.engine.maxplus import step_ends_beside
+from sim.engine.memory import Memory, peak_bytes
 from sim.engine.pricing import Pricing
-from sim.engine.timed import FloatColumn, TimedGroup, TimedSegment, TimedTask
-from sim.engine.times import GroupTimes
-from sim.explore.sweep_steps import at_steps, narrowed
-from sim.planning import budget_bytes, graph_options, runtime_bytes
+from sim.engine.progress import StepTimes
+from sim.engine.timed import FloatColumn
+from sim.engine.times import GroupTimes, hidden_in_s
+from sim.explore.sweep_steps import distinct
+from sim.facts import Facts, HeatFacts, facts_of_groups, joined, ratio, whole
+from sim.heat.course import unthrottled
+from sim.metrics import metric_columns
+from sim.planning import Plan, fits_whole, plan
 from sim.results import Result
-from sim.simulation import Engine, simulate
-from workloads.graph import GraphOptions
-from workloads.program import COLUMN_NAMES, ProgramSegment, StepGroup, Task
+from sim.simulation import simulate
+from sim.work import Work, works
+from workloads.background import get_background
 
 MetricColumns = dict[str, NDArray[np.float64]]
+Values = Mapping[str, NDArray[np.float64]]
+"""Dotted parameter path to its value in each variant, SI, shape (variants,)."""
 
 
-def variant_metrics(result: Result, values: Mapping[str, NDArray[np.float64]]) -> MetricColumns:
+def variant_metrics(result: Result, values: Values) -> MetricColumns:
     """Return the metrics of a run with parameters moved, one entry per variant, NaN for None.
 
-    To those of `sim.metrics.Summary` it adds `reply_s`, the makespan.
-
-    Parameters
-    ----------
-    values
-        Dotted parameter path to its value in each variant, SI, shape (variants,); at least one.
+    To those of `sim.metrics.METRICS` it adds `reply_s`, the makespan. ``values`` must not be empty.
     """
+    facts = variant_facts(result, values)
+    found = {name: column.astype(float) for name, column in metric_columns(facts).items()}
+    return {"reply_s": facts.makespan_s, **found}
+
+
+def variant_facts(result: Result, values: Values) -> Facts:
+    """Return the facts of a run on each variant of its device, each of shape (variants,)."""
     variants = len(next(iter(values.values())))
-    result.soc.with_values({path: float(column[0]) for path, column in values.items()})  # checks
-    columns = {path: column.tolist() for path, column in values.items()}
-    socs: list[SocSpec] = moved_each(result.soc, columns, variants)
-    if not (_is_steady(result) and result.fits):
-        return _columns([_numbers(_again(result, soc)) for soc in socs])
-    found: list[dict[str, float]] = [{} for _ in socs]
-    for members, shape in _shapes(result, socs, "auto"):
-        for index, metrics in zip(members, shape.metrics([socs[i] for i in members]), strict=True):
-            found[index] = metrics
-    return _columns(found)
+    checked(result, values)
+    if not _keeps_its_pace(result):
+        return joined([([i], _alone(result, values, i).facts) for i in range(variants)])
+    parts: list[tuple[Sequence[int], Facts]] = []
+    apart: list[int] = []
+    for members, side in _side_by_side(result, values):
+        parts.append((members, side.facts))
+        apart += np.array(members)[side.changes_pace].tolist()
+    return joined([*parts, *(([i], _alone(result, values, i).facts) for i in apart)])
 
 
-def reply_seconds(result: Result, socs: Sequence[SocSpec]) -> FloatColumn:
-    """Return the makespan of a run on each device [s]; quicker than all its metrics.
+def reply_seconds(result: Result, values: Values) -> FloatColumn:
+    """Return the makespan of a run on each variant [s]; quicker than all its metrics.
 
     As if memory sufficed; a run that is not slowed down by heat is taken not to be on any device.
     """
-    if not _is_steady(result):
-        return np.array([_again(result, soc).makespan_s for soc in socs])
-    found = np.empty(len(socs))
-    for members, shape in _shapes(result, socs, "maxplus"):  # its program is all that matters
-        found[members] = shape.makespans_s([socs[i] for i in members])
+    checked(result, values)
+    variants = len(next(iter(values.values())))
+    if not _keeps_its_pace(result):
+        return np.array([_alone(result, values, i).makespan_s for i in range(variants)])
+    found = np.empty(variants)
+    for members, side in _side_by_side(result, values):
+        found[members] = np.ravel(side.groups[-1].ends_s[..., -1])
     return found
 
 
-def _shapes(
-    result: Result, socs: Sequence[SocSpec], engine: Engine
-) -> Iterator[tuple[list[int], _Shape]]:
-    """Yield the devices that run the same program, as indices, with that program's shape."""
-    programs: dict[GraphOptions, list[int]] = {}
-    for index, soc in enumerate(socs):
-        options = graph_options(result.scenario, soc, soc.stack(result.stack))
-        programs.setdefault(options, []).append(index)
-    own = graph_options(result.scenario, result.soc, result.soc.stack(result.stack))
-    for options, members in programs.items():
-        run = result if options == own else _again(result, socs[members[0]], engine)
-        yield members, _Shape.of(run)
+def checked(result: Result, values: Values) -> None:
+    """Raise `HardwareError` where a path leads to no parameter."""
+    result.soc.with_values({path: float(column[0]) for path, column in values.items()})
 
 
-def _columns(found: Sequence[Mapping[str, float]]) -> MetricColumns:
-    return {name: np.array([metrics[name] for metrics in found]) for name in found[0]}
-
-
-def _again(result: Result, soc: SocSpec, engine: Engine = "auto") -> Result:
-    return simulate(result.scenario, engine=engine, seed=result.seed, soc=soc)
-
-
-def _is_steady(result: Result) -> bool:
-    """Return whether the steps of a run follow each other at nominal rates, weights in DRAM."""
-    spans = [span for times in result.groups for span in times.spans]
-    nominal = all(span.conditions == NOMINAL and not span.changes for span in spans)
-    clients = {turn.client for turn in result.session.turns}
-    never_mapped = result.scenario.environment.over_budget == "stop"
-    return nominal and len(clients) == 1 and never_mapped
-
-
-def _is_ended_or_slowed(run: Result) -> bool:
-    """Return whether memory or the governor interferes in a run that was priced without either."""
-    heat = run.heat
-    return not run.fits or bool(is_hot(run.soc, heat.hottest_body_c, heat.hottest_die_c))
-
-
-def is_hot(soc: SocSpec, body_c: Any, die_c: Any) -> NDArray[np.bool_]:
-    """Return which temperatures reach a trip of one of the governors."""
+def is_hot(soc: SocSpec, body_c: FloatColumn, die_c: FloatColumn) -> NDArray[np.bool_]:
+    """Return which temperatures reach a trip of one of the governors, shape (runs,)."""
     body, die = soc.thermal.governor, soc.thermal.die_governor
-    hot = np.asarray(body_c) >= body.trip_c[0].value
-    return np.asarray(hot | (np.asarray(die_c) >= die.trip_c.value) if die else hot)
+    hot = body_c >= np.ravel(body.trip_c[0].value)
+    return hot | (die_c >= np.ravel(die.trip_c.value)) if die else hot
+
+
+def _alone(result: Result, values: Values, index: int) -> Result:
+    moved = {path: float(column[index]) for path, column in values.items()}
+    return simulate(result.scenario, seed=result.seed, soc=result.soc.with_values(moved))
+
+
+def _keeps_its_pace(result: Result) -> bool:
+    """Return whether nothing but heat and memory could change the rates on the way."""
+    session, around = result.session, result.scenario.environment
+    one_after_another = (
+        len({turn.client for turn in session.turns}) == 1
+        and all(turn.think_s is None for turn in session.turns)
+        and session.until_s is None
+        and session.queue.limit is None
+    )
+    return one_after_another and not any(get_background(item.profile) for item in around.schedule)
+
+
+def shaping(stack: str, unit: str, paths: Sequence[str]) -> list[str]:
+    """Return the paths whose numbers shape the program or its layout, rather than scale it."""
+    own = {
+        f"units.{unit}.buffer.activation_bytes",
+        f"units.{unit}.buffer.operand_count",
+        f"stacks.{stack}.graphs_per_step",
+        f"stacks.{stack}.prefill_chunk_tokens",
+    }
+    parts = ("cache_buckets_tokens", "verify_buckets_tokens", "sizes", "laws")
+    return [path for path in paths if path in own or any(f".{part}." in path for part in parts)]
+
+
+def _side_by_side(result: Result, values: Values) -> Iterator[tuple[list[int], _Side]]:
+    """Yield the variants that share a shape, as indices, with the device that stands for them."""
+    paths = shaping(result.stack, result.soc.stack(result.stack).unit, list(values))
+    variants = len(next(iter(values.values())))
+    shapes = np.stack([values[path] for path in paths], 1) if paths else np.zeros((variants, 0))
+    rows, shape_of = np.unique(shapes, axis=0, return_inverse=True)
+    for place, row in enumerate(rows):
+        members = np.flatnonzero(shape_of.ravel() == place)
+        moved: dict[str, Numbers] = {
+            path: column[members, None] for path, column in values.items() if path not in paths
+        }
+        moved |= dict(zip(paths, row.tolist(), strict=True))
+        yield members.tolist(), _Side(result, result.soc.with_values(moved), len(members))
 
 
 @dataclass(frozen=True)
-class _Shape:
-    """A program, ready to be priced on many devices.
+class _Side:
+    """A run on devices side by side.
 
     Attributes
     ----------
-    run
-        The run of the program on one of the devices.
-    distinct, step_of
-        Each group cut to steps that differ, and for every step which of them it is.
-    merged
-        Each group with its operators merged.
+    soc
+        The device whose numbers are columns of shape (devices, 1).
     """
 
-    run: Result
-    distinct: tuple[StepGroup, ...]
-    step_of: tuple[NDArray[np.int64], ...]
-    merged: tuple[StepGroup, ...]
+    result: Result
+    soc: SocSpec
+    devices: int
 
-    @classmethod
-    def of(cls, run: Result) -> _Shape:
-        """Return the shape of a run's program."""
-        pairs = [_distinct(group) for group in run.program.groups]
-        return cls(
-            run=run,
-            distinct=tuple(group for group, _ in pairs),
-            step_of=tuple(step_of for _, step_of in pairs),
-            merged=tuple(_merged(group) for group in run.program.groups),
+    @cached_property
+    def planned(self) -> Plan:
+        return plan(self.result.scenario, self.soc, self.result.seed)
+
+    @cached_property
+    def groups(self) -> list[GroupTimes]:
+        """Times of all steps at nominal rates, shape (devices, steps)."""
+        pricing, times = Pricing(self.soc, self.soc.stack(self.result.stack)), StepTimes()
+        found: list[GroupTimes] = []
+        now_s = np.zeros((self.devices, 1))
+        for group in self.planned.program.groups:
+            few, step_of = distinct(group)
+            seconds = np.broadcast_to(
+                times.seconds(pricing.group(few), NOMINAL), (self.devices, few.steps)
+            )[:, step_of]
+            if group.images_needed is None:
+                ends_s = np.maximum(now_s, group.at_s) + np.cumsum(seconds, axis=1)
+            else:
+                ahead_s = found[-1].ends_s - found[-1].starts_s
+                begun_s = found[-1].starts_s[:, :1]
+                ends_s = step_ends_beside(ahead_s, seconds, group.images_needed, begun_s)
+            found.append(GroupTimes(group, ends_s - seconds, ends_s))
+            now_s = ends_s[:, -1:]
+        return found
+
+    @cached_property
+    def work(self) -> list[Work]:
+        return list(works(self.planned.program.groups, self.soc))
+
+    @cached_property
+    def facts(self) -> Facts:
+        """The facts, as if no governor tripped and memory sufficed."""
+        return facts_of_groups(
+            self.result.scenario,
+            self.soc,
+            self.planned.program,
+            self.groups,
+            work=self.work,
+            heat=self._heat(),
+            peak_dram_bytes=self._peak_bytes(),
+            budget_bytes=self.planned.budget_bytes,
         )
 
-    def metrics(self, socs: Sequence[SocSpec]) -> list[dict[str, float]]:
-        """Return the metrics on each device."""
-        pricings = [Pricing(soc, soc.stack(self.run.stack)) for soc in socs]
-        seconds = [_stacked_seconds(pricings, group) for group in self.distinct]
-        runs = [self._result(soc, [column[i] for column in seconds]) for i, soc in enumerate(socs)]
-        return [_numbers(_again(run, run.soc) if _is_ended_or_slowed(run) else run) for run in runs]
-
-    def makespans_s(self, socs: Sequence[SocSpec]) -> FloatColumn:
-        """Return the makespan on each device at nominal rates [s]."""
-        pricings = [Pricing(soc, soc.stack(self.run.stack)) for soc in socs]
-        now_s = np.zeros((len(socs), 1))
-        ahead_s = start_s = now_s
-        for group, distinct, step_of in zip(self.merged, self.distinct, self.step_of, strict=True):
-            durations_s = _stacked_seconds(pricings, distinct)[:, step_of]
-            if group.images_needed is None:
-                start_s = np.maximum(now_s, group.at_s)
-                now_s = start_s + durations_s.sum(axis=1, keepdims=True)
-            else:
-                needed = group.images_needed
-                now_s = step_ends_beside(ahead_s, durations_s, needed, start_s)[:, -1:]
-            ahead_s = durations_s
-        return now_s[:, 0]
-
-    def _result(self, soc: SocSpec, seconds: Sequence[FloatColumn]) -> Result:
-        groups: list[GroupTimes] = []
-        now_s = 0.0
-        for group, distinct_s, step_of in zip(self.merged, seconds, self.step_of, strict=True):
-            durations_s = distinct_s[step_of]
-            if group.images_needed is None:
-                ends_s = step_starts(durations_s, max(now_s, group.at_s)) + durations_s
-            else:
-                ahead_s = groups[-1].ends_s - groups[-1].starts_s
-                begun_s = groups[-1].start_s
-                ends_s = step_ends_beside(ahead_s, durations_s, group.images_needed, begun_s)
-            groups.append(GroupTimes(group, ends_s - durations_s, ends_s))
-            now_s = groups[-1].end_s
-        held = self.run.ledger.holding("runtime", runtime_bytes(soc.stack(self.run.stack)))
-        ledger = replace(held, budget_bytes=budget_bytes(self.run.scenario, soc))
-        return replace(self.run, soc=soc, groups=tuple(groups), ledger=ledger, observed=None)
-
-
-def _numbers(result: Result) -> dict[str, float]:
-    metrics = {"reply_s": result.makespan_s, **result.metrics()}
-    return {name: np.nan if value is None else float(value) for name, value in metrics.items()}
-
-
-def _distinct(group: StepGroup) -> tuple[StepGroup, NDArray[np.int64]]:
-    """Return a group without repeated steps, and for every step its place there."""
-    narrow = narrowed(group)
-    columns = [getattr(task, name) for task, _ in narrow.tasks() for name in COLUMN_NAMES]
-    varying = [column for column in columns if column.shape[0] == group.steps]
-    if group.switches is not None:
-        varying.append(group.switches)
-    if group.setup != type(group.setup)():
-        varying.append((np.arange(group.steps) == 0).astype(float))  # the first step pays for it
-    if not varying:
-        return at_steps(narrow, np.zeros(1, dtype=np.int64)), np.zeros(group.steps, dtype=np.int64)
-    _, first, step_of = np.unique(
-        np.stack(varying, axis=1), axis=0, return_index=True, return_inverse=True
-    )
-    order = np.argsort(first)
-    place = np.empty_like(order)
-    place[order] = np.arange(len(order))
-    return at_steps(narrow, first[order]), place[step_of]
-
-
-def _merged(group: StepGroup) -> StepGroup:
-    """Return a group with one operator for each kind of arithmetic, of the same totals per step."""
-    alike: dict[tuple[str, str, int], list[tuple[Task, int]]] = {}
-    for task, repeat in group.tasks():
-        kind = (task.unit, task.activations, task.operand_bits)
-        alike.setdefault(kind, []).append((task, repeat))
-    tasks = tuple(_summed(members) for members in alike.values())
-    return replace(group, segments=(ProgramSegment("merged", 1, tasks),))
-
-
-def _summed(members: Sequence[tuple[Task, int]]) -> Task:
-    totals = {
-        name: sum(repeat * task.runs * getattr(task, name) for task, repeat in members)
-        for name in COLUMN_NAMES
-    }
-    like, _ = members[0]
-    return like.with_columns(**(totals | {"runs": 1.0}))
-
-
-def _stacked_seconds(pricings: Sequence[Pricing], group: StepGroup) -> NDArray[np.float64]:
-    """Return the seconds of each step on each device, shape (devices, steps)."""
-    timed = [pricing.group(group) for pricing in pricings]
-    alike: dict[object, list[int]] = {}
-    for index, one in enumerate(timed):
-        layout = (one.buffers, tuple((part.repeat, len(part.tasks)) for part in one.segments))
-        alike.setdefault(layout, []).append(index)
-    seconds = np.empty((len(pricings), group.steps))
-    for members in alike.values():
-        side_by_side = _side_by_side([timed[i] for i in members])
-        seconds[members] = step_seconds(side_by_side).reshape(len(members), group.steps)
-    return seconds
-
-
-def _side_by_side(groups: Sequence[TimedGroup]) -> TimedGroup:
-    """Return groups of one layout as one group with all their steps."""
-    steps = groups[0].steps
-    segments = tuple(
-        TimedSegment(
-            parts[0].name,
-            parts[0].repeat,
-            tuple(
-                _joined(tasks, steps) for tasks in zip(*(part.tasks for part in parts), strict=True)
-            ),
+    @property
+    def changes_pace(self) -> NDArray[np.bool_]:
+        """Which devices have too little memory, or reach a trip."""
+        facts = self.facts
+        never = np.zeros(self.devices, dtype=bool)
+        spills = self.result.scenario.environment.over_budget != "stop"
+        mapped = np.ravel(~fits_whole(self.planned)) if spills else never
+        return (
+            never
+            | ~facts.fits
+            | mapped
+            | is_hot(self.soc, facts.hottest_body_c, facts.hottest_die_c)
         )
-        for parts in zip(*(group.segments for group in groups), strict=True)
-    )
-    return replace(groups[0], steps=steps * len(groups), segments=segments)
 
+    def _peak_bytes(self) -> FloatColumn:
+        memory = Memory(
+            self.planned.program.initial_bytes,
+            self.planned.budget_bytes,
+            sum(group.phase == "vision" for group in self.planned.program.groups),
+            self.result.scenario.deployment.free_vision_after_encode,
+            [turn.client for turn in self.planned.session.turns],
+        )
+        return peak_bytes(memory, self.planned.program.groups)
 
-def _joined(tasks: Sequence[TimedTask], steps: int) -> TimedTask:
-    """Return one task over all steps; of its times only what the engine reads is kept."""
+    def _heat(self) -> HeatFacts:
+        around = self.result.scenario.environment
+        pieces = list(self._pieces())
+        seconds, watts, busy = (np.array(column) for column in zip(*pieces, strict=True))
+        is_busy = np.broadcast_to(busy[:, None], seconds.shape)
+        found = unthrottled(
+            self.soc, around.ambient_c, seconds, watts, around.charging_heat_w, is_busy
+        )
+        return HeatFacts(*found, background_j=np.zeros(1))
 
-    def column(name: str) -> NDArray[Any]:
-        parts = [getattr(task, name) for task in tasks]
-        joined = np.concatenate(parts)
-        return joined if len(joined) == steps * len(tasks) else np.repeat(joined, steps)
+    def _pieces(self) -> Iterator[tuple[FloatColumn, FloatColumn, bool]]:
+        """Yield seconds [s], dynamic power [W] and whether steps run, of pieces from 0 s on.
 
-    fetch_s, busy_s = column("fetch_s"), column("busy_s")
-    return replace(
-        tasks[0],
-        tiles=column("tiles"),
-        tile_bytes=fetch_s,
-        rate_bytes_per_s=np.ones_like(fetch_s),
-        compute_s=busy_s,
-        launch_s=np.zeros_like(busy_s),
-    )
+        Groups that run beside each other are one piece.
+        """
+        runs: list[list[int]] = []
+        for index, times in enumerate(self.groups):
+            if times.group.images_needed is None:
+                runs.append([])
+            runs[-1].append(index)
+        now_s = np.zeros(self.devices)
+        for members in runs:
+            beside = [self.groups[index] for index in members]
+            start_s, end_s = beside[0].starts_s[:, 0], beside[-1].ends_s[:, -1]
+            if (start_s > now_s).any():
+                yield start_s - now_s, np.zeros(self.devices), False
+            joules = sum(whole(self.work[index].dynamic_j) for index in members)
+            spans = sum(whole(times.ends_s - times.starts_s) for times in beside)
+            watts = np.ravel(ratio(joules, spans - hidden_in_s(beside)))
+            yield end_s - start_s, np.broadcast_to(watts, (self.devices,)), True
+            now_s = end_s

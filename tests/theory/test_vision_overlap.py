@@ -303,9 +303,10 @@ def test_engines_agree_in_a_session_that_interrupts_encoding_and_prefill():
 
 def test_other_devices_are_priced_beside_too():
     result = run(GPU_SEES, OVERLAP)
-    socs = [SOC.with_values({"units.gpu.matrix.rates.fp16": rate}) for rate in (2e12, 1.5e13)]
+    rates = {"units.gpu.matrix.rates.fp16": np.array([2e12, 1.5e13])}
+    socs = [SOC.with_values({path: rate}) for path, rates_ in rates.items() for rate in rates_]
     exact = [run(GPU_SEES, OVERLAP, soc=soc).makespan_s for soc in socs]
-    assert reply_seconds(result, socs) == pytest.approx(exact, rel=0.01)
+    assert reply_seconds(result, rates) == pytest.approx(exact, rel=0.01)
 
 
 def test_tracks_of_the_trace_do_not_overlap():

@@ -111,8 +111,10 @@ def test_no_number_that_moves_the_reply_is_left_out(device):
     result = simulate(load_scenario(None, [f"device={device}", "model=qwen3-0.6b", turns]))
     items = uncertain(result.soc, result.stack)
     ends = [(path, end) for path, item in items.items() for end in (item.low, item.high)]
-    socs = [result.soc.with_values({path: end}) for path, end in ends]
-    low, high = reply_seconds(result, socs).reshape(-1, 2).T
+    nominal = {path: item.value for path, item in items.items()}
+    moved = [nominal | {path: end} for path, end in ends]
+    values = {path: np.array([row[path] for row in moved]) for path in items}
+    low, high = reply_seconds(result, values).reshape(-1, 2).T
     moving = {path for path, width in zip(items, high - low, strict=True) if abs(width) > 1e-9}
     assert moving
     assert moving <= {swing.path for swing in sensitivity.tornado(result)}
