@@ -15,7 +15,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from hw_models.laws import Numbers
+from hw_models.laws import Numbers, in_rows
 from hw_models.schema import Thermal
 
 Columns = NDArray[np.float64]
@@ -45,18 +45,20 @@ class RcChain:
     def of(cls, *thermals: Thermal) -> Self:
         """Build the chains die, spreader, body of devices, one column each."""
         capacities = [
-            [item.heat_capacity.value for item in (part.die, part.spreader, part.body)]
+            in_rows(item.heat_capacity.value for item in (part.die, part.spreader, part.body))
             for part in thermals
         ]
         resistances = [
-            [
-                part.die.resistance_to_next.value,
-                part.spreader.resistance_to_next.value,
-                part.body.resistance_to_ambient.value,
-            ]
+            in_rows(
+                [
+                    part.die.resistance_to_next.value,
+                    part.spreader.resistance_to_next.value,
+                    part.body.resistance_to_ambient.value,
+                ]
+            )
             for part in thermals
         ]
-        return cls(np.array(capacities).T, np.array(resistances).T)
+        return cls(np.hstack(capacities), np.hstack(resistances))
 
     @cached_property
     def conductance_w_per_k(self) -> Columns:
@@ -144,7 +146,7 @@ def _times(matrix: Columns, columns: Columns) -> Columns:
     return product
 
 
-def by_level(*devices: Iterable[float], beyond: float) -> Columns:
+def by_level(*devices: Iterable[Numbers], beyond: float) -> Columns:
     """Gather what devices have per throttling level, level 0 first, shape (levels + 1, devices).
 
     Beyond a device's last level the entries are `beyond`.
@@ -152,11 +154,11 @@ def by_level(*devices: Iterable[float], beyond: float) -> Columns:
     >>> by_level([1.0, 0.9, 0.5], [1.0, 0.7], beyond=0.0).tolist()
     [[1.0, 1.0], [0.9, 0.7], [0.5, 0.0], [0.0, 0.0]]
     """
-    rows = [list(items) for items in devices]
-    table = np.full((1 + max(len(row) for row in rows), len(rows)), float(beyond))
-    for place, row in enumerate(rows):
-        table[: len(row), place] = row
-    return table
+    parts = [in_rows(items) for items in devices]
+    longest = 1 + max(len(part) for part in parts)
+    return np.hstack(
+        [np.pad(part, ((0, longest - len(part)), (0, 0)), constant_values=beyond) for part in parts]
+    )
 
 
 def level_bounds_c(

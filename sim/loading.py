@@ -64,4 +64,4 @@ def _read_s(soc: SocSpec, read_bytes: float, request_bytes: float, queue_depth: 
         latency_s=soc.flash.latency_s.value,
         queue_depth=queue_depth,
     )
-    return cast(float, seconds if np.size(seconds) > 1 else float(seconds))
+    return cast(float, seconds if np.ndim(seconds) else float(seconds))

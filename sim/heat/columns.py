@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hw_models import power
-from hw_models.laws import Numbers
+from hw_models.laws import Numbers, in_a_row
 from hw_models.soc import SocSpec
 from hw_models.thermal import Columns, RcChain
 from sim.heat.governors import Governors
@@ -63,6 +63,8 @@ class HeatColumns:
     ) -> HeatColumns:
         """Return the columns of one device that all runs share, or of a device for each run.
 
+        A device whose numbers are columns (`SocSpec.with_values`) stands for as many.
+
         Parameters
         ----------
         ambient_c, charging_w
@@ -76,11 +78,11 @@ class HeatColumns:
             resistance_k_per_w=chain.resistance_k_per_w,
             ambient_c=np.atleast_1d(np.asarray(ambient_c, dtype=np.float64)),
             charging_w=np.atleast_1d(np.asarray(charging_w, dtype=np.float64)),
-            idle_w=np.array([part.idle_w.value for part in powers]),
-            host_poll_w=np.array([part.host_poll_w.value for part in powers]),
-            display_w=np.array([part.display_w.value for part in powers]),
-            leakage_at_25c_w=np.array([part.leakage_w.value for part in powers]),
-            leakage_doubling_k=np.array([part.leakage_doubling_k.value for part in powers]),
+            idle_w=in_a_row(part.idle_w.value for part in powers),
+            host_poll_w=in_a_row(part.host_poll_w.value for part in powers),
+            display_w=in_a_row(part.display_w.value for part in powers),
+            leakage_at_25c_w=in_a_row(part.leakage_w.value for part in powers),
+            leakage_doubling_k=in_a_row(part.leakage_doubling_k.value for part in powers),
             governors=Governors.of([soc.thermal for soc in each]),
         )
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hw_models.laws import in_a_row
 from hw_models.schema import Thermal
 from hw_models.thermal import (
     Columns,
@@ -68,13 +69,13 @@ class Governors:
         return cls(
             trips_c=by_level(*trips_c, beyond=np.inf),
             clocks=by_level(*clocks, beyond=1.0),
-            hysteresis_c=np.array([body.hysteresis_c.value for body in bodies]),
-            period_s=np.array([body.sensor_period_s.value for body in bodies]),
-            die_trip_c=np.array([die.trip_c.value if die else np.inf for die in dies]),
+            hysteresis_c=in_a_row(body.hysteresis_c.value for body in bodies),
+            period_s=in_a_row(body.sensor_period_s.value for body in bodies),
+            die_trip_c=in_a_row(die.trip_c.value if die else np.inf for die in dies),
             die_clocks=by_level(*die_clocks, beyond=1.0),
             die_states=np.array([len(clocks) - 1 for clocks in die_clocks]),
-            die_hysteresis_c=np.array([die.hysteresis_c.value if die else 0.0 for die in dies]),
-            die_period_s=np.array([die.sensor_period_s.value if die else np.inf for die in dies]),
+            die_hysteresis_c=in_a_row(die.hysteresis_c.value if die else 0.0 for die in dies),
+            die_period_s=in_a_row(die.sensor_period_s.value if die else np.inf for die in dies),
         )
 
     def read(self, level: Levels, body_c: Columns) -> Levels:
