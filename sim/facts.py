@@ -134,8 +134,10 @@ class Facts:
         Energy besides that of the phases [J].
     hottest_body_c, hottest_die_c
         Highest temperatures [C].
+    decode_w
+        Mean dynamic power of the last turn's decoding; NaN without any [W].
     sustained_fraction
-        Mean clock in the tenth minute of decoding at the last turn's power; NaN without decoding.
+        Mean clock in the tenth minute of decoding at that power (`sustained`).
     """
 
     vision: PhaseFacts
@@ -163,6 +165,7 @@ class Facts:
     background_j: FloatColumn
     hottest_body_c: FloatColumn
     hottest_die_c: FloatColumn
+    decode_w: FloatColumn
     sustained_fraction: FloatColumn
 
     @property
@@ -209,7 +212,7 @@ def facts_of(
     adapter_bytes: float = 0.0,
     mapped: bool = False,
 ) -> Facts:
-    """Return the facts of runs, given the sums over their steps.
+    """Return the facts of runs, given the sums over their steps; `sustained` adds the last one.
 
     Columns may be numbers, have shape (runs,), or (runs, 1) beside a device whose numbers do.
 
@@ -231,10 +234,6 @@ def facts_of(
     cold_bytes = program.file_bytes if around.start == "cold" else 0.0
     weight_bytes = sum(part.weight_bytes for part in phases) if mapped else 0.0
     flash_bytes = cold_bytes + adapter_bytes + weight_bytes
-    power_w = np.atleast_1d(np.ravel(decode_w))
-    fraction = sustained_fractions(
-        soc, around.ambient_c, np.nan_to_num(power_w), around.charging_heat_w
-    )
     columns: dict[str, Any] = {
         "turns": turns,
         "first_token_s": first_token_s,
@@ -250,7 +249,8 @@ def facts_of(
         "kv_tokens": program.kv_tokens_final if kv_tokens is None else kv_tokens,
         "weight_bytes_per_step": program.weight_bytes_per_step,
         "dram_peak_bytes_per_s": soc.dram.peak_bytes_per_s,
-        "sustained_fraction": np.where(np.isnan(power_w), np.nan, fraction),
+        "decode_w": decode_w,
+        "sustained_fraction": np.nan,
         **energy_parts(soc, busy_s=busy_s, makespan_s=makespan_s, flash_bytes=flash_bytes),
         **{item.name: getattr(heat, item.name) for item in fields(HeatFacts)},
     }
@@ -267,6 +267,15 @@ def _over_runs(column: Any, runs: int) -> NDArray[Any]:
     """Return a number or a column with an entry for each run."""
     flat = np.ravel(column)
     return flat if len(flat) == runs else np.broadcast_to(flat, (runs,))
+
+
+def sustained(facts: Facts, scenario: Scenario, soc: SocSpec) -> Facts:
+    """Return facts with what ten minutes of decoding leave of the clock (`sim.heat.course`)."""
+    around = scenario.environment
+    fraction = sustained_fractions(
+        soc, around.ambient_c, np.nan_to_num(facts.decode_w), around.charging_heat_w
+    )
+    return replace(facts, sustained_fraction=np.where(np.isnan(facts.decode_w), np.nan, fraction))
 
 
 def joined(parts: Sequence[tuple[Sequence[int], Facts]]) -> Facts:

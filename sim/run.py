@@ -20,7 +20,7 @@ from sim.engine.residency import Ledger
 from sim.engine.scheduler import TurnTimes
 from sim.engine.timed import FloatColumn, TimedProgram
 from sim.engine.times import GroupTimes, hidden_s, span_s
-from sim.facts import Facts, HeatFacts, facts_of_groups
+from sim.facts import Facts, HeatFacts, facts_of_groups, sustained
 from sim.fingerprint import fingerprint
 from sim.heat.course import Heat, heat_of_groups
 from sim.loading import ColdStart, cold_start
@@ -181,7 +181,7 @@ class Run:
     def facts(self) -> Facts:
         """What every metric is made of, as columns of one run."""
         heat = (getattr(self.heat, item.name) for item in fields(HeatFacts))
-        return facts_of_groups(
+        facts = facts_of_groups(
             self.scenario,
             self.soc,
             self.program,
@@ -192,6 +192,7 @@ class Run:
             budget_bytes=self.ledger.budget_bytes,
             mapped=self.mapped,
         )
+        return sustained(facts, self.scenario, self.soc)
 
     @property
     def busy_s(self) -> float:

@@ -71,7 +71,7 @@ def power(matrix: Matrix, exponents: IntColumn) -> Matrix:
     while True:
         taken = (exponents & bit) != 0
         if taken.all():
-            result = multiply(matrix, result)
+            result = multiply(matrix, result) if bit > 1 else matrix.copy()
         elif taken.any():
             result[:, :, taken] = multiply(matrix[:, :, taken], result[:, :, taken])
         bit <<= 1

@@ -27,7 +27,17 @@ from sim.engine.pricing import Pricing
 from sim.engine.timed import FloatColumn
 from sim.explore.sweep_steps import at_steps, narrowed, step_seconds_by_context
 from sim.explore.variants import is_hot
-from sim.facts import Facts, HeatFacts, PhaseFacts, added, facts_of, phase_facts, ratio, whole
+from sim.facts import (
+    Facts,
+    HeatFacts,
+    PhaseFacts,
+    added,
+    facts_of,
+    phase_facts,
+    ratio,
+    sustained,
+    whole,
+)
 from sim.fingerprint import with_tokens
 from sim.heat.course import unthrottled
 from sim.planning import Plan, formats, graph_options, plan
@@ -119,7 +129,7 @@ class Batch:
         """The facts of every run, as if the governor let all of them be."""
         vision, prefill, decode = phases = self._vision(), self._prefill(), self._decode()
         first_token_s = vision.facts.seconds + prefill.facts.seconds
-        return facts_of(
+        facts = facts_of(
             self.base,
             self.soc,
             self._plan.program,
@@ -133,6 +143,7 @@ class Batch:
             decode_w=ratio(decode.facts.dynamic_j, decode.facts.seconds),
             kv_tokens=self._needed_tokens,
         )
+        return sustained(facts, self.base, self.soc)
 
     @property
     def throttled(self) -> NDArray[np.bool_]:

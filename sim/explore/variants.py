@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from hw_models.laws import Numbers
 from hw_models.soc import SocSpec
+from hw_models.tree import moved
 from sim.engine.conditions import NOMINAL
 from sim.engine.maxplus import step_ends_beside
 from sim.engine.memory import Memory, peak_bytes
@@ -29,7 +30,7 @@ from sim.engine.progress import StepTimes
 from sim.engine.timed import FloatColumn
 from sim.engine.times import GroupTimes, hidden_in_s
 from sim.explore.sweep_steps import distinct
-from sim.facts import Facts, HeatFacts, facts_of_groups, joined, ratio, whole
+from sim.facts import Facts, HeatFacts, facts_of_groups, joined, ratio, sustained, whole
 from sim.heat.course import unthrottled
 from sim.metrics import metric_columns
 from sim.planning import Plan, fits_whole, plan
@@ -64,7 +65,8 @@ def variant_facts(result: Result, values: Values) -> Facts:
     for members, side in _side_by_side(result, values):
         parts.append((members, side.facts))
         apart += np.array(members)[side.changes_pace].tolist()
-    return joined([*parts, *(([i], _alone(result, values, i).facts) for i in apart)])
+    facts = joined([*parts, *(([i], _alone(result, values, i).facts) for i in apart)])
+    return sustained(facts, result.scenario, _all_devices(result, values))
 
 
 def reply_seconds(result: Result, values: Values) -> FloatColumn:
@@ -95,8 +97,8 @@ def is_hot(soc: SocSpec, body_c: FloatColumn, die_c: FloatColumn) -> NDArray[np.
 
 
 def _alone(result: Result, values: Values, index: int) -> Result:
-    moved = {path: float(column[index]) for path, column in values.items()}
-    return simulate(result.scenario, seed=result.seed, soc=result.soc.with_values(moved))
+    alone = moved(result.soc, {path: float(column[index]) for path, column in values.items()})
+    return simulate(result.scenario, seed=result.seed, soc=alone)
 
 
 def _keeps_its_pace(result: Result) -> bool:
@@ -123,6 +125,14 @@ def shaping(stack: str, unit: str, paths: Sequence[str]) -> list[str]:
     return [path for path in paths if path in own or any(f".{part}." in path for part in parts)]
 
 
+def _all_devices(result: Result, values: Values) -> SocSpec:
+    """Return one device that stands for all variants, but for what shapes the program."""
+    shapes = shaping(result.stack, result.soc.stack(result.stack).unit, list(values))
+    columns = {path: column[:, None] for path, column in values.items() if path not in shapes}
+    found: SocSpec = moved(result.soc, columns)
+    return found
+
+
 def _side_by_side(result: Result, values: Values) -> Iterator[tuple[list[int], _Side]]:
     """Yield the variants that share a shape, as indices, with the device that stands for them."""
     paths = shaping(result.stack, result.soc.stack(result.stack).unit, list(values))
@@ -131,11 +141,11 @@ def _side_by_side(result: Result, values: Values) -> Iterator[tuple[list[int], _
     rows, shape_of = np.unique(shapes, axis=0, return_inverse=True)
     for place, row in enumerate(rows):
         members = np.flatnonzero(shape_of.ravel() == place)
-        moved: dict[str, Numbers] = {
+        columns: dict[str, Numbers] = {
             path: column[members, None] for path, column in values.items() if path not in paths
         }
-        moved |= dict(zip(paths, row.tolist(), strict=True))
-        yield members.tolist(), _Side(result, result.soc.with_values(moved), len(members))
+        columns |= dict(zip(paths, row.tolist(), strict=True))
+        yield members.tolist(), _Side(result, moved(result.soc, columns), len(members))
 
 
 @dataclass(frozen=True)
