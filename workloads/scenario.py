@@ -44,7 +44,7 @@ _BYTES = re.compile(r"(0|[1-9]\d*)(\.\d+)? *[A-Za-z]+")
 def _with_unit(given: object) -> object:
     if isinstance(given, str) and not _BYTES.fullmatch(given.strip()):
         raise PydanticCustomError("byte_size", "a number of bytes")
-    return given
+    return int(given) if isinstance(given, float) and given.is_integer() else given
 
 
 AppBytes = Annotated[ByteSize, BeforeValidator(_with_unit), Field(gt=0)]
