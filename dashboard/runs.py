@@ -76,7 +76,7 @@ def parameter_swings(choices: Choices, metric: str = REPLY) -> list[Swing]:
 
 
 def nominal(choices: Choices, metric: str) -> float:
-    """Return a metric as things are, which a swing is measured from; 0 where the run lacks it."""
+    """Return a metric of the run, the centre of every swing; 0 where the run lacks it."""
     result = run(choices)
     if metric == REPLY:
         return float(sum((times.ends_s - times.starts_s).sum() for times in result.groups))

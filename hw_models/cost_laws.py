@@ -73,8 +73,8 @@ class CostLaw:
     ----------
     seconds
         ``seconds(work, **constants)``: seconds of all of ``work`` [s], an array if any of its
-        numbers is one. A pure function; constants come as numbers in SI. It stands for the slowest
-        of matrix, vector and expansion time over the kernel's utilisation.
+        numbers is one. A pure function; constants come as numbers in SI. It replaces our estimate,
+        the slowest of matrix, vector and expansion time over the kernel's utilisation.
     source
         Where the law is published or how it was found.
     constants
@@ -97,7 +97,7 @@ class CostLaw:
 def cost_law(name: str) -> CostLaw:
     """Return a law by the name of its entry point.
 
-    Raises `HardwareError` where there is none, or where it can not be loaded.
+    Raises `HardwareError` where there is none, or where it cannot be loaded.
     """
     known = entries(GROUP)
     if name not in known:

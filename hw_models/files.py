@@ -1,6 +1,6 @@
 """Device files: strict YAML, where they are found, and how `extends:` joins them.
 
-Not done here: meaning. A file is a nested mapping until `hw_models.soc` reads it.
+What the entries mean is not known here: a file is a nested mapping until `hw_models.soc` reads it.
 """
 
 import os
@@ -88,7 +88,7 @@ def parse_yaml(text: str) -> dict[str, Any]:
 
 
 def _check_nesting(text: str) -> None:
-    """Refuse what makes libyaml's recursive composer overflow, and references that multiply."""
+    """Refuse nesting so deep that libyaml crashes, and aliases that blow a small file up."""
     depth = deepest = 0
     for bracket in re.findall(r"[\[\]{}]", text):
         depth += 1 if bracket in "[{" else -1
@@ -100,9 +100,10 @@ def _check_nesting(text: str) -> None:
 
 
 def _check_aliases(text: str) -> None:
-    """Refuse a value that holds itself, and references that stand for more values than any file.
+    """Refuse a value that holds itself, and aliases that stand for too many values in all.
 
-    A collection is counted when it ends; a reference to one still open is to a value around it.
+    A collection is counted when it ends. An alias of one that has not ended yet lies inside it, so
+    that value would hold itself.
     """
     sizes: dict[str | None, int] = {}
     open_values: list[tuple[str | None, int]] = [(None, 0)]

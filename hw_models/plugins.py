@@ -24,12 +24,12 @@ def _installed() -> Any:
 
 @cache
 def entries(group: str) -> "Mapping[str, EntryPoint]":
-    """Return the entry points of a group by name; of two with one name the first installed."""
+    """Return the entry points of a group by name; where two share a name, the first found."""
     return {point.name: point for point in reversed(tuple(_installed().select(group=group)))}
 
 
 def load(point: "EntryPoint", kind: type) -> Any:
-    """Return what an entry point names; `HardwareError` where that is no `kind`, or not there."""
+    """Return what an entry point names; `HardwareError` if it cannot be loaded or is no `kind`."""
     try:
         found = point.load()
     except Exception as error:

@@ -1,6 +1,6 @@
 """Types of the numbers in a device file: a unit and physical bounds for each.
 
-Bounds refuse slips of unit or prefix, not unusual hardware.
+The bounds are wide: they catch a wrong unit or prefix, and let unusual hardware through.
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ Elements = Annotated[Parameter, Quantity("elements", 0, 1e9)]
 Seconds = Annotated[Parameter, Quantity("s", 0, 1e4)]
 Period = Annotated[Parameter, Quantity("s", 0, 1e4, above_minimum=True)]
 Buffers = Annotated[Parameter, Quantity("count", 1, 64, whole=True)]
-"""Few, since the engines hold the end of a tile for each of them."""
+"""At most 64, since the engines carry one number per buffer through every tile."""
 BufferBytes = Annotated[Parameter, Quantity("B", 1, 1e15)]
 Bytes = Annotated[Parameter, Quantity("B", 0, 1e15)]
 Bits = Annotated[Parameter, Quantity("bit", 1, 8192, whole=True)]
@@ -60,7 +60,7 @@ def _ascending(parameters: tuple[Parameter, ...]) -> tuple[Parameter, ...]:
 
 
 def _exact(given: Any) -> Any:
-    """Give compiled sizes, which are choices rather than estimates, a range of one point."""
+    """Set `low` and `high` of compiled sizes to the value: they are choices, not estimates."""
     if not isinstance(given, Mapping) or "value" not in given:
         return given
     return {"low": given["value"], "high": given["value"], **given}

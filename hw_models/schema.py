@@ -1,4 +1,4 @@
-"""The parts of a SoC as a device file names them; every leaf is a `Parameter` unless it is text.
+"""The parts of a SoC as a device file names them; each number in them is a `Parameter`.
 
 Peak rates count 1 MAC as 2 FLOP. Not modelled: caches shared between units (SLC), clock and
 voltage tables, separate energies per compute unit (one J/FLOP per precision serves them all).
@@ -297,10 +297,10 @@ class Law(Part):
 
 
 class StackFit(Part):
-    """What a fit to measured runs leaves behind besides the fitted values and their ranges."""
+    """What is known of a fit to measured runs besides the fitted values and their ranges."""
 
     spread: Annotated[Plain, Field(ge=0.0, le=10.0)]
-    """Deviation of log(simulated / measured) about the fit."""
+    """Standard deviation of log(simulated / measured) over the fitted rows."""
     correlation: dict[str, Annotated[Plain, Field(ge=-1.0, le=1.0)]] = {}
     """Of the logarithms of two fitted parameters, by their paths: "one ~ other"."""
 

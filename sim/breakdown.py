@@ -1,9 +1,10 @@
 """Where the time of a phase goes: the terms that people ask about.
 
 The seconds from the end of one operator to the end of the next belong to what bounds the later one:
-arithmetic, launch, or DRAM, whose seconds are shared out by the bytes that the phase moves.
-Barriers (host work, graph calls, switches, loads) are a term of their own. What is hidden behind
-the bound does not show. Of a long session the first steps of a phase stand for all of them.
+arithmetic, launch, or DRAM. DRAM seconds are divided among weights, cache and activations by their
+bytes in the phase. Barriers (host work, graph calls, switches, loads) are a term of their own. Work
+that is hidden behind the bound is not shown. In a long session the first steps of a phase stand for
+all of them.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Say where a run leaves the sizes its kernels were calibrated for.
+"""Warn where a run leaves the sizes its kernels were calibrated for.
 
-Only stacks with a table of utilisation over size have such sizes; a stack fitted end to end, whose
-kernels hold a law of shape and no table, never warns. Beyond a table's end the utilisation is held,
-which is a guess: `log_distance` tells how far the guess reaches.
+Only stacks with a table of utilisation over size have such sizes; a stack fitted end to end has
+none, and never warns. Beyond the end of a table its last utilisation is used, which is a guess:
+`log_distance` says how far beyond the end the run is.
 
 Not judged: sizes between two nodes, and the two edges of a matrix product.
 """
@@ -60,7 +60,7 @@ class Outside:
 
 
 def range_warnings(program: Program, stack: Stack) -> list[str]:
-    """Return what a person should know: a sentence per operator, one for all without a kernel."""
+    """Return a warning per operator outside its range, and one for all that have no kernel."""
     found = outside(program, stack)
     said = [item.sentence() for item in found if item.high]
     absent = [item.place for item in found if not item.high]

@@ -1,4 +1,4 @@
-"""Say where a scenario asks for what the model or the stack does not give; the numbers still hold.
+"""Warn where a scenario asks for what model or stack cannot give; the numbers still hold.
 
 Not judged: what a reply says, and how long it would be.
 """
@@ -14,7 +14,7 @@ from workloads.scenario import Scenario
 
 
 def cautions(scenario: Scenario, program: Program) -> list[str]:
-    """Return a sentence, with its remedy, for each thing a scenario asks in vain."""
+    """Return a sentence with its remedy for each thing that is asked for in vain."""
     return [*_beyond_positions(scenario, program), *_no_overlap(scenario, program)]
 
 

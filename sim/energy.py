@@ -45,7 +45,7 @@ class EnergyModel:
     Attributes
     ----------
     mean_leakage_w
-        Leakage to count per second; ``None``: that of a die at 25 C [W].
+        Mean leakage of the run [W]; ``None``: that of a die at 25 C.
     """
 
     soc: SocSpec
@@ -58,7 +58,7 @@ class EnergyModel:
         return parts.idle_w.value + parts.display_w.value + leakage_w
 
     def static_w(self) -> float:
-        """Return the power while something runs that does not depend on what [W]."""
+        """Return the power while a step runs, apart from what the step itself adds [W]."""
         return self.idle_w() + self.soc.power.host_poll_w.value
 
 

@@ -1,7 +1,7 @@
 """The guard of the four top-level packages: one folder, one owner.
 
 Their names are plain words, so another distribution could ship a folder of the same name and hide
-one of ours. Then nothing may run.
+one of ours. Where that has happened, andesim refuses to start.
 """
 
 from __future__ import annotations

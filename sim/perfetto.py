@@ -158,7 +158,7 @@ def _temperatures(run: Run) -> Iterator[Event]:
 
 
 def _power(run: Run) -> Iterator[Event]:
-    """Yield the power from each start and end of a step on: that of all steps that run, and rest's.
+    """Yield the power whenever a step starts or ends: idle and host power, plus all running steps.
 
     A step counts with its mean power; two at once add up.
     """
@@ -182,7 +182,7 @@ def _power(run: Run) -> Iterator[Event]:
 def _in_force(
     instants: FloatColumn, starts: FloatColumn, ends: FloatColumn, values: FloatColumn
 ) -> FloatColumn:
-    """Return the sum of the values whose span from start to end holds at each instant."""
+    """Return, for each instant, the sum of the values between whose start and end it lies."""
     changes = np.zeros(len(instants))
     np.add.at(changes, np.searchsorted(instants, starts), values)
     np.add.at(changes, np.searchsorted(instants, ends), -values)

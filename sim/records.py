@@ -29,11 +29,11 @@ class TaskRecord:
     unit
         Execution unit: ``npu``, ``cpu`` ...
     ready_s
-        The operator before it in program order ended [s].
+        When the operator before it in program order ended [s].
     fetch_start_s, fetch_end_s
-        Its first transfer began, its last ended; equal where it moves nothing [s].
+        When its first transfer began and its last ended; equal where it moves nothing [s].
     start_s, end_s
-        Its first tile began computing, its last ended [s].
+        When its first tile began computing and its last one ended [s].
     compute_s, launch_s
         Busy seconds of the compute stage: arithmetic, and launch overhead [s].
     dram_s

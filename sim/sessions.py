@@ -56,8 +56,10 @@ class SessionSummary:
 
     Attributes
     ----------
-    busy_share, throttled_share
-        Share of the makespan in which steps ran; share of that below the full clock.
+    busy_share
+        Share of the makespan in which steps ran.
+    throttled_share
+        Share of the steps' time that was below the full clock.
     first_minute_tokens_per_s, tenth_minute_tokens_per_s
         Decode rate of the steps that ended in that minute.
     battery_share
@@ -167,9 +169,10 @@ def _percentiles(turns: Sequence[TurnTimes], until: str) -> dict[str, float]:
 
 
 def _offered_load(run: Run, asked: Sequence[TurnTimes]) -> float:
-    """Return the work asked for over the time it was asked in: mean service times arrivals.
+    """Return how many times its capacity the session asks for: service time over arrival time.
 
-    Infinite where all ask at one instant.
+    Turns that were not served count as long as the mean of those that were. Infinite where all ask
+    at one instant.
     """
     done = sum(turn.outcome == "done" for turn in asked)
     arrivals_s = [turn.arrived_s for turn in asked if turn.arrived_s is not None]

@@ -101,7 +101,7 @@ def works(groups: Iterable[StepGroup], soc: SocSpec) -> Iterator[Work]:
 
 
 def precision_of(task: Task, soc: SocSpec) -> str:
-    """Return the precision that a unit computes a task's products in."""
+    """Return the precision in which a unit computes the products of a task."""
     rates = soc.units[task.unit].matrix.rates
     return compute.precision_key(task.activations, task.operand_bits, rates)
 

@@ -31,9 +31,10 @@ def layer_runs(segment: Segment, layer: int, formats: Formats, phase: str) -> li
 
 
 def stored_bytes(trace: Trace, formats: Formats, where: Where) -> dict[str, float]:
-    """Return the bytes of ``weights``, ``embedding`` and ``vision``, by where they count [B].
+    """Return the bytes of ``weights``, ``embedding`` and ``vision`` in one place [B].
 
-    ``resident`` in DRAM, in the ``file``, or ``traffic`` of one pass over the weights.
+    ``where`` says which bytes are meant: ``resident`` in DRAM, stored in the ``file``, or
+    ``traffic``, what one pass over the weights reads.
 
     The LM head of a tied model is stored apart from the embedding table unless the stack shares
     them.

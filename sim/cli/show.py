@@ -238,7 +238,7 @@ def _cold_start(result: Result) -> str:
     if first_s is None:
         return f"The cold start came before: {said}."
     return (
-        f"The cold start came before: {said}; the first token is there "
+        f"The cold start came before: {said}; the first token appears "
         f"{cold.total_s + first_s:.2f} s after the app was opened."
     )
 
@@ -270,7 +270,7 @@ def _notes(console: Console, result: Result) -> None:
 
 
 def _provenance(result: Result) -> str:
-    """Return how the numbers of the device that this run stands on came to be known."""
+    """Count the parameters of the device that this run rests on, by kind."""
     from sim.explore.sensitivity import parameters_behind
 
     kinds = Counter(item.kind for item in parameters_behind(result).values())

@@ -26,7 +26,8 @@ __all__ = ["DramServer", "TrafficClass", "Transfer", "fair_shares"]
 class Transfer:
     """One transfer in progress; ``done`` fires when it would end at its present speed.
 
-    Bytes left are in B, ``bus`` and ``speed`` in B/s; ``share_limit`` is of bus time.
+    ``remaining`` is in bytes, ``bus`` and ``speed`` are in bytes/s. ``share_limit`` is the largest
+    share of bus time that the unit can use.
     """
 
     __slots__ = ("bus", "done", "priority", "remaining", "share_limit", "speed")
@@ -43,9 +44,10 @@ class Transfer:
 
 
 def postponed(env: simpy.Environment, event: simpy.Event, delay_s: float | None) -> simpy.Event:
-    """Return an event ``delay_s`` from now that those who wait for ``event`` now wait for [s].
+    """Return a new event ``delay_s`` from now [s] and move all who wait for ``event`` over to it.
 
-    SimPy cannot unschedule: the old event still comes, but nobody listens. ``None``: never.
+    SimPy cannot unschedule: the old event still fires, but nobody listens. With ``None`` the new
+    event never fires.
     """
     later = env.event() if delay_s is None else env.timeout(delay_s)
     later.callbacks, event.callbacks = event.callbacks, []
@@ -109,7 +111,7 @@ class DramServer:
         self._reschedule()
 
     def _settle(self) -> None:
-        """Account for what was moved since the last change."""
+        """Book what was moved since the last change, at the speeds until now."""
         elapsed = self.env.now - self._settled_s
         self._settled_s = self.env.now
         if elapsed > 0.0:
@@ -137,7 +139,7 @@ class DramServer:
                 return
 
     def _reschedule(self) -> None:
-        """Give every transfer its speed anew, and its end where the speed has changed."""
+        """Recompute all speeds, and the end of each transfer whose speed has changed."""
         before = [item.speed for item in self._active]
         self._allocate()
         for item, speed in zip(self._active, before, strict=True):

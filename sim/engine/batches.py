@@ -32,7 +32,7 @@ class BatchMachine:
     Parameters
     ----------
     replays
-        Replay the steps across a change; else a change takes effect at the next step.
+        Whether steps across a change are replayed; if not, a change takes effect at the next step.
     """
 
     def __init__(self, phone: Phone, times: StepTimes, replays: bool = True) -> None:
@@ -118,7 +118,10 @@ class BatchMachine:
         return end_s
 
     def _change(self, start_s: float, end_s: float, seen: int) -> Change | None:
-        """Return the change inside a step that comes after ``seen`` others, if it matters here."""
+        """Return the first change inside a step after those ``seen``; ``None``: there is none.
+
+        Without replays a change counts from the next step on, so none is returned.
+        """
         while True:
             inside = self.phone.changes_between(start_s, end_s)
             if self._replays and len(inside) > seen:
@@ -129,10 +132,10 @@ class BatchMachine:
             self.phone.advance(self.phone.next_change_s)
 
     def _stretch(self, progress: Progress, before: Conditions, after: Conditions) -> float | None:
-        """Return by what factor the rest of the step slows down; ``None``: not all of it alike.
+        """Return the factor by which the rest of a step slows down; ``None``: its parts differ.
 
-        No part of a step speeds up by more than the clock does, so if the whole does so exactly,
-        every part that matters does.
+        Every part slows by at most the clock ratio. If the whole step slows by exactly that, so
+        does every part on the critical path.
         """
         if replace(before, clock=after.clock) != after:
             return None

@@ -20,7 +20,7 @@ from workloads.program import Unit
 
 
 class TrafficClass(IntEnum):
-    """Who is served first: a smaller number. NPU traffic outranks GPU and CPU (SERENO, OSDI'26)."""
+    """Classes of DRAM traffic; smaller numbers are served first (NPU first: SERENO, OSDI'26)."""
 
     REALTIME = 0  # display and camera
     NPU = 1

@@ -1,4 +1,4 @@
-"""The schedule of other apps as instants of change, bursts drawn from a stream of their own."""
+"""When other apps change what they ask for: the schedule, with bursts drawn at random."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from workloads.scenario import BackgroundAt
 
 
 def loads(schedule: Sequence[BackgroundAt], random: np.random.Generator) -> Iterator[Load]:
-    """Yield what other apps ask for, from 0 s on, in order of the instants of change."""
+    """Yield what other apps ask for, from 0 s on, an entry per change in order of time."""
     if schedule[0].at_s > 0.0:
         yield Load(0.0, None)
     for item, following in zip_longest(schedule, schedule[1:]):
@@ -32,7 +32,7 @@ def _bursts(
     end_s: float,
     random: np.random.Generator,
 ) -> Iterator[Load]:
-    """Yield active and resting times in turn, exponential with the profile's means."""
+    """Yield active and resting times in turn, with exponential lengths of the profile's means."""
     means_s = (bursts.active_s.value, bursts.rest_s.value)
     at_s, turn = start_s, 0
     while at_s < end_s:

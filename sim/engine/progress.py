@@ -21,16 +21,16 @@ RECENT = 16
 
 @dataclass(slots=True)
 class Progress:
-    """A group on its way.
+    """A step group while it runs.
 
     Attributes
     ----------
     law
-        Power of the group on the die by conditions [W].
+        Mean dynamic power of the group under given conditions [W].
     law_beside
         Mean power while it runs beside the group before it; ``None`` where it never does [W].
     is_held
-        Its activations are allocated.
+        Whether its activations are allocated.
     operators
         What the event engine saw; empty where the max-plus engine ran.
     """
@@ -77,10 +77,10 @@ class Progress:
 
 
 class StepTimes:
-    """Durations of steps under constant conditions, equal work evaluated once.
+    """Durations of steps under constant conditions; equal work is evaluated once.
 
-    A step begins with both stages idle and its opening is barriers alone, so its duration is that
-    of the opening plus that of the rest, which equal turns share.
+    A step starts with both stages idle, and where its first segment holds barriers only, it lasts
+    as long as that segment plus the rest. Turns of equal work share the rest.
     """
 
     def __init__(self) -> None:
@@ -88,7 +88,10 @@ class StepTimes:
         self._recent: dict[tuple[int, Conditions], tuple[TimedGroup, FloatColumn]] = {}
 
     def seconds(self, group: TimedGroup, conditions: Conditions) -> FloatColumn:
-        """Return the duration of each step of a group [s]; a few are kept, as clocks alternate."""
+        """Return the duration of each step of a group [s].
+
+        Recent answers are kept, because governors switch back and forth between two clocks.
+        """
         key = id(group), conditions
         if key not in self._recent:
             if len(self._recent) >= RECENT:

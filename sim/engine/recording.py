@@ -22,7 +22,7 @@ from sim.records import COLUMNS, RecordTable, bound_of
 TIMES = ("ready_s", "fetch_start_s", "fetch_end_s", "start_s", "end_s", "dram_s")
 Rows = dict[str, NDArray[Any]]
 Block = tuple[NDArray[np.int64], Rows]
-"""Places of rows within their group, and the rows."""
+"""Where rows belong in the order of their group, and the rows."""
 
 
 def run_records(groups: Sequence[GroupTimes]) -> RecordTable:
@@ -74,7 +74,10 @@ def _across(times: GroupTimes, span: Span) -> Iterator[Block]:
 def _replayed(
     times: GroupTimes, conditions: Conditions, seen: Sequence[Replayed], start_s: float = 0.0
 ) -> Iterator[Block]:
-    """Yield rows of what the event engine saw; busy seconds are those at a step's start."""
+    """Yield rows of what the event engine saw.
+
+    Compute and launch seconds are those under the conditions at the start of the step.
+    """
     group = timed_at(times.priced, conditions)
     slowed = {
         id(task): later
@@ -98,7 +101,7 @@ def _replayed(
 
 
 def operator_count(group: TimedGroup) -> int:
-    """Return the operators of a step, those that rest in it included."""
+    """Return how many operators a step has, counting those that do not run in it."""
     return sum(segment.repeat * len(segment.tasks) for segment in group.segments)
 
 

@@ -77,7 +77,7 @@ class Lane:
 
 
 class Machine(Lane):
-    """A phone under conditions that may change: one lane, the memory, and a lane beside."""
+    """The hardware under changing conditions: memory, a lane, a second for prefill beside it."""
 
     def __init__(self, conditions: Conditions = NOMINAL, now_s: float = 0.0) -> None:
         env = simpy.Environment(now_s)
@@ -162,7 +162,7 @@ class Stages:
 
 
 def step_operators(group: TimedGroup, step: int) -> Iterator[Replayed]:
-    """Yield the operators of one step in program order, those with no tile left out."""
+    """Yield the operators of one step in program order, without those that have no tile in it."""
     layer = 0
     for segment in group.segments:
         for _ in range(segment.repeat):
@@ -181,7 +181,7 @@ def _barrier(lane: Lane, operator: Replayed) -> Process:
 
 
 def run_step(lane: Lane, buffers: int, operators: list[Replayed]) -> Process:
-    """Run one step: what lies between two barriers on both stages, and the barriers."""
+    """Run one step: operators between two barriers overlap on both stages, barriers run alone."""
     stages = Stages(lane, buffers)
     batch: list[Replayed] = []
     for operator in operators:
@@ -219,10 +219,10 @@ def replay(program: TimedProgram) -> list[ReplayedGroup]:
 def replay_step(
     group: TimedGroup, step: int, conditions: Conditions, changes: Sequence[Change]
 ) -> tuple[float, list[Replayed]]:
-    """Run one step across changes of conditions.
+    """Run one step during which conditions change; return its duration [s] and its operators.
 
-    ``changes`` are seconds after the step's start and the conditions from then on. Returned are the
-    step's duration and its operators, times counted from its start [s].
+    ``changes`` are seconds after the step's start and the conditions from then on. Times of the
+    operators count from the step's start.
     """
     machine = Machine(conditions)
     env, operators = machine.env, list(step_operators(group, step))

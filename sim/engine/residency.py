@@ -1,4 +1,4 @@
-"""The DRAM ledger: which class of bytes is resident when and why, the peak, the verdict.
+"""The DRAM ledger: which class of bytes is resident when and why, the peak, whether it fits.
 
 Classes: weights, embedding, vision, kv_cache, activations, draft, adapters, runtime.
 
@@ -15,7 +15,7 @@ import numpy as np
 from sim.engine.timed import FloatColumn
 
 LONGEST_TIMELINE = 4096
-"""Longer timelines are thinned: of two neighbouring instants the one with more bytes stays."""
+"""Longer timelines are thinned: of two neighbouring instants the one with more bytes is kept."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,9 @@
 """Which turn runs next: arrivals, priorities, a bounded queue, preemption between steps.
 
-One scheduler serves both engines; it knows turns and instants, they know how long steps take. The
-waiting turn of the smallest priority runs, within it the one that arrived first; turns of one
-client never overtake each other. Every turn that was asked ends as exactly one `Outcome`.
+One scheduler serves both engines: it decides which turn runs, they know how long steps take. Of the
+waiting turns the one with the smallest priority number runs; among equals, the first to arrive.
+Turns of one client never overtake each other. Every turn that was asked ends as exactly one
+`Outcome`.
 
 Not modelled: the cost of changing graphs when a turn of another client runs in between.
 """
@@ -123,7 +124,7 @@ class Scheduler:
     _waiting: list[TurnRun] = field(default_factory=list)
 
     def run(self) -> None:
-        """Serve all turns; what became of each stands in the turns."""
+        """Serve all turns; each turn then holds what became of it."""
         for asked in self.turns:
             self._future.setdefault(asked.client, deque()).append(asked)
         for lane in self._future.values():
@@ -136,7 +137,7 @@ class Scheduler:
             waiting.outcome = "unserved"
 
     def _expect(self, lane: deque[TurnRun], previous_s: float, replied_s: float) -> None:
-        """Set when the next turn of a client arrives, given its previous arrival and reply."""
+        """Set when the next turn of a client arrives, given when it last asked and got a reply."""
         if lane:
             asked = self.session.turns[lane[0].index]
             if asked.think_s is None:
@@ -145,7 +146,7 @@ class Scheduler:
                 lane[0].arrived_s = replied_s + asked.think_s
 
     def _next(self) -> TurnRun | None:
-        """Return the turn to serve, letting time pass until one arrives; ``None`` at the end."""
+        """Return the turn to serve, idling until one arrives; ``None`` when the session is over."""
         self._admit(busy=False)
         while not self._waiting:
             at_s = min((lane[0].arrived_s for lane in self._future.values() if lane), default=None)
@@ -181,7 +182,7 @@ class Scheduler:
         return turn.arrived_s <= self.engine.now_s and turn.arrived_s < self._until_s
 
     def _foresee(self, lane: deque[TurnRun], turn: TurnRun) -> None:
-        """Set the next arrival of a client unless it waits for the reply to ``turn``."""
+        """Set the next arrival of a client, unless the client first waits for its reply."""
         if lane and (self._asked_openly(lane[0]) or turn.outcome == "rejected"):
             self._expect(lane, turn.arrived_s, turn.arrived_s)
 
@@ -207,7 +208,7 @@ class Scheduler:
             self._expect(lane, turn.arrived_s, at_s)
 
     def _serve(self, turn: TurnRun) -> bool:
-        """Run a turn until it is done or another goes first; ``False`` if memory ran out."""
+        """Run a turn until it is done or overtaken; return ``False`` if memory ran out."""
         engine = self.engine
         if turn.start_s is None:
             turn.start_s = engine.now_s
@@ -242,7 +243,7 @@ class Scheduler:
         self.memory.end(progress.group, float(progress.ends_s[-1]))
 
     def _horizon_s(self, turn: TurnRun) -> float:
-        """Return when a turn that goes first may arrive [s]."""
+        """Return when the next turn that may overtake this one arrives [s]."""
         if self.session.queue.preemption == "turn":
             return np.inf
         heads = (lane[0] for lane in self._future.values() if lane)

@@ -41,7 +41,7 @@ class TimedTask:
     tiles
         Tiles per step; 0 means the operator does not run in that step.
     tile_bytes
-        DRAM bytes moved per tile (reads and write-back) [B].
+        DRAM bytes moved per tile, reads and writes [B].
     rate_bytes_per_s
         Rate of the transfer when the unit has the memory to itself [B/s].
     bus_bytes_per_s
@@ -101,8 +101,8 @@ class TimedGroup:
     release_s
         The group starts no earlier than this [s].
     images_needed
-        Steps of the group before it that must be done before each step, which may then run beside
-        the rest of them; ``None``: all.
+        For each step, how many steps of the group before it must be done before it may start. It
+        then runs beside the others. ``None``: all must be done.
     """
 
     phase: str

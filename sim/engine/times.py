@@ -1,6 +1,6 @@
-"""What an engine hands back, as plain data: when steps and operators ran, and under what.
+"""What an engine hands back, as plain data: when steps and operators ran, under which conditions.
 
-Sums over groups stand here too, since what runs at once must count once.
+Sums over groups are here too: they know which seconds two steps share.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class GroupTimes:
 
 
 def span_s(groups: Iterable[GroupTimes]) -> float:
-    """Return the seconds of all steps, of two at once both [s]."""
+    """Return the sum of the durations of all steps [s]; of two steps at once both count."""
     return sum(float((times.ends_s - times.starts_s).sum()) for times in groups)
 
 

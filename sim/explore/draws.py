@@ -11,8 +11,8 @@
   a common factor of variance `STACK_QUALITY_SHARE` (assumed), fractions upwards, overheads and
   the sizes at which half is lost downwards. Numbers fitted together are correlated as their fit
   found instead, and move together once more by the spread of networks the fit has not seen.
-- What a fit has absorbed is not drawn again: it was found with the silicon's numbers at their
-  values, and would be another with others (`is_absorbed`).
+- What a fit has absorbed is not drawn again: the fit assumed nominal silicon, and other silicon
+  would have given another fit (`is_absorbed`).
 - Numbers that shape the schedule (prefill chunk, on-chip activation memory, operand buffers, graphs
   per step) take `SCHEDULES` equally probable values, each combined with one of the others as in a
   Latin hypercube, and the samples use these schedules in turn.
@@ -75,9 +75,9 @@ def uncertain(soc: SocSpec, stack: str) -> dict[str, Parameter]:
 def is_absorbed(soc: SocSpec, stack: str, path: str, item: Parameter) -> bool:
     """Return whether the fit of a stack already holds the uncertainty of a parameter.
 
-    It holds that of the bus, of the stack's unit, and of what reaches down to zero in the stack,
-    which no fit moves: with other numbers of theirs the fit would have found others for the rest,
-    and the same times.
+    Bus and unit parameters were held fixed during the fit. Had they been different, the fitted ones
+    would have compensated, so drawing them again would count the same uncertainty twice. The same
+    goes for overheads of the stack whose range starts at zero.
     """
     if soc.stack(stack).fit is None or item.kind == "fitted":
         return False
@@ -107,9 +107,10 @@ def draw(soc: SocSpec, stack: str, samples: int, seed: int) -> Draws:
 
 
 def _scattered(soc: SocSpec, stack: str, draws: Draws, samples: int, seed: int) -> Draws:
-    """Return the draws with all times of a fitted stack moved by what its fit leaves unexplained.
+    """Return the draws with all times of a fitted stack scaled by one random factor per draw.
 
-    Every rate of the bus and of the unit, and every overhead, moves by one factor a draw.
+    The factor is log-normal with the fit's residual spread. It divides the rates of bus and unit,
+    and multiplies every overhead.
     """
     fit = soc.stack(stack).fit
     if fit is None:

@@ -1,8 +1,8 @@
 """Heat of a run: temperatures, leakage, and the decode rate that ten minutes of it leave.
 
-The runs of `sim.engine` carry their own thermometer (`sim.heat.phone.Phone`). Here stands what
-is derived from step times alone, for many runs at once: runs too short and cool to be throttled,
-and decoding without a pause under the governor.
+While an engine runs, `sim.heat.phone.Phone` keeps the temperatures of that one run. Here heat is
+derived from step times alone, for many runs at once: runs too short and cool to be throttled, and
+decoding without a pause under the governors.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ MINUTE_S = 60.0
 TENTH_MINUTE_S = (9 * MINUTE_S, 10 * MINUTE_S)
 
 BOUND_ROUNDS = 4
-"""Rounds that tighten the bound on a run's temperatures; more change it by little."""
+"""Rounds that tighten the bound on a run's temperatures; further ones hardly change it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from sim.heat.die_sensor import DieSensor
 from workloads.background import Background
 
 MOST_DEMAND = 0.95
-"""Other apps never take the whole bus, however much they ask for (assumed)."""
+"""The largest share of the bus that other apps get, however much they ask for (assumed)."""
 
 PowerLaw = Callable[[Conditions], float]
 """Mean dynamic power of what runs, by conditions [W]."""

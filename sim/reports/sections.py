@@ -198,7 +198,7 @@ def _cold_start(document: Document) -> tuple[Text, ...]:
         return ("On loaded weights; a cold start takes ", *said, " before it.")
     first_s = document["run"]["metrics"]["time_to_first_token_s"]
     opened = shown("seconds_s", cold["read_s"] + cold["graph_init_s"] + first_s)
-    tail = ("; the first token is there ", opened, " after the app was opened.")
+    tail = ("; the first token appears ", opened, " after the app was opened.")
     return ("The cold start came before: ", *said, *tail)
 
 

@@ -1,4 +1,4 @@
-"""The shipped validation: exhibits in role validation, their tolerances, and what they are beside.
+"""Judging the shipped validation exhibits: tolerances, and the two-number law as baseline.
 
 Rows of MediaTek devices are shown apart: few, of mixed origin, and the reason to be careful. Not
 done here: choosing the form of the model, which calibration rows alone decide.
