@@ -1,19 +1,27 @@
 """Measured files on the command line: what the person adds to what the files say.
 
-Logs and profiles seldom name the model, the software stack or the weights. What is given here
-fills the rows that leave it open; it never overrules a row.
+Logs and profiles seldom name the model, the software stack or the weights. What is given here fills
+the rows that leave it open and overrules what an importer only concluded; a row that says something
+else keeps its own model and weights, and is refused where another device or stack is asked for. An
+option that settles no row is refused, since it would change nothing and nobody would notice.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from hw_models.files import is_path
+from hw_models.soc import list_socs
 from sim.errors import SimError
+from sim.evidence.importers.names import model_id, one_name, other_count
 from sim.evidence.importers.own_csv import column_mapping
+from sim.evidence.importers.processors import devices_of
 from sim.evidence.importers.registry import import_measured
 from sim.evidence.measured import MeasuredRun
+
+UNITS: Final = ("cpu", "gpu", "npu")
 
 
 class Given(NamedTuple):
@@ -25,6 +33,8 @@ class Given(NamedTuple):
         Name of an importer; found from the text if none.
     columns
         CSV columns renamed, each ``theirs=ours``.
+    device
+        Id or path of the device the runs are simulated on.
     """
 
     model: str = ""
@@ -32,6 +42,7 @@ class Given(NamedTuple):
     weights: str = ""
     format: str | None = None
     columns: Sequence[str] = ()
+    device: str = ""
 
 
 NOTHING: Final = Given()
@@ -40,7 +51,7 @@ NOTHING: Final = Given()
 def read_runs(paths: Sequence[Path], given: Given = NOTHING) -> list[MeasuredRun]:
     """Return the runs of the files, the open fields filled.
 
-    Raises SimError for a file no importer reads, an id given twice, and for what fills no row.
+    Raises SimError for a file no importer reads, an id given twice, and for what fits no row.
     """
     mapping = column_mapping(given.columns)
     runs = [run for path in paths for run in import_measured(path, given.format, mapping)]
@@ -49,28 +60,91 @@ def read_runs(paths: Sequence[Path], given: Given = NOTHING) -> list[MeasuredRun
         if run.id in seen:
             raise SimError(f"id {run.id!r} must be unique over all files. Got it twice.")
         seen.add(run.id)
-    check_given(runs, given)
-    return [filled(run, given) for run in runs]
+    return settled(runs, given)
 
 
-def check_given(runs: Sequence[MeasuredRun], given: Given) -> None:
-    """Refuse what is given and fills no row: it would change nothing, and nobody would notice."""
-    for name in ("model", "stack", "weights"):
-        value = getattr(given, name)
-        own = {str(getattr(run, name)) for run in runs}
-        if value and own and "" not in own:
-            raise SimError(
-                f"--{name} must fill a row that names none. Got {value!r}; "
-                f"every row names its own: {', '.join(sorted(own))}."
-            )
+def settled(runs: Sequence[MeasuredRun], given: Given) -> list[MeasuredRun]:
+    """Return runs with what the person says; `SimError` where an option fits none of them."""
+    open_models = [run.model_name for run in runs if not run.model and not run.refusal]
+    shared = one_name(open_models)
+    found = [filled(run, given, shared) for run in runs]
+    read = [(run, new) for run, new in zip(runs, found, strict=True) if not run.refusal]
+    for option in ("model", "stack", "weights"):
+        value = getattr(given, option)
+        if value and read and not any(getattr(new, option) == value for _, new in read):
+            refusals = {new.refusal for _, new in read if new.refusal}
+            own = sorted({str(getattr(run, option)) for run, _ in read} - {""})
+            said = f"every row names its own: {', '.join(own)}." if own else " ".join(refusals)
+            raise SimError(f"--{option} must fill a row that names none. Got {value!r}; {said}")
+    if given.device and read and all(new.refusal for _, new in read):
+        raise SimError("\n".join(dict.fromkeys(new.refusal for _, new in read)))
+    return found
 
 
-def filled(run: MeasuredRun, given: Given) -> MeasuredRun:
-    """Return a run whose open fields hold what the person gave.
+def filled(run: MeasuredRun, given: Given, one_model: bool = True) -> MeasuredRun:
+    """Return a run whose open fields hold what the person gave, refused where it contradicts.
+
+    Parameters
+    ----------
+    one_model
+        Whether all rows without a model are of one; else nobody knows which is meant.
 
     >>> filled(MeasuredRun(id="a", stack="genie"), Given("qwen3-4b", "mnn_cpu")).stack
     'genie'
     """
-    values = {"model": given.model, "stack": given.stack, "weights": given.weights}
-    update = {name: value for name, value in values.items() if value and not getattr(run, name)}
+    if run.refusal:
+        return run
+    update: dict[str, object] = {}
+    refusals = [*_device_contradicts(run, given.device)]
+    if given.model and not run.model:
+        why = _model_contradicts(run, given.model, one_model)
+        update |= {} if why else {"model": given.model}
+        refusals += [why] if why else []
+    if given.weights and not run.weights:
+        update["weights"] = given.weights
+    if given.stack and given.stack != run.stack and (run.stack_is_inferred or not run.stack):
+        if _same_unit(run, given.stack):
+            update["stack"] = given.stack
+    if refusals:
+        update = {"refusal": " ".join(refusals)}
+    else:
+        update["warnings"] = tuple(_still_open(run, update))
     return run.model_copy(update=update)
+
+
+def _still_open(run: MeasuredRun, update: dict[str, object]) -> Iterable[str]:
+    """Yield the warnings that what was given does not answer."""
+    answered = {"model": "settle a model", "weights": "settle a weight", "stack": "settle a stack"}
+    gone = [words for name, words in answered.items() if name in update]
+    return (text for text in run.warnings if not any(words in text for words in gone))
+
+
+def _device_contradicts(run: MeasuredRun, device: str) -> Iterable[str]:
+    """Yield why a run cannot be judged on a device; a file of one's own is never contradicted."""
+    if not device or is_path(device) or device not in list_socs():
+        return
+    if run.device and run.device != device:
+        yield f"the row ran on {run.device}, which contradicts --device {device}."
+        return
+    named = devices_of(run.processor) if run.processor else None
+    if named is not None and device not in named:
+        yield f"the file says {run.processor!r:.60}, which contradicts --device {device}."
+
+
+def _model_contradicts(run: MeasuredRun, model: str, one_model: bool) -> str:
+    if other_count(model, run.model_parameters):
+        shown = f"{run.model_name!r:.60}, {run.model_parameters:.3g} weights"
+        return f"the file says {shown}, which contradicts --model {model}."
+    if not one_model and model_id(run.model_name) != model and not run.model_parameters:
+        return f"the file names several models, of which --model {model} can be one; split it."
+    return ""
+
+
+def _same_unit(run: MeasuredRun, stack: str) -> bool:
+    """Whether a stack can be what ran: the importer saw no unit, or it saw this one."""
+    if not run.stack:
+        return True
+    seen, asked = (
+        next((u for u in UNITS if name.endswith(f"_{u}")), "npu") for name in (run.stack, stack)
+    )
+    return seen == asked

@@ -54,12 +54,16 @@ Role = Literal["", "calibration", "validation", "context"]
 
 
 class OperatorTime(NamedTuple):
-    """Time one operator took over a whole run [s], without the operators it called."""
+    """Time one operator took over a whole run [s], without the operators it called.
+
+    ``shape`` are the sizes of its inputs, where they were recorded.
+    """
 
     name: str
     calls: int
     duration_s: float
     unit: str = ""
+    shape: str = ""
 
 
 class MeasuredRun(BaseModel):

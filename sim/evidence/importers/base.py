@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -18,6 +19,8 @@ from pydantic import ValidationError
 from sim.errors import SimError
 from sim.evidence.measured import MeasuredRun, OperatorTime
 
+_OPENS: Final = re.compile(r"^[ \t]*[\[{]", re.MULTILINE)
+_GAP: Final = re.compile(r"[\s,]*")
 _SECONDS: Final = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0}
 
 
@@ -98,15 +101,69 @@ def parse_json(text: str) -> Any:
     What a log printed on lines before it, and after its end, is skipped. Raises SimError with the
     line where the document breaks off.
     """
-    lines = text.splitlines(keepends=True)
-    start = next((i for i, line in enumerate(lines) if line.lstrip()[:1] in ("[", "{")), 0)
-    try:
-        return json.JSONDecoder().raw_decode("".join(lines[start:]).lstrip())[0]
-    except json.JSONDecodeError as error:
-        where = f"line {start + error.lineno}"
-        raise SimError(f"{where}: must be whole JSON. Got: {error.msg}.") from None
-    except (ValueError, RecursionError) as error:
-        raise SimError(f"must be JSON of ordinary size. Got: {error}.") from None
+    for document in documents(text):
+        return document
+    raise SimError("line 1: must be whole JSON. Got no document.")
+
+
+def documents(text: str) -> Iterator[Any]:
+    """Yield the JSON documents in text, arrays item by item where they hold objects only.
+
+    What a log printed before, between and behind them is skipped: a document begins a line. Raises
+    SimError where the first one breaks off; later ones are left out.
+    """
+    decoder, place, found = json.JSONDecoder(), 0, False
+    for match in _OPENS.finditer(text):
+        if match.start() < place:
+            continue
+        try:
+            document, place = decoder.raw_decode(text, match.end() - 1)
+        except json.JSONDecodeError as error:
+            if not found and _is_document(text, match.end()):
+                raise SimError(
+                    f"line {error.lineno}: must be whole JSON. Got: {error.msg}."
+                ) from None
+            continue
+        except (ValueError, RecursionError) as error:
+            raise SimError(f"must be JSON of ordinary size. Got: {error}.") from None
+        found = True
+        yield document
+    if not found:
+        raise SimError("line 1: must be whole JSON. Got no document.")
+
+
+def array_items(text: str) -> Iterator[Any]:
+    """Yield the items of the JSON arrays in text, and documents that are none, as they come.
+
+    An item that breaks off, as where a file was cut, becomes ``{"fault": reason}``; later lines
+    that open a document are read again.
+    """
+    decoder, place = json.JSONDecoder(), 0
+    for match in _OPENS.finditer(text):
+        if match.start() < place:
+            continue
+        place = match.end() - 1
+        inside = text[place] == "[" and _is_document(text, place + 1)
+        place += inside
+        while True:
+            place = _GAP.match(text, place).end()  # type: ignore[union-attr]
+            try:
+                item, place = decoder.raw_decode(text, place)
+            except (ValueError, RecursionError) as error:
+                if place < len(text) and not (inside and text[place] == "]"):
+                    if text[place] in "[{":
+                        line = text.count("\n", 0, place) + 1
+                        yield {"fault": f"line {line}: must be whole JSON. Got: {error!s:.60}."}
+                    place += 1
+                break
+            yield item
+            if not inside:
+                break
+
+
+def _is_document(text: str, start: int) -> bool:
+    """Whether an opened bracket is no word of a log, such as ``[INFO]``."""
+    return text[start : start + 200].lstrip()[:1] in ('"', "{", "[", "}", "]", "")
 
 
 def mapping(value: object, what: str) -> Mapping[str, Any]:
@@ -127,11 +184,11 @@ def build_run(**fields: Any) -> MeasuredRun:
 
 
 def total_by_name(times: Iterable[OperatorTime]) -> tuple[OperatorTime, ...]:
-    """Add up the entries of the same name and unit, slowest first."""
-    totals: dict[tuple[str, str], OperatorTime] = {}
+    """Add up the entries of the same name, unit and shape, slowest first."""
+    totals: dict[tuple[str, str, str], OperatorTime] = {}
     for time in times:
-        key = (time.name, time.unit)
-        so_far = totals.get(key, OperatorTime(time.name, 0, 0.0, time.unit))
+        key = (time.name, time.unit, time.shape)
+        so_far = totals.get(key, OperatorTime(time.name, 0, 0.0, time.unit, time.shape))
         totals[key] = so_far._replace(
             calls=so_far.calls + time.calls, duration_s=so_far.duration_s + time.duration_s
         )

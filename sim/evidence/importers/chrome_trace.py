@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple
 from sim.errors import SimError
 from sim.evidence.importers.base import (
     Importer,
+    array_items,
     build_run,
     mapping,
     number,
@@ -25,10 +26,17 @@ from sim.evidence.importers.base import (
 from sim.evidence.measured import MeasuredRun, OperatorTime
 
 _US: Final = 1e-6
+_WHERE: Final = r"(?:llm|model|runner|engine|phase|step|run|andesim)?[ ._:/-]*"
+_INDEX: Final = r"(?:[ ._:#-]*(?:step|token|phase|chunk|turn|call|iteration)?[ ._:#\[(-]*\d*[\])]?)"
 _PHASES: Final = {
-    "vision": re.compile(r"\bvision|\bimage[ _]?encod", re.IGNORECASE),
-    "prefill": re.compile(r"\bprefill|\bprompt[ _]?eval", re.IGNORECASE),
-    "decode": re.compile(r"\bdecode(?!r)", re.IGNORECASE),
+    "vision": r"(?:vision|image)[ ._-]?(?:encod(?:e|er|ing))?",
+    "prefill": r"pre[ ._-]?fill(?:ing)?|prompt[ ._-]?(?:eval(?:uation)?|processing)",
+    "decode": r"decod(?:e|ing)|generation[ ._-]?(?:step|token)",
+}
+"""A slice is a phase where its whole name says so: a tokeniser, an image and a layer decode, too."""
+_NAMED: Final = {
+    phase: re.compile(f"{_WHERE}(?:{words}){_INDEX}", re.IGNORECASE)
+    for phase, words in _PHASES.items()
 }
 DEFINITIONS: Final = {
     "time_to_first_token_s": "start of the first vision or prefill slice to end of the last prefill"
@@ -41,13 +49,14 @@ Track = tuple[object, object]
 
 
 class Slice(NamedTuple):
-    """One interval on one track."""
+    """One interval on one track; ``shape`` are the sizes of its inputs where they were recorded."""
 
     name: str
     category: str
     track: Track
     start_s: float
     duration_s: float
+    shape: str = ""
 
     @property
     def end_s(self) -> float:
@@ -71,10 +80,18 @@ def read(text: str) -> list[MeasuredRun]:
 
 
 def trace_events(text: str) -> list[Mapping[str, Any]]:
-    """Return the events of a trace; raises SimError where the text is none."""
-    found = parse_json(text)
-    events = found.get("traceEvents") if isinstance(found, dict) else found
-    if not isinstance(events, list):
+    """Return the events of a trace; raises SimError where the text is none.
+
+    An array may lack its end: the format allows it, since a program that is killed writes none.
+    """
+    if text.lstrip().startswith("["):
+        events: Any = list(array_items(text))
+        if events and isinstance(events[-1], dict) and "fault" in events[-1]:
+            events.pop()  # the event that was being written
+    else:
+        found = parse_json(text)
+        events = found.get("traceEvents") if isinstance(found, dict) else found
+    if not isinstance(events, list) or not events:
         raise SimError("a trace must be an array of events or an object with traceEvents.")
     return [mapping(event, "a trace event") for event in events]
 
@@ -102,7 +119,7 @@ def slices(events: Iterable[Mapping[str, Any]]) -> Iterator[Slice]:
         name, category = str(event.get("name", "")), str(event.get("cat", ""))
         if kind == "X":
             duration_s = number(event.get("dur", 0), "dur") * _US
-            yield Slice(name, category, track, start_s, duration_s)
+            yield Slice(name, category, track, start_s, duration_s, _shape(event))
         elif kind == "B":
             open_slices.setdefault(track, []).append((name, category, start_s))
         elif open_slices.get(track):
@@ -110,6 +127,16 @@ def slices(events: Iterable[Mapping[str, Any]]) -> Iterator[Slice]:
             if start_s < begun_s:
                 raise SimError(f"slice {name!r:.40} must end after it begins.")
             yield Slice(name, category, track, begun_s, start_s - begun_s)
+
+
+def _shape(event: Mapping[str, Any]) -> str:
+    """Return the sizes of an operator's inputs, as "1x512x1024, 1024x3072"."""
+    given = event.get("args")
+    dims = given.get("Input Dims") if isinstance(given, dict) else None
+    if not isinstance(dims, list):
+        return ""
+    sizes = [d for d in dims if isinstance(d, list) and d and all(isinstance(n, int) for n in d)]
+    return ", ".join("x".join(map(str, size)) for size in sizes[:3])
 
 
 def self_times(found: Iterable[Slice], names: Mapping[Track, str]) -> tuple[OperatorTime, ...]:
@@ -124,7 +151,7 @@ def self_times(found: Iterable[Slice], names: Mapping[Track, str]) -> tuple[Oper
             own_s[parents[-1]] -= current.duration_s
         parents.append(index)
     return total_by_name(
-        OperatorTime(s.name, 1, max(0.0, own), names.get(s.track, ""))
+        OperatorTime(s.name, 1, max(0.0, own), names.get(s.track, ""), s.shape)
         for s, own in zip(ordered, own_s, strict=True)
     )
 
@@ -132,10 +159,10 @@ def self_times(found: Iterable[Slice], names: Mapping[Track, str]) -> tuple[Oper
 def phase_of(name: str) -> str:
     """Return the phase a slice name stands for, or "".
 
-    >>> phase_of("decode step 3"), phase_of("aten::mm")
-    ('decode', '')
+    >>> phase_of("decode step 3"), phase_of("tokenizer.decode"), phase_of("decode_layer")
+    ('decode', '', '')
     """
-    return next((phase for phase, pattern in _PHASES.items() if pattern.search(name)), "")
+    return next((phase for phase, named in _NAMED.items() if named.fullmatch(name.strip())), "")
 
 
 def run_of(

@@ -1,171 +1,196 @@
-"""llama-bench output: JSON, JSON lines, CSV and the Markdown table.
+"""llama-bench output: JSON, JSON lines, CSV, SQL and the Markdown table, also that of 2023.
 
 Fields as in the tool's README (github.com/ggml-org/llama.cpp, tools/llama-bench): ``avg_ts`` is
 the mean of tokens per second over the repeats, without tokenisation and without sampling. A row
-with ``n_gen`` 0 is prefill, one with ``n_prompt`` 0 is decode after ``n_depth`` cached tokens. A
-row with both is one mixed rate, which is not split.
+with ``n_gen`` 0 is prefill, one with ``n_prompt`` 0 is decode; both follow ``n_depth`` cached
+tokens. A row with both is one mixed rate, which is not split.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from sim.errors import SimError
 from sim.evidence.checks import LARGEST_RELATIVE_SPREAD
-from sim.evidence.importers.base import (
-    Importer,
-    build_run,
-    count,
-    mapping,
-    number,
-    parse_json,
-    positive,
-)
+from sim.evidence.importers.base import Importer, array_items, count, number
+from sim.evidence.importers.engine import Format, Record
+from sim.evidence.importers.llama_stacks import placed
 from sim.evidence.importers.names import identify
-from sim.evidence.measured import MeasuredRun
+from sim.evidence.importers.tables import Row, csv_rows, insert_rows, table_rows
+from workloads.catalogue import get_model
 
-_TABLE_HEADER: Final = re.compile(r"^[ \t]*\|.*\|\s*test\s*\|.*\bt/s\b.*\|\s*$", re.MULTILINE)
-_TEST: Final = re.compile(r"(?:pp(\d+))?\+?(?:tg(\d+))?(?:\s*@\s*d(\d+))?")
-_RATE: Final = re.compile(r"(\S+)\s*(?:±|\+/-|\+-)\s*(\S+)")
-_GPU: Final = ("cuda", "metal", "vulkan", "opencl", "rocm", "hip", "sycl", "mtl")
-_NPU: Final = ("htp", "hexagon")
+_TEST: Final = re.compile(r"(?:pp\s*(\d+))?\s*\+?\s*(?:tg\s*(\d+))?(?:\s*@\s*d\s*(\d+))?")
+_RATE: Final = re.compile(r"([^\s±]+)\s*(?:±\s*(\S+))?")
+_SIZE: Final = re.compile(r"([\d.]+)\s*([KMG]i?B|[KMBT])\b")
+_FACTORS: Final = {"K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12} | {
+    f"{letter}{kind}": base**power
+    for power, letter in enumerate("KMG", start=1)
+    for kind, base in (("iB", 2**10), ("B", 10**3))
+}
+UBATCH: Final = 512
+"""Prompt tokens that llama.cpp computes at once unless told otherwise."""
 _KV_DTYPES: Final = {"f16": "fp16", "f32": "fp32"}
 _DEFINITIONS: Final = {
     "prefill_tokens_per_s": "llama-bench avg_ts of a prompt test; no tokenisation, no sampling",
     "tokens_per_s": "llama-bench avg_ts of a generation test; no tokenisation, no sampling",
 }
 _MIXED: Final = "Prompt and generation share one rate (-pg), which cannot be split."
+_OF_TABLE: Final = {
+    "model": "model_type",
+    "backend": "backends",
+    "ngl": "n_gpu_layers",
+    "threads": "n_threads",
+    "dev": "devices",
+    "fa": "flash_attn",
+    **{name: name for name in ("n_batch", "n_ubatch", "type_k", "type_v", "mmap", "main_gpu")},
+    **{"device": "devices", "test": "test", "t/s": "rate", "size": "size", "params": "params"},
+}
+"""Columns of the table by the fields of the other outputs."""
 
 
-def sniff(text: str) -> bool:
-    """Whether text is any of the four outputs."""
-    named = "avg_ts" in text and "n_gen" in text and "n_prompt" in text
-    return named or bool(_TABLE_HEADER.search(text))
+def is_header(cells: list[str]) -> bool:
+    """Whether cells head a table of llama-bench; MNN prints one that looks much like it."""
+    found = {cell.lower() for cell in cells}
+    return {"model", "test", "t/s"} <= found and not {"modelsize", "precision"} & found
 
 
-def read(text: str) -> list[MeasuredRun]:
-    """Return one run per test of the file."""
-    records = list(_records(text))
-    if not records:
-        raise SimError("llama-bench output must hold a test. Got none.")
-    return [_run(index, record) for index, record in enumerate(records, start=1)]
+def _records(text: str) -> Iterator[Record]:
+    if any(is_header(_split(line)) for line in text.splitlines() if "t/s" in line):
+        rows = table_rows(text, lambda cells: is_header(cells))
+        yield from (_row(row, _of_table) for row in rows)
+    elif re.search(r"INSERT\s+INTO", text, re.IGNORECASE):
+        yield from (_row(row, dict) for row in insert_rows(text))
+    elif re.search(r"^[^{\[\n]*\bn_prompt\b[^\n]*,", text):
+        yield from (_row(row, dict) for row in csv_rows(text))
+    else:
+        for item in array_items(text):
+            yield (
+                item
+                if isinstance(item, dict)
+                else {"fault": "a llama-bench test must be a JSON object."}
+            )
 
 
-def _records(text: str) -> Iterator[Mapping[str, Any]]:
-    if _TABLE_HEADER.search(text):
-        return _table_records(text)
-    first = next((line.strip() for line in text.splitlines() if line.strip()), "")
-    if "n_prompt" in first and not first.startswith(("{", "[")):
-        return _csv_records(text)
-    if first.startswith("{"):
-        return _line_records(text)
-    found = parse_json(text)
-    if not isinstance(found, list):
-        raise SimError(f"llama-bench JSON must be an array. Got a {type(found).__name__}.")
-    return (mapping(record, "a llama-bench test") for record in found)
+def _split(line: str) -> list[str]:
+    return [cell.strip(" *") for cell in re.split(r"[|\t]", line.strip().strip("|"))]
 
 
-def _line_records(text: str) -> Iterator[Mapping[str, Any]]:
-    for line in text.splitlines():
-        if line.strip():
-            yield mapping(parse_json(line), "a llama-bench test")
-
-
-def _csv_records(text: str) -> Iterator[Mapping[str, Any]]:
+def _row(row: Row, read: Any) -> Record:
+    if row.fault:
+        return {"fault": f"line {row.line}: {row.fault}"}
     try:
-        for row in csv.DictReader(io.StringIO(text.strip()), strict=True):
-            if None in row or None in row.values():
-                raise SimError(f"a row must have as many cells as the header. Got {row!r:.80}.")
-            yield row
-    except csv.Error as error:
-        raise SimError(f"must be CSV. Got: {error}.") from None
+        return dict(read(row.cells)) | {"line": row.line}
+    except SimError as error:
+        return {"fault": f"line {row.line}: {error}"}
 
 
-def _table_records(text: str) -> Iterator[Mapping[str, Any]]:
-    """Yield the rows of the Markdown table under the names of the JSON fields."""
-    header: list[str] = []
-    for line in text.splitlines():
-        cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
-        if not line.lstrip().startswith("|") or set("".join(cells)) <= set("-: "):
-            continue
-        if "test" in cells and "t/s" in cells:
-            header = cells
-        elif header and len(cells) == len(header):
-            yield _table_record(dict(zip(header, cells, strict=True)))
-        elif header:
-            raise SimError(f"a table row must have {len(header)} cells. Got {line.strip()!r:.80}.")
-
-
-def _table_record(row: Mapping[str, str]) -> dict[str, Any]:
-    test, rate = _TEST.fullmatch(row["test"]), _RATE.fullmatch(row["t/s"])
+def _of_table(cells: Mapping[str, str]) -> Record:
+    found = {_OF_TABLE[k.lower()]: v for k, v in cells.items() if k.lower() in _OF_TABLE}
+    test, rate = _TEST.fullmatch(found["test"]), _RATE.fullmatch(found["rate"])
     if not test or not any(test.groups()) or not rate:
-        shown = f"{row['test']} | {row['t/s']}"
+        shown = f"{found['test']} | {found['rate']}"
         raise SimError(f"a test must read like 'pp512 | 65.5 ± 0.3'. Got {shown!r:.80}.")
-    prompt, generated, depth = (int(group or 0) for group in test.groups())
-    named = {"n_prompt": prompt, "n_gen": generated, "n_depth": depth}
-    rates = {"avg_ts": rate[1], "stddev_ts": rate[2]}
+    counts = [int(group[:10]) if group else 0 for group in test.groups()]
     return {
-        **named,
-        **rates,
-        "model_type": row.get("model", ""),
-        "backends": row.get("backend", ""),
-        "n_gpu_layers": row.get("ngl"),
-        "n_threads": row.get("threads", ""),
-        **{key: row[key] for key in ("type_k", "type_v") if key in row},
+        **found,
+        **dict(zip(("n_prompt", "n_gen", "n_depth"), counts, strict=True)),
+        "avg_ts": rate[1],
+        "stddev_ts": rate[2],
+        "model_size": _size(found.get("size", "")),
+        "model_n_params": _size(found.get("params", "")),
     }
 
 
-def _run(index: int, record: Mapping[str, Any]) -> MeasuredRun:
+def _size(text: str) -> float | None:
+    """Return a number with its unit as the table prints it.
+
+    >>> _size("1.24 B"), _size("0.5 GiB")
+    (1240000000.0, 536870912.0)
+    """
+    match = _SIZE.match(text)
+    return number(match[1], "size") * _FACTORS[match[2]] if match else None
+
+
+def _derive(record: Record) -> Record:
+    """Return a test in our fields."""
     missing = [key for key in ("n_prompt", "n_gen", "avg_ts") if record.get(key) in (None, "")]
     if missing:
-        raise SimError(f"llama-bench test {index} must have {', '.join(missing)}.")
+        raise SimError(f"a llama-bench test must have {', '.join(missing)}.")
     prompt, generated = (count(record[key], key) for key in ("n_prompt", "n_gen"))
     if not (prompt or generated):
-        raise SimError(f"llama-bench test {index} must have n_prompt or n_gen above 0. Got none.")
+        raise SimError("a llama-bench test must have n_prompt or n_gen above 0. Got none.")
     depth = count(record.get("n_depth") or 0, "n_depth")
-    names = identify(*(str(record.get(key) or "") for key in ("model_filename", "model_type")))
-    stack, doubts = _stack(record)
-    return build_run(
-        id=f"{index}-{_test_name(prompt, generated, depth)}",
-        stack=stack,
-        backend=str(record.get("backends") or ""),
-        model=names.model,
-        weights=names.weights,
-        kv_dtype=_kv_dtype(record),
-        notes=_notes(record),
-        source_format="llama-bench",
-        warnings=(*names.warnings, *doubts, *_spread(record), *_mixed(prompt, generated)),
-        **_measured(record, prompt, generated, depth),
-    )
+    metric = "prefill_tokens_per_s" if prompt else "tokens_per_s"
+    rates = _samples(record)
+    mixed = bool(prompt and generated)
+    return {
+        "name": _test_name(prompt, generated, depth),
+        "prompt_tokens": prompt or 1,
+        "output_tokens": generated or None,
+        "depth_tokens": depth or None,
+        **({} if mixed else {metric: record["avg_ts"]}),
+        "samples": {"mixed_tokens_per_s" if mixed else metric: rates},
+        "backend": _text(record, "backends"),
+        "model_file": _text(record, "model_filename"),
+        "model_name": _text(record, "model_type") or _text(record, "model_filename"),
+        "model_parameters": _positive(record.get("model_n_params")),
+        "model_bytes": _positive(record.get("model_size")),
+        "processor": _processor(record),
+        "release": _text(record, "build_commit") or _text(record, "build_number"),
+        "notes": _text(record, "test_time") and f"test_time: {record['test_time']}",
+        **_way(record),
+        **_stack(record, bool(generated)),
+        "warnings": (*_spread(record), *([_MIXED] if mixed else [])),
+    }
 
 
-def _mixed(prompt: int, generated: int) -> tuple[str, ...]:
-    return (_MIXED,) if prompt and generated else ()
+def _way(record: Record) -> Record:
+    """Return what a test was started with, where it changes the run."""
+    keys, values = (_text(record, key).lower() for key in ("type_k", "type_v"))
+    flash = {"0": "off", "1": "on", "false": "off", "true": "on"}
+    return {
+        "threads": _positive(record.get("n_threads")),
+        "ubatch_tokens": min(
+            _positive(record.get(key)) or UBATCH for key in ("n_batch", "n_ubatch")
+        ),
+        "flash_attention": flash.get(_text(record, "flash_attn").lower()),
+        "kv_dtype": _KV_DTYPES.get(keys, keys),
+        "kv_value_dtype": _KV_DTYPES.get(values, values) if values != keys else None,
+    }
 
 
-def _measured(record: Mapping[str, Any], prompt: int, generated: int, depth: int) -> dict[str, Any]:
-    """Return the counts, and the rate and its samples under the metric they measure."""
-    rate = positive(record["avg_ts"], "avg_ts")
-    samples = record.get("samples_ts") or [rate]
+def _stack(record: Record, decodes: bool) -> Record:
+    model = identify(_text(record, "model_filename"), _text(record, "model_type")).model
+    layers = get_model(model).decoder.layers if model else 0
+    backends, ran, on_gpu = (_text(record, k) for k in ("backends", "devices", "n_gpu_layers"))
+    found = placed(backends, ran, on_gpu, layers, decodes)
+    return {"stack": found.stack, "stack_doubt": found.doubt, "refusal": found.refusal}
+
+
+def _processor(record: Record) -> str:
+    """Return the chip that the test's information names first."""
+    infos = (_text(record, key) for key in ("cpu_info", "gpu_info", "device_info"))
+    return "; ".join(filter(None, infos))
+
+
+def _samples(record: Record) -> tuple[float, ...]:
+    samples = record.get("samples_ts") or [record["avg_ts"]]
     if not isinstance(samples, list):
         raise SimError(f"samples_ts must be an array. Got {samples!r:.60}.")
-    rates = tuple(number(sample, "samples_ts") for sample in samples)
-    if prompt and generated:
-        counts = {"prompt_tokens": prompt, "output_tokens": generated}
-        return {**counts, "samples": {"mixed_tokens_per_s": rates}}
-    metric = "prefill_tokens_per_s" if prompt else "tokens_per_s"
-    return {
-        "prompt_tokens": prompt or max(depth, 1),
-        "output_tokens": generated or None,
-        "context_tokens": prompt + depth if prompt and depth else None,
-        metric: rate,
-        "definitions": {metric: _DEFINITIONS[metric]},
-        "samples": {metric: rates},
-    }
+    return tuple(number(sample, "samples_ts") for sample in samples)
+
+
+def _spread(record: Record) -> tuple[str, ...]:
+    """Warn of a wide spread where only its standard deviation is given."""
+    if record.get("samples_ts") or not record.get("stddev_ts"):
+        return ()
+    rate = number(record["avg_ts"], "avg_ts")
+    spread = number(record["stddev_ts"], "stddev_ts") / rate if rate else 0.0
+    if spread <= LARGEST_RELATIVE_SPREAD:
+        return ()
+    return (f"the repeats spread by {spread:.0%} of their mean.",)
 
 
 def _test_name(prompt: int, generated: int, depth: int) -> str:
@@ -173,40 +198,31 @@ def _test_name(prompt: int, generated: int, depth: int) -> str:
     return "+".join(parts) + (f"@d{depth}" if depth else "")
 
 
-def _stack(record: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
-    """Return the stack id, or why the backends do not settle one."""
-    backends = str(record.get("backends") or "").lower()
-    if any(name in backends for name in _NPU):
-        return "llamacpp_hexagon", ()
-    if any(name in backends for name in _GPU):
-        if str(record.get("n_gpu_layers")) == "0":
-            return "", ("backend is a GPU, but no layer runs on it: stack left open.",)
-        return "llamacpp_gpu", ()
-    if "cpu" in backends or "blas" in backends:
-        return "llamacpp_cpu", ()
-    return "", (f"backend {backends!r:.40} does not settle a stack.",)
+def _positive(value: object) -> float | None:
+    """Return a count above zero, none where a field is empty or says "the tool's choice"."""
+    text = str(value if value is not None else "").strip()
+    return number(text, "a count") or None if re.fullmatch(r"[\d.]+(?:e\+?\d+)?", text) else None
 
 
-def _kv_dtype(record: Mapping[str, Any]) -> str:
-    k_type, v_type = (str(record.get(key) or "") for key in ("type_k", "type_v"))
-    return _KV_DTYPES.get(k_type, k_type) if k_type == v_type else ""
+def _text(record: Record, key: str) -> str:
+    value = record.get(key)
+    return "" if value is None else str(value).strip()
 
 
-def _notes(record: Mapping[str, Any]) -> str:
-    shown = ("cpu_info", "gpu_info", "n_threads", "build_commit", "test_time")
-    return "; ".join(f"{key}: {record[key]}" for key in shown if record.get(key))
-
-
-def _spread(record: Mapping[str, Any]) -> tuple[str, ...]:
-    """Warn of a wide spread where only its standard deviation is given."""
-    if record.get("samples_ts") or not record.get("stddev_ts"):
-        return ()
-    spread = number(record["stddev_ts"], "stddev_ts") / positive(record["avg_ts"], "avg_ts")
-    if spread <= LARGEST_RELATIVE_SPREAD:
-        return ()
-    return (f"the repeats spread by {spread:.0%} of their mean.",)
-
-
-LLAMA_BENCH: Final = Importer(
-    "llama-bench", "llama.cpp tools/llama-bench, -o json, jsonl, csv or md", sniff, read
+_FORMAT: Final = Format(
+    "llama-bench",
+    "llama.cpp tools/llama-bench, -o json, jsonl, csv, sql or md",
+    reads=_records,
+    derive=_derive,
+    definitions=_DEFINITIONS,
 )
+
+
+def sniff(text: str) -> bool:
+    """Whether text is any of the five outputs."""
+    if "avg_ts" in text and "n_gen" in text and "n_prompt" in text:
+        return True
+    return any(is_header(_split(line)) for line in text.splitlines() if "t/s" in line)
+
+
+LLAMA_BENCH: Final = Importer(_FORMAT.name, _FORMAT.describes, sniff, _FORMAT.read)

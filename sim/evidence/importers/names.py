@@ -1,26 +1,43 @@
 """Which ids the names in other tools' files stand for, where that is unambiguous.
 
 A name that could mean two models is left open: "qwen2 1.5B" is what llama.cpp calls Qwen2 and
-Qwen2.5 alike, so it maps to neither.
+Qwen2.5 alike. The number of weights settles what a name leaves open where one model alone has it,
+and contradicts a model that has another.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from functools import cache
 from typing import Final, NamedTuple
 
-from workloads.catalogue import model_ids
+from workloads.catalogue import list_models, model_ids
 from workloads.errors import WorkloadError
-from workloads.weight_formats import get_format
+from workloads.weight_formats import FOLDER, get_format, read_formats
 
-_FLOATS: Final = {"f16": "w16", "fp16": "w16", "bf16": "w16", "f32": "f32", "all f32": "f32"}
+SAME_COUNT: Final = 0.006
+"""Assumed: relative difference of two counts of weights that are one, as tables round them."""
+OTHER_COUNT: Final = 0.12
+"""Assumed: relative difference that no way of counting (tied heads, buffers) explains."""
+BITS_OF_FILE: Final = (0.9, 1.6)
+"""Assumed: bits per weight of a file over those of its format; embeddings are kept finer."""
+
+_FLOATS: Final = {"f16": "w16", "fp16": "w16", "bf16": "w16", "f32": "f32", "fp32": "f32"}
+_FILE_TYPES: Final = {"q2_k": "q2_k_m"}
+"""Names of file types that are a mix, where a block format has the same name."""
 _SHARED_ARCHITECTURE: Final = re.compile(r"qwen2 \d")
 """How llama.cpp writes the type of Qwen2 and Qwen2.5 models alike."""
-_SUFFIX: Final = re.compile(r"\.(?:gguf|bin|pte|task|tflite|litertlm)$", re.IGNORECASE)
-_GGML: Final = re.compile(
-    r"\b(?:(iq\d_\w+|tq\d_0|q\d_[01])|(q\d_k)(?:_([sml])|\s*-\s*(small|medium|large))?"
-    r"|(bf16|fp?16|(?:all )?f32))\b"
-)
+_FAMILIES: Final = {
+    "qwen2": r"qwen(?:2|1\.5)\D",
+    "qwen3": r"qwen3\D",
+    "gemma3": r"gemma3\D",
+    "phi3": r"phi",
+    "llama": r"(?!qwen|gemma|phi|andesvl)",
+}
+"""Ids that an architecture of llama.cpp covers; networks that are built like Llama are "llama"."""
+_SUFFIX: Final = re.compile(r"\.(?:gguf|bin|pte|task|tflite|litertlm|rkllm|mnn)$", re.IGNORECASE)
+_MIX: Final = re.compile(r"(q\d_k)\s*-\s*(small|medium|large)")
 
 
 class Names(NamedTuple):
@@ -31,25 +48,36 @@ class Names(NamedTuple):
     warnings: tuple[str, ...]
 
 
-def identify(*names: str) -> Names:
+def identify(
+    *names: str, parameters: float | None = None, file_bytes: float | None = None
+) -> Names:
     """Return model and weights for the first of ``names`` that settles each.
+
+    Parameters
+    ----------
+    parameters, file_bytes
+        Number of weights, and bytes of the file, as the source states them.
 
     >>> identify("qwen3 4B Q4_0")
     Names(model='qwen3-4b', weights='q4_0', warnings=())
-    >>> identify("qwen2 1.5B Q4_K - Medium").warnings
-    ("model name 'qwen2 1.5B Q4_K - Medium' does not settle a model id.",)
+    >>> identify("llama 1B Q8_0", parameters=1.24e9).model
+    'llama-3.2-1b'
     """
-    model = next(filter(None, map(model_id, names)), "")
+    named = next(filter(None, map(model_id, names)), "")
     weights = next(filter(None, map(weights_id, names)), "")
     shown = next(filter(None, names), "")
-    warnings = []
+    candidates = [] if named or not parameters else models_of(shown, parameters)
+    model = named or (candidates[0] if len(candidates) == 1 else "")
+    warnings = [*_contradictions(model, weights, parameters, file_bytes)]
     if not model:
-        warnings.append(f"model name {shown!r:.80} does not settle a model id.")
+        meant = f" It may be {' or '.join(candidates)}." if candidates else ""
+        warnings.append(f"model name {shown!r:.80} does not settle a model id.{meant}")
     if not weights:
         warnings.append(f"model name {shown!r:.80} does not settle a weight format.")
     return Names(model, weights, tuple(warnings))
 
 
+@cache
 def model_id(name: str) -> str:
     """Return the one model id a name contains, or "".
 
@@ -58,29 +86,86 @@ def model_id(name: str) -> str:
     """
     if _SHARED_ARCHITECTURE.match(name):
         return ""
-    key = _key(_SUFFIX.sub("", name.replace("\\", "/").rsplit("/", 1)[-1]))
-    found = [known for known in model_ids() if f"-{_key(known)}-" in f"-{key}-"]
+    key = f"-{_key(_SUFFIX.sub('', name.replace(chr(92), '/').rsplit('/', 1)[-1]))}-"
+    found = [known for known, pattern in _known_keys() if pattern in key]
     return found[0] if len(found) == 1 else ""
 
 
+@cache
 def weights_id(name: str) -> str:
     """Return the weight format a name contains, or "".
 
     >>> weights_id("llama 1B Q4_K - Medium"), weights_id("model-Q8_0.gguf"), weights_id("F16")
     ('q4_k_m', 'q8_0', 'w16')
     """
-    match = _GGML.search(name.lower().replace("-q", " q"))
+    lowered = _MIX.sub(lambda match: f"{match[1]}_{match[2][0]}", name.lower())
+    match = _formats_pattern().search(lowered.replace("iq3_s mix", "iq3_m"))
     if not match:
         return ""
-    plain, k_quant, letter, word, floating = match.groups()
-    if k_quant:
-        size = letter or (word or "")[:1]
-        plain = f"{k_quant}_{size}" if size else k_quant
-    found: str = _FLOATS[floating] if floating else plain
+    found = _FILE_TYPES.get(match[1], _FLOATS.get(match[1], match[1]))
     try:
         return get_format(found).id
     except WorkloadError:
         return ""
+
+
+@cache
+def models_of(name: str, parameters: float) -> list[str]:
+    """Return the models with a number of weights that a name does not rule out."""
+    family = next((ids for start, ids in _FAMILIES.items() if name.lower().startswith(start)), "")
+    return [
+        card.id
+        for card in list_models()
+        if re.match(family, card.id) and abs(card.parameters / parameters - 1.0) < SAME_COUNT
+    ]
+
+
+def other_count(model: str, parameters: float | None) -> bool:
+    """Whether a catalogue model cannot be one with so many weights."""
+    known = _parameters().get(model)
+    if not known or not parameters:
+        return False
+    return abs(known / parameters - 1.0) > OTHER_COUNT
+
+
+def one_name(names: Iterable[str]) -> bool:
+    """Whether names, their weight formats aside, are one model's.
+
+    >>> one_name(["llama 1B Q4_0", "llama 1B Q8_0"]), one_name(["llama 1B", "llama 8B"])
+    (True, False)
+    """
+    return (
+        len({_formats_pattern().sub("", name.lower()).split("-")[0].strip() for name in names}) < 2
+    )
+
+
+def _contradictions(
+    model: str, weights: str, parameters: float | None, file_bytes: float | None
+) -> Iterable[str]:
+    if other_count(model, parameters):
+        yield f"the file states {parameters:.3g} weights, which {model} does not have."
+    if not (weights and parameters and file_bytes):
+        return
+    bits, least_and_most = file_bytes * 8 / parameters, BITS_OF_FILE
+    ratio = bits / get_format(weights).file_bits
+    if not least_and_most[0] <= ratio <= least_and_most[1]:
+        yield f"size over params is {bits:.2f} bits per weight, which contradicts {weights}."
+
+
+@cache
+def _parameters() -> dict[str, int]:
+    return {card.id: card.parameters for card in list_models()}
+
+
+@cache
+def _known_keys() -> list[tuple[str, str]]:
+    return [(known, f"-{_key(known)}-") for known in model_ids()]
+
+
+@cache
+def _formats_pattern() -> re.Pattern[str]:
+    ids = sorted([*read_formats(FOLDER / "ggml.yaml"), *_FLOATS], key=len, reverse=True)
+    return re.compile(rf"(?<![a-z0-9])({'|'.join(ids)})(?![a-z0-9_])")
 
 
 def _key(name: str) -> str:

@@ -11,7 +11,7 @@ from typing import Final
 
 from sim.errors import SimError
 from sim.evidence.importers.base import Importer
-from sim.evidence.measured import COLUMNS, METRICS, MeasuredRun, parse_measured
+from sim.evidence.measured import COLUMNS, METRICS, MeasuredRun, parse_rows
 from workloads.errors import did_you_mean
 
 
@@ -22,9 +22,20 @@ def sniff(text: str) -> bool:
     return bool(columns & set(METRICS)) or len(columns & set(COLUMNS)) > 1
 
 
-def read(text: str) -> list[MeasuredRun]:
-    """Return the rows as runs."""
-    return parse_measured(text, "CSV")
+def read(text: str, mapping: Mapping[str, str] | None = None) -> list[MeasuredRun]:
+    """Return the rows as runs, those at fault refused; `SimError` where all are."""
+    runs, faults = parse_rows(text, "CSV", mapping)
+    said = [f"CSV, line {line}: {fault}" for line, fault in faults]
+    if not runs and said:
+        raise SimError("\n".join(said))
+    taken = {run.id for run in runs}
+    by_line: dict[int, list[str]] = {}
+    for line, fault in faults:
+        by_line.setdefault(line, []).append(fault)
+    for line, own in by_line.items():
+        name = f"line{line}" if f"line{line}" not in taken else f"line{line} (refused)"
+        runs.append(MeasuredRun(id=name, refusal=f"line {line}: {' '.join(own)}"))
+    return runs
 
 
 def column_mapping(pairs: Sequence[str]) -> Mapping[str, str] | None:

@@ -15,24 +15,24 @@ from typing import Final
 
 from sim.errors import SimError
 from sim.evidence.checks import checks
-from sim.evidence.importers.ai_hub import AI_HUB
+from sim.evidence.importers import llama_prints, phone_prints
 from sim.evidence.importers.base import Importer
 from sim.evidence.importers.chrome_trace import CHROME_TRACE
-from sim.evidence.importers.executorch import EXECUTORCH
-from sim.evidence.importers.genie import GENIE
+from sim.evidence.importers.cleaning import cleaned
+from sim.evidence.importers.graph_profiles import PROFILES
 from sim.evidence.importers.kineto import KINETO
-from sim.evidence.importers.litert_lm import LITERT_LM
 from sim.evidence.importers.llama_bench import LLAMA_BENCH
 from sim.evidence.importers.own_csv import OWN_CSV
-from sim.evidence.importers.qnn_csv import QNN_CSV
-from sim.evidence.measured import SIZE_LIMIT_BYTES, MeasuredRun, parse_measured
+from sim.evidence.importers.own_csv import read as read_csv
+from sim.evidence.measured import SIZE_LIMIT_BYTES, MeasuredRun
 from workloads.errors import WorkloadError, did_you_mean
 from workloads.files import read_bytes
 from workloads.plugins import load_all
 
 _GROUP: Final = "andesim.importers"
 _BUILT_IN: Final = (
-    *(OWN_CSV, LLAMA_BENCH, KINETO, GENIE, AI_HUB, QNN_CSV, EXECUTORCH, LITERT_LM),
+    *(OWN_CSV, LLAMA_BENCH, KINETO, *PROFILES),
+    *(found.importer() for found in (*llama_prints.FORMATS, *phone_prints.FORMATS)),
     CHROME_TRACE,
 )
 _UTF16: Final = (b"\xff\xfe", b"\xfe\xff")
@@ -66,15 +66,17 @@ def import_measured(
     ceiling
         Returns the decode rate [tokens/s] a run cannot exceed, or none where that is not known.
 
-    A file with a run that `checks` finds an error in is refused with the reasons.
+    A run that breaks a rule is refused alone, with the reason in ``refusal``; a file all of whose
+    runs do is refused whole.
     """
     if mapping and format not in (None, OWN_CSV.name):
         raise SimError(f"a column mapping must go with format 'csv'. Got format {format!r}.")
-    text = _read_text(Path(path))
+    raw = _read_text(Path(path))
     try:
         if mapping:
-            return _checked(parse_measured(text, "CSV", mapping), ceiling)
-        importer = _named(format) if format else _detected(text)
+            return _checked(read_csv(raw, mapping), ceiling)
+        importer = _named(format) if format else _detected(raw)
+        text = raw if importer is OWN_CSV else cleaned(raw)
         runs = _checked(importer.read(text), ceiling)
     except SimError as error:
         raise SimError("\n".join(f"{path}: {line}" for line in str(error).splitlines())) from None
@@ -87,15 +89,23 @@ def import_measured(
 def _checked(
     runs: list[MeasuredRun], ceiling: Callable[[MeasuredRun], float | None] | None
 ) -> list[MeasuredRun]:
-    errors = [
-        f"{run.id}: {finding.message}"
-        for run in runs
-        for finding in checks(run, ceiling(run) if ceiling else None)
-        if finding.severity == "error"
-    ]
-    if errors:
-        raise SimError("\n".join(errors))
-    return runs
+    """Return the runs with what checks doubt; `SimError` where every one is in error."""
+    checked = [_one_checked(run, ceiling(run) if ceiling else None) for run in runs]
+    if all(run.refusal for run in checked) and not all(run.refusal for run in runs):
+        raise SimError("\n".join(f"{run.id}: {run.refusal}" for run in checked))
+    return checked
+
+
+def _one_checked(run: MeasuredRun, ceiling: float | None) -> MeasuredRun:
+    if run.refusal:
+        return run
+    found = checks(run, ceiling)
+    errors = [finding.message for finding in found if finding.severity == "error"]
+    doubts = [finding.message for finding in found if finding.severity == "warning"]
+    if not found:
+        return run
+    said = {"refusal": " ".join(errors), "warnings": (*run.warnings, *doubts)}
+    return run.model_copy(update=said)
 
 
 def _named(name: str) -> Importer:
@@ -105,8 +115,9 @@ def _named(name: str) -> Importer:
 
 
 def _detected(text: str) -> Importer:
+    plain = cleaned(text)
     for importer in importers().values():
-        if importer.sniff(text):
+        if importer.sniff(text if importer is OWN_CSV else plain):
             return importer
     raise SimError(
         f"must be a measured file of a known format. Got {_appearance(text)}. "

@@ -1,0 +1,35 @@
+"""Text as people paste it -> text as the tool printed it.
+
+Terminals colour it, logcat puts a stamp before each line, mail and GitHub quote it, Windows
+consoles print UTF-8 in another code page, and browsers put hard spaces into it. Not undone: lines wrapped by
+a terminal.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+_ANSI: Final = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
+_LOGCAT: Final = re.compile(
+    r"^(?:\d\d-\d\d \d\d:\d\d:\d\d\.\d+\s+\d+\s+\d+ [VDIWEFA] [^:|\n]*: ?"
+    r"|(?:\d\d-\d\d \d\d:\d\d:\d\d\.\d+ )?[VDIWEF]/[^(\n]*\(\s*\d+\): ?)",
+    re.MULTILINE,
+)
+_QUOTED: Final = re.compile(r"^(?:> ?)+", re.MULTILINE)
+_PLUS_MINUS: Final = re.compile(r"┬▒|Ã‚Â±|Â±|ôÔÇÜ|\+/-|\+-|(?<=[0-9] )[\ufffd?]{1,2}(?= [0-9])")
+
+
+def cleaned(text: str) -> str:
+    """Return text without what terminals, loggers, mail and code pages have done to it.
+
+    >>> cleaned("> \\x1b[32mtg128\\x1b[0m | 15.00 ┬▒ 0.10")
+    'tg128 | 15.00 ± 0.10'
+    """
+    if "\x1b" in text:
+        text = _ANSI.sub("", text)
+    text = _LOGCAT.sub("", text)
+    if text.lstrip()[:1] == ">":
+        text = _QUOTED.sub("", text)
+    text = text.replace("\r\n", "\n").replace("\xa0", " ")
+    return _PLUS_MINUS.sub("±", text)
