@@ -20,7 +20,7 @@ import typer
 from hw_models.errors import HardwareError
 from sim.cli.comparing import compare
 from sim.cli.dashboarding import dashboard
-from sim.cli.evidence import calibrate, measure, validate
+from sim.cli.evidence import calibrate, import_runs, measure, validate
 from sim.cli.listing import devices, formats, models, scenarios, trace
 from sim.cli.options import AsJson, Overrides, ScenarioFile, Seed, print_json
 from sim.cli.reporting import report
@@ -130,6 +130,7 @@ for command in (
     scenarios,
 ):
     app.command()(command)
+app.command("import")(import_runs)
 
 
 def _show_warning(message: Warning | str, *_: Any) -> None:

@@ -84,7 +84,7 @@ def calibrate(
         )
         typer.echo(calibrate_host_to(measured, out), err=True)
     else:
-        given = Given(model, stack, weights, format, column or ())
+        given = Given(model, stack, weights, format, column or (), device or "")
         typer.echo(calibrate_to(measured, device, out, given), err=True)
 
 
@@ -108,11 +108,28 @@ def validate(
     from sim.cli.validating import show, validate_files
     from sim.validation.tables import document
 
-    given = Given(model, stack, weights, format, column or ())
+    given = Given(model, stack, weights, format, column or (), device or "")
     outcome = validate_files(measured or (), device, out, given)
     print_json(document(outcome.found)) if as_json else show(outcome.text)
     if outcome.exit_code:
         raise typer.Exit(outcome.exit_code)
+
+
+def import_runs(
+    measured: Annotated[list[Path], typer.Argument(help="Measured files, any format we import.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="CSV of measured runs to write.")],
+    device: DeviceFile = None,
+    model: RunModel = "",
+    stack: RunStack = "",
+    weights: RunWeights = "",
+    format: RunFormat = None,
+    column: RunColumns = None,
+) -> None:
+    """Read measured files and write them as one CSV, to be read and mended."""
+    from sim.cli.measured_files import Given, import_to
+
+    given = Given(model, stack, weights, format, column or (), device or "")
+    typer.echo(import_to(measured, out, given), err=True)
 
 
 def _validate_host(measured: Sequence[Path], device: str | None, as_json: bool) -> None:

@@ -8,6 +8,7 @@ option that settles no row is refused, since it would change nothing and nobody 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -19,8 +20,12 @@ from sim.evidence.importers.names import model_id, one_name, other_count
 from sim.evidence.importers.own_csv import column_mapping
 from sim.evidence.importers.processors import devices_of
 from sim.evidence.importers.registry import import_measured
-from sim.evidence.measured import MeasuredRun
+from sim.evidence.measured import MeasuredRun, write_measured
+from sim.output import write_text
 
+ROUNDED: Final = 0.35
+"""Assumed: relative difference up to which "1B" may be a model's number of weights."""
+_SIZE: Final = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)\s?[bB]\b")
 UNITS: Final = ("cpu", "gpu", "npu")
 
 
@@ -102,9 +107,8 @@ def filled(run: MeasuredRun, given: Given, one_model: bool = True) -> MeasuredRu
         refusals += [why] if why else []
     if given.weights and not run.weights:
         update["weights"] = given.weights
-    if given.stack and given.stack != run.stack and (run.stack_is_inferred or not run.stack):
-        if _same_unit(run, given.stack):
-            update["stack"] = given.stack
+    if given.stack and _can_be(run, given.stack):
+        update["stack"] = given.stack
     if refusals:
         update = {"refusal": " ".join(refusals)}
     else:
@@ -135,16 +139,43 @@ def _model_contradicts(run: MeasuredRun, model: str, one_model: bool) -> str:
     if other_count(model, run.model_parameters):
         shown = f"{run.model_name!r:.60}, {run.model_parameters:.3g} weights"
         return f"the file says {shown}, which contradicts --model {model}."
+    size = _SIZE.search(run.model_name)
+    if size and not run.model_parameters and other_count(model, float(size[1]) * 1e9, ROUNDED):
+        return f"the file says {run.model_name!r:.60}, which contradicts --model {model}."
     if not one_model and model_id(run.model_name) != model and not run.model_parameters:
         return f"the file names several models, of which --model {model} can be one; split it."
     return ""
 
 
-def _same_unit(run: MeasuredRun, stack: str) -> bool:
-    """Whether a stack can be what ran: the importer saw no unit, or it saw this one."""
+def _can_be(run: MeasuredRun, stack: str) -> bool:
+    """Whether a stack can be what ran: the row is open, or only its unit was seen and is this."""
     if not run.stack:
         return True
+    if not run.stack_is_inferred:
+        return False
     seen, asked = (
         next((u for u in UNITS if name.endswith(f"_{u}")), "npu") for name in (run.stack, stack)
     )
     return seen == asked
+
+
+def import_to(paths: Sequence[Path], out: Path, given: Given = NOTHING) -> str:
+    """Write the runs of files as one CSV and say what was read and what is open."""
+    runs = read_runs(paths, given)
+    named = runs if not given.device else [_placed(run, given.device) for run in runs]
+    write_text(out, write_measured(named))
+    refused = [run for run in named if run.refusal]
+    opened = {
+        name: sum(1 for run in named if not run.refusal and not getattr(run, name))
+        for name in ("device", "stack", "model", "weights")
+    }
+    said = [f"{out}: {len(named)} rows of {', '.join(sorted({r.source_format for r in named}))}."]
+    said += [
+        f"{count} rows leave {name} open: --{name}." for name, count in opened.items() if count
+    ]
+    said += [f"refused {run.id}: {run.refusal}" for run in refused]
+    return "\n".join(said)
+
+
+def _placed(run: MeasuredRun, device: str) -> MeasuredRun:
+    return run if run.device or is_path(device) else run.model_copy(update={"device": device})

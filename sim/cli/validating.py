@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from hw_models.soc import load_soc
+from sim.calibration.observations import Skipped
 from sim.calibration.shipping import read_residuals
 from sim.cli.measured_files import NOTHING, Given, read_runs
 from sim.errors import OutputError
@@ -16,17 +18,19 @@ from sim.evidence.exhibits import load_exhibits
 from sim.output import write_text, write_whole
 from sim.validation.exhibits import Missed, missed_tolerances, validate_exhibits
 from sim.validation.heat import thermal_exhibit, thermal_text
-from sim.validation.judging import Scores, Validation, validate
+from sim.validation.judging import Judged, Validation, scores, validate
 from sim.validation.tables import (
     document,
     group_table,
     metric_table,
     row_table,
-    skipped_table,
     write_parity,
 )
 
 DONE, MISSED = 0, 1
+SHOWN = 4
+"""Rows that are named beside a reason."""
+OPTIONS = ("--device", "--stack", "--model", "--weights")
 
 
 class Outcome(NamedTuple):
@@ -61,7 +65,7 @@ def validate_files(
     else:
         found = validate_exhibits(soc)
         missed = missed_tolerances(found)
-    text = _text(found, missed)
+    text = _text(found, missed, next_step(found, measured, device) if measured else "")
     if not measured:
         text += "\n\n" + _thermal_text()
     if out is not None:
@@ -86,20 +90,33 @@ def show(text: str) -> None:
 
 
 def headline(found: Validation) -> str:
-    """Return in words how the rows came out: per metric, never over all of them."""
-    said = [_sentence(metric, value) for metric, value in found.by_metric().items()]
+    """Return in words how the rows came out: a sentence per phone and stack, per metric in it."""
+    said = [_sentence(*key, rows) for key, rows in sorted(_by_stack(found.rows).items())]
     if found.skipped:
-        said.append(_skipped(len(found.skipped)))
+        said.append(_skipped(len({item.id for item in found.skipped})))
     if not found.rows:
         said.insert(0, "No row could be judged.\n")
     return "\n".join(said)
 
 
-def _sentence(metric: str, value: Scores) -> str:
-    inside = value.inside_interval
-    covered = "" if inside is None else f", {inside:.0%} inside their 80 % interval"
-    rows = "1 row" if value.n == 1 else f"{value.n} rows"
-    return f"- {metric}: {rows}, mean error {value.mape:.1%}, bias {value.bias:+.1%}{covered}."
+def _by_stack(rows: Sequence[Judged]) -> dict[tuple[str, str], list[Judged]]:
+    groups: dict[tuple[str, str], list[Judged]] = {}
+    for row in rows:
+        groups.setdefault((row.device, row.stack), []).append(row)
+    return groups
+
+
+def _sentence(device: str, stack: str, rows: Sequence[Judged]) -> str:
+    said = []
+    for metric in sorted({row.metric for row in rows}):
+        own = [row for row in rows if row.metric == metric]
+        value = scores(own)
+        inside = value.inside_interval
+        covered = "" if inside is None else f", {inside:.0%} inside the 80 % intervals"
+        counted = "1 row" if value.n == 1 else f"{value.n} rows"
+        error = f"mean error {value.mape:.1%}, bias {value.bias:+.1%}"
+        said.append(f"{metric} {counted}, {error}{covered}")
+    return f"- {device} with {stack}: {'; '.join(said)}."
 
 
 def _skipped(count: int) -> str:
@@ -108,7 +125,7 @@ def _skipped(count: int) -> str:
     return f"- {count} rows were skipped; the reasons stand below."
 
 
-def _text(found: Validation, missed: Sequence[Missed]) -> str:
+def _text(found: Validation, missed: Sequence[Missed], next_step: str = "") -> str:
     parts = [headline(found)]
     if found.rows:
         parts += [row_table(found.rows), metric_table(found.by_metric())]
@@ -116,11 +133,53 @@ def _text(found: Validation, missed: Sequence[Missed]) -> str:
     impossible = [f"- {row.run.id}: {row.impossible}" for row in found.rows if row.impossible]
     if impossible:
         parts.append("Physically impossible:\n" + "\n".join(impossible))
+    if found.rows and (doubts := _doubts(found.rows)):
+        parts.append("Taken for granted, or doubtful:\n" + doubts)
     if found.skipped:
-        parts.append(skipped_table(found))
+        parts.append("Skipped:\n" + skipped_by_reason(found.skipped))
     if missed:
         parts.append("Tolerances missed:\n" + "\n".join(f"- {item}" for item in missed))
+    if next_step:
+        parts.append(next_step)
     return "\n\n".join(parts)
+
+
+def skipped_by_reason(skipped: Sequence[Skipped]) -> str:
+    """Return a line per reason with the rows it left out, most of them first."""
+    return _grouped((item.reason, item.id) for item in skipped)
+
+
+def _doubts(rows: Sequence[Judged]) -> str:
+    """Return what stands beside the rows, a line per sentence."""
+    own = {row.run.id: row for row in rows}
+    return _grouped((text, name) for name, row in own.items() for text in row.warnings)
+
+
+def _grouped(pairs: Iterable[tuple[str, str]]) -> str:
+    """Return a line per text with the rows it is said of, shortened."""
+    rows: dict[str, list[str]] = {}
+    for text, name in pairs:
+        rows.setdefault(text, []).append(name)
+    lines = []
+    for text, names in sorted(rows.items(), key=lambda item: -len(item[1])):
+        shown = ", ".join(names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")
+        counted = "1 row" if len(names) == 1 else f"{len(names)} rows"
+        lines.append(f"- {counted} ({shown}): {text}")
+    return "\n".join(lines)
+
+
+def next_step(found: Validation, measured: Sequence[Path], device: str | None) -> str:
+    """Return what a person does next: settle what is open, fit a stack, or look at the rows."""
+    files = " ".join(map(str, measured))
+    chosen = f" --device {device}" if device else ""
+    options = [name for name in OPTIONS if any(f"with {name}" in s.reason for s in found.skipped)]
+    if not found.rows:
+        settled = " ".join(f"{name} ..." for name in options)
+        return f"Next: andesim validate {files}{chosen} {settled}".rstrip() if options else ""
+    row = max(found.rows, key=lambda row: abs(math.log(max(row.simulated, 1e-12) / row.measured)))
+    where = chosen or f" --device {row.device}"
+    fit = f"andesim calibrate {files}{where} -o fitted.yaml"
+    return f"Next: fit {row.stack}, which is furthest off: {fit}; judge it on other data."
 
 
 def _write(found: Validation, text: str, folder: Path) -> None:

@@ -70,13 +70,7 @@ def _why_no_device(name: str, error: HardwareError) -> str:
 
 
 def stack_of_run(run: MeasuredRun, soc: SocSpec) -> str:
-    """Return the stack a run ran on; `CannotSimulate` where it names none, or one ``soc`` lacks."""
-    if not run.stack:
-        nearest = ", ".join(soc.stacks)
-        seen = f" {run.backend!r} does not settle one." if run.backend else ""
-        raise CannotSimulate(
-            f"the row must name a stack.{seen} Give one with --stack, of {nearest}."
-        )
+    """Return the stack a run ran on, or raise `CannotSimulate` where ``soc`` lacks it."""
     if run.stack not in soc.stacks:
         hint = did_you_mean(run.stack, soc.stacks)
         raise CannotSimulate(f"device {soc.id} has no stack {run.stack!r}. {hint}")
@@ -92,14 +86,9 @@ def scenario_of_run(run: MeasuredRun, metric: str, soc: SocSpec) -> Scenario:
     >>> scenario.session.turns[0].prompt_tokens
     896
     """
+    if open_fields := _open_fields(run, soc):
+        raise CannotSimulate(" ".join(open_fields))
     stack = stack_of_run(run, soc)
-    if not run.model:
-        shown = f" {run.model_name!r} settles none;" if run.model_name else " Got none;"
-        raise CannotSimulate(f"the row must name a model.{shown} give one with --model.")
-    if not run.weights:
-        raise CannotSimulate(
-            "the row must name the weights' format. Got none; give one with --weights."
-        )
     if metric in SIZED and run.prompt_tokens is None and not run.image_px:
         raise CannotSimulate(f"{metric} must come with prompt_tokens. Got none.")
     deployment: dict[str, Any] = {
@@ -137,6 +126,22 @@ def assumptions(run: MeasuredRun, metric: str) -> tuple[str, ...]:
     if open_fields:
         said.append(f"{', '.join(open_fields)}: the stack's default.")
     return tuple(said)
+
+
+def _open_fields(run: MeasuredRun, soc: SocSpec) -> list[str]:
+    """Return a sentence per needed field that the row leaves open, with the option that settles."""
+    said = []
+    if not run.stack:
+        seen = f"{run.backend!r} settles none" if run.backend else "Got none"
+        said.append(
+            f"the row must name a stack. {seen}; give one with --stack, of {', '.join(soc.stacks)}."
+        )
+    if not run.model:
+        seen = f"{run.model_name!r} settles none" if run.model_name else "Got none"
+        said.append(f"the row must name a model. {seen}; give one with --model.")
+    if not run.weights:
+        said.append("the row must name the weights' format. Got none; give one with --weights.")
+    return said
 
 
 def _kv_cache(run: MeasuredRun, soc: SocSpec, stack: str) -> dict[str, Any]:

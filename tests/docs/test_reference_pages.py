@@ -27,7 +27,7 @@ def page(name: str) -> str:
 def test_every_command_is_on_the_page_in_its_own_words():
     """The page is run, so that what it shows of a command is what the command says."""
     for command in app.registered_commands:
-        assert f"$ andesim {command.callback.__name__} --help" in page("cli.md")
+        assert f"$ andesim {command.name or command.callback.__name__} --help" in page("cli.md")
 
 
 def test_every_schema_is_named():

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from sim import evidence
 from sim.cli.measured_files import Given, filled
 from sim.errors import SimError
 from sim.evidence.importers.own_csv import column_mapping
@@ -25,7 +26,9 @@ def judged(andesim, *arguments):
 
 def test_a_log_that_names_no_model_is_judged_on_the_one_given(andesim):
     log = FIXTURES / "genie.json"
-    assert judged(andesim, log, *PHONE)["skipped"][0]["reason"].endswith("with --model.")
+    reason = judged(andesim, log, *PHONE)["skipped"][0]["reason"]
+    assert "--model" in reason
+    assert "--weights" in reason
     rows = judged(andesim, log, *PHONE, "--model", "llama-3.2-3b", "--weights", "w4")["rows"]
     assert {row["metric"] for row in rows} >= {"tokens_per_s", "time_to_first_token_s"}
 
@@ -47,7 +50,8 @@ def test_what_is_given_and_fills_no_row_is_refused(andesim):
 def test_foreign_columns_are_renamed(andesim):
     columns = ("run name=id", "net=model", "TG (tok/s)=tokens_per_s", "comment=notes")
     renames = [part for column in columns for part in ("--column", column)]
-    rows = judged(andesim, FIXTURES / "vendor.csv", *PHONE, *renames)["rows"]
+    given = ("--stack", "genie", "--weights", "w4")
+    rows = judged(andesim, FIXTURES / "vendor.csv", *PHONE, *renames, *given)["rows"]
     assert [(row["id"], row["measured"]) for row in rows] == [("r1", 18.5), ("r2", 18.1)]
 
 
@@ -77,11 +81,14 @@ def test_the_same_row_twice_is_refused(andesim):
 
 def test_the_answer_comes_first_and_in_words(andesim):
     text = andesim("validate", FIXTURES / "llama_bench.json", *PHONE).out
-    first, second, third = text.splitlines()[:3]
-    assert first.startswith("- prefill_tokens_per_s: 1 row, mean error ")
-    assert second.startswith("- tokens_per_s: 2 rows, mean error ")
-    assert third == "- 1 row was skipped; the reason stands below."
+    first, second = text.splitlines()[:2]
+    assert first.startswith("- snapdragon_8_elite with llamacpp_cpu: prefill_tokens_per_s 1 row,")
+    assert "tokens_per_s 2 rows, mean error " in first
+    assert "inside the 80 % intervals" in first
+    assert second == "- 1 row was skipped; the reason stands below."
+    assert "- 1 row (llama_bench:4-pp512+tg128): the row holds no metric" in text
     assert "cannot be split" in text
+    assert "Next: fit llamacpp_cpu, which is furthest off: andesim calibrate" in text
 
 
 def test_nothing_judged_is_said_and_shows_no_empty_table(andesim):
@@ -105,3 +112,70 @@ def test_options_that_a_measurement_leaves_no_use_for_are_refused(andesim, tmp_p
     assert "--out must go with files of other tools." in judged.err
     fitted = andesim("calibrate", measured, "--weights", "w4", "-o", tmp_path / "device.yaml")
     assert (fitted.code, list(tmp_path.iterdir())) == (2, [])
+
+
+BENCH = """\
+| model | size | params | backend | ngl | dev | test | t/s |
+| --- | --: | --: | --- | --: | --- | --: | --: |
+| llama 1B Q4_0 | 0.72 GiB | 1.24 B | OpenCL,HTP | 99 | GPUOpenCL | tg64 | 31.00 ± 0.10 |
+| llama 8B Q4_0 | 4.33 GiB | 8.03 B | OpenCL,HTP | 99 | none | tg64 | 9.00 ± 0.10 |
+"""
+
+
+@pytest.fixture
+def bench(tmp_path):
+    path = tmp_path / "bench.md"
+    path.write_text(BENCH)
+    return path
+
+
+def test_a_model_never_fills_a_row_that_has_another_number_of_weights(andesim, bench):
+    found = judged(andesim, bench, *PHONE, "--model", "llama-3.2-1b")
+    assert [(row["id"], row["model"]) for row in found["rows"]] == [
+        ("bench:1-tg64", "llama-3.2-1b")
+    ]
+    assert "contradicts --model llama-3.2-1b" in found["skipped"][0]["reason"]
+    found = judged(andesim, bench, *PHONE, "--model", "llama-3.1-8b")
+    assert [row["model"] for row in found["rows"]] == ["llama-3.2-1b", "llama-3.1-8b"]
+
+
+def test_a_stack_overrules_what_was_concluded_from_its_unit(andesim, bench):
+    found = judged(andesim, bench, *PHONE, "--stack", "mnn_gpu", "--model", "llama-3.1-8b")
+    assert [row["stack"] for row in found["rows"]] == ["mnn_gpu", "llamacpp_cpu"]
+
+
+def test_a_file_that_names_its_chip_is_judged_on_it_or_refused(andesim, tmp_path):
+    tests = [{"n_prompt": 0, "n_gen": 64, "avg_ts": 30.0, "cpu_info": "Snapdragon 8 Gen 3"}]
+    named = {"model_filename": "Llama-3.2-1B-Instruct-Q4_0.gguf", "backends": "CPU"}
+    path = tmp_path / "bench.json"
+    path.write_text(json.dumps([named | test for test in tests]))
+    assert judged(andesim, path)["rows"][0]["device"] == "snapdragon_8_gen_3"
+    outcome = andesim("validate", path, *PHONE)
+    assert outcome.code == 2
+    assert "contradicts --device snapdragon_8_elite" in outcome.err
+    path.write_text(path.read_text().replace("Snapdragon 8 Gen 3", "Apple A99"))
+    assert "'Apple A99'" in andesim("validate", path, *PHONE).err
+    path.write_text(path.read_text().replace("Apple A99", "Qualcomm Oryon"))
+    assert judged(andesim, path, *PHONE)["rows"][0]["device"] == "snapdragon_8_elite"
+
+
+def test_importing_writes_a_csv_that_is_judged_alike(andesim, bench, tmp_path):
+    out = tmp_path / "runs.csv"
+    given = (*PHONE, "--model", "llama-3.1-8b")
+    outcome = andesim("import", bench, "-o", out, *given)
+    assert outcome.code == 0, outcome.err
+    assert "2 rows of llama-bench" in outcome.err
+    first, second = (judged(andesim, file, *given[: 4 * (file == bench)]) for file in (bench, out))
+    values = [[(row["id"], row["simulated"]) for row in found["rows"]] for found in (first, second)]
+    assert values[0] == [(name, pytest.approx(value, rel=1e-9)) for name, value in values[1]]
+
+
+def test_a_file_is_a_table_from_python(bench):
+    table = evidence.read(bench)
+    frame = table.to_frame()
+    assert frame["stack"].tolist() == ["llamacpp_gpu", "llamacpp_cpu"]
+    assert frame["model"][0] == "llama-3.2-1b"
+    assert frame["model"].isna().tolist() == [False, True]
+    assert "llama-3.1-8b" in frame["warnings"][1][0]
+    assert evidence.read(bench)[0].tokens_per_s == 31.0
+    assert "tokens_per_s" in str(table)

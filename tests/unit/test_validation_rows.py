@@ -16,7 +16,7 @@ from sim.calibration.rows import observations, observe
 from sim.engine.times import span_s
 from sim.evidence.measured import MeasuredRun
 from sim.evidence.physics import floor_seconds, impossible, measured_seconds
-from sim.evidence.questions import CannotSimulate, scenario_of_run, stack_of_run
+from sim.evidence.questions import CannotSimulate, scenario_of_run
 from sim.validation.intervals import interval_80
 from sim.validation.judging import Judged, Validation, scores, validate
 from sim.validation.repeats import error_floor, least_error
@@ -247,8 +247,9 @@ def test_a_needed_field_that_is_open_skips_the_row_and_names_its_option(
 
 
 def test_a_backend_does_not_stand_for_a_stack(phone: SocSpec) -> None:
-    with pytest.raises(CannotSimulate, match="'GPU \\(OpenCL\\)' does not settle one"):
-        stack_of_run(row(stack="", backend="GPU (OpenCL)"), phone)
+    open_row = row(stack="", backend="GPU (OpenCL)")
+    with pytest.raises(CannotSimulate, match="'GPU \\(OpenCL\\)' settles none"):
+        scenario_of_run(open_row, "tokens_per_s", phone)
 
 
 def llamacpp(phone: SocSpec, metric: str = "prefill_tokens_per_s", **fields: Any) -> float:

@@ -33,7 +33,7 @@ _PHASES: Final = {
     "prefill": r"pre[ ._-]?fill(?:ing)?|prompt[ ._-]?(?:eval(?:uation)?|processing)",
     "decode": r"decod(?:e|ing)|generation[ ._-]?(?:step|token)",
 }
-"""A slice is a phase where its whole name says so: a tokeniser, an image and a layer decode, too."""
+"""A slice is a phase where its whole name says so: tokenisers, images and layers decode, too."""
 _NAMED: Final = {
     phase: re.compile(f"{_WHERE}(?:{words}){_INDEX}", re.IGNORECASE)
     for phase, words in _PHASES.items()

@@ -1,8 +1,8 @@
 """Text as people paste it -> text as the tool printed it.
 
 Terminals colour it, logcat puts a stamp before each line, mail and GitHub quote it, Windows
-consoles print UTF-8 in another code page, and browsers put hard spaces into it. Not undone: lines wrapped by
-a terminal.
+consoles print UTF-8 in another code page, and browsers put hard spaces into it. Not undone: lines
+wrapped by a terminal.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ from sim.evidence.measured import METRICS, MeasuredRun
 
 Record = dict[str, Any]
 
-N: Final = r"[-+]?[\d.]+(?:[eE][-+]?\d+)?|[-+]?(?:inf|nan)(?:inity)?"
+N: Final = r"(?:[-+]?[\d.]+(?:[eE][-+]?\d+)?|[-+]?(?:[iI]nf|[nN]a[nN])(?:inity)?)"
 """A number as tools print it, also one that is none."""
 _UNITS: Final = {
     **{"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0},
@@ -214,10 +214,16 @@ def run_of(index: int, raw: Record, known: Format) -> MeasuredRun:
         warnings=(*warnings, *record.get("warnings", ()), *open_, *([doubt] if doubt else [])),
         model_parameters=record.get("model_parameters"),
         model_bytes=record.get("model_bytes"),
-        **{name: count(record[name], name) for name in _COUNTS if record.get(name) is not None},
+        **{name: count(record[name], name) for name in _COUNTS if _stands(record, name)},
         **{name: str(record[name]) for name in _TEXTS if record.get(name)},
         **metrics,
     )
+
+
+def _stands(record: Record, name: str) -> bool:
+    """Whether a count is known; a depth or a setting of 0 is none."""
+    value = record.get(name)
+    return value is not None and (value != 0 or name in ("prompt_tokens", "output_tokens"))
 
 
 def _metrics(record: Record, warnings: list[str]) -> dict[str, float]:
@@ -301,7 +307,11 @@ def _prints(text: str, known: Format) -> Iterator[Record]:
     record: Record = {}
     told: Record = {}
     for match in _combined(known.lines, known.begins).finditer(text):
-        groups = {_name(key): value for key, value in match.groupdict().items() if value}
+        groups = {
+            _name(key): value
+            for key, value in match.groupdict().items()
+            if value and match.end(key) < len(text)  # a number the text ends in may go on
+        }
         starts = "begins" in groups or (
             known.repeats and any(_is_metric(name, record) for name in groups)
         )

@@ -44,7 +44,7 @@ _NODE: Final = re.compile(
     rf"^\s*(?P<name>\S+?):OpId_\d+ \(cycles\):\s*(?P<cycles>{N})", re.MULTILINE
 )
 _LITERT_NODE: Final = re.compile(
-    rf"^\s*(?P<kind>[A-Z_0-9]+)\s+{N}\s+{N}\s+(?P<ms>{N})\s+{N}%.*?\[(?P<name>[^\]]*)\]",
+    rf"^\s*(?P<kind>[A-Z_0-9]+)\s+(?:{N}\s+)?{N}\s+(?P<ms>{N})\s+{N}%.*?\[(?P<name>[^\]]*)\]",
     re.MULTILINE,
 )
 _TIMINGS: Final = re.compile(

@@ -120,12 +120,12 @@ def models_of(name: str, parameters: float) -> list[str]:
     ]
 
 
-def other_count(model: str, parameters: float | None) -> bool:
+def other_count(model: str, parameters: float | None, tolerance: float = OTHER_COUNT) -> bool:
     """Whether a catalogue model cannot be one with so many weights."""
     known = _parameters().get(model)
     if not known or not parameters:
         return False
-    return abs(known / parameters - 1.0) > OTHER_COUNT
+    return abs(known / parameters - 1.0) > tolerance
 
 
 def one_name(names: Iterable[str]) -> bool:

@@ -1,7 +1,7 @@
-"""What the runtimes of phones print: MNN, ExecuTorch, LiteRT-LM, Genie, MLX, MLC, mllm and others.
+"""What the runtimes of phones print: MNN, LiteRT-LM, Genie, MLX, MLC, mllm and others.
 
-Fields as in the tools' sources: MNN transformers/llm/engine (llm_bench, llm_demo); ExecuTorch
-extension/llm/runner/stats.h; LiteRT-LM runtime/engine and its command line; the Genie profile that
+Fields as in the tools' sources: MNN transformers/llm/engine (llm_bench, llm_demo); LiteRT-LM
+runtime/engine and its command line; the Genie profile that
 Qualcomm's scripts read; mlx_lm; MLC's usage; onnxruntime-genai's benchmark; RKLLM's and MediaTek's
 logs. LiteRT-LM's time to first token is prefill plus the mean time of a token, its "MB" are MiB.
 MediaTek's prompt rate counts the padded chunk of 128 tokens.
@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from sim.errors import SimError
-from sim.evidence.importers.base import array_items, documents, number, positive
+from sim.evidence.importers.base import documents, number
 from sim.evidence.importers.engine import Format, N, Record, at
 from sim.evidence.importers.tables import table_rows
 
@@ -56,46 +56,6 @@ def _mnn_rows(text: str) -> Iterator[Record]:
             metric = "prefill_tokens_per_s" if name == "prompt_tokens" else "tokens_per_s"
             record |= {name: match[1], metric: rate}
         yield record | {"name": re.sub(r"<br>|\s+", "+", test)}
-
-
-def _observed(record: Record) -> Record:
-    """Return ExecuTorch's stamps as times; a stamp that was not read is a clock at 0."""
-    ticks = positive(record.pop("per_second", 1000), "SCALING_FACTOR_UNITS_PER_SECOND")
-
-    def span_s(start: str, end: str) -> float:
-        given = [record.get(name) for name in (start, end)]
-        if None in given:
-            raise SimError(f"PyTorchObserver must hold {start} and {end}.")
-        passed = number(given[1], end) - number(given[0], start)
-        if passed <= 0.0:
-            raise SimError(f"{end} must be after {start}. Got {passed:g} ticks: nothing was timed.")
-        return passed / ticks
-
-    if record.get("prompt_tokens") is None or record.get("output_tokens") is None:
-        raise SimError("PyTorchObserver must hold prompt_tokens and generated_tokens.")
-    record["prefill_s"] = span_s("inference_start", "prompt_eval_end")
-    record["time_to_first_token_s"] = span_s("inference_start", "first_token")
-    record.pop("metric", None)
-    if record["output_tokens"] > 1:
-        record["decode_s"] = span_s("prompt_eval_end", "inference_end")
-    else:
-        record["warnings"] = ("no tokens were generated after the first: no decode rate.",)
-    return record
-
-
-def _android(text: str) -> Iterator[Record]:
-    """Yield a record per model of an Android benchmark file: an entry holds one metric."""
-    named = {"token_per_sec": "tokens_per_s", "avg_inference_latency(ms)": "inference_s__ms"}
-    found: dict[str, Record] = {}
-    for entry in array_items(text):
-        model = at(entry, "benchmarkModel.name")
-        record = found.setdefault(str(model), {"model_name": model or "", "line": 0})
-        metric = named.get(str(at(entry, "metric")))
-        if metric:
-            record[metric] = at(entry, "actualValue")
-            record["backend"] = at(entry, "benchmarkModel.backend") or ""
-            record["processor"] = at(entry, "deviceInfo.arch") or ""
-    yield from found.values()
 
 
 def _genie(text: str) -> Iterator[Record]:
@@ -154,7 +114,9 @@ def _padded(record: Record) -> Record:
         record["prompt_tokens"] = CHUNK
         record["warnings"] = (f"the prompt rate counts padded chunks: judged at {CHUNK} tokens.",)
     if record.get("swap_s"):
-        record["notes"] = f"going over to the token graph took {record['swap_s']:g} s."
+        record["notes"] = (
+            f"going over to the token graph took {number(record['swap_s'], 'swap'):g} s."
+        )
     return record
 
 
@@ -186,59 +148,11 @@ MNN_DEMO: Final = Format(
     repeats=False,
     stacks=stacks("mnn"),
 )
-EXECUTORCH: Final = Format(
-    "executorch",
-    "ExecuTorch LLM runner log (PyTorchObserver line)",
-    marks=(r"PyTorchObserver \{",),
-    before=r"^.*?PyTorchObserver (?=\{)",
-    keys={
-        "prompt_tokens": "prompt_tokens",
-        "generated_tokens": "output_tokens",
-        "inference_start_ms": "inference_start",
-        "inference_end_ms": "inference_end",
-        "prompt_eval_end_ms": "prompt_eval_end",
-        "first_token_ms": "first_token",
-        "SCALING_FACTOR_UNITS_PER_SECOND": "per_second",
-    },
-    derive=_observed,
-    definitions={
-        "prefill_tokens_per_s": "prompt_tokens / (prompt_eval_end - inference_start), tokeniser in",
-        "tokens_per_s": "generated_tokens / (inference_end - prompt_eval_end)",
-        "time_to_first_token_s": "first_token - inference_start, with tokeniser, without loading",
-    },
-)
-EXECUTORCH_STATS: Final = Format(
-    "executorch-stats",
-    "ExecuTorch LLM runner log (stats.h lines)",
-    marks=(r"Prompt evaluation:\s*\S+ \(seconds\)|Generated \d+ tokens:\s*\S+ \(seconds\)",),
-    lines=(
-        r"Prompt Tokens: (?P<prompt_tokens>\d+)\s+Generated Tokens: (?P<output_tokens>\d+)",
-        rf"Prompt evaluation:\s*(?P<prefill_s>{N}) \(seconds\)"
-        rf"(?:\s*Rate:\s*(?P<prefill_tokens_per_s>{N}) \(tokens/second\))?",
-        rf"Generated \d+ tokens:\s*(?P<decode_s>{N}) \(seconds\)"
-        rf"(?:\s*Rate:\s*(?P<tokens_per_s>{N}) \(tokens/second\))?",
-        rf"Time to first generated token:\s*(?P<time_to_first_token_s>{N}) \(seconds\)",
-    ),
-    begins=r"Prompt Tokens: \d+",
-    definitions=EXECUTORCH.definitions,
-)
-EXECUTORCH_ANDROID: Final = Format(
-    "executorch-android",
-    "ExecuTorch Android benchmark app, benchmark_results.json",
-    marks=(r'"benchmarkModel"', r'"actualValue"'),
-    reads=_android,
-    stacks={
-        "xnnpack": "executorch_xnnpack",
-        "qnn": "executorch_qnn",
-        "coreml": "executorch_coreml",
-    },
-    definitions={"tokens_per_s": "the app's tokens per second of the whole generation"},
-)
 LITERT_LM: Final = Format(
     "litert-lm",
     "LiteRT-LM benchmark: BenchmarkInfo block, log lines, command line, or text proto",
     marks=(
-        r"BenchmarkInfo:|Prefill Turn|Prefill [Ss]peed(?: turn \d+)?:\s*\S+ (?:tokens/s|tk/s)"
+        r"BenchmarkInfo:|Prefill Turn|Prefill speed(?: turn \d+)?:\s*\S+ (?:tokens/s|tk/s)"
         r"|Benchmarking model:|prefill_turns|decode_turns",
     ),
     lines=(
@@ -396,6 +310,6 @@ NEUROPILOT: Final = Format(
     derive=_padded,
 )
 FORMATS: Final = (
-    *(MNN_BENCH, MNN_DEMO, EXECUTORCH, EXECUTORCH_STATS, EXECUTORCH_ANDROID, MLLM, LITERT_LM),
+    *(MNN_BENCH, MNN_DEMO, MLLM, LITERT_LM),
     *(EDGE_GALLERY, GENIE, MLX, MLC_USAGE, MLC_PRINT, ONNX_GENAI, RKLLM, NEUROPILOT),
 )

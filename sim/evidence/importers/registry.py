@@ -15,7 +15,7 @@ from typing import Final
 
 from sim.errors import SimError
 from sim.evidence.checks import checks
-from sim.evidence.importers import llama_prints, phone_prints
+from sim.evidence.importers import executorch, llama_prints, phone_prints
 from sim.evidence.importers.base import Importer
 from sim.evidence.importers.chrome_trace import CHROME_TRACE
 from sim.evidence.importers.cleaning import cleaned
@@ -30,9 +30,10 @@ from workloads.files import read_bytes
 from workloads.plugins import load_all
 
 _GROUP: Final = "andesim.importers"
+_TABLED: Final = (*llama_prints.FORMATS, *executorch.FORMATS, *phone_prints.FORMATS)
 _BUILT_IN: Final = (
     *(OWN_CSV, LLAMA_BENCH, KINETO, *PROFILES),
-    *(found.importer() for found in (*llama_prints.FORMATS, *phone_prints.FORMATS)),
+    *(found.importer() for found in _TABLED),
     CHROME_TRACE,
 )
 _UTF16: Final = (b"\xff\xfe", b"\xfe\xff")

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
-_RULE: Final = re.compile(r"[-:|\s+=]+")
+_RULE: Final = re.compile(r"[-:|\s+=─━═│┼├┤╞╪╡╒╤╕╘╧╛]+")
 _EMPHASIS: Final = re.compile(r"\*\*|__|`|\\")
 _INSERT: Final = re.compile(
     r"INSERT\s+(?:OR\s+\w+\s+)?INTO\s+[\"`]?(\w+)[\"`]?\s*\(([^)]*)\)\s*VALUES\s*\((.*?)\)\s*;",
