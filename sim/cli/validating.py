@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hw_models.soc import load_soc
-from sim.calibration.observations import Skipped
+from sim.calibration.rows import Skipped
 from sim.calibration.shipping import read_residuals
 from sim.cli.measured_files import NOTHING, Given, read_runs
 from sim.errors import OutputError

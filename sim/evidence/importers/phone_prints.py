@@ -291,7 +291,7 @@ RKLLM: Final = Format(
         r"platform: (?P<processor>\w+)",
     ),
     begins=r"rkllm:\s+Prefill\s",
-    stacks={"": "rkllm"},
+    stacks={"": "rkllm_npu"},
 )
 NEUROPILOT: Final = Format(
     "neuropilot",
