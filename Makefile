@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --disable-pip-version-check -q -c constraints.txt
 
-.PHONY: simulate test validate dashboard bench docs lint clean
+.PHONY: simulate test validate dashboard bench pages docs lint clean
 .DEFAULT_GOAL := simulate
 
 $(BIN)/python:
@@ -47,6 +47,10 @@ validate: $(VENV)/.dev  ## measure this machine, calibrate, and judge on other d
 	$(BIN)/python -m sim.validation.this_machine $(ARGS) || missed=1; \
 	$(BIN)/andesim validate || missed=1; \
 	exit $$missed
+
+pages: $(VENV)/.dev  ## write the tables that the documentation takes from the code
+	$(BIN)/python docs/write_metrics.py
+	ANDESIM_REFRESH_DOCS=1 $(BIN)/python -m pytest -q -p no:cacheprovider tests/docs/test_schema_pages.py
 
 docs: $(VENV)/.dev  ## the documentation as a site, in site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict

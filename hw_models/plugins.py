@@ -40,8 +40,8 @@ def load(point: "EntryPoint", kind: type) -> Any:
         return found
     package = point.dist.name if point.dist else "an unknown package"
     raise HardwareError(
-        f"{point.group} entry {point.name!r} of {package} must name a {kind.__name__} that can be "
-        f"imported. Got {got:.200}. Mend or remove {package}."
+        f"{point.group} entry {point.name!r} of {package} must name an importable {kind.__name__}. "
+        f"Got {got:.200}. Mend or remove {package}."
     )
 
 

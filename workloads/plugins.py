@@ -51,8 +51,8 @@ def load(point: EntryPoint, *kinds: type) -> Any:
         got = repr(found)
     package = point.dist.name if point.dist else "an unknown package"
     raise WorkloadError(
-        f"{point.group} entry {point.name!r} of {package} must name a {names} that can be "
-        f"imported. Got {got:.200}. Mend or remove {package}."
+        f"{point.group} entry {point.name!r} of {package} must name an importable {names}. "
+        f"Got {got:.200}. Mend or remove {package}."
     )
 
 

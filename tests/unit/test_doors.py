@@ -87,9 +87,12 @@ def test_an_eviction_policy_of_another_package_runs_and_is_written_back():
         ("halv", "eviction.policy must be one of its known values. Got 'halv'. .*'half'"),
         (
             "broken_policy",
-            "'broken_policy' of outside must name a Eviction .*RuntimeError",
+            "'broken_policy' of outside must name an importable Eviction .*RuntimeError",
         ),
-        ("not_a_policy", "'not_a_policy' of outside must name a Eviction .*Got CostLaw"),
+        (
+            "not_a_policy",
+            "'not_a_policy' of outside must name an importable Eviction .*Got CostLaw",
+        ),
     ],
 )
 @pytest.mark.filterwarnings("ignore:andesim.eviction_policies entry")
@@ -127,7 +130,9 @@ def test_a_broken_entry_is_left_out_of_lists_with_one_sentence():
 
 def test_an_importer_of_another_package_reads_its_files(tmp_path):
     (tmp_path / "file").write_text("outside 12.5")
-    with pytest.warns(UserWarning, match="'broken_importer' of outside must name a Importer"):
+    with pytest.warns(
+        UserWarning, match="'broken_importer' of outside must name an importable Importer"
+    ):
         [run] = registry.import_measured(tmp_path / "file")
     assert run.tokens_per_s == 12.5
 
@@ -178,7 +183,7 @@ def test_sweeps_do_not_draw_a_line_across_the_jumps_of_a_law(tmp_path, law):
         ("padded_heads", "1 GB", "constants rate must be a quantity in FLOP/s. Got '1 GB'"),
         ("padded_heads", None, "constants rate must be a mapping with value, kind"),
         ("backwards", "1 TFLOP/s", "constants must be constants of the law. Got 'rate'"),
-        ("broken_law", "1 TFLOP/s", "'broken_law' of outside must name a CostLaw that can be"),
+        ("broken_law", "1 TFLOP/s", "'broken_law' of outside must name an importable CostLaw"),
     ],
 )
 def test_a_law_that_a_stack_names_wrongly_is_refused(tmp_path, law, rate, sentence):
