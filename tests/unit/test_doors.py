@@ -87,11 +87,11 @@ def test_an_eviction_policy_of_another_package_runs_and_is_written_back():
         ("halv", "eviction.policy must be one of its known values. Got 'halv'. .*'half'"),
         (
             "broken_policy",
-            "'broken_policy' of outside must name an importable Eviction .*RuntimeError",
+            "'broken_policy' of outside must name an importable Eviction. Got Runt",
         ),
         (
             "not_a_policy",
-            "'not_a_policy' of outside must name an importable Eviction .*Got CostLaw",
+            "'not_a_policy' of outside must name an importable Eviction. Got Cost",
         ),
     ],
 )
@@ -130,9 +130,7 @@ def test_a_broken_entry_is_left_out_of_lists_with_one_sentence():
 
 def test_an_importer_of_another_package_reads_its_files(tmp_path):
     (tmp_path / "file").write_text("outside 12.5")
-    with pytest.warns(
-        UserWarning, match="'broken_importer' of outside must name an importable Importer"
-    ):
+    with pytest.warns(UserWarning, match="'broken_importer' of outside must name"):
         [run] = registry.import_measured(tmp_path / "file")
     assert run.tokens_per_s == 12.5
 
