@@ -48,13 +48,17 @@ def swept() -> pd.DataFrame:
         return pd.read_parquet(file)
 
 
-def body_rows(frame: pd.DataFrame, base: Mapping[str, Any]) -> list[dict[str, Any]]:
+def body_rows(
+    frame: pd.DataFrame, base: Mapping[str, Any], draws: int, seed: int
+) -> list[dict[str, Any]]:
     """Return a row of the first table per weight format."""
     found = []
     chosen = frame[(frame[CACHE] == "int16") & (frame[PROMPT] == frame[PROMPT].min())]
     for row in chosen.to_dict("records"):
         mapping = with_override(with_override(base, BODY, row[BODY]), CACHE, "int16")
-        interval = uncertainty(simulate(Scenario.from_mapping(mapping)), DRAWS)["tokens_per_s"]
+        interval = uncertainty(simulate(Scenario.from_mapping(mapping)), draws, seed)[
+            "tokens_per_s"
+        ]
         stored = get_format(row[BODY])
         found.append(
             {
@@ -82,7 +86,7 @@ def cache_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
     return found
 
 
-def sizing_answer(base: Scenario) -> dict[str, Any]:
+def sizing_answer(base: Scenario, draws: int, seed: int) -> dict[str, Any]:
     """Return what the page says about the sizing example."""
     mapping = base.model_dump(mode="json", exclude_defaults=True)
     targets = parse_targets(TARGETS)
@@ -97,7 +101,7 @@ def sizing_answer(base: Scenario) -> dict[str, Any]:
         for path, value in settings.items():
             mapping = with_override(mapping, path, value)
         found["chosen"] = ", ".join(f"`{path}` = `{value}`" for path, value in settings.items())
-        found["probability"] = probabilities(Scenario.from_mapping(mapping), targets, DRAWS)
+        found["probability"] = probabilities(Scenario.from_mapping(mapping), targets, draws, seed)
     return found
 
 
@@ -159,19 +163,19 @@ def figures(frame: pd.DataFrame) -> dict[str, str]:
     }
 
 
-def main() -> None:
-    """Write the page and its figures beside this script."""
+def written(draws: int, seed: int) -> dict[str, str]:
+    """Return the texts of the study by file name, its page first."""
     spec = load_sweep(EXAMPLES / f"{NAME}.yaml")
     example = load_scenario(EXAMPLES / "sizing.yaml")
     frame = swept()
-    bodies = sorted(body_rows(frame, spec.base), key=lambda row: -row["traffic"])
+    bodies = sorted(body_rows(frame, spec.base, draws, seed), key=lambda row: -row["traffic"])
     stopped = (b["body"] for a, b in pairwise(bodies) if b["rate"] < 1.02 * a["rate"])
     widest = least_certain(simulate(example), "tokens_per_s")
     text = jinja2.Environment(trim_blocks=False).from_string(
         (HERE / f"{NAME}.md.j2").read_text(encoding="utf-8")
     )
     page = text.render(
-        draws=DRAWS,
+        draws=draws,
         rows=spec.points,
         bodies=bodies,
         most=bodies[0],
@@ -180,12 +184,11 @@ def main() -> None:
         cache_body=CACHE_BODY,
         caches=cache_rows(frame),
         assumption=widest.sentence() if widest else "none.",
-        **sizing_answer(example),
+        **sizing_answer(example, draws, seed),
     )
-    write_text(HERE / f"{NAME}.md", page + "\n")
-    for name, drawing in figures(frame).items():
-        write_text(HERE / name, drawing)
+    return {f"{NAME}.md": page + "\n", **figures(frame)}
 
 
 if __name__ == "__main__":
-    main()
+    for name, text in written(DRAWS, 0).items():
+        write_text(HERE / name, text)

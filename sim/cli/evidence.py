@@ -134,13 +134,13 @@ def import_runs(
 
 def _validate_host(measured: Sequence[Path], device: str | None, as_json: bool) -> None:
     """Judge a fitted host device on files of `andesim measure`."""
-    from sim.cli.measuring import validate_host
-    from sim.validation.host_report import document
+    from sim.cli.measuring import validate_host_files
+    from sim.validation.tables import document
 
     if device is None:
         raise SimError("--device must name the device file that was fitted to this machine.")
-    rows, text = validate_host(measured, Path(device))
-    print_json(document(rows)) if as_json else typer.echo(text)
+    found, text = validate_host_files(measured, Path(device))
+    print_json(document(found)) if as_json else typer.echo(text)
 
 
 def _refuse(**options: object) -> None:

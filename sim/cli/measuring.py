@@ -18,8 +18,8 @@ from sim.evidence.measuring.document import (
     write_measurement,
 )
 from sim.evidence.measuring.protocol import LEAST_ROUNDS, ROUNDS, Device, Dtype, measure
-from sim.validation.host_judging import HostRow, judge_all
-from sim.validation.host_report import phase_table, row_table
+from sim.validation.judging import Validation, validate_host
+from sim.validation.tables import metric_table, row_table
 from workloads.catalogue import trace_for
 
 QUICK_BUDGET_S: Final = 100.0  # of the rounds; loading and warming up come on top
@@ -89,7 +89,7 @@ def calibrate_host_to(measured: Sequence[Path], out: Path) -> str:
     return "\n".join([str(out), *report(fitted)])
 
 
-def validate_host(measured: Sequence[Path], device: Path) -> tuple[list[HostRow], str]:
-    """Return the rows that judge a host device on measurement files, and their tables."""
-    rows = judge_all([measured_file(path) for path in measured], load_soc(device))
-    return rows, f"{row_table(rows)}\n{phase_table(rows)}"
+def validate_host_files(measured: Sequence[Path], device: Path) -> tuple[Validation, str]:
+    """Judge a host device on measurement files; return what was found, and its tables."""
+    found = validate_host([measured_file(path) for path in measured], load_soc(device))
+    return found, f"{row_table(found.rows)}\n\n{metric_table(found.by_metric())}"

@@ -1,7 +1,6 @@
 """What the manifests of all exhibits share: strict keys, checksums, every fault told at once.
 
-The exhibits of phones are in `sim.evidence.exhibits`, those of measured hosts in
-`sim.evidence.host_exhibit`.
+The exhibits themselves are in `sim.evidence.exhibits`.
 """
 
 from __future__ import annotations

@@ -1,26 +1,16 @@
-"""Judging the shipped validation exhibits: tolerances, and the two-number law as baseline.
+"""Judging the shipped exhibits in role validation, and the tolerances of their manifests.
 
-Rows of MediaTek devices are shown apart: few, of mixed origin, and the reason to be careful. Not
-done here: choosing the form of the model, which calibration rows alone decide.
+Not done here: choosing the form of the model, which calibration rows alone decide.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from hw_models.soc import SocSpec
-from sim.calibration.rows import by_stack, observe
-from sim.calibration.shipping import exhibit_rows, prior_of, read_residuals
-from sim.calibration.two_numbers import TwoNumberLaw, two_number_device
+from sim.calibration.shipping import read_residuals
 from sim.evidence.exhibits import load_exhibits, runs_in_role
-from sim.evidence.questions import DECODE
-from sim.validation.judging import Judged, Validation, scores, validate
-
-TARGET_DEVICES: Final = ("snapdragon_8_elite", "snapdragon_8_elite_gen_5")
-"""Devices whose rows the project's aims are set for."""
-MEDIATEK: Final = "dimensity"
-"""What the ids of MediaTek devices begin with."""
+from sim.validation.judging import Validation, scores, validate
 
 
 class Missed(NamedTuple):
@@ -54,24 +44,3 @@ def missed_tolerances(found: Validation) -> list[Missed]:
             if rows and (mape := scores(rows).mape) > tolerance:
                 missed.append(Missed(exhibit.name, metric, len(rows), mape, tolerance))
     return missed
-
-
-def two_number_errors(found: Validation) -> Mapping[str, float]:
-    """Return the two-number law's error of each decode row of a stack it was fitted to, by id."""
-    fitted = {}
-    for (device, stack), rows in by_stack(exhibit_rows()[0]).items():
-        decode = [row for row in rows if row.metric == DECODE]
-        if decode:
-            fitted[device, stack] = two_number_device(prior_of(device), decode)
-    errors = {}
-    for row in found.rows:
-        soc = fitted.get((row.device, row.stack))
-        if row.metric == DECODE and soc is not None:
-            law = TwoNumberLaw(observe(row.run, DECODE, soc))
-            errors[row.run.id] = law.simulated(soc) / row.measured - 1.0
-    return errors
-
-
-def mediatek(found: Validation) -> list[Judged]:
-    """Return the judged rows of MediaTek devices."""
-    return [row for row in found.rows if row.device.startswith(MEDIATEK)]

@@ -1,9 +1,12 @@
-"""Validation: simulated against measured, on rows that no fit has seen.
+"""Validation: simulated against measured, on phones and hosts, on what no fit has seen.
 
 Every row is simulated, or skipped with a reason; errors are relative to the measured value. There
-is no aggregate over metrics: scores are given per metric and per group of rows.
+is no aggregate over metrics: scores are given per metric and per group of rows. A case of
+`andesim measure` is a row like any other, simulated by the engine that is asked for and compared
+with its median call.
 
-Not modelled: noise of the measurements, which the errors contain.
+Not modelled: noise of the measurements, which the errors contain. Not judged: wall time of several
+threads, and phases a measurement does not hold.
 """
 
 from __future__ import annotations
@@ -12,13 +15,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+import numpy as np
+
 from hw_models.errors import HardwareError
 from hw_models.soc import SocSpec
 from sim.calibration.folds import Residual
+from sim.calibration.operators import case_scenario
 from sim.calibration.rows import PHASES, Observation, Skipped, observe
 from sim.errors import SimError
 from sim.evidence.measured import MeasuredRun
-from sim.evidence.physics import impossible
+from sim.evidence.measuring.document import CaseTimes, MeasuredFile
 from sim.evidence.questions import (
     DECODE,
     CannotSimulate,
@@ -26,10 +32,10 @@ from sim.evidence.questions import (
     device_of_run,
     scenario_of_run,
 )
-from sim.simulation import simulate
-from sim.validation.conformal import conformal_factor
-from sim.validation.intervals import interval_80
-from sim.validation.scores import error_scores
+from sim.results import Result
+from sim.simulation import Engine, simulate
+from sim.validation.intervals import around, conformal_factor, factor_80, interval_80, widening
+from sim.validation.roofline import impossible
 from workloads.errors import WorkloadError
 
 WHOLE_RUN: Final = {
@@ -38,6 +44,12 @@ WHOLE_RUN: Final = {
     "energy_j_per_token": "energy_per_token_j",
 }
 """Measured metrics of a whole run, and the simulated metric of each; they have no interval yet."""
+OF_A_CASE: Final = {
+    "vision": "vision_encode_s",
+    "prefill": "prefill_s",
+    "decode": "time_per_output_token_s",
+}
+"""The metric that a case of each phase is judged on."""
 GROUPS: Final = ("unit", "stack", "device", "context", "weights")
 """Kinds of groups that scores are given for."""
 SHORT_CONTEXT_TOKENS: Final = 1024
@@ -60,6 +72,11 @@ class Judged:
         Why the measured value cannot be true, if it beats the roofline.
     groups
         What the row belongs to, by kind of group.
+    warnings
+        What the source left open or doubtful, and what was taken for granted here.
+    noise
+        Disagreement of the measurement's rounds, a fraction: no error below it means anything;
+        none where the source does not say.
     """
 
     run: MeasuredRun
@@ -72,11 +89,8 @@ class Judged:
     reference: tuple[float, float] | None = None
     impossible: str | None = None
     groups: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def warnings(self) -> tuple[str, ...]:
-        """What the source left open or doubtful, and what was taken for granted here."""
-        return (*self.run.warnings, *assumptions(self.run, self.metric))
+    warnings: tuple[str, ...] = ()
+    noise: float | None = None
 
     @property
     def error(self) -> float:
@@ -152,6 +166,14 @@ def validate(
     return Validation(tuple(rows), tuple(skipped))
 
 
+def validate_host(
+    files: Iterable[MeasuredFile], soc: SocSpec, engine: Engine = "maxplus"
+) -> Validation:
+    """Judge every case of measurements on a host device."""
+    rows = [_case(file, times, soc, engine) for file in files for times in file.measurement.cases]
+    return Validation(tuple(rows), ())
+
+
 def judge(
     run: MeasuredRun, metric: str, soc: SocSpec | None, residuals: Sequence[Residual]
 ) -> Judged:
@@ -171,9 +193,13 @@ def judge(
 
 def scores(rows: Sequence[Judged]) -> Scores:
     """Return the scores of rows of one metric, at least one."""
+    errors = [row.error for row in rows]
+    sizes = np.abs(errors)
     return Scores(
         n=len(rows),
-        **error_scores([row.error for row in rows])._asdict(),
+        mape=float(sizes.mean()),
+        bias=float(np.mean(errors)),
+        p95_abs_error=float(np.percentile(sizes, 95)),
         inside_interval=_inside(rows, lambda row: row.interval),
         inside_reference=_inside(rows, lambda row: row.reference),
     )
@@ -194,9 +220,10 @@ def _timed(row: Observation, soc: SocSpec, residuals: Sequence[Residual]) -> Jud
         measured=row.measured,
         simulated=value,
         interval=(low, high),
-        reference=(value / factor, value * factor) if factor else None,
+        reference=around(value, factor) if factor else None,
         impossible=impossible(row, soc),
         groups=_groups(row),
+        warnings=(*row.run.warnings, *assumptions(row.run, row.metric)),
     )
 
 
@@ -206,22 +233,52 @@ def _whole(run: MeasuredRun, metric: str, soc: SocSpec) -> Judged:
         raise CannotSimulate(f"{metric} is of one call of a network, which no session has.")
     scenario = scenario_of_run(run, DECODE, soc)
     try:
-        simulated = getattr(simulate(scenario, soc=soc).summary(), WHOLE_RUN[metric])
+        result = simulate(scenario, soc=soc)
     except (WorkloadError, HardwareError, SimError) as error:
         raise CannotSimulate(" ".join(str(error).split())) from None
+    simulated = getattr(result.summary(), WHOLE_RUN[metric])
     if simulated is None:
         raise CannotSimulate(f"the run does not fit in memory, so it has no {metric}.")
-    stack = scenario.stack or soc.default_stack
-    groups = dict.fromkeys(GROUPS, "all") | {"stack": stack, "device": soc.id}
     return Judged(
         run=run,
         metric=metric,
         device=soc.id,
-        stack=stack,
+        stack=result.stack,
         measured=run.metrics[metric],
         simulated=simulated,
-        groups=groups | {"unit": soc.stack(stack).unit},
+        groups=_whole_groups(result),
+        warnings=(*run.warnings, *assumptions(run, metric)),
     )
+
+
+def _case(file: MeasuredFile, times: CaseTimes, soc: SocSpec, engine: Engine) -> Judged:
+    """Return one case, judged; its interval is the spread that the fit left with the stack."""
+    run, case = file.measurement, times.case
+    scenario = case_scenario(file.model, case, run.dtype)
+    result = simulate(scenario, engine=engine, soc=soc)
+    fitted = soc.stack(result.stack).fit
+    spread = fitted.spread if fitted else 0.0
+    metric = OF_A_CASE[case.phase]
+    simulated = float(getattr(result.summary(), metric))
+    beyond = widening(result.program, soc, result.stack)
+    name = f"{run.model} {case.id}"
+    return Judged(
+        run=MeasuredRun(id=name, device=soc.id, stack=result.stack, model=run.model),
+        metric=metric,
+        device=soc.id,
+        stack=result.stack,
+        measured=times.median_s(run.device),
+        simulated=simulated,
+        interval=around(simulated, factor_80(spread, beyond)),
+        groups=_whole_groups(result),
+        noise=times.noise(run.device),
+    )
+
+
+def _whole_groups(result: Result) -> dict[str, str]:
+    """Return the groups of a whole run, which is of no regime of context or weights."""
+    own = {"unit": result.soc.stack(result.stack).unit, "stack": result.stack}
+    return dict.fromkeys(GROUPS, "all") | own | {"device": result.soc.id}
 
 
 def _groups(row: Observation) -> dict[str, str]:

@@ -65,18 +65,21 @@ def metric_table(found: Mapping[str, Scores]) -> str:
 
 
 def row_table(rows: Iterable[Judged]) -> str:
-    """Return one line per judged metric as a Markdown table."""
+    """Return one line per judged metric as a Markdown table; with the noise where it is known."""
+    rows = list(rows)
     header = ["row", "device", "stack", "model", "metric", "measured", "simulated"]
+    noise = ["noise"] if any(row.noise is not None for row in rows) else []
     lines = [
         [
             *(row.run.id, row.device, row.stack, row.run.model, row.metric),
             *(number(row.measured), number(row.simulated)),
             _interval(row),
             f"{row.error:+.1%}",
+            *(f"{row.noise or 0.0:.1%}" for _ in noise),
         ]
         for row in rows
     ]
-    return table([*header, "80 % interval", "error"], lines)
+    return table([*header, "80 % interval", "error", *noise], lines)
 
 
 def skipped_table(found: Validation) -> str:

@@ -5,21 +5,14 @@ After a change that is meant: python docs/studies/compression_tradeoff.py
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
-
 import pytest
 
-FOLDER = Path(__file__).parents[2] / "docs" / "studies"
+from sim.cli.studying import FOLDER, load_script
 
 
 @pytest.fixture(scope="module")
 def study():
-    file = FOLDER / "compression_tradeoff.py"
-    spec = importlib.util.spec_from_file_location("compression_tradeoff", file)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script(FOLDER / "compression_tradeoff.py")
 
 
 @pytest.fixture(scope="module")

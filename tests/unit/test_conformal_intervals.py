@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.validation.conformal import conformal_factor, needed_residuals
+from sim.validation.intervals import conformal_factor, needed_residuals
 
 ERRORS = st.lists(st.floats(-3.0, 3.0), min_size=0, max_size=50)
 

@@ -13,11 +13,11 @@ from sim.calibrated_range import outside, range_warnings
 from sim.calibration.host import PER_OPERATOR, calibrate_host, fit_host, report, write_device
 from sim.calibration.operators import Samples, case_scenario, samples_of
 from sim.calibration.prior import STACK, nodes_of, prior_device, template
-from sim.cli.measuring import calibrate_host_to, validate_host
+from sim.cli.measuring import calibrate_host_to, validate_host_files
 from sim.engine.maxplus import step_seconds
 from sim.engine.pricing import Pricing
 from sim.errors import SimError
-from sim.evidence.host_exhibit import load_host_exhibit
+from sim.evidence.exhibits import load_host_exhibit
 from sim.evidence.manifests import ROOT
 from sim.evidence.measuring.cases import Case
 from sim.evidence.measuring.document import (
@@ -28,7 +28,8 @@ from sim.evidence.measuring.document import (
 )
 from sim.planning import plan
 from sim.simulation import simulate
-from sim.validation.host_judging import HostRow, judge, operator_errors, phase_errors
+from sim.validation.judging import validate_host
+from sim.validation.this_machine import operator_errors
 
 SMOLLM = "smollm2-135m"
 
@@ -247,20 +248,10 @@ def test_the_interval_widens_outside_the_calibrated_sizes(exhibit, smollm):
             update={"case": Case(phase="prefill", tokens=tokens)}
         )
         run = smollm.measurement.model_copy(update={"cases": (times,)})
-        row = judge(run, exhibit.soc)[0]
-        return row.high / row.low
+        low, high = validate_host([MeasuredFile(run)], exhibit.soc).rows[0].interval
+        return high / low
 
     assert width(512) < width(6000)
-
-
-def test_errors_are_told_per_phase():
-    def row(phase: str, error: float) -> HostRow:
-        return HostRow("x", phase, "m", "event", 1.0, 1 + error, 0.9, 1.1, error, 0.0)
-
-    found = phase_errors([row("decode", 0.1), row("decode", -0.3), row("vision", 0.2)])
-    assert [(item.phase, item.n) for item in found] == [("decode", 2), ("vision", 1)]
-    assert found[0].mape == pytest.approx(0.2)
-    assert found[0].bias == pytest.approx(-0.1)
 
 
 def test_operator_errors_vanish_on_a_machine_that_is_the_device(exhibit, small):
@@ -274,10 +265,12 @@ def test_a_device_is_fitted_and_judged_from_files(exhibit, small, tmp_path):
     assert is_measurement(run)
     assert not is_measurement(exhibit.folder / "device.yaml")
     assert str(device) in calibrate_host_to([run], device)
-    rows, told = validate_host([run], device)
-    assert [row.id for row in rows] == [f"{SMOLLM} {times.case.id}" for times in small.cases]
-    assert all(abs(row.error) < 0.1 for row in rows)
-    assert all(row.id in told for row in rows)
+    found, told = validate_host_files([run], device)
+    named = [f"{SMOLLM} {times.case.id}" for times in small.cases]
+    assert [row.run.id for row in found.rows] == named
+    assert list(found.by_metric()) == ["prefill_s", "time_per_output_token_s"]
+    assert all(abs(row.error) < 0.1 for row in found.rows)
+    assert all(name in told for name in named)
 
 
 def test_a_model_of_ones_own_is_looked_for_beside_its_measurement(exhibit):

@@ -1,6 +1,6 @@
 """What no machine can beat: the roofline at datasheet peaks, upper ends of their ranges.
 
-    floor_s = sum over phases of max(DRAM bytes / peak bandwidth, FLOPs / peak rate)
+    floor_s = sum over phases of max(DRAM bytes / peak bandwidth, seconds at the peak matrix rate)
 
 A measured value below the floor means that the row, the weight format or the device file is wrong:
 fewer bytes were moved than the row says, or the number was not measured. Not modelled: what a
@@ -9,15 +9,16 @@ system-level cache spares, which can let a small model beat its floor by a littl
 
 from __future__ import annotations
 
-from hw_models import compute
 from hw_models.soc import SocSpec
 from sim.calibration.rows import Observation
+from sim.work import work_of
 from workloads.program import StepGroup
 
 
 def floor_seconds(row: Observation, soc: SocSpec) -> float:
     """Return the time that the phases of an observation's metric take at least [s]."""
-    return sum(_group_floor_s(group, soc) for group in row.groups)
+    best = _at_its_best(soc)
+    return sum(_group_floor_s(group, best) for group in row.groups)
 
 
 def measured_seconds(row: Observation) -> float:
@@ -38,16 +39,19 @@ def impossible(row: Observation, soc: SocSpec) -> str | None:
     )
 
 
-def _group_floor_s(group: StepGroup, soc: SocSpec) -> float:
-    memory = soc.dram
-    peak_bytes_per_s = memory.channels.high * memory.width_bits.high * memory.rate.high / 8
-    return max(group.total("dram_bytes") / peak_bytes_per_s, _matrix_floor_s(group, soc))
+def _at_its_best(soc: SocSpec) -> SocSpec:
+    """Return the device with the peak rates of memory and matrix engines at their upper ends."""
+    peaks = ("dram.channels", "dram.width_bits", "dram.rate")
+    return soc.with_values(
+        {
+            path: item.high
+            for path, item in soc.parameters().items()
+            if path in peaks or ".matrix.rates." in path
+        }
+    )
 
 
-def _matrix_floor_s(group: StepGroup, soc: SocSpec) -> float:
-    seconds = 0.0
-    for task, repeat in group.tasks():
-        rates = soc.units[task.unit].matrix.rates
-        key = compute.precision_key(task.activations, task.operand_bits, rates)
-        seconds += repeat * float((task.flops * task.runs).sum()) / rates[key].high
-    return seconds
+def _group_floor_s(group: StepGroup, best: SocSpec) -> float:
+    work = work_of(group, best)
+    moved_s = float((work.read_bytes + work.write_bytes).sum()) / best.dram.peak_bytes_per_s
+    return max(moved_s, float(work.peak_matrix_s.sum()))
