@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from dashboard.choices import Choices
 from dashboard.options import options
 from workloads.errors import did_you_mean
+from workloads.explain import sentences
 from workloads.scenario import DEFAULT
 
 BASELINE = "baseline"
@@ -116,9 +117,7 @@ def _fault(name: str, text: str, entries: Mapping[str, str]) -> str | None:
     try:
         Choices.model_validate({name: text})
     except ValidationError as error:
-        message = error.errors(include_url=False)[0]["msg"]
-        rule = message.removeprefix("Input should be ").replace("String should have", "text of")
-        return f"{name} must be {rule}. Got {text!r:.60}."
+        return sentences(error)[0]
     return None
 
 

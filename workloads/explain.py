@@ -35,7 +35,7 @@ RULES = {
 }
 """What must be, in our words, by pydantic's kind of fault."""
 
-NUMBERS = ("float_parsing", "float_type", "int_parsing", "int_type")
+NUMBERS = ("float_type", "int_type")
 
 
 def dotted(place: ErrorPlace) -> str:
@@ -74,19 +74,23 @@ def _fields_at(model: type[BaseModel], place: ErrorPlace) -> set[str]:
     return {name for found in models for name in found.model_fields}
 
 
-def sentences(error: ValidationError, model: type[BaseModel]) -> list[str]:
-    """Return one sentence per fault, each naming the dotted place, the rule and the value."""
+def sentences(error: ValidationError, model: type[BaseModel] | None = None) -> list[str]:
+    """Return one sentence per fault, each naming the dotted place, the rule and the value.
+
+    With the ``model`` that refused, an unknown key is told its nearest.
+    """
     faults = error.errors(include_url=False)
     inner = {fault["loc"][:depth] for fault in faults for depth in range(len(fault["loc"]))}
     # what lies around a fault told already is only its consequence
     return [_sentence(fault, model) for fault in faults if fault["loc"] not in inner]
 
 
-def _sentence(fault: ErrorDetails, model: type[BaseModel]) -> str:
+def _sentence(fault: ErrorDetails, model: type[BaseModel] | None) -> str:
     place, kind = fault["loc"], fault["type"]
     if kind == "extra_forbidden":
-        hint = did_you_mean(place[-1], _fields_at(model, place[:-1]))
-        return f"{dotted(place)} is not a known key. {hint}"
+        known = _fields_at(model, place[:-1]) if model else ()
+        hint = f" {did_you_mean(place[-1], known)}" if known else ""
+        return f"{dotted(place)} is not a known key.{hint}"
     if kind == "plugin":
         return fault["msg"]
     if kind == "missing":

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sim.errors import SimError
 from workloads.errors import WorkloadError
+from workloads.explain import sentences
 from workloads.files import SIZE_LIMIT_BYTES, read_text, read_yaml
 
 ROOT: Final = Path(__file__).parents[2] / "validation_data"
@@ -43,9 +44,8 @@ def read_manifest(form: type[Form], path: Path, name: str) -> Form:
 
 
 def faults(error: ValidationError, name: str) -> Iterator[str]:
-    """Yield each fault of a file with its place."""
-    for fault in error.errors(include_url=False):
-        yield f"{name}: {'.'.join(map(str, fault['loc']))}: {fault['msg']}."
+    """Return each fault of a file as a sentence with its place."""
+    return (f"{name}: {text}" for text in sentences(error))
 
 
 def verified_text(path: Path, sha256: str, name: str, limit_bytes: int = SIZE_LIMIT_BYTES) -> str:

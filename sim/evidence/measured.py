@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sim.errors import SimError
 from workloads.errors import WorkloadError, did_you_mean
+from workloads.explain import sentences
 from workloads.files import read_text
 
 SIZE_LIMIT_BYTES: Final = 64 * 2**20
@@ -281,12 +282,7 @@ def _run_of(header: list[str], cells: list[str], line: int) -> tuple[MeasuredRun
     try:
         return MeasuredRun(**fields), []
     except ValidationError as error:
-        return None, [_sentence(fault) for fault in error.errors(include_url=False)]
-
-
-def _sentence(fault: Any) -> str:
-    rule = fault["msg"].removeprefix("Input should be ")
-    return f"{fault['loc'][0]} must be {rule}. Got {fault['input']!r:.60}."
+        return None, sentences(error)
 
 
 def _value(column: str, cell: str) -> object:

@@ -82,8 +82,8 @@ def test_the_scenario_file_has_no_anchors():
     ("name", "text", "said"),
     [
         ("body_bits", "99", "body_bits must be less than or equal to 16"),
-        ("body_bits", "many", "body_bits must be a valid number"),
-        ("prompt_tokens", "1.5", "prompt_tokens must be a valid integer"),
+        ("body_bits", "many", "body_bits must be a number"),
+        ("prompt_tokens", "1.5", "prompt_tokens must be a whole number"),
         ("keep", "nan", "keep must be a finite number"),
         ("model", "andesvl-5b", "Did you mean 'andesvl-4b'?"),
         ("stack", "genie", "stack must be a known option"),

@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from sim.errors import SimError
 from sim.evidence.measured import MeasuredRun, OperatorTime
+from workloads.explain import sentences
 
 _OPENS: Final = re.compile(r"^[ \t]*[\[{]", re.MULTILINE)
 _GAP: Final = re.compile(r"[\s,]*")
@@ -178,9 +179,7 @@ def build_run(**fields: Any) -> MeasuredRun:
     try:
         return MeasuredRun(**fields)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(map(str, first["loc"]))
-        raise SimError(f"{place}: {first['msg']}. Got {first['input']!r:.60}.") from None
+        raise SimError(sentences(error)[0]) from None
 
 
 def total_by_name(times: Iterable[OperatorTime]) -> tuple[OperatorTime, ...]:

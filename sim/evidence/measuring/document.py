@@ -23,6 +23,7 @@ from sim.evidence.measuring.cases import Case
 from sim.output import write_text
 from workloads.catalogue import MODEL_SUFFIXES
 from workloads.errors import WorkloadError
+from workloads.explain import sentences
 from workloads.files import parse_json, read_text
 
 SCHEMA: Final = "andesim.measurement/1"
@@ -238,11 +239,7 @@ def parse_measurement(text: str, name: str = "text") -> Measurement:
     except WorkloadError as error:
         raise SimError(str(error)) from None
     except ValidationError as error:
-        faults = (
-            f"{name}: {'.'.join(map(str, fault['loc']))}: {fault['msg']}. "
-            f"Got {fault['input']!r:.60}."
-            for fault in error.errors(include_url=False)
-        )
+        faults = (f"{name}: {text}" for text in sentences(error, Measurement))
         raise SimError("\n".join(faults)) from None
 
 
