@@ -63,7 +63,7 @@ class Method:
         Whether all parameters that are not identified are dropped at once, and not the vaguest one
         at a time; for fits of many parameters.
     tolerance
-        Relative changes of the cost and of the logarithms at which the solution stands.
+        Relative changes of the cost and of the logarithms below which the search ends.
     """
 
     loss: Literal["linear", "soft_l1"]
@@ -89,8 +89,8 @@ class Fit:
     kept
         Candidates that the data did not identify; they kept their prior.
     spread
-        Deviation of log(simulated / measured) to expect of another run. A fit alone knows the
-        scatter of its residuals, in deviations of their noise; its caller puts it in logarithms.
+        Deviation of log(simulated / measured) to expect of another run. `fit` itself can only give
+        the scatter of its residuals, in deviations of their noise; its callers replace it.
     inflation
         Factor on all deviations, above 1 where the values scatter more than their noise says.
     """

@@ -46,7 +46,7 @@ def leave_one_out(
     Parameters
     ----------
     fits
-        The fits to all of the rows, which the device folds borrow from.
+        Fits to all of the rows; a device fold takes what its stack was fitted to on other devices.
     prior_of
         Returns the device with its priors.
     """
@@ -63,9 +63,9 @@ def with_network_spread(
 ) -> list[Calibration]:
     """Return the fits with the spread that a network they have not seen must expect.
 
-    It is the root mean square of what the stack's networks gave, left out in turn. A stack of one
-    network takes that of all stacks of several: what it says of itself is how well parameters
-    follow the rows they were fitted to.
+    It is the root mean square error of the stack's networks, each left out in turn. A stack with
+    one network takes the pooled errors of the stacks with several, because its own residuals
+    measure goodness of fit, not prediction.
     """
     errors: dict[tuple[str, str], list[float]] = {}
     networks: dict[tuple[str, str], set[str]] = {}
@@ -86,7 +86,7 @@ def _spread_out(fit: Calibration, errors: Sequence[float]) -> Calibration:
 
 
 def network(row: Observation) -> str:
-    """Return the network of a row, by shapes."""
+    """Return the network that a row's model counts as: models of equal shapes are one."""
     return same_shapes(row.run.model)
 
 

@@ -118,7 +118,7 @@ def report(fitted: FittedHost) -> list[str]:
 def _residuals(samples: Samples, socs: Sequence[SocSpec]) -> Vector:
     """Return the errors of operators and steps in units of `NOISE`; shape (devices, values).
 
-    An operator counts by the root of its share of its step, and a little anyhow.
+    The weight of an operator is `LEAST_WEIGHT` plus the root of its share of its step's time.
     """
     operators, steps = samples.log_errors(socs)
     weights = LEAST_WEIGHT + np.sqrt(samples.shares)

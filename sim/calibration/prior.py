@@ -1,8 +1,8 @@
 """The device before a host fit: a template, what was measured directly, and a kernel per kind.
 
-The peak rates are the highest that any measured operator attained, a margin above; utilisation then
-says what each shape reaches of them. A node of a utilisation table stands at a size that was
-measured, so that no node is without data.
+Peak rates are set `PEAK_MARGIN` above the highest rate that any measured operator attained;
+utilisation then says which share of them each size reaches. A node of a utilisation table stands
+at a size that was measured, so that no node is without data.
 
 Not identifiable, hence never fitted: the peak rates (only their product with utilisation shows).
 """
@@ -98,7 +98,9 @@ def _kernel(groups: Sequence[Operators]) -> Kernel:
 
 
 def nodes_of(sizes: Sequence[float], step: float) -> list[float]:
-    """Return sizes that occur, each ``step`` times the one before or more; both ends in any case.
+    """Return nodes for a table: sizes that occur, each at least ``step`` times the one before.
+
+    The smallest and the largest size are always among them.
 
     >>> nodes_of([1, 1, 16, 20, 64, 70], step=2.0)
     [1, 16, 70]

@@ -128,7 +128,7 @@ def observations(
 ) -> tuple[list[Observation], list[Skipped]]:
     """Return what can be fitted, and the rows that were left out with the reason.
 
-    Metrics of a row that share a reason share one entry.
+    Metrics of a row that are left out for the same reason make one entry.
     """
     found: list[Observation] = []
     skipped: list[Skipped] = []

@@ -1,7 +1,8 @@
 """The law to beat: decode time = weight bytes / bandwidth + overhead, two numbers per stack.
 
 It is fitted to the same rows, with the same priors of bandwidth and overhead, by the same
-procedure; so what the simulator adds is all that differs: KV cache, compute, launches, phases.
+procedure. Where the simulator is nearer, that is due to what it models beyond the law: KV cache,
+compute, launches and phases. The fraction is the law's own: no share of the unit limits it.
 """
 
 from __future__ import annotations

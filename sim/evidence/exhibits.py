@@ -41,7 +41,7 @@ HOST_MANIFEST: Final = "manifest.yaml"
 Case = tuple[str, ...]
 """What a fit must not have seen of a row that judges it."""
 SAME_SHAPES: Final = {"llama-3-8b": "llama-3.1-8b"}
-"""Networks that count as another for lack of any difference in shape."""
+"""Networks that count as the other because all their shapes are equal."""
 
 
 class Listed(Strict):
@@ -133,7 +133,7 @@ class SeriesPoint(Strict):
 
 @dataclass(frozen=True)
 class Exhibit:
-    """A manifest and what it vouches for; ``name`` is a folder such as ``mnn/context``."""
+    """A manifest and the rows it describes; ``name`` is a folder such as ``mnn/context``."""
 
     name: str
     manifest: Manifest

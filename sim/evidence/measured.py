@@ -313,7 +313,7 @@ def write_measured(runs: Iterable[MeasuredRun]) -> str:
     """Return runs as the CSV that `parse_measured` reads.
 
     What the CSV has no column for stands in ``notes``: warnings, and why a row is refused, whose
-    role then is ``context``. A column that no run fills is left out, unless every file has it.
+    role then is ``context``. Optional columns that no run fills are left out.
     """
     listed = list(runs)
     used = [c for c in COLUMNS if c not in OPTIONAL or any(getattr(r, c) for r in listed)]

@@ -1,8 +1,8 @@
 """How often the intervals of draws hold what was measured on phones.
 
 `simulate --uncertainty` draws every uncertain number; `andesim validate` shows the closed form of
-`sim.validation.intervals` instead, which is quicker. This judges the draws on the same
-rows, apart for stacks with a fit and without one.
+`sim.validation.intervals` instead, which is quicker. This counts how often the intervals of the
+draws hold the same rows, separately for stacks with and without a fit.
 
 Not judged: memory and power, of which too few rows were published.
 """

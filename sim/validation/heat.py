@@ -1,7 +1,7 @@
 """Ten-minute runs of phones against the heat network: when rates fall, what is left, how warm.
 
-The published runs name no power, but for one battery share. Each is replayed with the power of its
-kind of processor as others measured it, on the heat network and governor that all phones here
+The published runs name no power, but for one battery share. Each is replayed with a power that
+others measured on its kind of processor, on the heat network and governor that all phones here
 share. So this judges time constants and sustained fractions, never a calibrated device.
 
 Not modelled: the phone's own governor tables, GPU and CPU clusters apart, and the phone's case.

@@ -1,9 +1,9 @@
-"""The structural exhibit: what a simulation says of a model's structure, against the real run.
+"""Structure of a model, simulated against the real module: parameters, bytes and FLOP.
 
-Parameters, weight bytes, KV bytes and matrix FLOP are exact or wrong; only the position table of a
-vision encoder is a constant of the graph to the simulator, and weights to PyTorch. Activations are
-compared, not equal: the simulator holds the inputs and outputs of the largest operator, an eager
-framework also what later operators still need.
+Parameters, weight bytes, KV bytes and matrix FLOP must be equal, with one exception: the position
+table of a vision encoder is a constant of the graph to the simulator, and a weight to PyTorch.
+Activations are compared but need not be equal: the simulator holds the inputs and outputs of the
+largest operator, an eager framework also what later operators still need.
 
 Not compared: what the framework itself occupies.
 """
@@ -48,7 +48,7 @@ class StructureRow:
 
     @property
     def agrees(self) -> bool:
-        """Equal, where they must be."""
+        """Whether the two are equal, or need not be."""
         return not self.exact or self.measured == self.simulated
 
 

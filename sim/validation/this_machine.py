@@ -1,7 +1,7 @@
 """``python -m sim.validation.this_machine``: judge the shipped runs, then this machine, afresh.
 
-Afresh: measure some models, calibrate to them, and judge on models the fit never saw. A machine
-that is too noisy to measure on is said to be, and nothing is claimed of it.
+Afresh: measure some models, calibrate to them, and judge on models the fit never saw. On a machine
+that is too noisy to measure it says so, and claims nothing.
 """
 
 from __future__ import annotations
@@ -31,12 +31,11 @@ WIDE: Final = ROOT / "host_epyc_zen4"
 BUDGET_S: Final = 60.0  # of each model's rounds
 TOLERANCE: Final = 0.1
 
-Plan = Sequence[tuple[str, dict[str, Any]]]
-CALIBRATION: Final[Plan] = (
+CALIBRATION: Final[Sequence[tuple[str, dict[str, Any]]]] = (
     (str(WIDE / "wide.json"), {"prompt_tokens": (16, 128, 512), "context_tokens": (64, 1024)}),
     ("smollm2-135m", {"prompt_tokens": (16, 64, 256, 512), "context_tokens": (64, 256, 1024)}),
 )
-VALIDATION: Final[Plan] = (
+VALIDATION: Final[Sequence[tuple[str, dict[str, Any]]]] = (
     ("smollm2-360m", {"prompt_tokens": (100, 400), "context_tokens": (200, 800)}),
     ("andesvl-1b", {"images_px": ((336, 336),), "phases": ("vision",)}),
 )
