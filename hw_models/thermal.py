@@ -156,9 +156,12 @@ def by_level(*devices: Iterable[Numbers], beyond: float) -> Columns:
     """
     parts = [in_rows(items) for items in devices]
     longest = 1 + max(len(part) for part in parts)
-    return np.hstack(
-        [np.pad(part, ((0, longest - len(part)), (0, 0)), constant_values=beyond) for part in parts]
-    )
+    table = np.full((longest, sum(part.shape[1] for part in parts)), float(beyond))
+    place = 0
+    for part in parts:
+        table[: len(part), place : place + part.shape[1]] = part
+        place += part.shape[1]
+    return table
 
 
 def level_bounds_c(

@@ -90,14 +90,12 @@ def test_the_phone_of_the_engines_and_the_columns_agree():
     assert clock_s / 60.0 == pytest.approx(expected, abs=0.03)
 
 
-@given(
-    st.lists(st.floats(0.0, 15.0), min_size=1, max_size=4),
-    st.floats(15.0, 40.0),
-    st.sampled_from(("dimensity_9500", "snapdragon_x_elite")),
-)
-def test_a_run_that_surely_stays_cool_keeps_its_clock(powers_w, ambient_c, device):
-    soc, dynamic_w = load_soc(device), np.array(powers_w)
+@pytest.mark.parametrize("device", ["dimensity_9500", "snapdragon_x_elite"])
+def test_a_run_that_surely_stays_cool_keeps_its_clock(device):
+    rng = np.random.default_rng(5)
+    soc, dynamic_w, ambient_c = load_soc(device), rng.uniform(0, 15, 300), rng.uniform(15, 40, 300)
     cool = stays_cool(HeatColumns.of(soc, ambient_c), dynamic_w, 600.0)
+    assert 30 < cool.sum() < 270
     assert (lowest_clocks(soc, ambient_c, dynamic_w, 600.0)[cool] == 1.0).all()
 
 

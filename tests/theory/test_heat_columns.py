@@ -88,6 +88,22 @@ def test_the_heat_of_a_short_run_on_each_device_is_that_of_its_phone():
     assert compared > RUNS / 2
 
 
+def test_a_device_whose_numbers_are_columns_is_as_many_devices():
+    """Drawn devices may come as one device with columns, or as a list: the same runs."""
+    paths = ("thermal.die.resistance_to_next", "thermal.governor.trip_c.0", "power.idle_w")
+    ranges = [PHONE.parameters()[path] for path in paths]
+    drawn = {
+        path: RNG.uniform(item.low, item.high, RUNS)
+        for path, item in zip(paths, ranges, strict=True)
+    }
+    each = [
+        PHONE.with_values({path: float(column[run]) for path, column in drawn.items()})
+        for run in range(RUNS)
+    ]
+    together = sustained_fractions(PHONE.with_values(drawn), AIR_C, POWER_W)
+    np.testing.assert_allclose(together, sustained_fractions(each, AIR_C, POWER_W), rtol=1e-12)
+
+
 def test_many_runs_of_one_device_are_runs_of_as_many_equal_devices():
     together = sustained_fractions(PHONE, 25.0, POWER_W)
     np.testing.assert_allclose(together, sustained_fractions([PHONE] * RUNS, 25.0, POWER_W))
