@@ -1,10 +1,14 @@
-"""The JSON document of a run: what `simulate --json` prints and reports are checked against."""
+"""A run for other programs: the JSON document that `simulate --json` prints, and its files."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
+from sim.errors import OutputError
+from sim.output import write_text, write_whole
 from sim.results import Intervals, Result
 
 SCHEMA = "andesim.summary/1"
@@ -32,3 +36,24 @@ def summary_document(result: Result, intervals: Intervals | None = None) -> dict
     if intervals is not None:
         document["intervals"] = {name: dict(interval) for name, interval in intervals.items()}
     return document
+
+
+def write_run(result: Result, folder: Path, intervals: Intervals | None = None) -> None:
+    """Write ``summary.json``, ``scenario.yaml``, ``tasks.parquet`` and ``trace.json`` of a run.
+
+    ``tasks.parquet`` has a row per task; of a long session a row per step. Raises `OutputError`
+    where a file cannot be written.
+    """
+    import yaml
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder} must be a writable folder. Got: {error.strerror}.") from None
+    scenario = result.scenario.model_dump(mode="json", exclude_defaults=True)
+    write_text(folder / "scenario.yaml", yaml.safe_dump(scenario, sort_keys=False))
+    frame = result.to_frame() if result.keeps_tasks else result.to_step_frame()
+    write_whole(folder / "tasks.parquet", frame.to_parquet)
+    result.to_perfetto(folder / "trace.json")
+    document = json.dumps(summary_document(result, intervals), indent=2, allow_nan=False)
+    write_text(folder / "summary.json", document + "\n")

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from hw_models.provenance import Parameter
 from hw_models.soc import SocSpec
 from hw_models.tree import leaves
-from sim.versions import versions
+from sim.packaging import versions
 from workloads.catalogue import trace_for
 from workloads.scenario import Scenario
 from workloads.speculation import ModelDraft

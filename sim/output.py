@@ -10,7 +10,7 @@ from pathlib import Path
 from sim.errors import OutputError
 
 
-def write_whole(path: Path, write: Callable[[Path], None]) -> None:
+def write_whole(path: Path, write: Callable[[Path], object]) -> None:
     """Call ``write`` with a temporary file beside ``path``, then rename it into place.
 
     Raises `OutputError` where the operating system refuses.
@@ -35,8 +35,4 @@ def write_whole(path: Path, write: Callable[[Path], None]) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Write a UTF-8 text file whole or not at all; raises like `write_whole`."""
-    write_whole(path, lambda temporary: _put(temporary, text))
-
-
-def _put(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8", newline="\n")
+    write_whole(path, lambda part: part.write_text(text, encoding="utf-8", newline="\n"))

@@ -1,4 +1,4 @@
-"""The guard of the four top-level packages: one folder, one owner.
+"""The four top-level packages as installed: in one folder, of one owner, in which version.
 
 Their names are plain words, so another distribution could ship a folder of the same name and hide
 one of ours. Where that has happened, andesim refuses to start.
@@ -7,7 +7,9 @@ one of ours. Where that has happened, andesim refuses to start.
 from __future__ import annotations
 
 import importlib.util
-from importlib.metadata import packages_distributions
+import platform
+from functools import cache
+from importlib.metadata import packages_distributions, version
 from pathlib import Path
 
 from sim.errors import SimError
@@ -49,3 +51,13 @@ def check_one_owner() -> None:
             f"The packages must belong to andesim alone. Got {foreign}. "
             "Uninstall the other distributions."
         )
+
+
+@cache
+def versions() -> dict[str, str]:
+    """Return the versions of andesim, numpy and Python, which a result depends on."""
+    return {
+        "andesim": version(DISTRIBUTION),
+        "numpy": version("numpy"),
+        "python": platform.python_version(),
+    }

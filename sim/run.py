@@ -24,8 +24,8 @@ from sim.facts import Facts, HeatFacts, facts_of_groups, sustained
 from sim.fingerprint import fingerprint
 from sim.heat.course import Heat, heat_of_groups
 from sim.loading import ColdStart, cold_start
+from sim.packaging import versions
 from sim.records import RecordTable
-from sim.versions import versions
 from sim.work import Work, works
 from workloads.program import Program
 from workloads.scenario import Scenario

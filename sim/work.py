@@ -63,7 +63,8 @@ def work_of(group: StepGroup, soc: SocSpec) -> Work:
     read, write, weights = np.zeros((3, group.steps))
     vector_ops, flops = np.zeros((2, group.steps))
     by_precision: dict[tuple[str, str], FloatColumn] = {}
-    for task, runs in _runs(group):
+    for task, repeat in group.tasks():
+        runs = repeat * task.runs
         read += runs * task.read_bytes
         write += runs * task.write_bytes
         weights += runs * task.weight_bytes
@@ -104,9 +105,3 @@ def precision_of(task: Task, soc: SocSpec) -> str:
     """Return the precision in which a unit computes the products of a task."""
     rates = soc.units[task.unit].matrix.rates
     return compute.precision_key(task.activations, task.operand_bits, rates)
-
-
-def _runs(group: StepGroup) -> Iterator[tuple[Task, FloatColumn]]:
-    """Yield each task with how often it runs in each step."""
-    for task, repeat in group.tasks():
-        yield task, repeat * task.runs

@@ -47,7 +47,7 @@ app = typer.Typer(
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        from sim.versions import versions
+        from sim.packaging import versions
 
         typer.echo(f"andesim {versions()['andesim']}")
         raise typer.Exit
@@ -89,8 +89,7 @@ def simulate(
     """Simulate a scenario: time, memory, energy, and what bounds it."""
     from sim import load_scenario
     from sim import simulate as run
-    from sim.documents import summary_document
-    from sim.run_files import write_run
+    from sim.documents import summary_document, write_run
 
     result = run(load_scenario(scenario, overrides or ()), engine=engine, seed=seed)
     intervals = _intervals(result, uncertainty, seed)

@@ -27,7 +27,10 @@ Block = tuple[NDArray[np.int64], Rows]
 
 def run_records(groups: Sequence[GroupTimes]) -> RecordTable:
     """Return the records of all steps that ran, in the order of the groups."""
-    return _table([_in_order(list(_blocks(times))) for times in groups])
+    if not groups:  # memory ran out before the first group ended
+        return RecordTable({name: np.empty(0) for name in COLUMNS})
+    parts = [_in_order(list(_blocks(times))) for times in groups]
+    return RecordTable({name: np.concatenate([part[name] for part in parts]) for name in COLUMNS})
 
 
 def _blocks(times: GroupTimes) -> Iterator[Block]:
@@ -185,9 +188,3 @@ def _in_order(blocks: list[Block]) -> Rows:
     """Join blocks of rows and sort them by their place in the run."""
     order = np.argsort(np.concatenate([places for places, _ in blocks]), kind="stable")
     return {name: np.concatenate([rows[name] for _, rows in blocks])[order] for name in COLUMNS}
-
-
-def _table(parts: list[Rows]) -> RecordTable:
-    if not parts:  # memory ran out before the first group ended
-        return RecordTable({name: np.empty(0) for name in COLUMNS})
-    return RecordTable({name: np.concatenate([part[name] for part in parts]) for name in COLUMNS})

@@ -170,24 +170,23 @@ class Scheduler:
     def _admit(self, busy: bool) -> None:
         """Take in every turn that has arrived by now, in order of arrival."""
         while True:
-            due = [lane for lane in self._future.values() if lane and self._has_come(lane[0])]
+            due = [
+                lane
+                for lane in self._future.values()
+                if lane and lane[0].arrived_s <= self.engine.now_s
+                if lane[0].arrived_s < self._until_s
+            ]
             if not due:
                 return
             lane = min(due, key=lambda lane: (lane[0].arrived_s, lane[0].index))
             turn = lane.popleft()
             self._queue(turn, busy)
-            self._foresee(lane, turn)
+            if lane and (not self._waits_for_reply(lane[0]) or turn.outcome == "rejected"):
+                self._expect(lane, turn.arrived_s, turn.arrived_s)
 
-    def _has_come(self, turn: TurnRun) -> bool:
-        return turn.arrived_s <= self.engine.now_s and turn.arrived_s < self._until_s
-
-    def _foresee(self, lane: deque[TurnRun], turn: TurnRun) -> None:
-        """Set the next arrival of a client, unless the client first waits for its reply."""
-        if lane and (self._asked_openly(lane[0]) or turn.outcome == "rejected"):
-            self._expect(lane, turn.arrived_s, turn.arrived_s)
-
-    def _asked_openly(self, turn: TurnRun) -> bool:
-        return self.session.turns[turn.index].think_s is None
+    def _waits_for_reply(self, turn: TurnRun) -> bool:
+        """Return whether a turn is asked some time after the reply to the one before."""
+        return self.session.turns[turn.index].think_s is not None
 
     def _queue(self, turn: TurnRun, busy: bool) -> None:
         limit = self.session.queue.limit
@@ -204,7 +203,7 @@ class Scheduler:
 
     def _replied(self, turn: TurnRun, at_s: float) -> None:
         lane = self._future[turn.client]
-        if lane and not self._asked_openly(lane[0]):
+        if lane and self._waits_for_reply(lane[0]):
             self._expect(lane, turn.arrived_s, at_s)
 
     def _serve(self, turn: TurnRun) -> bool:
@@ -215,13 +214,13 @@ class Scheduler:
         while (progress := turn.current) is not None:
             beside = turn.beside
             running = [group for group in (progress, beside) if group is not None]
-            if not all(group.is_held or self._fits(group) for group in running):
+            if not all(group.is_held or self._allocate(group) for group in running):
                 turn.outcome = "killed"
                 return False
             engine.run(progress, self._horizon_s(turn), beside)
             for group in running:
                 if group.is_done:
-                    self._release(group)
+                    self.memory.end(group.group, float(group.ends_s[-1]))
                     if group.timed.phase == "prefill":
                         turn.first_token_s = float(group.ends_s[-1])
             if turn.current is None:
@@ -235,12 +234,10 @@ class Scheduler:
         self._replied(turn, engine.now_s)
         return True
 
-    def _fits(self, progress: Progress) -> bool:
+    def _allocate(self, progress: Progress) -> bool:
+        """Allocate what a group needs; return ``False`` if memory ran out."""
         progress.is_held = True
         return self.memory.start(progress.group, self.engine.now_s)
-
-    def _release(self, progress: Progress) -> None:
-        self.memory.end(progress.group, float(progress.ends_s[-1]))
 
     def _horizon_s(self, turn: TurnRun) -> float:
         """Return when the next turn that may overtake this one arrives [s]."""

@@ -24,7 +24,7 @@ from sim.explore.designs import SweepSpec
 from sim.explore.sweep_rows import Row, axis_types
 from sim.metrics import known_metrics
 from sim.output import write_text, write_whole
-from sim.versions import versions
+from sim.packaging import versions
 
 IDENTITY_KEY = b"andesim.sweep"
 

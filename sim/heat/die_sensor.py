@@ -48,8 +48,10 @@ class DieSensor:
             return math.inf
         if self.state[0]:
             self._due_s = first_s
-        elif self._ceiling_c(temperatures_c, die_w) >= self._trip_c:
-            polls_s = self._polls_s(first_s, horizon_s)
+        elif ceiling_c(temperatures_c, self._heat.steady_c(die_w))[DIE, 0] >= self._trip_c:
+            first = round(first_s / self._period_s)
+            last = math.floor(horizon_s / self._period_s + SAME_INSTANT)
+            polls_s = np.arange(first, last + 1, dtype=np.float64) * self._period_s
             course_c = self._heat.advance(temperatures_c, die_w, polls_s - now_s)
             hot_s = polls_s[course_c[DIE] >= self._trip_c]
             self._due_s = float(hot_s[0]) if hot_s.size else math.inf
@@ -68,11 +70,3 @@ class DieSensor:
         self.state = self._heat.governors.poll(before, die_c, self._before_c)
         self._before_c = die_c if self.state[0] else np.array([-np.inf])
         return bool(self.state[0] != before[0])
-
-    def _ceiling_c(self, temperatures_c: Columns, die_w: Columns) -> float:
-        return float(ceiling_c(temperatures_c, self._heat.steady_c(die_w))[DIE, 0])
-
-    def _polls_s(self, first_s: float, horizon_s: float) -> Columns:
-        first = round(first_s / self._period_s)
-        last = math.floor(horizon_s / self._period_s + SAME_INSTANT)
-        return np.arange(first, last + 1, dtype=np.float64) * self._period_s

@@ -151,7 +151,8 @@ class Phone:
             self._load, self._next_load = self._next_load, next(self._loads, None)
         reads_body = to_s >= self._reading_s
         if reads_body:
-            self._read_body()
+            self._reading += 1
+            self._level = self._heat.governors.read(self._level, self.temperatures_c[BODY])
         moved = polls_die and self._die.poll(self.temperatures_c[DIE])
         if reads_body or moved:
             self._clock = float(self._heat.governors.clock(self._level, self._die.state)[0])
@@ -172,10 +173,6 @@ class Phone:
         """Return the changes between two instants that have been made, both excluded [s]."""
         first = bisect_right(self.history, after_s, key=itemgetter(0))
         return self.history[first : bisect_left(self.history, before_s, key=itemgetter(0))]
-
-    def _read_body(self) -> None:
-        self._reading += 1
-        self._level = self._heat.governors.read(self._level, self.temperatures_c[BODY])
 
     def _note(self) -> None:
         levels = int(self._level[0]), int(self._die.state[0])
