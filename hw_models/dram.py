@@ -1,7 +1,8 @@
 """Bandwidth that DRAM sustains, as a fraction of its peak.
 
-Not modelled: banks, rows and the scheduler one by one. Their joint effect is a measured or
-simulated efficiency per read share and a half-efficiency request size.
+Not modelled: single banks, rows, and the order in which requests are served. What they cost
+together is given by an efficiency for each share of reads, and by the request size at which half of
+the streaming rate is reached.
 """
 
 import numpy as np

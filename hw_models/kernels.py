@@ -1,7 +1,7 @@
 """How well a kernel library uses an engine, over the size of the work.
 
-A roofline counts operations and bytes; a real kernel needs longer, by a factor that depends on the
-shape. That factor, the utilisation u = roofline / measured, is all that calibration carries.
+A roofline counts operations and bytes; a real kernel takes longer, by a factor that depends on the
+shape. Calibration fits that factor and nothing else: the utilisation u = roofline / measured time.
 
 Not modelled: sizes that fall between two register tiles, and operands that share a cache line.
 """

@@ -1,7 +1,7 @@
 """A number and where it comes from: `Parameter`, `Source`, and the reader of both.
 
-Not modelled: the shape of a number's uncertainty. `low` and `high` bound it; how to draw
-between them is for the analysis to say.
+Not modelled: how likely values between `low` and `high` are. `sim.explore.draws` decides how to
+draw between them.
 """
 
 from collections.abc import Collection, Mapping

@@ -4,8 +4,8 @@ A decode step verifies drafted tokens with one target pass. It commits those acc
 of the target's own. The survival s_k is the (unconditional) probability that at least k drafted
 tokens are accepted; block efficiency tau = 1 + sum of s_k is the mean number committed.
 
-Not modelled: dependence between steps, other than by replaying a recording, and how acceptance
-follows from prompt, temperature or quantisation: each needs its own curve.
+Not modelled: dependence between steps (a recording has it, a curve has not), and the effect of
+prompt, temperature or quantisation: give each case its own curve.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ def round_speedup(tau: float, draft_ratio: float, verify_ratio: float = 1.0) -> 
     """Return the speed-up over plain decoding, tau / (draft + verify).
 
     ``draft_ratio`` and ``verify_ratio`` are the times of all drafting and of the verification over
-    the time of a plain step. Where computing limits, verifying m tokens costs m steps and nothing
-    is gained.
+    the time of a plain step. Where arithmetic is the limit, verifying m tokens takes as long as m
+    plain steps, and nothing is gained.
     """
     return tau / (draft_ratio + verify_ratio)
 
@@ -135,8 +135,8 @@ class Acceptance(Strict):
     def curve(self, depth: int, factor: float = 1.0) -> Column:
         """Return s_1 .. s_depth.
 
-        ``factor`` scales each conditional acceptance s_k / s_(k-1), but to no more than 1; where
-        none reaches 1 that is s_k * factor^k.
+        ``factor`` multiplies each conditional acceptance s_k / s_(k-1), up to 1. Below that limit
+        the result is s_k * factor^k.
         """
         places = np.arange(1, depth + 1)
         if self.alpha is not None:
@@ -154,8 +154,8 @@ class Acceptance(Strict):
     ) -> NDArray[np.int64]:
         """Return the tokens committed in each step until ``tokens`` are out; the last step is cut.
 
-        A recording is replayed in order, a short one from its start again, and drafts beyond
-        ``depth`` are not accepted. Otherwise, and when ``factor`` is not 1, steps are drawn from
+        A recording is replayed in order and starts again at its end; drafts beyond ``depth`` are
+        not accepted. Without a recording, or with a ``factor`` other than 1, steps are drawn from
         the curve.
         """
         if self.trace is not None and factor == 1.0:

@@ -41,7 +41,7 @@ class AttentionShape:
 
 @dataclass(frozen=True, slots=True)
 class EvictionWork:
-    """Work an eviction adds; numbers for prefill, one entry per step for decode.
+    """Work that choosing and moving tokens adds: a number for prefill, an entry per decode step.
 
     Attributes
     ----------
@@ -59,7 +59,9 @@ class EvictionWork:
 
 
 class Eviction(Strict):
-    """What all policies answer; this base keeps everything.
+    """What all policies answer; this base keeps everything, at no cost.
+
+    A policy overrides `_retained`, and where choosing costs work `prefill_work` and `decode_work`.
 
     Attributes
     ----------

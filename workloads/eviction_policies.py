@@ -3,8 +3,8 @@
 A policy is a class below `Eviction` whose ``policy`` is a `Literal` with its name. Ours stand in
 `EvictionPolicy`; other packages name theirs in the entry point group ``andesim.eviction_policies``.
 
-Sizes a scenario leaves out are the ones of the paper or of the software named; where no source
-gives one it is marked as assumed.
+Defaults are those of the paper or software each class names; where no source gives one, the class
+says "assumed".
 
 Not modelled: pooling of scores, which is far cheaper than the scores.
 """
@@ -26,7 +26,7 @@ from workloads.session import MAX_TOKENS, Tokens
 Fraction = Annotated[float, Field(gt=0.0, le=1.0)]
 
 ROUNDING = 1e-9
-"""A rounding error above a whole number of tokens keeps no token more."""
+"""Taken off a share before it is rounded up, so that 0.55 of 100 tokens is 55 and not 56."""
 
 
 class NoEviction(Eviction):
@@ -91,7 +91,7 @@ class PrefillEnd(Budgeted):
     pool
         Width of the pooling of the scores; it costs nothing countable.
     rereads_keys
-        Whether K is read again for the scores, as with fused attention that exports no weights.
+        Whether scoring reads K again. True for fused attention, which keeps no attention weights.
     """
 
     keep: Fraction = 0.5

@@ -36,7 +36,8 @@ class Layout(Strict):
     value_bits
         Bits of one stored value.
     group_weights
-        Weights that share a scale; a last, partial group is padded. ``None``: the whole row.
+        Weights that share a scale; a shorter group at the end of a row is padded. ``None``: one
+        scale per row.
     scale_bits, zero_bits
         Bits of all scales and of all zero points of a group.
     sparsity

@@ -4,9 +4,9 @@ Adapters are not merged: their matrices A (rank x d_in) and B (d_out x rank) are
 and are streamed in every pass. The graph is compiled for one rank and one set of modules; smaller
 ranks are padded with zeros and cost the same.
 
-Not modelled: accuracy, and merged adapters, which cost nothing. A cache computed under one adapter
-and read under another is refused only if K or V is adapted; the other modules shift K and V of
-later layers as well, which is ignored.
+Not modelled: accuracy, and merged adapters, which cost nothing. After a switch the KV cache is
+computed again only if the adapters change K or V themselves. Other adapted modules also change K
+and V of later layers a little; that is ignored.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class Lora(Strict):
     resident
         Adapters kept in DRAM; none given: all.
     acceptance_factor
-        Scales the acceptance of drafts while an adapter is active (1: no effect, assumed).
+        Multiplies the acceptance of drafts while an adapter is active. 1, no effect, is assumed.
     """
 
     rank: Rank = 16

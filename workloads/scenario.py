@@ -100,15 +100,15 @@ class Deployment(Strict):
     speculation
         How tokens are drafted, and how many of them the target accepts.
     free_vision_after_encode
-        ``true``: the vision encoder leaves DRAM after the session's last image; ``reload``: after
-        each turn's images, and is read from flash again for the next; ``false``: it stays.
+        When the vision encoder leaves DRAM. ``true``: after the session's last image. ``reload``:
+        after the images of each turn; the next ones read it from flash again. ``false``: never.
     fusion
         What the graph compiler fuses (`workloads.graph.GraphOptions`); the stack's way if none.
     verify_buckets
         Decode widths that graphs are compiled for [tokens]; the stack's if none.
     vision_overlap
-        Visual tokens are prefilled while later images encode, if vision and body run on different
-        units; the stack's way if none.
+        Whether visual tokens are prefilled while later images still encode, which needs vision and
+        body on different units; the stack's way if none.
     """
 
     weights: WeightMap = WeightMap()

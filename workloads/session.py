@@ -35,7 +35,7 @@ Seconds = Annotated[float, Field(ge=0.0, le=MAX_SECONDS)]
 Rate = Annotated[float, Field(gt=0.0, le=1e4)]
 Turns = Annotated[int, Field(ge=1, le=MAX_TURNS)]
 SourceKind = Literal["datasheet", "standard", "measured", "fitted", "derived", "assumed"]
-"""How well a number is supported."""
+"""Where a number comes from; the same words as `hw_models.provenance.Kind`."""
 
 
 def _strict(schema: Any) -> None:
@@ -81,11 +81,11 @@ class Strict(BaseModel):
 def _kind(part: type[Strict]) -> dict[str, str]:
     """Return the fields of a part that can hold one word only, with that word."""
     words = {name: get_args(item.annotation) for name, item in part.model_fields.items()}
-    return {name: found[0] for name, found in words.items() if _is_one_word(found)}
-
-
-def _is_one_word(found: tuple[Any, ...]) -> bool:
-    return len(found) == 1 and isinstance(found[0], str)
+    return {
+        name: found[0]
+        for name, found in words.items()
+        if len(found) == 1 and isinstance(found[0], str)
+    }
 
 
 class Turn(Strict):
@@ -174,7 +174,7 @@ class Closed(Strict):
     think_s
         Time between a reply and the next question [s].
     count
-        How often it asks.
+        Number of questions.
     """
 
     process: Literal["closed"]
@@ -191,7 +191,8 @@ class Client(Strict):
     Attributes
     ----------
     turns
-        What it asks, in turn and over again while its arrivals last; each once without arrivals.
+        What it asks. With ``arrivals`` the list is repeated as long as they last; without, each
+        turn is asked once.
     priority
         Smaller numbers are served first.
     arrivals

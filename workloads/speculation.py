@@ -1,8 +1,8 @@
 """Speculative decoding: who drafts, how many tokens are verified, and what a draft costs.
 
-Costs are parameters streamed and passes per step; how many drafts are accepted is in
-`workloads.acceptance`. A static tree changes how many tokens are verified; its gain is in the
-acceptance curve, which must be one for that tree.
+This module counts what drafting costs: passes per step and weights streamed in each. How many
+drafts are accepted is in `workloads.acceptance`. With a static tree more tokens are verified; what
+they gain must be in the acceptance curve, which therefore belongs to one tree.
 
 Not modelled: the draft's own prefill of the prompt, trees that change from step to step, and reuse
 of the draft's layers by the verification that follows. Sampling and the copy of a tree's accepted
