@@ -20,6 +20,7 @@ from sim.summary import Summary
 if TYPE_CHECKING:
     import pandas as pd
 
+    from sim.explore.uncertainty import Draws
     from sim.sessions import SessionSummary
 
 Intervals = Mapping[str, Mapping[str, float]]
@@ -45,6 +46,39 @@ class Result(Run):
     def unit(self, name: str) -> str:
         """Return the unit of a metric, such as ``tokens/s``."""
         return named(name).unit
+
+    def draws(self, samples: int, seed: int = 0) -> Draws:
+        """Return the same run on devices whose uncertain numbers are drawn, as columns."""
+        from sim.explore.uncertainty import drawn_runs
+
+        return drawn_runs(self, samples, seed)
+
+    def sources(self) -> pd.DataFrame:
+        """Return the numbers of the device that the run stands on, with kind, range and source.
+
+        A row per parameter, its dotted path the index; values in SI.
+        """
+        import pandas as pd
+
+        from sim.explore.sensitivity import parameters_behind
+
+        behind = parameters_behind(self)
+        rows = [item.to_record(self.soc.sources) for item in behind.values()]
+        return pd.DataFrame(rows, index=pd.Index(behind, name="parameter"))
+
+    def __str__(self) -> str:
+        """Return what the command line prints."""
+        from sim.showing import text_of
+
+        return text_of(self)
+
+    def __repr__(self) -> str:
+        """Return the run in one line."""
+        from sim.reports.wording import shown
+
+        names = ("time_to_first_token_s", "tokens_per_s", "peak_dram_bytes")
+        told = ", ".join(f"{name} {shown(name, self[name]).text}" for name in names)
+        return f"<Result {self.program.model} on {self.soc.id} ({self.stack}): {told}>"
 
     def session_summary(self) -> SessionSummary:
         """Return waits and replies per client, sustained rates, battery and the verdict."""

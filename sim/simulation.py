@@ -13,8 +13,7 @@ from sim.engine.loads import loads
 from sim.engine.memory import Memory, spilled
 from sim.engine.pricing import Pricing
 from sim.engine.progress import Progress, StepTimes, first_steps
-from sim.engine.scheduler import Engine as Machine
-from sim.engine.scheduler import Scheduler, TurnRun
+from sim.engine.scheduler import Engine, Scheduler, TurnRun
 from sim.engine.timed import TimedGroup, TimedProgram
 from sim.engine.times import GroupTimes
 from sim.heat.course import heat_of
@@ -25,11 +24,11 @@ from sim.work import works
 from workloads.program import Program, activations_held
 from workloads.scenario import Scenario
 
-Engine = Literal["auto", "event", "maxplus"]
+EngineName = Literal["auto", "event", "maxplus"]
 
 
 def simulate(
-    scenario: Scenario, *, engine: Engine = "auto", seed: int = 0, soc: SocSpec | None = None
+    scenario: Scenario, *, engine: EngineName = "auto", seed: int = 0, soc: SocSpec | None = None
 ) -> Result:
     """Run a scenario and return everything about the run.
 
@@ -53,7 +52,7 @@ def simulate(
     return _simulated(scenario, soc or load_soc(scenario.device), engine, seed)
 
 
-def _simulated(scenario: Scenario, soc: SocSpec, engine: Engine, seed: int) -> Result:
+def _simulated(scenario: Scenario, soc: SocSpec, engine: EngineName, seed: int) -> Result:
     planned = plan(scenario, soc, seed)
     resident_bytes, mapped = _residency(scenario, planned)
     timed = Pricing(soc, soc.stack(planned.stack), mapped).program(planned.program)
@@ -99,7 +98,7 @@ def _memory(scenario: Scenario, planned: Plan, resident_bytes: Mapping[str, floa
     )
 
 
-def _machine(engine: Engine, phone: Phone, times: StepTimes) -> Machine:
+def _machine(engine: EngineName, phone: Phone, times: StepTimes) -> Engine:
     if engine != "event":
         return BatchMachine(phone, times, replays=engine == "auto")
     from sim.engine.replay import EventMachine  # SimPy is loaded only where events are asked for
@@ -107,7 +106,7 @@ def _machine(engine: Engine, phone: Phone, times: StepTimes) -> Machine:
     return EventMachine(phone)
 
 
-def _engine_name(engine: Engine, groups: tuple[GroupTimes, ...]) -> str:
+def _engine_name(engine: EngineName, groups: tuple[GroupTimes, ...]) -> str:
     replayed = any(span.replayed for times in groups for span in times.spans)
     return "event" if engine == "event" else "maxplus+event" if replayed else "maxplus"
 

@@ -98,7 +98,7 @@ def simulate(
     if as_json:
         print_json(summary_document(result, intervals))
         return
-    from sim.cli.show import show_result
+    from sim.showing import show_result
 
     show_result(result, intervals, out)
 

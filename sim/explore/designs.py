@@ -196,12 +196,17 @@ def load_sweep(path: str | Path) -> SweepSpec:
         base = counted_from(folder, base)
     if base is not None:
         given = given | {"base": base}
+    return sweep_spec(given, str(path))
+
+
+def sweep_spec(given: Mapping[str, Any], name: str = "sweep") -> SweepSpec:
+    """Return the sweep of a mapping; raises `SimError` with all its faults."""
     try:
         spec = SweepSpec.model_validate(given)
     except ValidationError as error:
         faults = "\n  ".join(dict.fromkeys(map(str.lstrip, sentences(error, SweepSpec))))
-        raise SimError(f"{path}:\n  {faults}") from None
-    _check_paths(spec, str(path))
+        raise SimError(f"{name}:\n  {faults}") from None
+    _check_paths(spec, name)
     return spec
 
 

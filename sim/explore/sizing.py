@@ -205,7 +205,7 @@ def probabilities(
     from sim.simulation import simulate
 
     result = simulate(scenario, seed=seed)
-    sampled = sampled_metrics(result, samples, seed) or _single(result.metrics())
+    sampled = sampled_metrics(result, samples, seed)
     met = np.array(
         [[target.is_met(value) for value in sampled[target.metric]] for target in targets]
     )
@@ -229,13 +229,6 @@ def default_knobs(scenario: Scenario) -> dict[str, tuple[Any, ...]]:
     if scenario.deployment.lora is not None:
         knobs["deployment.lora.rank"] = (64, 32, 16, 8)
     return knobs
-
-
-def _single(metrics: Mapping[str, Any]) -> dict[str, NDArray[np.float64]]:
-    return {
-        name: np.array([math.nan if value is None else float(value)])
-        for name, value in metrics.items()
-    }
 
 
 def _every_place(knobs: Knobs) -> list[Place]:

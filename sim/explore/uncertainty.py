@@ -1,55 +1,135 @@
-"""Intervals: how far the metrics of a run may lie from their nominal values.
+"""Draws of a run: the same run on devices that may be the true one, and intervals from them.
 
-Every uncertain number of the device is drawn (`sim.explore.draws`), the run is repeated on each
-draw, and each metric gets its 10th, 50th and 90th percentile. The median need not be the nominal
-value: an assumed number may lie anywhere in its range.
+Every uncertain number of the device is drawn (`sim.explore.draws`) and the run is repeated on each
+draw. Each metric gets its 10th, 50th and 90th percentile. The median need not be the nominal value:
+an assumed number may lie anywhere in its range.
 
 Not modelled: what the equations leave out; validation tells about that.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from hw_models.soc import SocSpec
 from sim.errors import SimError
 from sim.explore.draws import draw
-from sim.explore.variants import MetricColumns, variant_metrics
-from sim.metrics import METRICS
+from sim.explore.variants import MetricColumns, Values, variant_facts
+from sim.facts import Facts, joined
+from sim.metrics import known_metrics, metric_columns, named
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from sim.results import Result
 
 PERCENTILES = {"p10": 10.0, "p50": 50.0, "p90": 90.0}
 
 
-def sampled_metrics(result: Result, samples: int, seed: int = 0) -> MetricColumns:
-    """Return every metric on draws of the device, each of shape (samples,).
+@dataclass(frozen=True, eq=False)
+class DrawnDevices:
+    """Devices whose uncertain numbers are drawn; ``devices[i]`` is a `SocSpec` of its own.
 
-    Empty where nothing is uncertain; NaN where a draw does not reach the metric. Raises `SimError`
-    where `samples` is below 1.
+    Attributes
+    ----------
+    soc
+        The device with its nominal numbers.
+    values
+        Dotted path to the number of each draw, SI, shape (samples,).
+    """
+
+    soc: SocSpec
+    values: Values
+    samples: int
+
+    def __len__(self) -> int:
+        return self.samples
+
+    def __getitem__(self, index: int) -> SocSpec:
+        if not -self.samples <= index < self.samples:
+            raise IndexError(f"draws are numbered 0 to {self.samples - 1}. Got {index}.")
+        return self.soc.with_values({path: float(col[index]) for path, col in self.values.items()})
+
+    def __iter__(self) -> Iterator[SocSpec]:
+        return (self[index] for index in range(self.samples))
+
+
+@dataclass(frozen=True, eq=False)
+class Draws:
+    """One run on many draws of its device: ``draws["tokens_per_s"]`` is a pandas Series.
+
+    Attributes
+    ----------
+    devices
+        The device of each draw; a run on it gives the numbers of its row.
+    facts
+        What metrics are made of, as columns over draws.
+    """
+
+    devices: DrawnDevices
+    facts: Facts
+
+    def __len__(self) -> int:
+        return len(self.devices)
+
+    def __getitem__(self, name: str) -> pd.Series[float]:
+        """Return a metric of every draw, NaN where a draw does not reach it."""
+        import pandas as pd
+
+        return pd.Series(named(name).column(self.facts), name=name)
+
+    @property
+    def columns(self) -> list[str]:
+        """Names of the metrics."""
+        return list(known_metrics())
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a row per draw, a column per metric."""
+        import pandas as pd
+
+        return pd.DataFrame(metric_columns(self.facts))
+
+    def metrics(self) -> MetricColumns:
+        """Return every metric as a column of floats, and the makespan as ``reply_s`` [s]."""
+        columns = metric_columns(self.facts).items()
+        found = {name: column.astype(float) for name, column in columns}
+        return {"reply_s": self.facts.makespan_s, **found}
+
+    def intervals(self) -> dict[str, dict[str, float]]:
+        """Return ``{metric: {"p10", "p50", "p90"}}`` of all that every draw reaches.
+
+        What is yes or no has none.
+        """
+        known, found = known_metrics(), {}
+        for name, column in metric_columns(self.facts).items():
+            if known[name].kind is not bool and np.isfinite(column).all():
+                levels = np.percentile(column, list(PERCENTILES.values()))
+                found[name] = dict(zip(PERCENTILES, levels.tolist(), strict=True))
+        return found
+
+
+def drawn_runs(result: Result, samples: int, seed: int = 0) -> Draws:
+    """Return a run on draws of its device; all alike where nothing is uncertain.
+
+    Raises `SimError` where `samples` is below 1.
     """
     if samples < 1:
         raise SimError(f"--uncertainty must be at least 1 sample. Got {samples}.")
-    draws = draw(result.soc, result.stack, samples, seed)
-    return variant_metrics(result, draws) if draws else {}
+    values = draw(result.soc, result.stack, samples, seed)
+    every = range(samples)
+    facts = variant_facts(result, values) if values else joined([(every, result.facts)])
+    return Draws(DrawnDevices(result.soc, values, samples), facts)
+
+
+def sampled_metrics(result: Result, samples: int, seed: int = 0) -> MetricColumns:
+    """Return every metric on draws of the device, each of shape (samples,), NaN for None."""
+    return drawn_runs(result, samples, seed).metrics()
 
 
 def uncertainty(result: Result, samples: int, seed: int = 0) -> dict[str, dict[str, float]]:
-    """Return the interval of each metric: ``{metric: {"p10", "p50", "p90"}}``.
-
-    A metric that some draw does not reach, and `fits`, which is yes or no, have none. A device
-    without uncertain numbers gives intervals of no width.
-    """
-    sampled: Mapping[str, NDArray[np.float64]] = sampled_metrics(result, samples, seed)
-    nominal = result.metrics()
-    found = {}
-    for name, value in nominal.items():
-        column = sampled.get(name, np.array([np.nan if value is None else value], dtype=float))
-        if METRICS[name].kind is not bool and np.isfinite(column).all():
-            levels = np.percentile(column, list(PERCENTILES.values()))
-            found[name] = dict(zip(PERCENTILES, levels.tolist(), strict=True))
-    return found
+    """Return the interval of each metric: ``{metric: {"p10", "p50", "p90"}}``."""
+    return drawn_runs(result, samples, seed).intervals()

@@ -15,7 +15,7 @@ from typing import Any
 
 from sim.errors import SimError
 from sim.explore.targets import Target
-from sim.simulation import Engine
+from sim.simulation import EngineName
 from workloads.errors import WorkloadError
 from workloads.files import parse_json, read_text
 from workloads.scenario import Scenario, load_scenario
@@ -43,7 +43,7 @@ class Question:
     targets: tuple[Target, ...] = ()
     draws: int = 0
     seed: int = 0
-    engine: Engine = "auto"
+    engine: EngineName = "auto"
     command: str = ""
     link: str = ""
     recorded: Mapping[str, Any] = field(default_factory=dict)

@@ -33,7 +33,7 @@ from sim.evidence.questions import (
     scenario_of_run,
 )
 from sim.results import Result
-from sim.simulation import Engine, simulate
+from sim.simulation import EngineName, simulate
 from sim.validation.intervals import around, conformal_factor, factor_80, interval_80, widening
 from sim.validation.roofline import impossible
 from workloads.errors import WorkloadError
@@ -167,7 +167,7 @@ def validate(
 
 
 def validate_host(
-    files: Iterable[MeasuredFile], soc: SocSpec, engine: Engine = "maxplus"
+    files: Iterable[MeasuredFile], soc: SocSpec, engine: EngineName = "maxplus"
 ) -> Validation:
     """Judge every case of measurements on a host device."""
     rows = [_case(file, times, soc, engine) for file in files for times in file.measurement.cases]
@@ -251,7 +251,7 @@ def _whole(run: MeasuredRun, metric: str, soc: SocSpec) -> Judged:
     )
 
 
-def _case(file: MeasuredFile, times: CaseTimes, soc: SocSpec, engine: Engine) -> Judged:
+def _case(file: MeasuredFile, times: CaseTimes, soc: SocSpec, engine: EngineName) -> Judged:
     """Return one case, judged; its interval is the spread that the fit left with the stack."""
     run, case = file.measurement, times.case
     scenario = case_scenario(file.model, case, run.dtype)

@@ -1,9 +1,14 @@
-"""What `simulate` prints for people: the answer first, then why, then how sure."""
+"""A run as text for people: the answer first, then why, then how sure.
+
+The command line and ``print(result)`` show the same.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
+from io import StringIO
 from pathlib import Path
+from typing import IO
 
 from rich.console import Console
 from rich.markup import escape
@@ -33,11 +38,21 @@ SMALLEST_MOVE = 0.0005
 KILO = 1e3
 
 
+def text_of(result: Result) -> str:
+    """Return what `show_result` prints where nothing is bold, such as into a pipe."""
+    text = StringIO()
+    show_result(result, file=text)
+    return text.getvalue().rstrip("\n")
+
+
 def show_result(
-    result: Result, intervals: Intervals | None = None, out: Path | None = None
+    result: Result,
+    intervals: Intervals | None = None,
+    out: Path | None = None,
+    file: IO[str] | None = None,
 ) -> None:
-    """Print a run for people."""
-    console = Console(highlight=False, soft_wrap=True)
+    """Print a run for people, on standard output if no file is given."""
+    console = Console(highlight=False, soft_wrap=True, file=file)
     summary = result.summary()
     _headline(console, result, summary)
     if len(result.turns) > 1:

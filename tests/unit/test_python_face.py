@@ -1,0 +1,107 @@
+"""What people write in Python: one run, its draws, its sweep, what it rests on."""
+
+import subprocess
+import sys
+
+import pytest
+
+import sim
+from sim.errors import SimError
+
+SMALL = {"model": "smollm2-135m", "session": {"turns": [{"prompt_tokens": 64, "output_tokens": 8}]}}
+PROMPT = "session.turns.0.prompt_tokens"
+
+
+@pytest.fixture(scope="module")
+def result():
+    return sim.simulate(set=SMALL)
+
+
+def test_a_scenario_may_be_given_in_every_form(result, tmp_path):
+    file = tmp_path / "asked.yaml"
+    file.write_text(f"device: dimensity_9500\nmodel: smollm2-135m\nsession: {SMALL['session']}\n")
+    forms = [result.scenario, {"device": "dimensity_9500", **SMALL}, str(file), file]
+    assert {sim.simulate(form).fingerprint for form in forms} == {result.fingerprint}
+
+
+def test_a_device_may_be_given_in_every_form(result):
+    soc = sim.load_soc("dimensity_9300")
+    found = [sim.simulate(result.scenario, device=one) for one in (soc, "dimensity_9300")]
+    found.append(sim.simulate(result.scenario, soc=soc))
+    assert len({run["decode_s"] for run in found}) == 1
+    assert found[0]["decode_s"] != result["decode_s"]
+
+
+def test_two_devices_are_one_too_many(result):
+    with pytest.raises(SimError, match="one device"):
+        sim.simulate(result.scenario, device="dimensity_9300", soc="dimensity_9500")
+
+
+def test_a_setting_is_an_override(result):
+    longer = sim.simulate(result.scenario, set={PROMPT: 200})
+    assert longer["prefill_s"] > result["prefill_s"]
+
+
+def test_print_is_what_the_command_line_prints(result):
+    sets = [f"--set=model={SMALL['model']}", f"--set=session={SMALL['session']}"]
+    command = [sys.executable, "-m", "sim", "simulate", *sets]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert str(result).split() == done.stdout.split()
+
+
+def test_repr_is_one_short_line(result):
+    assert repr(result).startswith("<Result smollm2-135m on dimensity_9500 (neuropilot): time_to")
+    assert len(repr(result)) < 200
+
+
+def test_a_row_of_draws_is_a_run_on_its_device(result):
+    draws = result.draws(6, seed=2)
+    assert len(draws) == len(draws["tokens_per_s"]) == 6
+    for index, device in enumerate(draws.devices):
+        alone = sim.simulate(result.scenario, device=device)
+        for name in ("tokens_per_s", "energy_j", "load_s", "max_skin_c", "peak_dram_bytes"):
+            assert draws[name][index] == pytest.approx(alone[name], rel=1e-9), name
+    assert draws.to_frame()["tokens_per_s"].equals(draws["tokens_per_s"])
+
+
+def test_drawn_devices_are_those_of_draws(result):
+    drawn = sim.draw("dimensity_9500", 3, seed=2)
+    path = "dram.energy"
+    assert [soc.parameters()[path].value for soc in drawn] == [
+        soc.parameters()[path].value for soc in result.draws(3, seed=2).devices
+    ]
+    with pytest.raises(IndexError, match="0 to 2"):
+        drawn[3]
+
+
+def test_an_exact_device_has_draws_that_are_all_alike():
+    exact = sim.simulate(set=SMALL, device="ideal_85gbps_50tflops")
+    assert set(exact.draws(3)["tokens_per_s"]) == {exact["tokens_per_s"]}
+
+
+def test_a_sweep_is_a_frame(result):
+    table = sim.sweep(result.scenario, {PROMPT: [64, 200], "deployment.weights.body": ["w4", "x"]})
+    assert len(table) == 4
+    good = table[table["error"].isna()]
+    assert len(good) == 2
+    assert good["tokens_per_s"].notna().all()
+    assert "x" in table["error"].dropna().iloc[0]
+
+
+def test_a_bad_axis_names_the_path(result):
+    with pytest.raises(SimError, match="dotted path"):
+        sim.sweep(result.scenario, {"session.turns.0.prompt_token": [1]})
+
+
+def test_what_a_run_rests_on_has_sources(result):
+    sources = result.sources()
+    assert {"value", "unit", "kind", "source"} <= set(sources.columns)
+    assert "dram.rate" in sources.index
+    assert sources["source"].str.len().min() > 3
+
+
+def test_size_and_compare_take_what_simulate_takes(result):
+    found = sim.size(result.scenario, ["tokens_per_s>1"], free={PROMPT: [64]})
+    assert found.meeting
+    longer = {**SMALL, "device": "dimensity_9300"}
+    assert sim.compare(result.scenario, longer).sentence()
