@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,7 +22,6 @@ from sim.summary import Summary
 if TYPE_CHECKING:
     import pandas as pd
 
-    from sim.explore.uncertainty import Draws
     from sim.sessions import SessionSummary
 
 Intervals = Mapping[str, Mapping[str, float]]
@@ -47,11 +48,9 @@ class Result(Run):
         """Return the unit of a metric, such as ``tokens/s``."""
         return named(name).unit
 
-    def draws(self, samples: int, seed: int = 0) -> Draws:
-        """Return the same run on devices whose uncertain numbers are drawn, as columns."""
-        from sim.explore.uncertainty import drawn_runs
-
-        return drawn_runs(self, samples, seed)
+    def draws(self, samples: int, seed: int = 0) -> Any:
+        """Return the same run on devices that are drawn, as `sim.explore.uncertainty.Draws`."""
+        return _above("sim.explore.uncertainty").drawn_runs(self, samples, seed)
 
     def sources(self) -> pd.DataFrame:
         """Return the numbers of the device that the run stands on, with kind, range and source.
@@ -60,17 +59,14 @@ class Result(Run):
         """
         import pandas as pd
 
-        from sim.explore.sensitivity import parameters_behind
-
-        behind = parameters_behind(self)
+        behind = _above("sim.explore.sensitivity").parameters_behind(self)
         rows = [item.to_record(self.soc.sources) for item in behind.values()]
         return pd.DataFrame(rows, index=pd.Index(behind, name="parameter"))
 
     def __str__(self) -> str:
         """Return what the command line prints."""
-        from sim.showing import text_of
-
-        return text_of(self)
+        text: str = _above("sim.showing").text_of(self)
+        return text
 
     def __repr__(self) -> str:
         """Return the run in one line."""
@@ -131,3 +127,8 @@ class Result(Run):
         from sim.perfetto import write_trace
 
         write_trace(self, Path(path))
+
+
+def _above(module: str) -> ModuleType:
+    """Return a module that itself knows results; it is looked up when it is asked for."""
+    return import_module(module)
