@@ -10,13 +10,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qsl
+from zlib import crc32
 
 from dashboard.choices import Choices
 from dashboard.links import query, read_query
 from hw_models.errors import HardwareError
 from hw_models.soc import load_soc
 from sim.errors import SimError
-from sim.evidence.importers import import_measured
+from sim.evidence.importers import import_measured, importers
 from sim.evidence.measured import read_measured
 from sim.evidence.measuring.document import read_measurement
 from sim.explore.designs import load_sweep
@@ -66,6 +67,12 @@ def _scenario(path: Path) -> object:
     return plan(scenario, soc) if turns and small and len(turns) < 10 else scenario
 
 
+def _forced(path: Path) -> object:
+    """A file read as a format that is not its own: which one, its bytes decide."""
+    names = sorted(importers())
+    return import_measured(path, format=names[crc32(path.read_bytes()) % len(names)])
+
+
 def _link(path: Path) -> object:
     text = path.read_bytes().decode("utf-8", errors="replace")
     return read_query(dict(parse_qsl(text[:10_000], keep_blank_values=True)))
@@ -86,6 +93,7 @@ READERS: dict[str, Reader] = {
     "trace": Reader(load_trace, ".json", lambda: _files("workloads/traces", "*.json")),
     "measured CSV": Reader(read_measured, ".csv", lambda: _files("validation_data", "*/*/*.csv")),
     "importers": Reader(import_measured, ".log", lambda: _files(str(IMPORTS), "*")),
+    "forced importers": Reader(_forced, ".log", lambda: _files(str(IMPORTS), "*")),
     "sweep": Reader(load_sweep, ".yaml", lambda: _files("docs/examples", "*.yaml")),
     "weight formats": Reader(read_formats, ".yaml", lambda: _files("workloads/formats", "*.yaml")),
     "recording": Reader(

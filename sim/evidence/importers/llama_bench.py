@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 from sim.errors import SimError
@@ -162,7 +163,8 @@ def _way(record: Record) -> Record:
 
 
 def _stack(record: Record, decodes: bool) -> Record:
-    model = identify(_text(record, "model_filename"), _text(record, "model_type")).model
+    names = (_text(record, "model_filename"), _text(record, "model_type"))
+    model = identify(*names, parameters=_positive(record.get("model_n_params"))).model
     layers = get_model(model).decoder.layers if model else 0
     backends, ran, on_gpu = (_text(record, k) for k in ("backends", "devices", "n_gpu_layers"))
     found = placed(backends, ran, on_gpu, layers, decodes)
@@ -200,7 +202,11 @@ def _test_name(prompt: int, generated: int, depth: int) -> str:
 
 def _positive(value: object) -> float | None:
     """Return a count above zero, none where a field is empty or says "the tool's choice"."""
-    text = str(value if value is not None else "").strip()
+    return None if value is None else _count_of(str(value).strip())
+
+
+@lru_cache(maxsize=4096)
+def _count_of(text: str) -> float | None:
     return number(text, "a count") or None if re.fullmatch(r"[\d.]+(?:e\+?\d+)?", text) else None
 
 

@@ -7,6 +7,7 @@ them means two units in one step, which nobody here simulates.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 GPU: Final = ("cuda", "metal", "mtl", "vulkan", "opencl", "rocm", "hip", "sycl")
@@ -29,6 +30,7 @@ class Placed(NamedTuple):
     refusal: str = ""
 
 
+@lru_cache(maxsize=1024)
 def placed(backends: str, device: str, layers: str, layers_of_model: int, decodes: bool) -> Placed:
     """Return the stack of a run.
 

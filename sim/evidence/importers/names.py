@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from functools import cache
+from functools import cache, lru_cache
 from typing import Final, NamedTuple
 
 from workloads.catalogue import list_models, model_ids
@@ -48,6 +48,7 @@ class Names(NamedTuple):
     warnings: tuple[str, ...]
 
 
+@lru_cache(maxsize=4096)
 def identify(
     *names: str, parameters: float | None = None, file_bytes: float | None = None
 ) -> Names:
