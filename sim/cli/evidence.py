@@ -106,11 +106,10 @@ def validate(
         return
     from sim.cli.measured_files import Given
     from sim.cli.validating import show, validate_files
-    from sim.validation.tables import document
 
     given = Given(model, stack, weights, format, column or (), device or "")
     outcome = validate_files(measured or (), device, out, given)
-    print_json(document(outcome.found)) if as_json else show(outcome.text)
+    print_json(outcome.document()) if as_json else show(outcome.text)
     if outcome.exit_code:
         raise typer.Exit(outcome.exit_code)
 

@@ -5,20 +5,23 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from hw_models.soc import load_soc
+from hw_models.soc import SocSpec, load_soc
 from sim.calibration.rows import Skipped
 from sim.calibration.shipping import read_residuals
 from sim.cli.measured_files import NOTHING, Given, read_runs
 from sim.errors import OutputError
 from sim.evidence.exhibits import load_exhibits
+from sim.evidence.measured import MeasuredRun
+from sim.evidence.questions import CannotSimulate
 from sim.output import write_text, write_whole
 from sim.validation.exhibits import Missed, missed_tolerances, validate_exhibits
 from sim.validation.heat import thermal_exhibit, thermal_text
 from sim.validation.judging import Judged, Validation, scores, validate
+from sim.validation.operators import OperatorRow, compared, measured_only, operator_table
 from sim.validation.tables import (
     document,
     group_table,
@@ -39,6 +42,17 @@ class Outcome(NamedTuple):
     found: Validation
     text: str
     exit_code: int
+    operators: Mapping[str, Sequence[OperatorRow]] = {}
+
+    def document(self) -> dict[str, Any]:
+        """Return the JSON document, with the operators of profiles where there are any."""
+        shown = document(self.found)
+        if self.operators:
+            shown["operators"] = [
+                {"id": name, "rows": [row._asdict() for row in rows]}
+                for name, rows in self.operators.items()
+            ]
+        return shown
 
 
 def validate_files(
@@ -60,17 +74,41 @@ def validate_files(
     """
     soc = load_soc(device) if device else None
     missed: list[Missed] = []
+    operators: dict[str, list[OperatorRow]] = {}
+    profiles = ""
     if measured:
-        found = validate(read_runs(measured, given), soc, read_residuals())
+        runs = read_runs(measured, given)
+        found = validate(runs, soc, read_residuals())
+        operators, profiles = _profiles(runs, soc)
     else:
         found = validate_exhibits(soc)
         missed = missed_tolerances(found)
-    text = _text(found, missed, next_step(found, measured, device) if measured else "")
+    step = next_step(found, measured, device) if measured else ""
+    text = _text(found, missed, "\n\n".join(part for part in (profiles, step) if part))
     if not measured:
         text += "\n\n" + _thermal_text()
     if out is not None:
         _write(found, text, out)
-    return Outcome(found, text, MISSED if missed else DONE)
+    return Outcome(found, text, MISSED if missed else DONE, operators)
+
+
+def _profiles(
+    runs: Sequence[MeasuredRun], soc: SocSpec | None
+) -> tuple[dict[str, list[OperatorRow]], str]:
+    """Return the operators of profiled runs, and tables of where their time differs most."""
+    operators: dict[str, list[OperatorRow]] = {}
+    said = []
+    for run in runs:
+        if not run.operators or run.refusal:
+            continue
+        try:
+            operators[run.id] = compared(run, soc)
+            title = f"Operators of {run.id}, the largest differences first:"
+        except CannotSimulate as error:
+            operators[run.id] = measured_only(run)
+            title = f"Operators of {run.id}, measured alone: {error}"
+        said.append(f"{title}\n\n{operator_table(operators[run.id])}")
+    return operators, "\n\n".join(said)
 
 
 def _thermal_text() -> str:
