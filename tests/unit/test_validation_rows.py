@@ -85,9 +85,9 @@ def test_a_row_that_cannot_be_judged_is_skipped_with_its_reason(
 
 def test_a_row_whose_device_file_has_a_fault_says_which(tmp_path: Path) -> None:
     file = tmp_path / "own.yaml"
-    file.write_text("extends: snapdragon_8_elite\nname: 5\n")
+    file.write_text("extends: snapdragon_8_elite\nnonsense: 5\n")
     found = validate([row(device=str(file), tokens_per_s=50.0)])
-    assert "own.yaml: name" in found.skipped[0].reason
+    assert "own.yaml: nonsense" in found.skipped[0].reason
 
 
 @pytest.mark.parametrize(
