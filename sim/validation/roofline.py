@@ -18,7 +18,24 @@ from workloads.program import StepGroup
 def floor_seconds(row: Observation, soc: SocSpec) -> float:
     """Return the time that the phases of an observation's metric take at least [s]."""
     best = _at_its_best(soc)
-    return sum(_group_floor_s(group, best) for group in row.groups)
+    return sum(max(_moved_s(group, best), _matrix_s(group, best)) for group in row.groups)
+
+
+def memory_floor_seconds(row: Observation, soc: SocSpec) -> float:
+    """Return the time that their bytes alone take at the peak bandwidth [s]."""
+    best = _at_its_best(soc)
+    return sum(_moved_s(group, best) for group in row.groups)
+
+
+def matrix_floor_seconds(row: Observation, soc: SocSpec) -> float:
+    """Return the time that their products alone take at the peak rates [s]."""
+    best = _at_its_best(soc)
+    return sum(_matrix_s(group, best) for group in row.groups)
+
+
+def highest_bytes_per_s(soc: SocSpec) -> float:
+    """Return the peak DRAM bandwidth of a device at the upper ends of its ranges [B/s]."""
+    return _at_its_best(soc).dram.peak_bytes_per_s
 
 
 def measured_seconds(row: Observation) -> float:
@@ -51,7 +68,10 @@ def _at_its_best(soc: SocSpec) -> SocSpec:
     )
 
 
-def _group_floor_s(group: StepGroup, best: SocSpec) -> float:
+def _moved_s(group: StepGroup, best: SocSpec) -> float:
     work = work_of(group, best)
-    moved_s = float((work.read_bytes + work.write_bytes).sum()) / best.dram.peak_bytes_per_s
-    return max(moved_s, float(work.peak_matrix_s.sum()))
+    return float((work.read_bytes + work.write_bytes).sum()) / best.dram.peak_bytes_per_s
+
+
+def _matrix_s(group: StepGroup, best: SocSpec) -> float:
+    return float(work_of(group, best).peak_matrix_s.sum())

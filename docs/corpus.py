@@ -1,0 +1,274 @@
+"""Documentation pages of the corpus, written by one command and compared by a test.
+
+    python docs/corpus.py
+
+writes ``corpus.md`` (coverage, bounds, noise, pictures), ``reference/corpus.md`` (the data
+dictionary) and the pictures. Nothing is simulated.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import pandas as pd
+
+from hw_models.soc import list_socs
+from sim.evidence.corpus_pictures import Axis, Line, grid, scatter
+from sim.evidence.corpus_tables import FOLDER, IMPOSSIBLE, KINDS, ROLES, corpus, dictionary
+
+SIZES: Final = ((0.0, "below 1B"), (1.0, "1 to 2B"), (2.5, "3 to 4B"), (5.0, "7B and more"))
+"""Classes of network size by their least billions of parameters."""
+SHOWN: Final = (30, 22)
+"""Devices and stacks in the coverage grid, the commonest."""
+
+HEAD: Final = """# The corpus: published measurements
+
+Written by `python docs/corpus.py`; not edited by hand.
+
+{rows} published figures of language models, vision-language models and single networks on {devices}
+chips, with energy and series over time, in five tables that pandas reads alone:
+
+```python
+import sim.evidence
+
+table = sim.evidence.corpus("language")
+print(table[["device", "stack", "model", "weights", "tokens_per_s"]].head())
+```
+
+The [data dictionary](reference/corpus.md) explains each column; `validation_data/README.md` has the
+rule that gives every row its role, what is counted once, and what must not be looked for. Roles
+were frozen before any of these rows was simulated. Code that fits sees `role="calibration"` only.
+"""
+
+
+def coverage_page() -> str:
+    """Return the page: counts, coverage, bounds, noise, pictures."""
+    tables = {kind: corpus(kind) for kind in KINDS}
+    language = tables["language"]
+    devices = {name for table in tables.values() for name in table["device"]} - {""}
+    parts = [
+        HEAD.format(rows=sum(len(table) for table in tables.values()), devices=len(devices)),
+        "## Rows by kind and role\n\n" + _roles(tables),
+        "## Coverage\n\n![Rows by device and stack](images/corpus_coverage.svg)\n\n"
+        "Rows of language models; a cell is the darker, the more of four size classes it holds. "
+        f"{len(devices & set(list_socs()))} of the chips have a device file.\n\n"
+        + _sizes(language),
+        "## Physics first\n\n" + _bounds(tables),
+        "## Noise: what repeats say\n\n" + _noise(),
+        "## Pictures\n\nCalibration rows only, before any model of ours.\n\n" + _pictures(),
+    ]
+    return "\n\n".join(part.strip() for part in parts) + "\n"
+
+
+def dictionary_page() -> str:
+    """Return the data dictionary as a page."""
+    lines = [
+        "# Columns of the corpus",
+        "",
+        "Written by `python docs/corpus.py`; not edited by hand. The same table "
+        "is `validation_data/corpus/columns.csv`. Text is empty, and a number is missing, where the"
+        " source does not say it. A count is a whole number. Derived columns follow below.",
+        "",
+        "| column | type | unit | tables | meaning |",
+        "|---|---|---|---|---|",
+        *("| `{}` | {} | {} | {} | {} |".format(*row) for row in _words()),
+        "",
+        "## Derived columns",
+        "",
+        "Computed from our traces by `python -m sim.evidence.corpus_derived`; nothing is priced.",
+        "",
+        "| column | unit | meaning |",
+        "|---|---|---|",
+        *(f"| `{name}` | {unit} | {meaning} |" for name, unit, meaning in DERIVED),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+DERIVED: Final = (
+    (
+        "derived_for",
+        "",
+        "Device and stack that the counts are of; `ideal`: live lengths, no padding.",
+    ),
+    ("not_derived", "", "Why nothing could be counted."),
+    ("decode_bytes_per_step", "B", "Bytes that one step of decode moves: weights and cache."),
+    ("decode_flops_per_step", "FLOP", "Arithmetic of one step."),
+    ("prefill_bytes", "B", "Bytes that the prefill moves."),
+    ("prefill_flops", "FLOP", "Arithmetic of the prefill."),
+    ("patches", "", "Patches of the image, from its size and the network's patch."),
+    (
+        "weight_bytes",
+        "B",
+        "Parameters times bits, for networks of one component that see an image.",
+    ),
+    ("impossible", "", "The bandwidth bound that the row breaks; such rows have no role."),
+    ("beyond_assumed_rate", "", "Products faster than the device file assumes the unit can be."),
+)
+"""Name, unit and meaning of each derived column."""
+
+
+def pictures() -> dict[str, str]:
+    """Return the pictures by file name."""
+    fits = {kind: corpus(kind, role="calibration") for kind in KINDS}
+    language, energy = fits["language"], fits["energy"]
+    decode = language.assign(step_s=1.0 / language["tokens_per_s"])
+    prompt = pd.to_numeric(language["prompt_tokens"]).astype("float64")
+    seconds = (prompt / language["prefill_tokens_per_s"]).fillna(language["time_to_first_token_s"])
+    encoders = pd.concat(
+        [
+            fits["network"].assign(call_s=fits["network"]["inference_s"]),
+            fits["vision_language"].assign(call_s=fits["vision_language"]["vision_encode_s"]),
+        ]
+    )
+    return {
+        "corpus_coverage.svg": _coverage(corpus("language")),
+        "corpus_decode.svg": scatter(
+            decode, Axis("decode_bytes_per_step", "bytes of a step [B]"),
+            Axis("step_s", "seconds a token"), "stack", "Decode against bytes per step",
+            [Line(rate * 1e9, f"{rate} GB/s") for rate in (10, 30, 85)],
+        ),
+        "corpus_prefill.svg": scatter(
+            language.assign(prefill_s=seconds), Axis("prefill_flops", "FLOP of the prompt"),
+            Axis("prefill_s", "seconds"), "stack", "Prefill against FLOP",
+            [Line(rate * 1e12, f"{rate} TFLOP/s") for rate in (0.1, 1, 10)],
+        ),
+        "corpus_encoders.svg": scatter(
+            encoders, Axis("patches", "patches of the image"), Axis("call_s", "seconds a call"),
+            "model", "Encoder time against patches",
+        ),
+        "corpus_energy.svg": scatter(
+            energy, Axis("tokens_per_s", "tokens/s"), Axis("energy_j_per_token", "J/token"),
+            "device", "Energy of a token against rate",
+        ),
+    }  # fmt: skip
+
+
+def _roles(tables: dict[str, pd.DataFrame]) -> str:
+    lines = [
+        "| table | rows | " + " | ".join(ROLES) + " | impossible |",
+        "|---|---|---|---|---|---|",
+    ]
+    for kind, table in tables.items():
+        counts = table["role"].value_counts().reindex(ROLES, fill_value=0)
+        broken = int((table[IMPOSSIBLE] != "").sum())
+        lines.append(f"| {kind} | {len(table)} | {' | '.join(map(str, counts))} | {broken} |")
+    return "\n".join(lines)
+
+
+def _size(model: pd.Series) -> pd.Series:
+    billions = model.str.extract(r"(\d+(?:\.\d+)?)b\b")[0].astype("float64")
+    millions = model.str.extract(r"(\d+)m\b")[0].astype("float64") / 1000.0
+    size = billions.fillna(millions)
+    named = pd.Series("", model.index)
+    for least, name in SIZES:
+        named = named.where(~(size >= least), name)
+    return named
+
+
+def _coverage(language: pd.DataFrame) -> str:
+    rows = language[(language["device"] != "") & (language["stack"] != "")]
+    rows = rows.assign(size=_size(rows["model"]))
+    devices = rows["device"].value_counts().index[: SHOWN[0]]
+    stacks = rows["stack"].value_counts().index[: SHOWN[1]]
+    by = rows.groupby(["device", "stack"])
+    counts = by.size().unstack(fill_value=0).reindex(index=devices, columns=stacks, fill_value=0)
+    depth = by["size"].nunique().unstack(fill_value=0)
+    return grid(
+        counts,
+        depth.reindex(index=devices, columns=stacks, fill_value=0),
+        "Rows by device and stack",
+    )
+
+
+def _sizes(language: pd.DataFrame) -> str:
+    rows = language[language["unit"] != ""].assign(size=_size(language["model"]))
+    names = [name for _, name in SIZES]
+    counts = rows.groupby(["unit", "size"]).size().unstack(fill_value=0)
+    counts = counts.reindex(columns=names, fill_value=0)
+    lines = ["| unit | " + " | ".join(names) + " |", "|---|" + "---|" * len(names)]
+    lines += [f"| {unit} | {' | '.join(map(str, row))} |" for unit, *row in counts.itertuples()]
+    return "\n".join(lines)
+
+
+def _bounds(tables: dict[str, pd.DataFrame]) -> str:
+    text = (
+        "Each row is held against the peak bandwidth of its own device: the bytes of its weights "
+        "and cache, counted from our traces, cannot move faster. A row that would need more is "
+        "excluded by this rule, with the bound it breaks, and neither fits nor judges.\n\n"
+    )
+    lines = ["| row | device | bound |", "|---|---|---|"]
+    for table in tables.values():
+        broken = table[table[IMPOSSIBLE] != ""]
+        lines += [
+            f"| {row} | {device} | {bound} |"
+            for row, device, bound in zip(
+                broken["id"], broken["device"], broken[IMPOSSIBLE], strict=True
+            )
+        ]
+    language = tables["language"]
+    derived = int((language["derived_for"] != "").sum())
+    beyond = int((language["beyond_assumed_rate"] != "").sum())
+    return (
+        text + ("\n".join(lines) if len(lines) > 2 else "No row breaks its bound.")
+        + f"\n\nBytes and FLOP are known for {derived} of {len(language)} rows of language models "
+        f"(the rest are of networks that the catalogue does not hold, or leave open what ran). "
+        f"{beyond} rows multiply faster than their device file assumes: a note on those files, "
+        "whose rates nobody publishes, and no fault of the rows (`beyond_assumed_rate`)."
+    )  # fmt: skip
+
+
+def _noise() -> str:
+    own = pd.read_csv(FOLDER / "noise.csv")
+    lines = [
+        "Two rows ask one question if device, stack, network, format and sizes agree. `spread` is "
+        "of one figure's logarithm, with its 80 % interval; calibration rows only "
+        "(`validation_data/corpus/noise.csv`).",
+        "",
+        "| table | metric | relation | questions | median difference | 90 % | spread |",
+        "|---|---|---|---|---|---|---|",
+        *(
+            f"| {kind} | {metric} | {relation} | {questions} | {median:.1%} | {most:.1%} | "
+            f"{spread:.3f} ({low:.3f} to {high:.3f}) |"
+            for kind, metric, relation, questions, median, most, spread, low, high in own.to_numpy()
+        ),
+        "",
+        "What AI Hub's releases say of its own figures, over many more of them than stand here "
+        "(`noise_ai_hub.csv`): the same graph timed again, a graph exported anew, which is another "
+        "program, and language models republished.",
+        "",
+        "| relation | group | figures | median, % | 75 % | 90 % | 95 % |",
+        "|---|---|---|---|---|---|---|",
+        *("| " + " | ".join(row) + " |" for row in _hub_noise()),
+    ]
+    return "\n".join(lines)
+
+
+def _hub_noise() -> list[list[str]]:
+    hub = pd.read_csv(FOLDER / "noise_ai_hub.csv", dtype="str", keep_default_na=False)
+    shown = hub["group"].str.match("all|kind|runtime|decode|first")
+    return [[str(cell) for cell in row] for row in hub[shown].to_numpy()]
+
+
+def _pictures() -> str:
+    return "\n\n".join(
+        f"![{text}](images/{name})"
+        for name, text in (
+            ("corpus_decode.svg", "Decode against bytes per step, by stack"),
+            ("corpus_prefill.svg", "Prefill against FLOP, by stack"),
+            ("corpus_encoders.svg", "Encoder time against patches, by network"),
+            ("corpus_energy.svg", "J/token against rate, by device"),
+        )
+    )
+
+
+def _words() -> list[tuple[str, ...]]:
+    return [tuple(str(cell) for cell in row) for row in dictionary().itertuples(index=False)]
+
+
+if __name__ == "__main__":
+    DOCS = Path(__file__).parent
+    (DOCS / "corpus.md").write_text(coverage_page(), encoding="utf-8")
+    (DOCS / "reference" / "corpus.md").write_text(dictionary_page(), encoding="utf-8")
+    for NAME, TEXT in pictures().items():
+        (DOCS / "images" / NAME).write_text(TEXT, encoding="utf-8")
