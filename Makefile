@@ -39,6 +39,7 @@ dashboard: $(VENV)/.core
 
 bench: $(VENV)/.dev  ## prints figures, judges nothing
 	@$(BIN)/python -m benchmarks
+	@$(BIN)/python -m benchmarks.importers
 	@$(BIN)/python -m benchmarks.sweeps $(ARGS)
 	@$(BIN)/python -m benchmarks.dashboard $(ARGS) || echo 'dashboard not measured: it needs Chromium'
 

@@ -218,6 +218,17 @@ BenchmarkInfo:
     assert (gpu.prompt_tokens, gpu.output_tokens) == (256, 128)
 
 
+def test_turns_that_follow_one_another_in_one_cache_are_no_single_run(read):
+    (run,) = read("""BenchmarkInfo:
+  Prefill Turns (Total 2 turns):
+    Prefill Turn 1: Processed 128 tokens in 100ms duration.
+      Prefill Speed: 1280.00 tokens/sec.
+    Prefill Turn 2: Processed 64 tokens in 100ms duration.
+      Prefill Speed: 640.00 tokens/sec.
+""")
+    assert "2 turns share one cache" in run.refusal
+
+
 def test_counts_and_backend_of_the_command_line_of_litert_are_read(read):
     (run,) = read("""Benchmarking model: gemma3-1b (gemma3-1b.litertlm)
 Backend                    : cpu

@@ -103,6 +103,13 @@ def _batched(record: Record) -> Record:
     return record
 
 
+def _of_turns(record: Record) -> Record:
+    """Return a block of LiteRT-LM; of several turns each follows a cache that is not stated."""
+    if str(record.get("turns", "1")) not in ("0", "1"):
+        record["refusal"] = f"{record['turns']} turns share one cache, whose tokens are not stated."
+    return record
+
+
 def _padded(record: Record) -> Record:
     """Return a run of MediaTek's tool with the rate of the prompt's own tokens."""
     tokens, rate = record.get("prompt_tokens"), record.get("prefill_tokens_per_s")
@@ -158,6 +165,7 @@ LITERT_LM: Final = Format(
     lines=(
         r"Benchmarking model: (?P<model_name>\S+)",
         r"(?:\bbackend=|^Backend\s*: )(?P<backend>\w+)",
+        r"Prefill Turns \(Total (?P<turns>\d+) turns\)",
         rf"Prefill [Ss]peed(?: turn \d+)?:\s*(?P<prefill_tokens_per_s>{N})\s*(?:tokens/s|tk/s)",
         rf"prefill_turns\s*\{{[^}}]*?tokens_per_second:\s*(?P<prefill_tokens_per_s>{N})",
         rf"Decode [Ss]peed(?: turn \d+)?:\s*(?P<tokens_per_s>{N})\s*(?:tokens/s|tk/s)",
@@ -173,6 +181,7 @@ LITERT_LM: Final = Format(
     begins=r"BenchmarkInfo:|Benchmarking model:|--backend=|Benchmark flags:|metrics \{",
     repeats=False,
     stacks=stacks("litert"),
+    derive=_of_turns,
     definitions={
         "prefill_tokens_per_s": "LiteRT-LM prefill turn; no initialisation, no tokenisation",
         "tokens_per_s": "LiteRT-LM decode turn: tokens / duration of the turn",
