@@ -123,16 +123,8 @@ def pictures() -> dict[str, str]:
     )
     return {
         "corpus_coverage.svg": _coverage(corpus("language")),
-        "corpus_decode.svg": scatter(
-            decode, Axis("decode_bytes_per_step", "bytes of a step [B]"),
-            Axis("step_s", "seconds a token"), "stack", "Decode against bytes per step",
-            [Line(rate * 1e9, f"{rate} GB/s") for rate in (10, 30, 85)],
-        ),
-        "corpus_prefill.svg": scatter(
-            language.assign(prefill_s=seconds), Axis("prefill_flops", "FLOP of the prompt"),
-            Axis("prefill_s", "seconds"), "stack", "Prefill against FLOP",
-            [Line(rate * 1e12, f"{rate} TFLOP/s") for rate in (0.1, 1, 10)],
-        ),
+        **_decode(decode),
+        **_prefill(language.assign(prefill_s=seconds)),
         "corpus_encoders.svg": scatter(
             encoders, Axis("patches", "patches of the image"), Axis("call_s", "seconds a call"),
             "model", "Encoder time against patches",
@@ -142,6 +134,40 @@ def pictures() -> dict[str, str]:
             "device", "Energy of a token against rate",
         ),
     }  # fmt: skip
+
+
+def _by_unit(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return the rows of NPUs, and those of CPUs and GPUs, by the end of a picture's name."""
+    npu = table["unit"] == "npu"
+    return {"npu": table[npu], "cpu_gpu": table[~npu]}
+
+
+def _decode(table: pd.DataFrame) -> dict[str, str]:
+    return {
+        f"corpus_decode_{unit}.svg": scatter(
+            rows,
+            Axis("decode_bytes_per_step", "bytes of a step [B]"),
+            Axis("step_s", "seconds a token"),
+            "stack",
+            "Decode against bytes per step",
+            [Line(rate * 1e9, f"{rate} GB/s") for rate in (10, 30, 85)],
+        )
+        for unit, rows in _by_unit(table).items()
+    }
+
+
+def _prefill(table: pd.DataFrame) -> dict[str, str]:
+    return {
+        f"corpus_prefill_{unit}.svg": scatter(
+            rows,
+            Axis("prefill_flops", "FLOP of the prompt"),
+            Axis("prefill_s", "seconds"),
+            "stack",
+            "Prefill against FLOP",
+            [Line(rate * 1e12, f"{rate} TFLOP/s") for rate in (0.1, 1, 10)],
+        )
+        for unit, rows in _by_unit(table).items()
+    }
 
 
 def _roles(tables: dict[str, pd.DataFrame]) -> str:
@@ -254,8 +280,10 @@ def _pictures() -> str:
     return "\n\n".join(
         f"![{text}](images/{name})"
         for name, text in (
-            ("corpus_decode.svg", "Decode against bytes per step, by stack"),
-            ("corpus_prefill.svg", "Prefill against FLOP, by stack"),
+            ("corpus_decode_npu.svg", "Decode against bytes per step, stacks of NPUs"),
+            ("corpus_decode_cpu_gpu.svg", "Decode against bytes per step, stacks of CPUs and GPUs"),
+            ("corpus_prefill_npu.svg", "Prefill against FLOP, stacks of NPUs"),
+            ("corpus_prefill_cpu_gpu.svg", "Prefill against FLOP, stacks of CPUs and GPUs"),
             ("corpus_encoders.svg", "Encoder time against patches, by network"),
             ("corpus_energy.svg", "J/token against rate, by device"),
         )

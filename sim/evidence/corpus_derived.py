@@ -43,7 +43,7 @@ PATCH_PX: Final = {
     "mobilevlm-1.7b": 14, "mobilevlm-v2-1.7b": 14, "llava-tinyllama-1.1b": 14, "gemma4-e2b": 16,
     "gemma4-e4b": 16, "deepseek-ocr-3b": 16, "vit-b-16-224": 16, "vit-b-16-336": 16,
     "vit-b-16": 16, "clip-vit-b-16": 16, "depth-anything": 14, "depth-anything-v2-small": 14,
-    "siglip2-base-224": 16, "swin-t-224": 4, "swin-s-224": 4, "swinv2-b-256": 4, "video-mae": 16,
+    "siglip2-base-224": 16, "swin-t-224": 4, "swin-s-224": 4, "swinv2-b-256": 4,
     "owl-vit": 32, "owlv2": 16, "trocr": 16,
 }  # fmt: skip
 """Side of a patch by network, from its published configuration [px]."""
@@ -192,9 +192,13 @@ def _peak(device: str) -> float:
 
 
 def _patches(table: pd.DataFrame) -> pd.Series:
+    """Return the patches of the image; none for the parts of a network that see words."""
     sides = table["image_px"].str.extract(r"^(\d+)x(\d+)$").astype("float64")
     patch = table["model"].map(PATCH_PX)
-    return (sides[0] // patch) * (sides[1] // patch)
+    found = (sides[0] // patch) * (sides[1] // patch)
+    if "component" in table:
+        found = found.where(~table["component"].str.contains("text|decoder", case=False))
+    return found
 
 
 def main(folder: Path = FOLDER) -> None:
