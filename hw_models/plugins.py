@@ -15,17 +15,20 @@ if TYPE_CHECKING:
 
 
 @cache
-def _installed() -> Any:
-    """Return the entry points of all packages, read once: 10 ms, and rarely needed."""
-    from importlib.metadata import entry_points
+def _installed() -> tuple["EntryPoint", ...]:
+    """Return every entry point of ours in all packages, read once: 3 ms where there are none."""
+    from importlib.metadata import distributions
 
-    return entry_points()
+    texts = ((found, found.read_text("entry_points.txt") or "") for found in distributions())
+    return tuple(
+        point for found, text in texts if "[andesim." in text for point in found.entry_points
+    )
 
 
 @cache
 def entries(group: str) -> "Mapping[str, EntryPoint]":
-    """Return the entry points of a group by name; where two share a name, the first found."""
-    return {point.name: point for point in reversed(tuple(_installed().select(group=group)))}
+    """Return the entry points of a group by name; of two with one name the first installed."""
+    return {point.name: point for point in reversed(_installed()) if point.group == group}
 
 
 def load(point: "EntryPoint", kind: type) -> Any:
