@@ -12,7 +12,7 @@ from pathlib import Path
 from threading import Thread
 
 from dashboard.choices import Choices
-from dashboard.runs import decode_terms, intervals, run
+from dashboard.runs import decode_terms, draws, run
 
 UPLOAD_MEGABYTES = 64
 """Largest file the Validate page takes; importers read no more than that."""
@@ -49,7 +49,7 @@ def warm() -> None:
 
     run(Choices()).summary()
     decode_terms(Choices())
-    intervals(Choices())
+    draws(Choices())
 
 
 def main() -> None:

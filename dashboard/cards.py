@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from dashboard.choices import GIB
-from dashboard.precomputed import Intervals
-from sim.results import Result
+from sim.results import Intervals, Result
 from sim.summary import Summary
 
 SMALLEST_CHANGE = 5e-4

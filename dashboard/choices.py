@@ -10,7 +10,7 @@ holds those.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -21,10 +21,6 @@ BY_BITS = "by bits"
 GIB = 2**30
 MOST_CHARACTERS = 4_000
 """Of the what-if values, which a link carries."""
-
-Speculation = Literal["none", "ngram", "eagle", "medusa"]
-Background = Literal["idle", "scrolling", "video_call", "game"]
-Start = Literal["warm", "cold"]
 
 Side = Annotated[int, Field(ge=28, le=10_000)]
 Bits = Annotated[float, Field(ge=1.0, le=16.0)]
@@ -81,14 +77,14 @@ class Choices(BaseModel):
     context_tokens: Annotated[int, Field(ge=0, le=262_144)] = 0
     eviction: str = "none"
     keep: Annotated[float, Field(ge=0.05, le=1.0)] = 0.5
-    speculation: Speculation = "none"
+    speculation: str = "none"
     depth: Annotated[int, Field(ge=1, le=16)] = 4
     acceptance: Annotated[float, Field(ge=0.0, le=1.0)] = 0.7
     adapters: Annotated[int, Field(ge=0, le=16)] = 0
     rank: Annotated[int, Field(ge=1, le=256)] = 16
     ambient_c: Annotated[float, Field(ge=-20.0, le=50.0)] = 25.0
-    background: Background = "idle"
-    start: Start = "warm"
+    background: str = "idle"
+    start: str = "warm"
     app_budget_gib: Annotated[float, Field(ge=0.0, le=64.0)] = 0.0
     most_first_token_s: Annotated[float, Field(ge=0.05, le=600.0)] = 2.0
     least_tokens_per_s: Annotated[float, Field(ge=0.0, le=1_000.0)] = 15.0
@@ -189,11 +185,6 @@ def limits(name: str) -> tuple[Any, Any]:
     rules = Choices.model_fields[name].metadata
     lowest = next(rule.ge for rule in rules if hasattr(rule, "ge"))
     return lowest, next(rule.le for rule in rules if hasattr(rule, "le"))
-
-
-def literal_options(name: str) -> tuple[str, ...]:
-    """Return the values of a choice among a few words."""
-    return get_args(Choices.model_fields[name].annotation)
 
 
 def _given(parts: Mapping[str, Any]) -> dict[str, Any]:

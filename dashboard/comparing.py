@@ -12,12 +12,15 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from dashboard.choices import STACK_DEFAULT, Choices
+from sim.charts.data import ScatterChart, parity_chart
+from sim.charts.plotly import named
 from sim.evidence.checks import checks
 from sim.evidence.exhibits import Exhibit, load_exhibits
 from sim.evidence.measured import MeasuredRun
-from sim.reports.wording import label
 from sim.validation.judging import Judged, Scores, Validation, validate
 from sim.validation.judging import scores as judged
+from sim.validation.tables import document
+from sim.wording import label
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,16 +45,6 @@ NEAR: Final = 0.25
 """A relative error that still counts as near."""
 EVERY: Final = "every measurement that judges"
 COLUMNS: Final = ("id", "device", "stack", "model", "metric", "measured", "simulated", "error")
-
-
-def named(metric: str) -> str:
-    """Return a metric as the page calls it; bytes are drawn in GB.
-
-    >>> named("tokens_per_s"), named("peak_dram_bytes")
-    ('Decode rate', 'Peak DRAM [GB]')
-    """
-    text = label(metric)
-    return text[:1].upper() + text[1:] + " [GB]" * metric.endswith("_bytes")
 
 
 def compare(runs: Sequence[MeasuredRun], choices: Choices) -> Validation:
@@ -117,10 +110,16 @@ def readable(scored: pd.DataFrame) -> pd.DataFrame:
     return scored.assign(**percent).rename(columns=names)
 
 
-def baseline_table(runs: Sequence[MeasuredRun], pinned: Choices) -> pd.DataFrame | None:
+def parity(found: Validation, before: Validation | None = None) -> ScatterChart | None:
+    """Return simulated over measured; rows simulated as the pinned baseline stand beside."""
+    theirs = document(before)["rows"] if before else ()
+    return parity_chart(document(found)["rows"], alt=sentence(found), before=theirs)
+
+
+def baseline_rows(runs: Sequence[MeasuredRun], pinned: Choices | None) -> Validation | None:
     """Return rows simulated as the pinned baseline; none where every run names its own device."""
     open_runs = [run for run in runs if not run.device]
-    return table(compare(open_runs, pinned)) if open_runs else None
+    return compare(open_runs, pinned) if pinned and open_runs else None
 
 
 def doubts(runs: Sequence[MeasuredRun], found: Validation) -> list[str]:

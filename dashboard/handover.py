@@ -14,30 +14,19 @@ from typing import Any, Final
 
 from dashboard.choices import Choices
 from dashboard.links import WHAT_IF_DEVICE, overrides, query
-from dashboard.precomputed import SAMPLES
-from dashboard.runs import device
+from dashboard.runs import device, targets
 from sim import simulate
 from sim.cli.dashboarding import FIRST_PORT, HOST
-from sim.explore.targets import Target
 from sim.reports.document import report_document
 from sim.reports.files import write_report
 from sim.reports.page import Page
 from sim.reports.question import Question, command_line
 from sim.reports.sections import sizing_page
+from sim.verdicts import DRAWS
 from workloads.scenario import Scenario
 
 ADDRESS: Final = f"http://{HOST}:{FIRST_PORT}/"
 """Where `andesim dashboard` serves if the port is free."""
-
-
-def targets(choices: Choices) -> tuple[Target, ...]:
-    """Return the targets of the sidebar as a report judges them.
-
-    A reply of one token has no decode rate, and a least rate of 0 asks nothing.
-    """
-    first = Target("time_to_first_token_s", "<=", choices.most_first_token_s)
-    rate = Target("tokens_per_s", ">=", choices.least_tokens_per_s)
-    return (first, rate) if choices.least_tokens_per_s and choices.output_tokens > 1 else (first,)
 
 
 @lru_cache(maxsize=8)
@@ -51,9 +40,9 @@ def document(choices: Choices) -> dict[str, Any]:
         question = Question(
             scenario=Scenario.from_mapping(mapping),
             targets=targets(choices),
-            draws=SAMPLES,
+            draws=DRAWS,
             command=command_line(
-                None, targets(choices), SAMPLES, seed=0, overrides=overrides(choices)
+                None, targets(choices), DRAWS, seed=0, overrides=overrides(choices)
             ),
             link=ADDRESS + "?" + query(choices),
         )

@@ -1,18 +1,26 @@
-"""What the choices may be: ids from the catalogues, the same for the sidebar and for links."""
+"""What the choices may be, the same for the sidebar and for links: what the registries hold.
+
+Not offered: draft methods that need more than a depth and an acceptance, such as the name of a
+draft model; a scenario file holds those.
+"""
 
 from __future__ import annotations
 
 from functools import cache
+from typing import get_args
 
-from dashboard.choices import BY_BITS, STACK_DEFAULT, WEIGHT_CLASSES, literal_options
+from dashboard.choices import BY_BITS, STACK_DEFAULT, WEIGHT_CLASSES
 from hw_models.soc import list_socs, load_soc
+from workloads.background import BackgroundId
 from workloads.catalogue import model_ids
 from workloads.eviction_policies import EVICTION_POLICIES
 from workloads.kv_cache import KV_FORMAT_IDS
+from workloads.scenario import Environment
+from workloads.speculation import DRAFT_METHODS
 from workloads.weight_formats import catalogue
 
-WORDS = ("speculation", "background", "start")
-"""Choices among a few words, which `Choices` lists itself."""
+DRAFTING = ("method", "depth", "acceptance")
+"""What the sidebar says of a draft method."""
 
 
 @cache
@@ -30,8 +38,19 @@ def options(device: str) -> dict[str, tuple[str, ...]]:
         **dict.fromkeys(WEIGHT_CLASSES, formats),
         "kv_dtype": (STACK_DEFAULT, *KV_FORMAT_IDS),
         "eviction": tuple(EVICTION_POLICIES.known()),
-        **{name: literal_options(name) for name in WORDS},
+        "speculation": draft_methods(),
+        "background": get_args(BackgroundId),
+        "start": get_args(Environment.model_fields["start"].annotation),
     }
+
+
+def draft_methods() -> tuple[str, ...]:
+    """Return the draft methods that need nothing the sidebar does not say."""
+    return tuple(
+        name
+        for name, method in DRAFT_METHODS.known().items()
+        if all(key in DRAFTING for key, field in method.model_fields.items() if field.is_required())
+    )
 
 
 def stacks(device: str) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
-"""The answer that ships: the intervals of the default question, which take a second to draw.
+"""The answer that ships: draws of the default question, which take a second to make.
 
 A first visitor would wait for them while the page is built. They are used where run and metrics are
-still those they were drawn for, else drawn anew. After a change of the default's numbers::
+still those they were made for, else made anew. After a change of the default's numbers::
 
     python -m dashboard.precomputed
 """
@@ -11,45 +11,65 @@ from __future__ import annotations
 import json
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from sim.explore.uncertainty import uncertainty
+import numpy as np
+
+from sim.explore.uncertainty import sampled_metrics
+from sim.explore.variants import MetricColumns
 from sim.metrics import moved_metrics
 from sim.output import write_text
 from sim.results import Result
+from sim.verdicts import DRAWS
 
-SHIPPED = Path(__file__).with_name("precomputed.json")
-SAMPLES = 100
-"""Draws of the device behind an interval: enough for two digits of its ends."""
+SHIPPED: Final = Path(__file__).with_name("precomputed.json")
+METRICS: Final = (
+    "time_to_first_token_s",
+    "tokens_per_s",
+    "sustained_tokens_per_s",
+    "peak_dram_bytes",
+    "energy_j",
+    "load_s",
+    "fits",
+)
+"""What cards and verdict read of a draw."""
+DIGITS: Final = 12
+"""Significant digits that ship."""
 
-Intervals = dict[str, dict[str, float]]
 
-
-def intervals(result: Result) -> Intervals:
-    """Return the 80 % interval of each metric of a run; none of one that memory ended."""
+def draws(result: Result) -> MetricColumns:
+    """Return the metrics that pages show on draws, shape (draws,); none where memory ran out."""
     if not result.fits:
         return {}
-    return shipped(result) or uncertainty(result, SAMPLES)
+    return shipped(result) or _drawn(result)
 
 
-def shipped(result: Result) -> Intervals | None:
-    """Return the intervals that ship, if they are of this run."""
+def shipped(result: Result) -> MetricColumns | None:
+    """Return the draws that ship, if they are of this run."""
     found = _read()
     if found.get("fingerprint") != result.fingerprint:
         return None
     if moved_metrics(found["metrics"], result.summary().as_dict()):
         return None
-    intervals: Intervals = found["intervals"]
-    return intervals
+    return {name: np.array(column) for name, column in found["draws"].items()}
 
 
 def document(result: Result) -> dict[str, Any]:
     """Return what ships for a run."""
+    columns = {
+        name: [float(f"{value:.{DIGITS}g}") for value in column.tolist()]
+        for name, column in _drawn(result).items()
+    }
     return {
         "fingerprint": result.fingerprint,
         "metrics": result.summary().as_dict(),
-        "intervals": uncertainty(result, SAMPLES),
+        "draws": columns,
     }
+
+
+def _drawn(result: Result) -> MetricColumns:
+    sampled = sampled_metrics(result, DRAWS)
+    return {name: sampled[name] for name in METRICS}
 
 
 @cache
@@ -63,4 +83,4 @@ if __name__ == "__main__":
     from sim import Scenario, simulate
 
     asked = simulate(Scenario.from_mapping(Choices().mapping()))
-    write_text(SHIPPED, json.dumps(document(asked), indent=1) + "\n")
+    write_text(SHIPPED, json.dumps(document(asked)) + "\n")

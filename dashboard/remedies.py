@@ -3,6 +3,7 @@
 Ordered by what they cost the person who uses the phone, least first: what only the engineer sees,
 then numerics, then less input, then a smaller model. That order is a judgement and is shown.
 
+A change passes where the run on the device's own numbers does; draws are made once it is applied.
 Not searched here: combinations of changes; the sweep on the Trade-offs page tries those.
 """
 
@@ -14,8 +15,8 @@ from typing import Any
 
 from dashboard.choices import BY_BITS, Choices
 from dashboard.options import stacks
-from dashboard.runs import USER_ERRORS, run
-from dashboard.verdicts import answer, verdict
+from dashboard.runs import USER_ERRORS, judged, run
+from sim.verdicts import Status, headline
 
 Change = tuple[str, str, dict[str, Any]]
 """A change in words, what it costs, and the new values by name of the choice."""
@@ -53,8 +54,8 @@ def remedies(choices: Choices) -> list[Remedy]:
             result = run(changed)
         except USER_ERRORS:
             continue  # this change does not exist here, e.g. a format the unit cannot compute
-        if verdict(changed, result).status == "PASS":
-            found.append(Remedy(text, cost, changes, answer(result)))
+        if judged(changed, result).status is Status.PASS:
+            found.append(Remedy(text, cost, changes, headline(result)))
         if len(found) == MOST_SHOWN:
             break
     return found

@@ -9,23 +9,26 @@ from functools import lru_cache
 
 from dashboard import precomputed
 from dashboard.choices import Choices
-from dashboard.precomputed import Intervals
-from dashboard.workers import Background
+from dashboard.workers import Worker
 from hw_models.errors import HardwareError
 from hw_models.soc import SocSpec, load_soc
 from sim import Result, simulate
 from sim.breakdown import Term, phase_terms
 from sim.errors import SimError
 from sim.explore.sensitivity import REPLY, Swing, tornado
+from sim.explore.targets import Target
+from sim.explore.variants import MetricColumns
+from sim.verdicts import Verdict, judge
 from workloads.errors import WorkloadError
 from workloads.scenario import Scenario
 
 USER_ERRORS = (WorkloadError, HardwareError, SimError)
 """What a person's input can raise; every message names the place and the rule."""
 REMEMBERED = 64
-"""Runs, terms, swings and intervals kept, of each."""
+"""Runs, terms, swings and draws kept, of each."""
 SETTLE_S = 0.4
-"""Rest of the controls before intervals are drawn [s]."""
+"""Rest of the controls before draws are made [s]."""
+OUT_OF_MEMORY = "OUT OF MEMORY"
 
 
 def what_if_values(text: str) -> dict[str, float | str]:
@@ -83,21 +86,41 @@ def nominal(choices: Choices, metric: str) -> float:
     return float(result.summary().as_dict()[metric] or 0.0)
 
 
-def intervals(choices: Choices) -> Intervals | None:
-    """Return the 80 % interval of each metric, or ``None`` while it is being computed."""
+def draws(choices: Choices) -> MetricColumns | None:
+    """Return the metrics on draws of the device; ``None`` while they are made, empty where none."""
     question = choices.question()
-    return precomputed.shipped(_run(question)) or _BACKGROUND.ask(question)
+    return precomputed.shipped(_run(question)) or _WORKER.ask(question)
 
 
-def _intervals(question: Choices) -> Intervals:
-    """Return the intervals of a question; none where a draw of the device cannot be simulated."""
+def targets(choices: Choices) -> tuple[Target, ...]:
+    """Return the targets of the sidebar.
+
+    A reply of one token has no decode rate, and a least rate of 0 asks nothing.
+    """
+    first = Target("time_to_first_token_s", "<=", choices.most_first_token_s)
+    rate = Target("tokens_per_s", ">=", choices.least_tokens_per_s)
+    return (first, rate) if choices.least_tokens_per_s and choices.output_tokens > 1 else (first,)
+
+
+def judged(choices: Choices, result: Result, sampled: MetricColumns | None = None) -> Verdict:
+    """Return the verdict on a run of the choices, over draws if there are any."""
+    return judge(result, targets(choices), sampled)
+
+
+def word(result: Result, verdict: Verdict) -> str:
+    """Return the verdict in a word; that memory ran out is said as such."""
+    return verdict.status.value if result.fits else OUT_OF_MEMORY
+
+
+def _draws(question: Choices) -> MetricColumns:
+    """Return the draws of a question; none where one of them cannot be simulated."""
     try:
-        return precomputed.intervals(_run(question))
+        return precomputed.draws(_run(question))
     except USER_ERRORS:
         return {}
 
 
-_BACKGROUND = Background(_intervals, REMEMBERED, SETTLE_S)
+_WORKER = Worker(_draws, REMEMBERED, SETTLE_S)
 
 
 @lru_cache(maxsize=REMEMBERED)

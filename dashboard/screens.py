@@ -10,17 +10,20 @@ import streamlit as st
 
 from dashboard import state
 from dashboard.cards import UNCHANGED, Card, cards, with_ranges
-from dashboard.charts.palette import Figure
 from dashboard.choices import Choices
-from dashboard.runs import USER_ERRORS, decode_terms, intervals, run
-from dashboard.verdicts import Status, Verdict, verdict, weighed
+from dashboard.runs import USER_ERRORS, decode_terms, draws, judged, run, word
 from sim.breakdown import Term
+from sim.charts.data import Chart, LayerChart, memory_chart
+from sim.charts.plotly import Figure, drawn
+from sim.explore.uncertainty import intervals
 from sim.results import Result
+from sim.verdicts import headline
 
-_BADGES: dict[Status, tuple[Callable[..., Any], str]] = {
+_BADGES: dict[str, tuple[Callable[..., Any], str]] = {
     "PASS": (st.success, ":material/check_circle:"),
     "MARGINAL": (st.warning, ":material/balance:"),
     "FAIL": (st.warning, ":material/warning:"),
+    "THROTTLES": (st.warning, ":material/device_thermostat:"),
     "OUT OF MEMORY": (st.error, ":material/block:"),
 }
 
@@ -40,7 +43,7 @@ def fitting_or_stop(choices: Choices) -> Result:
     """Return the run of the choices; if memory ended it, say so, lead to remedies, end the page."""
     result = result_or_stop(choices)
     if not result.fits:
-        show_verdict(choices, verdict(choices, result))
+        show_verdict(choices, result)
         st.page_link("app_pages/explore.py", label="**See the cheapest change that passes**")
         st.stop()
     return result
@@ -85,25 +88,37 @@ def baseline_terms() -> tuple[list[Term], int] | None:
     return decode_terms(pinned), max(1, result.summary().decode_steps)
 
 
-def show_verdict(choices: Choices, answer: Verdict) -> None:
-    """Draw the verdict: word, icon, sentence; a pass is weighed once its intervals are known."""
-    if answer.status == "PASS":
-        answer = weighed(answer, choices, intervals(choices))
-    draw, icon = _BADGES[answer.status]
-    draw(f"**{answer.status}.** {answer.sentence}", icon=icon)
+def residency(result: Result, before: Result | None = None) -> LayerChart:
+    """Return DRAM over a run, with that of the pinned baseline."""
+    return memory_chart(
+        [(item.at_s, item.by_class) for item in result.ledger.timeline],
+        result.ledger.budget_bytes,
+        result.makespan_s,
+        before=residency(before) if before else None,
+    )
+
+
+def show_verdict(choices: Choices, result: Result) -> None:
+    """Draw the verdict: on the run alone, until the draws of its device are made."""
+    found = judged(choices, result, draws(choices) if result.fits else None)
+    said = word(result, found)
+    draw, icon = _BADGES[said]
+    numbers = f" {headline(result)}" if result.fits else ""
+    draw(f"**{said}.** {found.sentence}{numbers}", icon=icon)
 
 
 def live_cards(choices: Choices, result: Result) -> None:
     """Draw the cards at once, and again with their intervals when those are computed."""
-    waiting = intervals(choices) is None
+    waiting = draws(choices) is None
     fragment = st.fragment(_cards_when_ready, run_every=POLL_S if waiting else None)
     fragment(choices, result, waiting)
 
 
 def _cards_when_ready(choices: Choices, result: Result, waiting: bool) -> None:
-    ranges = intervals(choices)
-    if waiting and ranges is not None:
+    sampled = draws(choices)
+    if waiting and sampled is not None:
         st.rerun()  # a full run ends the polling
+    ranges = None if sampled is None else intervals(sampled)
     show_cards(with_ranges(cards(result, baseline_result()), ranges))
 
 
@@ -124,12 +139,12 @@ def delta(card: Card) -> dict[str, Any]:
     return {"delta": card.delta, "delta_color": "inverse" if card.less_is_better else "normal"}
 
 
-def selectable(title: str, drawn: Figure, alt: str, key: str) -> Any:
+def selectable(title: str, figure: Figure, alt: str, key: str) -> Any:
     """Draw a chart whose points can be clicked and return the event."""
     with st.container(border=True):
         st.markdown(f"**{title}**")
         return st.plotly_chart(
-            drawn,
+            figure,
             key=key,
             alt=alt,
             on_select="rerun",
@@ -147,13 +162,19 @@ def first_point(event: Any, picked: Any, otherwise: int | None) -> int | None:
     return rows[0] if rows else otherwise
 
 
-def chart(title: str, drawn: Figure, alt: str, key: str | None = None) -> None:
+def chart(title: str, figure: Figure, alt: str, key: str | None = None) -> None:
     """Draw a chart under a heading, with its takeaway for people who cannot see it."""
     with st.container(border=True):
         st.markdown(f"**{title}**")
-        plot(drawn, alt, key)
+        plot(figure, alt, key)
 
 
-def plot(drawn: Figure, alt: str, key: str | None = None) -> None:
+def show(found: Chart | None, title: str = "") -> None:
+    """Draw a chart of reports under its own heading or another; nothing where there is none."""
+    if found is not None:
+        chart(title or found.title, drawn(found), found.alt)
+
+
+def plot(figure: Figure, alt: str, key: str | None = None) -> None:
     """Draw a figure with its takeaway for people who cannot see it."""
-    st.plotly_chart(drawn, key=key, alt=alt, theme=None, config=_CONFIG)
+    st.plotly_chart(figure, key=key, alt=alt, theme=None, config=_CONFIG)

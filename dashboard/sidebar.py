@@ -7,7 +7,6 @@ from typing import Any
 import streamlit as st
 
 from dashboard import state
-from dashboard.charts.palette import BASELINE
 from dashboard.choices import (
     BY_BITS,
     MOST_CHARACTERS,
@@ -22,6 +21,7 @@ from dashboard.links import command_line, scenario_yaml
 from dashboard.options import options
 from dashboard.presets import CUSTOM, PRESETS, preset_of
 from hw_models.soc import load_soc
+from sim.charts.plotly import BASELINE
 
 LABELS = {
     "model": "Model",

@@ -12,11 +12,10 @@ from math import inf, prod
 from typing import TYPE_CHECKING, Any, Final
 
 from dashboard.choices import BY_BITS, GIB, Choices
-from dashboard.runs import USER_ERRORS, device
-from dashboard.verdicts import answer as said
-from dashboard.verdicts import verdict
+from dashboard.runs import USER_ERRORS, device, judged, word
 from sim import simulate
 from sim.results import Result
+from sim.verdicts import Status, headline
 from workloads.scenario import Scenario
 
 if TYPE_CHECKING:
@@ -94,7 +93,7 @@ def rows(choices: Choices, levels: Mapping[str, Sequence[str]]) -> Iterator[Row]
 
 def row_of(choices: Choices, result: Result) -> Row:
     """Return the metrics, status and reason of one run."""
-    summary, answer = result.summary(), verdict(choices, result)
+    summary, verdict = result.summary(), judged(choices, result)
     values = (
         summary.time_to_first_token_s,
         summary.tokens_per_s,
@@ -103,8 +102,8 @@ def row_of(choices: Choices, result: Result) -> Row:
         result.ledger.peak.by_class.get("weights", 0.0) / GIB,
     )
     metrics = dict(zip(METRICS, values, strict=True))
-    reason = said(result) if answer.status == "PASS" else answer.sentence
-    return metrics | {"status": answer.status, "reason": reason}
+    reason = headline(result) if verdict.status is Status.PASS else verdict.sentence
+    return metrics | {"status": word(result, verdict), "reason": reason}
 
 
 def front(table: pd.DataFrame, across: str = ACROSS, up: str = UP) -> pd.DataFrame:

@@ -17,7 +17,7 @@ Question = TypeVar("Question", bound=Hashable)
 Answer = TypeVar("Answer")
 
 
-class Background(Generic[Question, Answer]):
+class Worker(Generic[Question, Answer]):
     """Answers questions in a thread of its own, one at a time.
 
     Attributes

@@ -21,7 +21,7 @@ from hw_models.soc import SocSpec
 from sim.energy import energy_parts
 from sim.engine.timed import FloatColumn
 from sim.engine.times import GroupTimes, hidden_in_s
-from sim.heat.course import sustained_fractions
+from sim.heat.course import TENTH, sustained_fractions
 from sim.loading import read_s
 from sim.work import Work
 from workloads.program import Program
@@ -269,11 +269,11 @@ def _over_runs(column: Any, runs: int) -> NDArray[Any]:
     return flat if len(flat) == runs else np.broadcast_to(flat, (runs,))
 
 
-def sustained(facts: Facts, scenario: Scenario, soc: SocSpec) -> Facts:
-    """Return facts with what ten minutes of decoding leave of the clock (`sim.heat.course`)."""
+def sustained(facts: Facts, scenario: Scenario, soc: SocSpec, minute: int = TENTH) -> Facts:
+    """Return facts with what minutes of decoding leave of the clock (`sim.heat.course`)."""
     around = scenario.environment
     fraction = sustained_fractions(
-        soc, around.ambient_c, np.nan_to_num(facts.decode_w), around.charging_heat_w
+        soc, around.ambient_c, np.nan_to_num(facts.decode_w), around.charging_heat_w, minute
     )
     return replace(facts, sustained_fraction=np.where(np.isnan(facts.decode_w), np.nan, fraction))
 

@@ -70,7 +70,7 @@ class Result(Run):
 
     def __repr__(self) -> str:
         """Return the run in one line."""
-        from sim.reports.wording import shown
+        from sim.wording import shown
 
         names = ("time_to_first_token_s", "tokens_per_s", "peak_dram_bytes")
         told = ", ".join(f"{name} {shown(name, self[name]).text}" for name in names)

@@ -18,6 +18,8 @@ from sim.breakdown import phase_terms
 from sim.engine.times import hidden_s
 from sim.results import Intervals, Result
 from sim.summary import Summary
+from sim.verdicts import KILO, Verdict, headline, joules
+from sim.wording import label, shown
 
 BAR_WIDTH = 32
 GIB = 2**30
@@ -35,7 +37,6 @@ SMALLEST_SHARE = 0.005
 """Terms of decode below this share are left out."""
 SMALLEST_MOVE = 0.0005
 """Classes of DRAM that changed by less than this are said to have stayed [GiB]."""
-KILO = 1e3
 
 
 def text_of(result: Result) -> str:
@@ -48,13 +49,17 @@ def text_of(result: Result) -> str:
 def show_result(
     result: Result,
     intervals: Intervals | None = None,
+    judged: Verdict | None = None,
     out: Path | None = None,
     file: IO[str] | None = None,
 ) -> None:
-    """Print a run for people, on standard output if no file is given."""
+    """Print a run for people, its verdict first, on standard output if no file is given."""
     console = Console(highlight=False, soft_wrap=True, file=file)
     summary = result.summary()
-    _headline(console, result, summary)
+    _asked(console, result, summary)
+    if judged is not None:
+        console.print(f"[bold]{judged.status}[/bold]: {escape(judged.sentence)}")
+    console.print(f"[bold]{headline(result)}[/bold]\n")
     if len(result.turns) > 1:
         _session(console, result)
     if summary.fits:
@@ -69,7 +74,7 @@ def show_result(
         console.print(f"\nWritten to {out}: summary.json, scenario.yaml, tasks.parquet, trace.json")
 
 
-def _headline(console: Console, result: Result, summary: Summary) -> None:
+def _asked(console: Console, result: Result, summary: Summary) -> None:
     """Print what was asked in the turns that were served, images as if all were of one size."""
     served = (turn.index for turn in result.turns if turn.start_s is not None)
     turns = [result.session.turns[index] for index in served] or result.session.turns
@@ -83,36 +88,6 @@ def _headline(console: Console, result: Result, summary: Summary) -> None:
         f"{sum(turn.prompt_tokens for turn in turns)} prompt tokens, "
         f"{sum(turn.output_tokens for turn in turns)} output tokens."
     )
-    console.print(f"[bold]{verdict(result, summary)}[/bold]\n")
-
-
-def verdict(result: Result, summary: Summary) -> str:
-    """Return one sentence that answers the scenario."""
-    peak = f"{summary.peak_dram_bytes / GIB:.2f} of {result.ledger.budget_bytes / GIB:.2f} GiB"
-    overflow = result.ledger.overflow
-    if overflow is not None:
-        held_bytes = overflow.by_class[overflow.largest]
-        return (
-            f"Out of memory at {overflow.at_s:.3f} s: needs {peak}; "
-            f"the largest part is {overflow.largest}, {held_bytes / GIB:.2f} GiB."
-        )
-    rate = f"{summary.tokens_per_s:.1f} tokens/s" if summary.tokens_per_s else "one token"
-    after = f"after {summary.time_to_first_token_s:.2f} s"
-    if len(result.turns) == 1:
-        first, per = f"First token {after}", "per reply"
-    else:
-        first = f"First token {after} of work on a turn (mean)"
-        per = f"in {result.makespan_s:.0f} s"
-    return f"{first}, then {rate}; peak DRAM {peak}; {joules(summary.energy_j)} {per}."
-
-
-def joules(energy_j: float) -> str:
-    """Return an energy for people.
-
-    >>> joules(44.94), joules(16790.0)
-    ('44.9 J', '16.8 kJ')
-    """
-    return f"{energy_j:.1f} J" if energy_j < KILO else f"{energy_j / KILO:.1f} kJ"
 
 
 def _session(console: Console, result: Result) -> None:
@@ -259,8 +234,6 @@ def _cold_start(result: Result) -> str:
 
 
 def _intervals(console: Console, intervals: Intervals) -> None:
-    from sim.reports.wording import label, shown  # only where there are intervals
-
     table = Table(title="\nIntervals", title_justify="left", box=None, pad_edge=False)
     table.add_column("metric")
     for name in ("p10", "p50", "p90"):

@@ -3,19 +3,18 @@
 import streamlit as st
 
 from dashboard import screens, state
-from dashboard.charts import memory, phases
 from dashboard.remedies import remedies
-from dashboard.runs import decode_terms
-from dashboard.verdicts import verdict
+from dashboard.runs import decode_terms, judged
+from sim.charts.data import decode_chart, first_token_chart
+from sim.verdicts import Status
 
 choices = state.current()
 result = screens.result_or_stop(choices)
 summary = result.summary()
-answer = verdict(choices, result)
-screens.show_verdict(choices, answer)
+screens.show_verdict(choices, result)
 screens.live_cards(choices, result)
 
-if answer.status != "PASS":
+if judged(choices, result).status is not Status.PASS:
     with st.container(border=True):
         st.markdown("**Cheapest change that passes**")
         found = remedies(choices)
@@ -35,17 +34,14 @@ if answer.status != "PASS":
             )
 
 baseline = screens.baseline_result()
-before = baseline.summary() if baseline and baseline.fits else None
+before = baseline.summary().as_dict() if baseline and baseline.fits else None
 left, right = st.columns(2)
 if result.fits:
     with left:
-        drawn = phases.first_token_waterfall(summary, choices.most_first_token_s, before)
-        alt = phases.first_token_takeaway(summary, before)
-        screens.chart("Where the first token's time goes", drawn, alt)
+        screens.show(first_token_chart(summary.as_dict(), choices.most_first_token_s, before))
     with right:
-        terms = decode_terms(choices)
-        drawn = phases.decode_bounds(terms, max(1, summary.decode_steps), screens.baseline_terms())
-        screens.chart("What bounds decode", drawn, phases.takeaway(terms))
-screens.chart("DRAM over time", memory.residency(result, baseline), memory.takeaway(result))
+        steps = max(1, summary.decode_steps)
+        screens.show(decode_chart(decode_terms(choices), steps, screens.baseline_terms()))
+screens.show(screens.residency(result, baseline))
 for warning in result.warnings:
     st.warning(warning)

@@ -5,12 +5,11 @@ from functools import partial
 import streamlit as st
 
 from dashboard import handover, screens, state, timeline
-from dashboard.verdicts import verdict
 from sim.reports.page import html
 
 choices = state.current()
 result = screens.result_or_stop(choices)
-screens.show_verdict(choices, verdict(choices, result))
+screens.show_verdict(choices, result)
 asked = st.button(
     "Write the report",
     type="primary",

@@ -3,8 +3,20 @@
 import streamlit as st
 
 from dashboard import screens, state, sweeping, tradeoffs
-from dashboard.charts import tornado, tradeoff
+from dashboard.charts import tradeoff
 from dashboard.runs import nominal, parameter_swings
+from sim.charts.data import swing_chart
+from sim.explore.sensitivity import REPLY
+from sim.reports.document import swing_entry
+
+MOST_BARS = 10
+MOVED = {
+    REPLY: "seconds of the whole reply",
+    "time_to_first_token_s": "seconds to the first token",
+    "tokens_per_s": "tokens per second",
+    "energy_j": "joules per reply",
+}
+"""Metrics a tornado is drawn for, and what their axis says."""
 
 choices = state.current()
 result = screens.result_or_stop(choices)
@@ -69,11 +81,15 @@ if not result.fits:
     st.stop()
 metric = st.selectbox(
     "Which assumption moves",
-    list(tornado.METRICS),
-    format_func=lambda name: tornado.METRICS[name],
+    list(MOVED),
+    format_func=lambda name: MOVED[name],
     key="tornado_metric",
 )
-swings = parameter_swings(choices, metric)
 before_value = nominal(pinned, metric) if pinned and before else None
-drawn = tornado.tornado(swings, nominal(choices, metric), tornado.METRICS[metric], before_value)
-screens.chart("Assumptions, one at a time", drawn, tornado.takeaway(swings))
+widest = [swing_entry(swing) for swing in parameter_swings(choices, metric)[:MOST_BARS]]
+swings = swing_chart(
+    metric, nominal(choices, metric), widest, unit=MOVED[metric], before=before_value
+)
+if swings is None:
+    st.info("No number of this device has a range that moves it.")
+screens.show(swings, "Assumptions, one at a time")

@@ -3,7 +3,8 @@
 import streamlit as st
 
 from dashboard import comparing, screens, state, uploads
-from dashboard.charts import parity
+from dashboard.charts.residuals import residuals
+from sim.charts.plotly import named
 
 choices = state.current()
 left, right = st.columns(2)
@@ -58,15 +59,14 @@ if not rows.empty:
     with st.grid(len(scores), min_column_width=200):
         for metric, score in scores.items():
             with st.container(border=True, height="stretch", gap=None):
-                name = comparing.named(metric)
+                name = named(metric)
                 st.metric(name, f"{score.mape:.1%}", help="Mean absolute error (MAPE).")
                 for line in comparing.notes(score):
                     st.caption(line)
-    pinned = state.baseline()
-    before = comparing.baseline_table(runs, pinned) if pinned else None
+    before = comparing.baseline_rows(runs, state.baseline())
     left, right = st.columns(2)
     with left:
-        screens.chart("Simulated against measured", parity.parity(rows, before), verdict)
+        screens.show(comparing.parity(found, before))
     with right, st.container(border=True):
         kind = st.segmented_control(
             "Errors by",
@@ -76,7 +76,7 @@ if not rows.empty:
             key="errors_by",
             required=True,
         )
-        screens.plot(parity.residuals(rows, kind), f"Signed errors by {kind}.")
+        screens.plot(residuals(rows, kind), f"Signed errors by {kind}.")
     with st.expander(f"Errors by {comparing.KINDS[kind]} as a table"):
         st.dataframe(comparing.readable(comparing.scores(found, kind)), hide_index=True)
 

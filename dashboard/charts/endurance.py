@@ -4,19 +4,9 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from dashboard.charts.palette import (
-    ALERT,
-    BASELINE,
-    COLOURS,
-    GREY,
-    INK,
-    Figure,
-    Trace,
-    figure,
-    text_at,
-    together,
-)
 from dashboard.sustained import clocks, rates
+from sim.charts.data import ALERT, COLOURS, GREY
+from sim.charts.plotly import BASELINE, INK, Figure, Trace, figure, text_at, together
 from sim.results import Result
 
 PANELS = ("tokens/s", "°C", "clock [%]", "W")

@@ -6,21 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dashboard.charts.palette import (
-    ABOVE,
-    ALERT,
-    BASELINE,
-    GREY,
-    INK,
-    Figure,
-    Trace,
-    colour,
-    figure,
-    text_at,
-    vertical_line,
-)
 from dashboard.timeline import DMA, HOST, LANES, WAITING
 from dashboard.transfers import DRAM, FLASH
+from sim.charts.data import ALERT, GREY, colour
+from sim.charts.plotly import ABOVE, BASELINE, INK, Figure, Trace, figure, text_at, vertical_line
 from sim.records import BOUNDS
 from sim.results import Result
 

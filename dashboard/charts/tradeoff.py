@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from dashboard.charts.palette import ALERT, BASELINE, GREY, INK, Figure, Trace, figure
 from dashboard.tradeoffs import ACROSS, METRICS, UP, Row, front
+from sim.charts.data import ALERT, GREY
+from sim.charts.plotly import BASELINE, INK, Figure, Trace, figure
 
 if TYPE_CHECKING:
     import pandas as pd

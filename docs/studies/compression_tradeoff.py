@@ -18,12 +18,13 @@ import pandas as pd
 
 from sim.explore.designs import load_sweep
 from sim.explore.sensitivity import least_certain
-from sim.explore.sizing import default_knobs, probabilities, size
+from sim.explore.sizing import default_knobs, size
 from sim.explore.sweeps import run_sweep
 from sim.explore.targets import parse_targets
 from sim.explore.uncertainty import uncertainty
 from sim.output import write_text
 from sim.simulation import simulate
+from sim.verdicts import verdict
 from workloads.scenario import Scenario, load_scenario, with_override
 from workloads.weight_formats import get_format
 
@@ -101,7 +102,8 @@ def sizing_answer(base: Scenario, draws: int, seed: int) -> dict[str, Any]:
         for path, value in settings.items():
             mapping = with_override(mapping, path, value)
         found["chosen"] = ", ".join(f"`{path}` = `{value}`" for path, value in settings.items())
-        found["probability"] = probabilities(Scenario.from_mapping(mapping), targets, draws, seed)
+        chosen = simulate(Scenario.from_mapping(mapping))
+        found["probability"] = verdict(chosen, targets, draws, seed=seed).shares()
     return found
 
 

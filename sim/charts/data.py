@@ -1,4 +1,7 @@
-"""The charts of a report as data: bars from one value to another, and layers over time.
+"""Charts as data: bars, layers over time, swings and pairs, computed once for every page.
+
+`sim.charts.svg` and `sim.charts.plotly` draw each of them; reports and the dashboard use both.
+A chart may hold the same of a pinned baseline, as ``before``.
 
 Colours are Okabe and Ito's, safe for colour-blind readers; a component keeps its colour in every
 chart, and every bar and layer carries its name, so colour is never the only sign.
@@ -6,38 +9,64 @@ chart, and every bar and layer carries its name, so colour is never the only sig
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sim.reports.wording import label, shown, span
+from sim.breakdown import Term
+from sim.wording import label, shown, span
 
 BLUE, SKY, GREEN = "#0072B2", "#56B4E9", "#009E73"
 ORANGE, YELLOW, PINK = "#E69F00", "#F0E442", "#CC79A7"
-ALERT, GREY = "#D55E00", "#9AA0A6"
+ALERT, GREY, DARK = "#D55E00", "#9AA0A6", "#5F6368"
 COLOURS: Final = {
     "weights": BLUE,
     "embedding": "#5B9BD5",
     "vision": SKY,
     "vision encode": SKY,
     "kv_cache": GREEN,
+    "KV cache": GREEN,
+    "KV write": GREEN,
     "activations": ORANGE,
+    "activation write": ORANGE,
     "draft": YELLOW,
     "adapters": PINK,
     "prefill": BLUE,
+    "decode": GREEN,
+    "compute": ORANGE,
+    "arithmetic": ORANGE,
+    "dram": BLUE,
+    "launch": PINK,
+    "operator launch": PINK,
+    "host": PINK,
+    "host and graph calls": PINK,
+    "flash": SKY,
 }
-BUDGET_SHOWN: Final = 1.5
-"""The budget is drawn where it is at most this many times the peak; else it dwarfs the layers."""
-
+CLASSES: Final = (
+    *("weights", "embedding", "draft", "adapters", "vision", "kv_cache", "activations"),
+)
+"""Classes of DRAM from bottom to top: those that never change lie lowest."""
+FARTHEST_BUDGET: Final = 2.5
+"""A budget further up than this many times the peak would flatten everything: it is named only."""
+FARTHEST_TARGET: Final = 3.0
+"""So for a target that is further away than this many times the first token."""
 TAIL: Final = 0.05
 """Share of the run for which the residency that ended it is drawn, so that it can be seen."""
+SMALLEST_SHARE: Final = 0.005
+"""Terms of decode below this share of a step are left out."""
+FIRST_TOKEN: Final = "first token"
+
+
+def colour(name: str) -> str:
+    """Return the colour of a component; grey for what has none of its own."""
+    return COLOURS.get(name, GREY)
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
     """A bar from one value to another in the unit of its chart, named at its left.
 
-    ``text`` stands at its right: the value with its unit.
+    ``text`` stands in it or at its right: the value with its unit.
     """
 
     name: str
@@ -52,6 +81,7 @@ class BarChart:
     """Horizontal bars over one axis; a dashed line stands at ``mark``, in the unit of the bars.
 
     Like every chart it has an ``id`` for the page and a sentence ``alt`` for who cannot see it.
+    ``unit`` names the axis.
     """
 
     id: str
@@ -60,6 +90,8 @@ class BarChart:
     bars: tuple[Bar, ...]
     mark: float | None = None
     mark_text: str = ""
+    unit: str = ""
+    before: tuple[Bar, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +108,7 @@ class LayerChart:
     """Layers upon each other over time [s]; a dashed line stands at ``mark`` [B].
 
     Layer ``i`` lasts from ``at_s[i]`` to ``at_s[i + 1]``, so there is one instant more than values.
+    Where the line would lie too far up there is none, and ``mark_text`` says where it would be.
     """
 
     id: str
@@ -86,15 +119,63 @@ class LayerChart:
     top_text: str
     mark: float | None = None
     mark_text: str = ""
+    before: LayerChart | None = None
+
+    @property
+    def totals(self) -> list[float]:
+        """Bytes of all layers together, from each instant to the next [B]."""
+        return [sum(held) for held in zip(*(one.values for one in self.layers), strict=True)]
+
+    @property
+    def lasts(self) -> bool:
+        """Whether there is any time to draw over: a model that does not even load has none."""
+        return self.at_s[-1] > self.at_s[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Swing:
+    """What a metric becomes with one number at its low and at its high value.
+
+    ``low`` and ``high`` are those values as text.
+    """
+
+    name: str
+    at_low: float
+    at_high: float
+    low: str
+    high: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class SwingChart:
+    """A tornado: how far each of some numbers moves a metric from its ``nominal`` value.
+
+    ``unit`` names the axis; ``before`` is the nominal value of the baseline.
+    """
+
+    id: str
+    title: str
+    alt: str
+    swings: tuple[Swing, ...]
+    nominal: float
+    nominal_text: str
+    unit: str = ""
+    before: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A pair of positive values: ``x`` as measured, ``y`` as simulated."""
+    """A pair of positive values: ``x`` as measured, ``y`` as simulated.
+
+    ``group`` is the metric; ``interval`` bounds ``y`` in 80 % of the cases.
+    """
 
     name: str
     x: float
     y: float
+    group: str = ""
+    interval: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,105 +186,202 @@ class ScatterChart:
     title: str
     alt: str
     points: tuple[Point, ...]
-    low_text: str
-    high_text: str
+    low_text: str = ""
+    high_text: str = ""
+    before: tuple[Point, ...] = ()
 
 
-Chart = BarChart | LayerChart | ScatterChart
-Document = Mapping[str, Any]
+Chart = BarChart | LayerChart | SwingChart | ScatterChart
+Metrics = Mapping[str, Any]
+Instant = tuple[float, Mapping[str, float]]
+"""An instant [s], and the bytes that each class holds from then on [B]."""
 
 
-def first_token_chart(document: Document) -> BarChart | None:
-    """Return the waterfall of the first token; ``None`` where there was none."""
-    metrics = document["run"]["metrics"]
+def first_token_chart(
+    metrics: Metrics, target_s: float | None = None, before: Metrics | None = None
+) -> BarChart | None:
+    """Return the waterfall of the first token; ``None`` where there was none.
+
+    What is neither vision encode nor prefill is waiting: other turns ran, or adapters were loaded.
+    """
     total_s = metrics["time_to_first_token_s"]
     if total_s is None:
         return None
+    is_near = target_s is not None and target_s < FARTHEST_TARGET * total_s
+    said = shown("seconds_s", total_s).text
+    then_s = before["time_to_first_token_s"] if before else None
+    then = f"; of the pinned baseline after {shown('seconds_s', then_s).text}" if then_s else ""
+    return BarChart(
+        id="first-token",
+        title="Where the time to the first token goes",
+        alt=f"The first token comes after {said}{then}.",
+        bars=_until_first_token(metrics),
+        mark=target_s if is_near else None,
+        mark_text=f"target {shown('seconds_s', target_s).text}" if is_near else "",
+        unit="seconds",
+        before=_until_first_token(before) if before and then_s else (),
+    )
+
+
+def _until_first_token(metrics: Metrics) -> tuple[Bar, ...]:
+    """Return the phases up to the first token, each beginning where the one before ends."""
+    total_s = metrics["time_to_first_token_s"]
+    vision_s, prefill_s = metrics["vision_encode_s"] or 0.0, metrics["prefill_s"] or 0.0
     parts = {
-        "waiting": document["waiting_s"],
-        "vision encode": metrics["vision_encode_s"],
-        "prefill": metrics["prefill_s"],
+        "waiting": total_s - vision_s - prefill_s,
+        "vision encode": vision_s,
+        "prefill": prefill_s,
     }
     bars, start_s = [], 0.0
     for name, seconds in parts.items():
-        if seconds:
+        if seconds > SMALLEST_SHARE * total_s:
             end_s, text = start_s + seconds, shown("seconds_s", seconds).text
-            bars.append(Bar(name, start_s, end_s, COLOURS.get(name, GREY), text))
+            bars.append(Bar(name, start_s, end_s, colour(name), text))
             start_s = end_s
-    text = shown("seconds_s", total_s).text
-    bars.append(Bar("first token", 0.0, total_s, GREY, text))
-    target = _ceiling(document, "time_to_first_token_s")
-    mark = f"target {shown('seconds_s', target).text}" if target is not None else ""
-    alt = f"The first token comes after {text}."
-    title = "Where the time to the first token goes"
-    return BarChart("first-token", title, alt, tuple(bars), target, mark)
+    return (*bars, Bar(FIRST_TOKEN, 0.0, total_s, DARK, shown("seconds_s", total_s).text))
 
 
-def memory_chart(document: Document) -> LayerChart | None:
-    """Return DRAM by class over time; ``None`` where it ended at once."""
-    memory = document["memory"]
-    timeline, budget_bytes = memory["timeline"], memory["budget_bytes"]
-    instants = [item["at_s"] for item in timeline]
-    if len(instants) == 1:
-        return None
-    tail_s = 0.0 if document["run"]["metrics"]["fits"] else TAIL * (instants[-1] - instants[0])
-    at_s = (*instants, instants[-1] + tail_s)
-    layers = tuple(
-        Layer(name, COLOURS.get(name, GREY), _held(timeline, name)) for name in _classes(memory)
+def decode_chart(
+    terms: Sequence[Term], steps: int, before: tuple[Sequence[Term], int] | None = None
+) -> BarChart:
+    """Return what bounds a decode step; ``before`` holds terms and steps of the baseline."""
+    alt = "No decode step ran."
+    if terms:
+        alt = f"Decode is bound by {terms[0].name}: {terms[0].share:.0%} of each step."
+    return BarChart(
+        id="decode",
+        title="What bounds decode",
+        alt=alt,
+        bars=_per_step(terms, steps),
+        unit="milliseconds per step",
+        before=_per_step(*before) if before else (),
     )
-    peak = shown("peak_dram_bytes", memory["peak_bytes"]).text
-    near = budget_bytes <= BUDGET_SHOWN * memory["peak_bytes"]
-    budget = shown("budget_bytes", budget_bytes).text
+
+
+def _per_step(terms: Sequence[Term], steps: int) -> tuple[Bar, ...]:
+    shares = ((term, term.seconds / steps * 1e3) for term in terms if term.share >= SMALLEST_SHARE)
+    return tuple(
+        Bar(
+            *(term.name, 0.0, each_ms, colour(term.name.removeprefix("DRAM: "))),
+            text=f"{each_ms:.1f} ms, {term.share:.0%}",
+        )
+        for term, each_ms in shares
+    )
+
+
+def memory_chart(
+    timeline: Sequence[Instant],
+    budget_bytes: float,
+    end_s: float,
+    *,
+    cause: str = "",
+    fits: bool = True,
+    before: LayerChart | None = None,
+) -> LayerChart:
+    """Return DRAM by class over time against the app budget, until ``end_s``."""
+    instants = [at_s for at_s, _ in timeline]
+    tail_s = 0.0 if fits else TAIL * (instants[-1] - instants[0])
+    held = {name for _, by_class in timeline for name, size in by_class.items() if size}
+    names = [*(name for name in CLASSES if name in held), *sorted(held - set(CLASSES))]
+    peak_at_s, at_peak = max(timeline, key=lambda item: sum(item[1].values()))
+    peak_bytes = sum(at_peak.values())
+    peak, budget = (shown("peak_dram_bytes", size).text for size in (peak_bytes, budget_bytes))
+    is_near = budget_bytes < FARTHEST_BUDGET * peak_bytes
+    far = "" if is_near else f", {budget_bytes / peak_bytes:.1f} times the peak"
+    during = f"during {cause}" if cause else f"after {peak_at_s:.2f} s"
+    place = "over" if peak_bytes > budget_bytes else "within"
     return LayerChart(
         id="memory",
         title="DRAM over the run",
-        alt=f"DRAM peaks at {peak} during {memory['peak_cause']}; the app budget is {budget}.",
-        at_s=at_s,
-        layers=layers,
+        alt=f"DRAM peaks at {peak} {during}, {place} the app budget of {budget}.",
+        at_s=(*instants, max(end_s, instants[-1] + tail_s)),
+        layers=tuple(
+            Layer(
+                name.replace("kv_cache", "KV cache"),
+                colour(name),
+                tuple(by_class.get(name, 0.0) for _, by_class in timeline),
+            )
+            for name in names
+        ),
         top_text=peak,
-        mark=budget_bytes if near else None,
-        mark_text=f"app budget {budget}",
+        mark=budget_bytes if is_near else None,
+        mark_text=f"app budget {budget}{far}",
+        before=before,
     )
 
 
-def swing_chart(entry: Document) -> BarChart | None:
-    """Return the tornado of one metric; ``None`` where nothing moves it."""
-    metric, nominal = entry["metric"], entry["value"]
-    bars = []
-    for item in entry["swings"]:
-        at_low, at_high = item["at_low"], item["at_high"]
-        if at_low is not None and at_high is not None:
-            low, high = sorted((at_low, at_high))
-            bars.append(Bar(item["path"], low, high, ORANGE, span(metric, low, high)))
-    if not bars:
+def swing_chart(
+    metric: str,
+    nominal: float,
+    swings: Iterable[Mapping[str, Any]],
+    *,
+    unit: str = "",
+    before: float | None = None,
+) -> SwingChart | None:
+    """Return the tornado of one metric; ``None`` where nothing moves it.
+
+    ``swings`` are those of a report's document: the metric at the low and at the high value of a
+    number, ``at_low`` and ``at_high``, and these values as text, ``low`` and ``high``.
+    """
+    found = tuple(
+        Swing(
+            *(item["path"], item["at_low"], item["at_high"], item["low"], item["high"]),
+            text=span(metric, *sorted((item["at_low"], item["at_high"]))),
+        )
+        for item in swings
+        if item["at_low"] is not None and item["at_high"] is not None
+    )
+    if not found:
         return None
     value = shown(metric, nominal).text
-    return BarChart(
+    return SwingChart(
         id=f"swings-{metric}",
         title=f"What moves the {label(metric)}",
-        alt=f"{bars[0].name} moves the {label(metric)} most: {bars[0].text}, from {value}.",
-        bars=tuple(bars),
-        mark=nominal,
-        mark_text=f"nominal {value}",
+        alt=f"{found[0].name} moves the {label(metric)} most: {found[0].text}, from {value}.",
+        swings=found,
+        nominal=nominal,
+        nominal_text=f"nominal {value}",
+        unit=unit or label(metric),
+        before=before,
     )
 
 
-def _classes(memory: Document) -> tuple[str, ...]:
-    """Return the classes that hold bytes at some instant, those at the peak first."""
-    at_peak = [item["name"] for item in memory["classes"]]
-    ever = [name for item in memory["timeline"] for name, size in item["bytes"].items() if size]
-    return tuple(dict.fromkeys((*at_peak, *ever)))
+def parity_chart(
+    rows: Iterable[Mapping[str, Any]],
+    title: str = "Simulated against measured",
+    alt: str = "",
+    before: Iterable[Mapping[str, Any]] = (),
+    fewest: int = 1,
+) -> ScatterChart | None:
+    """Return simulated over measured of rows of a validation; ``None`` below so many points.
+
+    Rows are those of ``validation.json``. Values that are not positive have no place on the axes.
+    """
+    points = _pairs(rows)
+    if len(points) < fewest:
+        return None
+    metrics = {point.group for point in points}
+    ends = [value for point in points for value in (point.x, point.y)]
+    low, high = (
+        shown(min(metrics), end).text if len(metrics) == 1 else "" for end in (min(ends), max(ends))
+    )
+    return ScatterChart(
+        id="parity" if len(metrics) > 1 else f"parity-{min(metrics)}",
+        title=title,
+        alt=alt or f"{len(points)} rows.",
+        points=points,
+        low_text=low,
+        high_text=high,
+        before=_pairs(before),
+    )
 
 
-def _held(timeline: Sequence[Document], name: str) -> tuple[float, ...]:
-    return tuple(item["bytes"].get(name, 0.0) for item in timeline)
-
-
-def _ceiling(document: Document, metric: str) -> float | None:
-    """Return the lowest limit that is asked of a metric, or ``None``."""
-    asked = [
-        item["limit"]
-        for item in document["targets"]
-        if item["metric"] == metric and item["sign"].startswith("<")
-    ]
-    return min(asked, default=None)
+def _pairs(rows: Iterable[Mapping[str, Any]]) -> tuple[Point, ...]:
+    return tuple(
+        Point(
+            *(str(row["id"]), row["measured"], row["simulated"], row["metric"]),
+            interval=(row["interval"][0], row["interval"][1]) if row.get("interval") else None,
+        )
+        for row in rows
+        if row["measured"] > 0.0 and row["simulated"] > 0.0
+    )

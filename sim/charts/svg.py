@@ -13,12 +13,14 @@ from typing import Final
 from sim.charts.data import (
     ALERT,
     BLUE,
+    ORANGE,
     Bar,
     BarChart,
     Chart,
     Layer,
     LayerChart,
     ScatterChart,
+    SwingChart,
 )
 
 # All lengths are in units of the view box, which is WIDTH wide; y counts downwards.
@@ -47,6 +49,8 @@ def svg(chart: Chart) -> str:
             drawn, height = _bars(chart)
         case LayerChart():
             drawn, height = _layers(chart)
+        case SwingChart():
+            drawn, height = _bars(_ranges(chart))
         case ScatterChart():
             drawn, height = _scatter(chart)
     return (
@@ -74,6 +78,21 @@ def _bars(chart: BarChart) -> tuple[str, int]:
     return "".join(parts), height
 
 
+def _ranges(chart: SwingChart) -> BarChart:
+    """Return a tornado as bars from the lower to the higher end of each swing."""
+    bars = tuple(
+        Bar(
+            one.name,
+            min(one.at_low, one.at_high),
+            max(one.at_low, one.at_high),
+            ORANGE,
+            one.text,
+        )
+        for one in chart.swings
+    )
+    return BarChart(chart.id, chart.title, chart.alt, bars, chart.nominal, chart.nominal_text)
+
+
 def _bar(bar: Bar, top: int, origin: float, scale: float) -> Iterator[str]:
     """Draw a row: name, bar, text; value 0 lies at ``origin``, ``scale`` is length per value."""
     start, end = origin + bar.start * scale, origin + bar.end * scale
@@ -85,7 +104,7 @@ def _bar(bar: Bar, top: int, origin: float, scale: float) -> Iterator[str]:
 
 def _layers(chart: LayerChart) -> tuple[str, int]:
     """Draw layers upon each other; steps too short to see still have a pixel."""
-    totals = [sum(column) for column in zip(*(layer.values for layer in chart.layers), strict=True)]
+    totals = chart.totals
     top = max(*totals, chart.mark or 0.0)
     scale = (HEIGHT - HEAD) / (top or 1.0)
     xs = _places(chart.at_s)

@@ -22,7 +22,15 @@ from sim.cli.comparing import compare
 from sim.cli.dashboarding import dashboard
 from sim.cli.evidence import calibrate, import_runs, measure, validate
 from sim.cli.listing import devices, formats, models, scenarios, trace
-from sim.cli.options import AsJson, Overrides, ScenarioFile, Seed, print_json
+from sim.cli.options import (
+    AsJson,
+    Minutes,
+    Overrides,
+    ScenarioFile,
+    Seed,
+    Targets,
+    print_json,
+)
 from sim.cli.reporting import report
 from sim.cli.sizing import size
 from sim.cli.solving import solve
@@ -30,10 +38,9 @@ from sim.cli.studying import study
 from sim.cli.sweeping import sweep
 from sim.errors import SimError
 from sim.packaging import check_one_folder
-from sim.results import Intervals, Result
 from workloads.errors import WorkloadError
 
-BAD_INPUT = 2
+MISSED, BAD_INPUT = 1, 2
 
 app = typer.Typer(
     name="andesim",
@@ -81,34 +88,41 @@ def simulate(
     uncertainty: Annotated[
         int, typer.Option(min=0, help="Draws of the uncertain parameters, for intervals.")
     ] = 0,
+    target: Targets = None,
+    minutes: Minutes = 10,
     as_json: AsJson = False,
     out: Annotated[
         Path | None, typer.Option(help="Folder for summary, tasks, scenario and Perfetto trace.")
     ] = None,
 ) -> None:
-    """Simulate a scenario: time, memory, energy, and what bounds it."""
+    """Simulate a scenario: time, memory, energy, and what bounds it.
+
+    With targets: exit code 1 where they are missed at first (FAIL) or once the phone is warm
+    (THROTTLES), judged on 100 draws if --uncertainty names no other number.
+    """
     from sim import load_scenario
     from sim import simulate as run
     from sim.documents import summary_document, write_run
+    from sim.explore.targets import Target
+    from sim.explore.uncertainty import intervals, sampled_metrics
+    from sim.verdicts import DRAWS, judge
 
+    targets = [Target.parse(text) for text in target or ()]
     result = run(load_scenario(scenario, overrides or ()), engine=engine, seed=seed)
-    intervals = _intervals(result, uncertainty, seed)
+    draws = uncertainty or DRAWS * bool(targets)
+    sampled = sampled_metrics(result, draws, seed, minutes) if draws else None
+    ranges = intervals(sampled) if sampled else None
+    judged = judge(result, targets, sampled, minutes) if targets else None
     if out is not None:
-        write_run(result, out, intervals)
+        write_run(result, out, ranges)
     if as_json:
-        print_json(summary_document(result, intervals))
-        return
-    from sim.showing import show_result
+        told = {"verdict": judged.plain()} if judged else {}
+        print_json(summary_document(result, ranges) | told)
+    else:
+        from sim.showing import show_result
 
-    show_result(result, intervals, out)
-
-
-def _intervals(result: Result, samples: int, seed: int) -> Intervals | None:
-    if not samples:
-        return None
-    from sim.explore.uncertainty import uncertainty
-
-    return uncertainty(result, samples, seed)
+        show_result(result, ranges, judged, out)
+    raise typer.Exit(MISSED if judged and judged.status.is_missed else 0)
 
 
 for command in (

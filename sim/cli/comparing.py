@@ -49,7 +49,7 @@ def document(found: Comparison) -> dict[str, Any]:
 def _show(found: Comparison) -> None:
     from rich.markup import escape
 
-    from sim.reports.wording import label, shown
+    from sim.wording import label, shown
 
     console = make_console()
     if not (found.changes or found.parameters or found.metrics):

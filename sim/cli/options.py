@@ -44,6 +44,10 @@ Targets = Annotated[
     list[str] | None,
     typer.Option("--target", help="METRIC<LIMIT or METRIC>LIMIT; repeat for more."),
 ]
+Minutes = Annotated[
+    int,
+    typer.Option(min=1, help="Minute of decoding without a pause that targets must hold for."),
+]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of every random stream.")]
 
 

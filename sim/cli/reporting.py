@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from sim.cli.options import AsJson, Overrides, Targets
+from sim.cli.options import AsJson, Minutes, Overrides, Targets
 
 MISSED = 1
 
@@ -29,6 +29,7 @@ def report(
     uncertainty: Annotated[
         int, typer.Option(min=0, help="Draws of the uncertain numbers, for intervals.")
     ] = 100,
+    minutes: Minutes = 10,
     seed: Annotated[
         int | None, typer.Option(min=0, help="Seed of every random stream; the folder's, else 0.")
     ] = None,
@@ -39,19 +40,20 @@ def report(
 ) -> None:
     """Write a report: verdict, memory, time, assumptions, evidence.
 
-    Exit code 1 on FAIL.
+    Exit code 1 on FAIL and THROTTLES.
     """
     from sim.explore.targets import Target
     from sim.reports.files import check_path, json_text, write_report
     from sim.reports.making import make_report
     from sim.reports.page import markdown
+    from sim.verdicts import Status
 
     if out is not None:
         check_path(out, interactive=interactive)
     targets = [Target.parse(text) for text in target or ()]
-    document, page = make_report(scenario, targets, uncertainty, seed, overrides or ())
+    document, page = make_report(scenario, targets, uncertainty, seed, overrides or (), minutes)
     if out is not None:
         write_report(out, page, document, interactive=interactive)
     if as_json or out is None:
         typer.echo(json_text(document) if as_json else markdown(page), nl=False)
-    raise typer.Exit(MISSED if page.verdict == "FAIL" else 0)
+    raise typer.Exit(MISSED if page.verdict and Status(page.verdict).is_missed else 0)

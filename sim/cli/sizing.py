@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sim.cli.options import AsJson, Overrides, ScenarioFile, Seed, Targets, print_json
+from sim.cli.options import AsJson, Minutes, Overrides, ScenarioFile, Seed, Targets, print_json
 from sim.errors import SimError
 from workloads.files import parse_yaml
 from workloads.weight_formats import catalogue
@@ -17,6 +17,7 @@ from workloads.weight_formats import catalogue
 if TYPE_CHECKING:
     from sim.explore.sizing import Candidate, Sizing
     from sim.explore.targets import Target
+    from sim.results import Result
     from workloads.scenario import Scenario
 
 MISSED = 1
@@ -42,12 +43,14 @@ def size(
     uncertainty: Annotated[
         int, typer.Option(min=0, help="Draws of the device for the probability of each target.")
     ] = 0,
+    minutes: Minutes = 10,
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
     """Find what meets the targets; exit code 1 if nothing does."""
-    from sim.explore.sizing import probabilities
     from sim.explore.targets import parse_targets
+    from sim.simulation import simulate
+    from sim.verdicts import verdict
     from workloads.scenario import load_scenario
 
     base = load_scenario(scenario, overrides or ())
@@ -58,9 +61,11 @@ def size(
         answer, document = _largest(base, targets, largest, seed)
     if answer.meeting:
         chosen = answer.meeting[0].scenario(_mapping(base))
-        document["least_certain"] = _least_certain(chosen, seed)
+        result = simulate(chosen, seed=seed)
+        document["least_certain"] = _least_certain(result)
         if uncertainty:
-            document["probability"] = probabilities(chosen, targets, uncertainty, seed)
+            found = verdict(result, targets, uncertainty, minutes, seed)
+            document |= {"probability": found.shares(), "verdict": found.plain()}
     print_json(document) if as_json else _show(document)
     if not answer.meeting:
         raise typer.Exit(MISSED)
@@ -106,11 +111,10 @@ def _document(answer: Sizing) -> dict[str, Any]:
     }
 
 
-def _least_certain(scenario: Scenario, seed: int) -> str | None:
+def _least_certain(result: Result) -> str | None:
     from sim.explore.sensitivity import least_certain
-    from sim.simulation import simulate
 
-    swing = least_certain(simulate(scenario, seed=seed).first_reply())
+    swing = least_certain(result.first_reply())
     return swing.sentence() if swing else None
 
 
@@ -156,7 +160,7 @@ def _show(document: dict[str, Any]) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from sim.reports.wording import label, shown
+    from sim.wording import label, shown
 
     console = Console(highlight=False, soft_wrap=True)
     rows = document["meeting"] or document["closest"]
@@ -179,6 +183,11 @@ def _show(document: dict[str, Any]) -> None:
         console.print(f"Least certain assumption: {document['least_certain']}")
     for target, share in document.get("probability", {}).items():
         console.print(f"Probability of {target}: {share:.0%}")
+    if found := document.get("verdict"):
+        console.print(
+            f"Probability of all in minute {found['minutes']} of decoding without a pause: "
+            f"{found['probability_sustained']:.0%} ({found['status']})"
+        )
 
 
 def _spoken(value: Any) -> str:

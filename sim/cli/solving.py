@@ -191,7 +191,7 @@ def _table(
     metrics: Sequence[str],
     second: str | None = None,
 ) -> None:
-    from sim.reports.wording import label, shown
+    from sim.wording import label, shown
 
     columns = [Column(first.rpartition(".")[2], is_text=True)]
     if second is not None:

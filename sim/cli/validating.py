@@ -12,12 +12,14 @@ from typing import Any, NamedTuple
 from hw_models.soc import SocSpec, load_soc
 from sim.calibration.rows import Skipped
 from sim.calibration.shipping import read_residuals
+from sim.charts.data import parity_chart
+from sim.charts.plotly import page
 from sim.cli.measured_files import NOTHING, Given, read_runs
 from sim.errors import OutputError
 from sim.evidence.exhibits import load_exhibits
 from sim.evidence.measured import MeasuredRun
 from sim.evidence.questions import CannotSimulate
-from sim.output import write_text, write_whole
+from sim.output import write_text
 from sim.validation.exhibits import Missed, missed_tolerances, validate_exhibits
 from sim.validation.heat import thermal_exhibit, thermal_text
 from sim.validation.judging import Judged, Validation, scores, validate
@@ -27,7 +29,6 @@ from sim.validation.tables import (
     group_table,
     metric_table,
     row_table,
-    write_parity,
 )
 
 DONE, MISSED = 0, 1
@@ -228,4 +229,5 @@ def _write(found: Validation, text: str, folder: Path) -> None:
     text_of_json = json.dumps(document(found), indent=2, allow_nan=False)
     write_text(folder / "validation.json", text_of_json + "\n")
     write_text(folder / "validation.md", text + "\n")
-    write_whole(folder / "parity.html", lambda path: write_parity(found, path))
+    if (chart := parity_chart(document(found)["rows"])) is not None:
+        write_text(folder / "parity.html", page(chart))

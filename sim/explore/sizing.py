@@ -194,28 +194,6 @@ def _bisected(tried: Callable[[int], Candidate | None], count: int) -> list[Cand
     return looks
 
 
-def probabilities(
-    scenario: Scenario, targets: Sequence[Target], samples: int, seed: int = 0
-) -> dict[str, float]:
-    """Return the share of draws of the device that meet each target, and ``all`` of them at once.
-
-    Draws in which the run does not fit in memory meet none.
-    """
-    from sim.explore.uncertainty import sampled_metrics
-    from sim.simulation import simulate
-
-    result = simulate(scenario, seed=seed)
-    sampled = sampled_metrics(result, samples, seed)
-    met = np.array(
-        [[target.is_met(value) for value in sampled[target.metric]] for target in targets]
-    )
-    fits = sampled["fits"] > 0.0
-    shares = {
-        str(target): float((row & fits).mean()) for target, row in zip(targets, met, strict=True)
-    }
-    return shares | {"all": float((met.all(axis=0) & fits).mean())}
-
-
 def default_knobs(scenario: Scenario) -> dict[str, tuple[Any, ...]]:
     """Return what a sizing may change if the question does not say: formats, cache, images."""
     keeps = [{"policy": "none"}, *({"policy": "okv", "keep": keep} for keep in (0.5, 0.25))]

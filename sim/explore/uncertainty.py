@@ -9,17 +9,19 @@ Not modelled: what the equations leave out; validation tells about that.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hw_models.soc import SocSpec
 from sim.errors import SimError
 from sim.explore.draws import draw
 from sim.explore.variants import MetricColumns, Values, variant_facts
-from sim.facts import Facts, joined
+from sim.facts import Facts, joined, sustained
+from sim.heat.course import TENTH
 from sim.metrics import known_metrics, metric_columns, named
 
 if TYPE_CHECKING:
@@ -104,30 +106,47 @@ class Draws:
 
         What is yes or no has none.
         """
-        known, found = known_metrics(), {}
-        for name, column in metric_columns(self.facts).items():
-            if known[name].kind is not bool and np.isfinite(column).all():
-                levels = np.percentile(column, list(PERCENTILES.values()))
-                found[name] = dict(zip(PERCENTILES, levels.tolist(), strict=True))
-        return found
+        return intervals(metric_columns(self.facts))
 
 
-def drawn_runs(result: Result, samples: int, seed: int = 0) -> Draws:
+def intervals(sampled: Mapping[str, NDArray[Any]]) -> dict[str, dict[str, float]]:
+    """Return ``{metric: {"p10", "p50", "p90"}}`` of the metrics that every draw reaches."""
+    found = {}
+    for name, metric in known_metrics().items():
+        if name in sampled and metric.kind is not bool and np.isfinite(sampled[name]).all():
+            levels = np.percentile(sampled[name], list(PERCENTILES.values()))
+            found[name] = dict(zip(PERCENTILES, levels.tolist(), strict=True))
+    return found
+
+
+def drawn_runs(result: Result, samples: int, seed: int = 0, minute: int = TENTH) -> Draws:
     """Return a run on draws of its device; all alike where nothing is uncertain.
 
-    Raises `SimError` where `samples` is below 1.
+    The sustained rate is that of a minute of decoding without a pause, the first being 1. Raises
+    `SimError` where `samples` is below 1.
     """
     if samples < 1:
         raise SimError(f"--uncertainty must be at least 1 sample. Got {samples}.")
     values = draw(result.soc, result.stack, samples, seed)
     every = range(samples)
-    facts = variant_facts(result, values) if values else joined([(every, result.facts)])
+    if values:
+        facts = variant_facts(result, values, minute)
+    else:
+        facts = joined([(every, sustained(result.facts, result.scenario, result.soc, minute))])
     return Draws(DrawnDevices(result.soc, values, samples), facts)
 
 
-def sampled_metrics(result: Result, samples: int, seed: int = 0) -> MetricColumns:
+def sampled_metrics(
+    result: Result, samples: int, seed: int = 0, minute: int = TENTH
+) -> MetricColumns:
     """Return every metric on draws of the device, each of shape (samples,), NaN for None."""
-    return drawn_runs(result, samples, seed).metrics()
+    return drawn_runs(result, samples, seed, minute).metrics()
+
+
+def nominal_metrics(result: Result, minute: int = TENTH) -> MetricColumns:
+    """Return every metric of the run itself as columns of length 1, NaN where it has none."""
+    facts = sustained(result.facts, result.scenario, result.soc, minute)
+    return {name: column.astype(float) for name, column in metric_columns(facts).items()}
 
 
 def uncertainty(result: Result, samples: int, seed: int = 0) -> dict[str, dict[str, float]]:

@@ -31,7 +31,7 @@ from sim.engine.timed import FloatColumn
 from sim.engine.times import GroupTimes, hidden_in_s
 from sim.explore.sweep_steps import distinct
 from sim.facts import Facts, HeatFacts, facts_of_groups, joined, ratio, sustained, whole
-from sim.heat.course import unthrottled
+from sim.heat.course import TENTH, unthrottled
 from sim.metrics import metric_columns
 from sim.planning import Plan, fits_whole, plan
 from sim.results import Result
@@ -54,19 +54,25 @@ def variant_metrics(result: Result, values: Values) -> MetricColumns:
     return {"reply_s": facts.makespan_s, **found}
 
 
-def variant_facts(result: Result, values: Values) -> Facts:
-    """Return the facts of a run on each variant of its device, each of shape (variants,)."""
+def variant_facts(result: Result, values: Values, minute: int = TENTH) -> Facts:
+    """Return the facts of a run on each variant of its device, each of shape (variants,).
+
+    The sustained rate is that of a minute, the first being 1.
+    """
     variants = len(next(iter(values.values())))
     checked(result, values)
     if not _keeps_its_pace(result):
-        return joined([([i], _alone(result, values, i).facts) for i in range(variants)])
+        alone = joined([([i], _alone(result, values, i).facts) for i in range(variants)])
+        if minute == TENTH:
+            return alone
+        return sustained(alone, result.scenario, _all_devices(result, values), minute)
     parts: list[tuple[Sequence[int], Facts]] = []
     apart: list[int] = []
     for members, side in _side_by_side(result, values):
         parts.append((members, side.facts))
         apart += np.array(members)[side.changes_pace].tolist()
     facts = joined([*parts, *(([i], _alone(result, values, i).facts) for i in apart)])
-    return sustained(facts, result.scenario, _all_devices(result, values))
+    return sustained(facts, result.scenario, _all_devices(result, values), minute)
 
 
 def reply_seconds(result: Result, values: Values) -> FloatColumn:

@@ -23,7 +23,9 @@ Socs = SocSpec | Sequence[SocSpec]
 """The device that all runs share, or one for each run."""
 
 MINUTE_S = 60.0
-TENTH_MINUTE_S = (9 * MINUTE_S, 10 * MINUTE_S)
+TENTH = 10
+"""The minute whose decode rate counts as sustained."""
+TENTH_MINUTE_S = ((TENTH - 1) * MINUTE_S, TENTH * MINUTE_S)
 
 BOUND_ROUNDS = 4
 """Rounds that tighten the bound on a run's temperatures; further ones hardly change it."""
@@ -230,9 +232,13 @@ def stays_cool(heat: HeatColumns, dynamic_w: Columns, end_s: float) -> NDArray[n
 
 
 def sustained_fractions(
-    socs: Socs, ambient_c: Numbers, dynamic_w: Columns, charging_w: Numbers = 0.0
+    socs: Socs,
+    ambient_c: Numbers,
+    dynamic_w: Columns,
+    charging_w: Numbers = 0.0,
+    minute: int = TENTH,
 ) -> Columns:
-    """Return the mean clock in the tenth minute of decoding without a pause, as a fraction.
+    """Return the mean clock in one minute of decoding without a pause, as a fraction.
 
     Runs that stay cool until then keep their clock. The heat of other apps is left out.
 
@@ -243,19 +249,21 @@ def sustained_fractions(
     ambient_c, dynamic_w, charging_w
         Air [C], power of decoding above the static one [W], heat of charging [W]: columns over
         runs, or a number for all of them.
+    minute
+        Which one, the first being 1.
     """
     heat = HeatColumns.of(socs, ambient_c, charging_w)
-    warm = ~stays_cool(heat, dynamic_w, TENTH_MINUTE_S[1])
+    warm = ~stays_cool(heat, dynamic_w, minute * MINUTE_S)
     hot = warm & may_trip(heat, dynamic_w)
     found = np.ones(len(dynamic_w))
     for chosen in (hot, warm & ~hot):
         if chosen.any():
-            found[chosen] = _tenth_minute_clock(heat.only(chosen), dynamic_w[chosen])
+            found[chosen] = _mean_clock(heat.only(chosen), dynamic_w[chosen], minute)
     return found
 
 
-def _tenth_minute_clock(heat: HeatColumns, dynamic_w: Columns) -> Columns:
-    begin_s, end_s = TENTH_MINUTE_S
+def _mean_clock(heat: HeatColumns, dynamic_w: Columns, minute: int) -> Columns:
+    begin_s, end_s = (minute - 1) * MINUTE_S, minute * MINUTE_S
     clock_s = np.zeros(len(dynamic_w))
     for part in _stretches(heat, dynamic_w):
         if (part.start_s >= end_s).all():

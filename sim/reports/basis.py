@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from sim.reports.page import Block, Cell, Code, Paragraph, Section, Table
-from sim.reports.wording import Number, ends, label, shown
+from sim.wording import Number, ends, label, shown
 
 CODE_COLUMNS: Final = 72  # of a printed page
 METRIC_HEADER: Final = ("metric", "simulated", "80 % interval")

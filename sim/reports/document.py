@@ -20,7 +20,7 @@ from sim.documents import summary_document
 from sim.engine.memory import PHASES
 from sim.explore.sensitivity import Swing, parameters_behind, tornado
 from sim.explore.targets import Target
-from sim.explore.uncertainty import uncertainty
+from sim.explore.uncertainty import intervals, sampled_metrics
 from sim.metrics import moved_metrics
 from sim.planning import formats
 from sim.reports.evidence import evidence
@@ -28,9 +28,9 @@ from sim.reports.gaps import gaps
 from sim.reports.memory import memory
 from sim.reports.question import Question
 from sim.reports.recommendation import recommendation
-from sim.reports.verdicts import judgements, overall, sentence
 from sim.results import Result
 from sim.simulation import simulate
+from sim.verdicts import Judgement, judge
 
 SCHEMA: Final = "andesim.report/1"
 SWINGS: Final = 5
@@ -46,15 +46,22 @@ LONGEST_NUMBER: Final = 9
 def report_document(question: Question) -> dict[str, Any]:
     """Return everything a report says, ready for JSON."""
     result = simulate(question.scenario, engine=question.engine, seed=question.seed)
-    intervals = uncertainty(result, question.draws, question.seed) if question.draws else None
-    judged = judgements(result, question.targets, intervals or {})
+    asked = question.draws, question.seed, question.minutes
+    sampled = sampled_metrics(result, *asked) if question.draws else None
+    judged = judge(result, question.targets, sampled, question.minutes)
     return {
         "schema": SCHEMA,
-        "verdict": {"word": overall(judged).value, "sentence": sentence(result, judged)},
+        "verdict": {
+            "word": judged.status.value,
+            "sentence": judged.sentence,
+            "probability": judged.probability,
+            "probability_sustained": judged.probability_sustained,
+            "minutes": judged.minutes,
+        },
         "question": _asked(result),
-        "targets": [item.plain() for item in judged],
+        "targets": [_target(item) for item in (*judged.targets, judged.budget)],
         "recommendation": recommendation(question, result.ledger.budget_bytes),
-        "run": summary_document(result, intervals),
+        "run": summary_document(result, intervals(sampled) if sampled else None),
         "memory": memory(result),
         "phases": _phases(result),
         "waiting_s": _waiting_s(result),
@@ -88,6 +95,22 @@ def _asked(result: Result) -> dict[str, Any]:
         "prompt_tokens": sum(turn.prompt_tokens for turn in turns),
         "output_tokens": sum(turn.output_tokens for turn in turns),
         "start": result.scenario.environment.start,
+    }
+
+
+def _target(item: Judgement) -> dict[str, Any]:
+    return {
+        "metric": item.target.metric,
+        "sign": item.target.sign,
+        "limit": item.target.limit,
+        "value": item.value,
+        "value_sustained": item.value_sustained,
+        "interval": list(item.interval) if item.interval else None,
+        "slack": item.slack,
+        "probability": item.probability,
+        "probability_sustained": item.probability_sustained,
+        "is_budget": item.is_budget,
+        "verdict": item.status.value,
     }
 
 
@@ -142,13 +165,16 @@ def _sensitivities(result: Result, targets: Iterable[Target]) -> list[dict[str, 
         {
             "metric": name,
             "value": metrics[name],
-            "swings": [_swing(item) for item in tornado(result, name)[:SWINGS] if item.width > 0],
+            "swings": [
+                swing_entry(item) for item in tornado(result, name)[:SWINGS] if item.width > 0
+            ],
         }
         for name in reached
     ]
 
 
-def _swing(item: Swing) -> dict[str, Any]:
+def swing_entry(item: Swing) -> dict[str, Any]:
+    """Return a swing as plain data, the parameter as text with units."""
     return {
         "path": item.path,
         **_parameter(item.parameter),

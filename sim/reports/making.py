@@ -14,6 +14,7 @@ from sim.reports.page import Page
 from sim.reports.question import read_question
 from sim.reports.sections import sizing_page
 from sim.reports.validation_report import read_validation, validation_page
+from sim.verdicts import MINUTES
 
 VALIDATION: Final = "validation.json"
 
@@ -24,6 +25,7 @@ def make_report(
     draws: int = 0,
     seed: int | None = None,
     overrides: Sequence[str] = (),
+    minutes: int = MINUTES,
 ) -> tuple[dict[str, Any], Page]:
     """Return the document and the page of a scenario, a result folder, or a validation folder.
 
@@ -36,5 +38,5 @@ def make_report(
             )
         judged = read_validation(path / VALIDATION)
         return judged, validation_page(judged)
-    document = report_document(read_question(path, targets, draws, seed, overrides))
+    document = report_document(read_question(path, targets, draws, seed, overrides, minutes))
     return document, sizing_page(document)

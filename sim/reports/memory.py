@@ -34,6 +34,7 @@ def memory(result: Result) -> dict[str, Any]:
             for name, size in held
             if size
         ],
+        "end_s": result.makespan_s,
         "timeline": [
             {"at_s": item.at_s, "bytes": dict(item.by_class)} for item in result.ledger.timeline
         ],

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from sim.charts.data import Chart
-from sim.reports.wording import Number
+from sim.wording import Number
 
 FOLDER: Final = Path(__file__).parent
 
@@ -91,13 +91,13 @@ def charts(*found: Chart | None) -> tuple[Figure, ...]:
 
 def html(page: Page, *, interactive: bool = False) -> str:
     """Return a page as one HTML file that needs no network; with Plotly charts it weighs 5 MB."""
-    from sim.charts.interactive import figure, library
+    from sim.charts.plotly import element, library
     from sim.charts.svg import svg
 
     return _rendered(
         "report.html.j2",
         page,
-        draw=figure if interactive else svg,
+        draw=element if interactive else svg,
         script=library() if interactive else "",
         style=(FOLDER / "report.css").read_text(encoding="utf-8"),
     )

@@ -16,6 +16,7 @@ from typing import Any
 from sim.errors import SimError
 from sim.explore.targets import Target
 from sim.simulation import EngineName
+from sim.verdicts import MINUTES
 from workloads.errors import WorkloadError
 from workloads.files import parse_json, read_text
 from workloads.scenario import Scenario, load_scenario
@@ -30,7 +31,9 @@ class Question:
     Attributes
     ----------
     draws
-        Draws of the uncertain numbers behind the intervals; 0: no intervals.
+        Draws of the uncertain numbers behind intervals and verdict; 0: the run alone is judged.
+    minutes
+        Minutes of decoding after which the targets are asked once more.
     command
         The command line that asks the same.
     link
@@ -42,6 +45,7 @@ class Question:
     scenario: Scenario
     targets: tuple[Target, ...] = ()
     draws: int = 0
+    minutes: int = MINUTES
     seed: int = 0
     engine: EngineName = "auto"
     command: str = ""
@@ -55,6 +59,7 @@ def read_question(
     draws: int = 0,
     seed: int | None = None,
     overrides: Sequence[str] = (),
+    minutes: int = MINUTES,
 ) -> Question:
     """Return the question about a scenario file or id, a result folder, or the default scenario.
 
@@ -72,9 +77,10 @@ def read_question(
         scenario=load_scenario(source, overrides),
         targets=tuple(targets),
         draws=draws,
+        minutes=minutes,
         seed=chosen,
         engine="event" if recorded.get("engine") == "event" else "auto",
-        command=command_line(path, targets, draws, chosen, overrides),
+        command=command_line(path, targets, draws, chosen, overrides, minutes),
         recorded={} if overrides else recorded,
     )
 
@@ -85,6 +91,7 @@ def command_line(
     draws: int,
     seed: int,
     overrides: Iterable[str] = (),
+    minutes: int = MINUTES,
 ) -> str:
     """Return the command that gives the same report.
 
@@ -96,6 +103,8 @@ def command_line(
         words += ["--set", override]
     for target in targets:
         words += ["--target", str(target)]
+    if minutes != MINUTES:
+        words += ["--minutes", str(minutes)]
     return shlex.join([*words, "--uncertainty", str(draws), "--seed", str(seed)])
 
 

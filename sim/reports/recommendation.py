@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sim.explore.sizing import Candidate, Sizing, default_knobs, probabilities, size
+from sim.explore.sizing import Candidate, Sizing, default_knobs, size
 from sim.reports.question import Question
+from sim.simulation import simulate
+from sim.verdicts import verdict
 
 SHOWN: Final = 3
 ALWAYS: Final = ("time_to_first_token_s", "tokens_per_s", "peak_dram_bytes", "energy_j")
@@ -69,5 +71,6 @@ def _share_of_draws(question: Question, base: dict[str, Any], candidate: Candida
     """Return the share of draws of the device that meet every target at once."""
     if not question.draws:
         return None
-    scenario = candidate.scenario(base)
-    return probabilities(scenario, question.targets, question.draws, question.seed)["all"]
+    result = simulate(candidate.scenario(base), seed=question.seed)
+    asked = question.targets, question.draws, question.minutes, question.seed
+    return verdict(result, *asked).probability

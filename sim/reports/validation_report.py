@@ -9,15 +9,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from sim.charts.data import Point, ScatterChart
+from sim.charts.data import ScatterChart, parity_chart
 from sim.errors import SimError
 from sim.reports.basis import interval
 from sim.reports.page import Cell, Page, Paragraph, Section, Table, charts
-from sim.reports.wording import Number, label, shown
 from sim.validation.tables import SCHEMA
+from sim.wording import Number, label, shown
 from workloads.files import parse_json, read_text
 
-FEWEST_POINTS: Final = 2  # one point shows no more than its row in the table
 PARTS: Final = ("metrics", "rows", "skipped")
 COLUMNS: Final = ("metric", "measured", "simulated", "80 % interval", "error")
 Document = Mapping[str, Any]
@@ -79,21 +78,13 @@ def _parities(document: Document) -> tuple[Section, ...]:
 
 
 def _parity(document: Document, metric: str) -> ScatterChart | None:
-    points = tuple(
-        Point(row["id"], row["measured"], row["simulated"])
-        for row in document["rows"]
-        if row["metric"] == metric and row["measured"] > 0 and row["simulated"] > 0
-    )
-    if len(points) < FEWEST_POINTS:
-        return None
     error = shown("share", document["metrics"][metric]["mape"]).text
-    return ScatterChart(
-        id=f"parity-{metric}",
-        title=f"{label(metric)}: simulated over measured, logarithmic",
-        alt=f"{len(points)} rows; their mean error is {error}.",
-        points=points,
-        low_text=shown(metric, min(min(point.x, point.y) for point in points)).text,
-        high_text=shown(metric, max(max(point.x, point.y) for point in points)).text,
+    rows = [row for row in document["rows"] if row["metric"] == metric]
+    return parity_chart(
+        rows,
+        f"{label(metric)}: simulated over measured, logarithmic",
+        f"{len(rows)} rows; their mean error is {error}.",
+        fewest=2,  # one point shows no more than its row in the table
     )
 
 

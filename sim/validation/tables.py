@@ -1,19 +1,15 @@
-"""What a validation is shown as: JSON, Markdown tables, and a parity plot.
+"""What a validation is shown as: JSON and Markdown tables.
 
-The tables are the same on the terminal, in the documentation page and beside the plot. Not shown
-anywhere: one number over all metrics, which would hide where the errors are.
+The tables are the same on the terminal, in the documentation page and beside the parity plot. Not
+shown anywhere: one number over all metrics, which would hide where the errors are.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from sim.validation.judging import Judged, Scores, Validation
-
-if TYPE_CHECKING:
-    import plotly.graph_objects as go
 
 SCHEMA: Final = "andesim.validation/1"
 SCORE_COLUMNS: Final = (
@@ -137,46 +133,3 @@ def _interval(row: Judged) -> str:
     low, high = row.interval
     inside = "" if low <= row.measured <= high else " (outside)"
     return f"{number(low)} to {number(high)}{inside}"
-
-
-def parity_figure(found: Validation) -> go.Figure:
-    """Return measured against simulated on logarithmic axes, a trace per metric and backend."""
-    import plotly.graph_objects as go
-
-    figure = go.Figure()
-    timed = [row for row in found.rows if row.interval is not None]
-    for name in sorted({_series(row) for row in timed}):
-        rows = [row for row in timed if _series(row) == name]
-        figure.add_scatter(
-            x=[row.measured for row in rows],
-            y=[row.simulated for row in rows],
-            error_y=_error_bars(rows),
-            text=[f"{row.run.id} {row.device} {row.stack} {row.run.model}" for row in rows],
-            mode="markers",
-            name=name,
-        )
-    values = [value for row in timed for value in (row.measured, row.simulated)]
-    if values:
-        ends = [min(values), max(values)]
-        figure.add_scatter(x=ends, y=ends, mode="lines", name="simulated = measured")
-    figure.update_xaxes(type="log", title="measured")
-    figure.update_yaxes(type="log", title="simulated")
-    return figure
-
-
-def _series(row: Judged) -> str:
-    return f"{row.metric}, {row.groups['unit']}"
-
-
-def _error_bars(rows: Sequence[Judged]) -> dict[str, Any]:
-    intervals = [row.interval or (row.simulated, row.simulated) for row in rows]
-    return {
-        "type": "data",
-        "array": [high - row.simulated for row, (_, high) in zip(rows, intervals, strict=True)],
-        "arrayminus": [row.simulated - low for row, (low, _) in zip(rows, intervals, strict=True)],
-    }
-
-
-def write_parity(found: Validation, path: Path) -> None:
-    """Write the parity plot as one HTML file that needs no network."""
-    parity_figure(found).write_html(path, include_plotlyjs=True, div_id="parity")

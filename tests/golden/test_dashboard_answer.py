@@ -1,4 +1,4 @@
-"""The intervals that ship with the dashboard are those of the default question, on any machine.
+"""The draws that ship with the dashboard are those of the default question, on any machine.
 
 After a meant change: python -m dashboard.precomputed
 """
@@ -10,7 +10,8 @@ import pytest
 from dashboard import precomputed
 from dashboard.choices import Choices
 from sim import Scenario, simulate
-from sim.explore.uncertainty import uncertainty
+from sim.explore.uncertainty import sampled_metrics
+from sim.verdicts import DRAWS
 
 
 def asked(**changed):
@@ -19,8 +20,8 @@ def asked(**changed):
 
 def test_what_ships_is_used_only_for_the_run_it_was_drawn_for(machine):
     result = asked()
-    found, anew = precomputed.shipped(result), uncertainty(result, precomputed.SAMPLES)
+    found, anew = precomputed.shipped(result), sampled_metrics(result, DRAWS)
     assert found, "the default's numbers changed: python -m dashboard.precomputed"
-    for metric, ends in found.items():
-        assert ends == pytest.approx(anew[metric], rel=1e-9)
+    for metric, column in found.items():
+        assert column == pytest.approx(anew[metric], rel=1e-9)
     assert precomputed.shipped(asked(model="andesvl-2b")) is None

@@ -8,14 +8,17 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import dashboard
-from dashboard import comparing, sustained, timeline, tradeoffs, transfers
+from dashboard import comparing, screens, sustained, timeline, tradeoffs, transfers
 from dashboard.cards import cards
-from dashboard.charts import endurance, lanes, memory, parity, phases, tornado, tradeoff
-from dashboard.charts.palette import BASELINE
+from dashboard.charts import endurance, lanes, tradeoff
 from dashboard.choices import Choices
 from dashboard.runs import decode_terms, nominal, parameter_swings, run
 from dashboard.sidebar import baseline_sentence
+from sim.charts import plotly
+from sim.charts.data import decode_chart, first_token_chart, swing_chart
+from sim.charts.plotly import BASELINE
 from sim.evidence.measured import MeasuredRun
+from sim.reports.document import swing_entry
 
 NOW, BEFORE = Choices(model="andesvl-2b"), Choices()
 LEVELS = {"model": ["andesvl-0.6b", "andesvl-2b"]}
@@ -34,23 +37,25 @@ def sweep():
 def drawings():
     now, before = run(NOW), run(BEFORE)
     swept, row = sweep()
-    swings = parameter_swings(NOW)
-    rows = comparing.table(
-        comparing.compare([MeasuredRun(id="a", model="qwen3-0.6b", tokens_per_s=9.0)], NOW)
-    )
+    swings = [swing_entry(swing) for swing in parameter_swings(NOW)]
+    rows = comparing.compare([MeasuredRun(id="a", model="qwen3-0.6b", tokens_per_s=9.0)], NOW)
     frame = timeline.step_frame(now, "decode", 0)
     sessions = sustained.session(NOW), sustained.session(BEFORE)
     value = nominal(BEFORE, "reply_s")
     return {
-        "waterfall": phases.first_token_waterfall(now.summary(), 2.0, before.summary()),
-        "decode": phases.decode_bounds(decode_terms(NOW), 127, (decode_terms(BEFORE), 127)),
-        "memory": memory.residency(now, before),
+        "waterfall": plotly.drawn(
+            first_token_chart(now.summary().as_dict(), 2.0, before.summary().as_dict())
+        ),
+        "decode": plotly.drawn(decode_chart(decode_terms(NOW), 127, (decode_terms(BEFORE), 127))),
+        "memory": plotly.drawn(screens.residency(now, before)),
         "gantt": lanes.gantt(timeline.lanes(frame), timeline.step_s(before, "decode", 0)),
         "roofline": lanes.roofline(now, table(NOW), table(BEFORE)),
         "pareto": tradeoff.pareto(swept, list(LEVELS), row, row),
-        "tornado": tornado.tornado(swings, nominal(NOW, "reply_s"), "s", value),
+        "tornado": plotly.drawn(
+            swing_chart("reply_s", nominal(NOW, "reply_s"), swings, before=value)
+        ),
         "ten minutes": endurance.endurance(*sessions),
-        "parity": parity.parity(rows, rows),
+        "parity": plotly.drawn(comparing.parity(rows, rows)),
     }
 
 

@@ -9,7 +9,7 @@ from sim.explore.sweep_rows import evaluate
 from sim.explore.targets import Target
 from sim.explore.uncertainty import uncertainty
 from sim.metrics import METRICS, metric
-from sim.reports.wording import label, shown
+from sim.wording import label, shown
 
 SMALL = ["model=smollm2-135m", "session={turns: [{prompt_tokens: 64, output_tokens: 8}]}"]
 NAME = "decode_j_per_token"

@@ -181,7 +181,7 @@ def test_formula_of_the_kv_cache_gives_its_bytes(made):
 
 
 def test_the_waterfall_ends_at_the_first_token(made):
-    *parts, whole = first_token_chart(made[0]).bars
+    *parts, whole = first_token_chart(made[0]["run"]["metrics"]).bars
     assert [bar.name for bar in parts] == ["prefill"]
     assert parts[-1].end == pytest.approx(whole.end)
 
@@ -189,8 +189,7 @@ def test_the_waterfall_ends_at_the_first_token(made):
 def test_waiting_for_other_turns_is_a_bar_of_its_own(made):
     first_s = made[0]["run"]["metrics"]["time_to_first_token_s"]
     metrics = made[0]["run"]["metrics"] | {"time_to_first_token_s": first_s + 0.5}
-    waiting = made[0] | {"run": made[0]["run"] | {"metrics": metrics}, "waiting_s": 0.5}
-    *parts, whole = first_token_chart(waiting).bars
+    *parts, whole = first_token_chart(metrics).bars
     assert [bar.name for bar in parts] == ["waiting", "prefill"]
     assert parts[-1].end == pytest.approx(whole.end)
 
@@ -228,9 +227,9 @@ def test_a_class_that_comes_after_the_peak_is_drawn():
     result = simulate(load_scenario(None, ["stack=llamacpp_cpu"]))
     bill = memory(result)
     assert "kv_cache" not in {item["name"] for item in bill["classes"]}
-    chart = memory_chart({"memory": bill, "run": {"metrics": {"fits": True}}})
-    total = [sum(column) for column in zip(*(layer.values for layer in chart.layers), strict=True)]
-    assert total == pytest.approx([item.total_bytes for item in result.ledger.timeline])
+    instants = [(item["at_s"], item["bytes"]) for item in bill["timeline"]]
+    chart = memory_chart(instants, bill["budget_bytes"], bill["end_s"])
+    assert chart.totals == pytest.approx([item.total_bytes for item in result.ledger.timeline])
 
 
 def test_every_name_of_a_legend_lies_on_the_picture():

@@ -7,8 +7,9 @@ from typer.testing import CliRunner
 
 from sim import Scenario, load_scenario, simulate
 from sim.errors import SimError
-from sim.explore.sizing import default_knobs, largest, probabilities, size
+from sim.explore.sizing import default_knobs, largest, size
 from sim.explore.targets import Target, parse_targets
+from sim.verdicts import verdict
 
 BASE = {
     "device": "ideal_85gbps_50tflops",
@@ -136,14 +137,15 @@ def test_probabilities_are_shares_and_all_is_the_least():
     scenario = load_scenario(None, ["model=andesvl-0.6b", "session.turns.0.output_tokens=8"])
     nominal = simulate(scenario).summary()
     targets = parse_targets([f"tokens_per_s>{nominal.tokens_per_s}", "energy_j<1e9"])
-    shares = probabilities(scenario, targets, 24)
+    shares = verdict(simulate(scenario), targets, 24).shares()
     assert 0.0 < shares[str(targets[0])] < 1.0
     assert shares[str(targets[1])] == 1.0
     assert shares["all"] == shares[str(targets[0])]
 
 
 def test_an_exact_device_meets_for_sure_or_not_at_all():
-    shares = probabilities(Scenario.from_mapping(BASE), parse_targets(["tokens_per_s>1"]), 5)
+    exact = simulate(Scenario.from_mapping(BASE))
+    shares = verdict(exact, parse_targets(["tokens_per_s>1"]), 5).shares()
     assert shares == {"tokens_per_s>1": 1.0, "all": 1.0}
 
 

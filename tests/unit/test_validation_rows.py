@@ -13,13 +13,14 @@ from hypothesis import strategies as st
 from hw_models.soc import SocSpec, load_soc
 from sim import simulate
 from sim.calibration.rows import observations, observe
+from sim.charts.data import parity_chart
 from sim.engine.times import span_s
 from sim.evidence.measured import MeasuredRun
 from sim.evidence.questions import CannotSimulate, scenario_of_run
 from sim.validation.intervals import interval_80
 from sim.validation.judging import Judged, Validation, scores, validate
 from sim.validation.roofline import floor_seconds, impossible, measured_seconds
-from sim.validation.tables import document, parity_figure, row_table, table
+from sim.validation.tables import document, row_table, table
 
 
 @pytest.fixture(scope="module")
@@ -207,7 +208,7 @@ def test_tables_and_plot_show_every_row() -> None:
     found = Validation((judged(10.0, 11.0), judged(10.0, 20.0)), ())
     assert row_table(found.rows).count("\n") == 3
     assert "(outside)" in row_table(found.rows)
-    assert [len(trace.x) for trace in parity_figure(found).data] == [2, 2]
+    assert [point.y for point in parity_chart(document(found)["rows"]).points] == [11.0, 20.0]
     assert table(["a"], [["x|y"]]).endswith("x\\|y |")
 
 
