@@ -14,7 +14,8 @@ from dashboard.choices import Choices
 from dashboard.runs import USER_ERRORS, decode_terms, draws, judged, run, word
 from sim.breakdown import Term
 from sim.charts.data import Chart, LayerChart, memory_chart
-from sim.charts.plotly import Figure, drawn
+from sim.charts.frame import Figure
+from sim.charts.plotly import drawn
 from sim.explore.uncertainty import intervals
 from sim.results import Result
 from sim.verdicts import headline

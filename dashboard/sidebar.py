@@ -21,7 +21,7 @@ from dashboard.links import command_line, scenario_yaml
 from dashboard.options import options
 from dashboard.presets import CUSTOM, PRESETS, preset_of
 from hw_models.soc import load_soc
-from sim.charts.plotly import BASELINE
+from sim.charts.frame import BASELINE
 
 LABELS = {
     "model": "Model",

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from dashboard.sustained import clocks, rates
 from sim.charts.data import ALERT, COLOURS, GREY
-from sim.charts.plotly import BASELINE, INK, Figure, Trace, figure, text_at, together
+from sim.charts.frame import BASELINE, INK, Figure, Trace, figure, text_at, together
 from sim.results import Result
 
 PANELS = ("tokens/s", "°C", "clock [%]", "W")

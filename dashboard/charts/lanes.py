@@ -9,7 +9,7 @@ import numpy as np
 from dashboard.timeline import DMA, HOST, LANES, WAITING
 from dashboard.transfers import DRAM, FLASH
 from sim.charts.data import ALERT, GREY, colour
-from sim.charts.plotly import ABOVE, BASELINE, INK, Figure, Trace, figure, text_at, vertical_line
+from sim.charts.frame import ABOVE, BASELINE, INK, Figure, Trace, figure, text_at, vertical_line
 from sim.records import BOUNDS
 from sim.results import Result
 

@@ -6,7 +6,8 @@ from html import escape
 from typing import TYPE_CHECKING, Final
 
 from sim.charts.data import GREY
-from sim.charts.plotly import METRICS, Figure, Trace, by_metric, figure, named, vertical_line
+from sim.charts.frame import Figure, Trace, figure, vertical_line
+from sim.charts.plotly import METRICS, by_metric, named
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from dashboard.tradeoffs import ACROSS, METRICS, UP, Row, front
 from sim.charts.data import ALERT, GREY
-from sim.charts.plotly import BASELINE, INK, Figure, Trace, figure
+from sim.charts.frame import BASELINE, INK, Figure, Trace, figure
 
 if TYPE_CHECKING:
     import pandas as pd

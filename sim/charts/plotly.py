@@ -1,14 +1,13 @@
 """Charts as Plotly figures, for the dashboard and for interactive reports.
 
-A figure is plain data, so that it can be tested and written without Plotly. What the dashboard
-draws by itself (lanes, roofline, endurance, trade-offs) uses the same frame and marks.
+A figure is plain data, so that it can be tested and written without Plotly.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
-from typing import Any, Final
+from typing import Final
 
 from sim.charts.data import (
     ALERT,
@@ -29,18 +28,21 @@ from sim.charts.data import (
     Swing,
     SwingChart,
 )
+from sim.charts.frame import (
+    ABOVE,
+    BASELINE,
+    INK,
+    Figure,
+    Trace,
+    figure,
+    marked,
+    text_at,
+    together,
+    vertical_line,
+)
 from sim.wording import label
 
-Figure = dict[str, Any]
-Trace = dict[str, Any]
-
-INK: Final = "#31333F"
-BASELINE: Final = "A, pinned"
-"""How every chart calls the pinned baseline."""
 GIB: Final = 2**30
-ABOVE: Final = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}
-"""Where a legend lies: over the plot, so that it never meets the name of an axis."""
-FADED: Final = "rgba(255,255,255,0.85)"
 WIDE, SLIM = 0.52, 0.16
 """Heights of a bar of now and of one of the baseline, as shares of their row."""
 SHORT: Final = 0.3
@@ -57,16 +59,6 @@ METRICS: Final = {
 """Colour and symbol of each metric that is measured, in the order of legends."""
 BANDS: Final = (0.1, 0.25)
 """Relative errors that a parity plot marks."""
-_AXIS: Final = {
-    "gridcolor": "#E3E5E8",
-    "linecolor": GREY,
-    "zerolinecolor": GREY,
-    "automargin": True,
-    "title": {"standoff": 6, "font": {"size": 13}},
-    "ticks": "outside",
-    "ticklen": 5,
-    "tickcolor": "white",
-}
 
 
 def drawn(chart: Chart) -> Figure:
@@ -108,46 +100,6 @@ def page(chart: Chart) -> str:
     """Return a chart as one HTML page that needs no network."""
     head = f"<!doctype html>\n<meta charset=utf-8>\n<title>{escape(chart.title)}</title>\n"
     return f"{head}<script>{library()}</script>\n{element(chart)}\n"
-
-
-def figure(data: list[Trace], height: int, **layout: Any) -> Figure:
-    """Return a figure with the margins and type all charts share; height in pixels."""
-    shared = {
-        "height": height,
-        "margin": {"l": 10, "r": 16, "t": 24, "b": 10},
-        "font": {"size": 13, "color": INK, "family": "Source Sans, sans-serif"},
-        "legend": ABOVE,
-        "template": {"layout": {"xaxis": _AXIS, "yaxis": _AXIS}},
-        "paper_bgcolor": "white",
-        "plot_bgcolor": "white",
-        "bargap": 0.3,
-    }
-    return {"data": data, "layout": shared | layout}
-
-
-def text_at(x: float, y: float, text: str, **place: Any) -> Figure:
-    """Return an annotation without an arrow that stays readable over lines."""
-    return {"x": x, "y": y, "text": text, "showarrow": False, "bgcolor": FADED} | place
-
-
-def together(*parts: Figure) -> Figure:
-    """Return layout entries with the shapes and annotations of all parts."""
-    return {
-        kind: [item for part in parts for item in part.get(kind, [])]
-        for kind in ("shapes", "annotations")
-    }
-
-
-def vertical_line(x: float, text: str, ink: str = ALERT) -> Figure:
-    """Return layout entries that draw a dashed line at ``x`` with its name above."""
-    line = {"type": "line", "x0": x, "x1": x, "yref": "paper", "y0": 0, "y1": 1}
-    name = text_at(x, 1, text, yref="paper", yanchor="bottom")
-    return _marked(line, name, ink)
-
-
-def _marked(line: Figure, name: Figure, ink: str) -> Figure:
-    shape = line | {"line": {"color": ink, "dash": "dash", "width": 1.5}}
-    return {"shapes": [shape], "annotations": [name | {"font": {"color": ink}}]}
 
 
 def _bars(chart: BarChart) -> Figure:
@@ -240,7 +192,7 @@ def _budget(chart: LayerChart) -> Figure:
     y = chart.mark / GIB
     line = {"type": "line", "y0": y, "y1": y, "xref": "paper", "x0": 0, "x1": 1}
     name = text_at(1, y, chart.mark_text, xref="paper", xanchor="right", yanchor="bottom")
-    return _marked(line, name, ALERT)
+    return marked(line, name, ALERT)
 
 
 def _peak(chart: LayerChart) -> Figure:

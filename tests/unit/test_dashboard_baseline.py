@@ -16,7 +16,7 @@ from dashboard.runs import decode_terms, nominal, parameter_swings, run
 from dashboard.sidebar import baseline_sentence
 from sim.charts import plotly
 from sim.charts.data import decode_chart, first_token_chart, swing_chart
-from sim.charts.plotly import BASELINE
+from sim.charts.frame import BASELINE
 from sim.evidence.measured import MeasuredRun
 from sim.reports.document import swing_entry
 
