@@ -66,5 +66,6 @@ def vertical_line(x: float, text: str, ink: str = ALERT) -> Figure:
 
 
 def marked(line: Figure, name: Figure, ink: str) -> Figure:
+    """Return layout entries of a dashed line and its name, both in one colour."""
     shape = line | {"line": {"color": ink, "dash": "dash", "width": 1.5}}
     return {"shapes": [shape], "annotations": [name | {"font": {"color": ink}}]}
