@@ -15,6 +15,7 @@ from hw_models.soc import SocSpec
 from sim.calibrated_range import range_warnings
 from sim.cautions import cautions
 from sim.errors import SimError
+from sim.streams import random_stream
 from workloads.arrivals import expanded
 from workloads.background import get_background
 from workloads.catalogue import trace_for
@@ -31,7 +32,6 @@ from workloads.speculation import Drafting, ModelDraft
 from workloads.trace import Trace
 
 ACTIVATION_BITS = {"int8": 8, "int16": 16, "fp16": 16, "bf16": 16, "fp32": 32}
-STREAMS = ("acceptance", "arrivals", "lengths", "background")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +49,6 @@ def fits_whole(planned: Plan) -> NDArray[np.bool_]:
     """Return whether every class at its largest fits beside the largest activations."""
     held = sum(planned.program.resident_bytes.values())
     return np.asarray(held + max(activations_held(planned.program.groups)) <= planned.budget_bytes)
-
-
-def random_stream(seed: int, purpose: str) -> np.random.Generator:
-    """Return the random stream of one purpose, so that variants of a scenario share the others."""
-    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(STREAMS.index(purpose),)))
 
 
 def plan(scenario: Scenario, soc: SocSpec, seed: int = 0) -> Plan:

@@ -7,8 +7,8 @@ from itertools import pairwise
 from typing import Literal
 
 from hw_models.soc import SocSpec, load_soc
-from sim.engine.batches import BatchMachine
 from sim.engine.conditions import Conditions
+from sim.engine.fast import MaxPlusEngine
 from sim.engine.loads import loads
 from sim.engine.memory import Memory, spilled
 from sim.engine.pricing import Pricing
@@ -18,8 +18,9 @@ from sim.engine.timed import TimedGroup, TimedProgram
 from sim.engine.times import GroupTimes
 from sim.heat.course import heat_of
 from sim.heat.phone import Phone, PowerLaw
-from sim.planning import Plan, fits_whole, plan, random_stream
+from sim.planning import Plan, fits_whole, plan
 from sim.results import Result
+from sim.streams import random_stream
 from sim.work import works
 from workloads.program import Program, activations_held
 from workloads.scenario import Scenario
@@ -59,10 +60,10 @@ def _simulated(scenario: Scenario, soc: SocSpec, engine: EngineName, seed: int) 
     phone, times = _phone(scenario, soc, seed), StepTimes()
     groups = _progress(planned.program, timed, times, soc)
     turns = _turns(planned, groups)
-    machine = _machine(engine, phone, times)
+    runner = _engine(engine, phone, times)
     memory = _memory(scenario, planned, resident_bytes)
-    Scheduler(planned.session, turns, machine, memory).run()
-    phone.run(None, machine.now_s)
+    Scheduler(planned.session, turns, runner, memory).run()
+    phone.run(None, runner.now_s)
     ran = tuple(_group_times(progress) for progress in groups if progress.done)
     return Result(
         scenario=scenario,
@@ -98,12 +99,12 @@ def _memory(scenario: Scenario, planned: Plan, resident_bytes: Mapping[str, floa
     )
 
 
-def _machine(engine: EngineName, phone: Phone, times: StepTimes) -> Engine:
+def _engine(engine: EngineName, phone: Phone, times: StepTimes) -> Engine:
     if engine != "event":
-        return BatchMachine(phone, times, replays=engine == "auto")
-    from sim.engine.replay import EventMachine  # SimPy is loaded only where events are asked for
+        return MaxPlusEngine(phone, times, replays=engine == "auto")
+    from sim.engine.replay import EventEngine  # SimPy is loaded only where events are asked for
 
-    return EventMachine(phone)
+    return EventEngine(phone)
 
 
 def _engine_name(engine: EngineName, groups: tuple[GroupTimes, ...]) -> str:

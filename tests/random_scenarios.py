@@ -45,6 +45,27 @@ def scenario(number: int) -> dict[str, Any]:
     }
 
 
+def plain(number: int) -> dict[str, Any]:
+    """Return a scenario of one turn without mechanisms: what a sweep evaluates in one pass."""
+    rng = np.random.default_rng([number, 1])
+    sees = rng.random() < 0.4
+    deployment = _deployment(rng, [])
+    kept = {name: deployment[name] for name in ("weights", "kv_cache") if name in deployment}
+    kept.get("kv_cache", {}).pop("eviction", None)
+    environment: dict[str, Any] = {"ambient_c": float(_one(rng, [10, 25, 35]))}
+    if rng.random() < 0.3:
+        environment["start"] = "cold"
+    if rng.random() < 0.3:
+        environment["app_budget_bytes"] = int(rng.uniform(0.2e9, 3e9))
+    return {
+        "device": _one(rng, DEVICES),
+        "model": _one(rng, VISION_MODELS if sees else TEXT_MODELS),
+        "deployment": kept,
+        "environment": environment,
+        "session": {"turns": [_turn(rng, sees, [])]},
+    }
+
+
 def _one(rng: np.random.Generator, items: list[Any]) -> Any:
     return items[int(rng.integers(len(items)))]
 

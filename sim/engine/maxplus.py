@@ -157,8 +157,3 @@ def step_ends_beside(
     done_s = np.cumsum(beside_s, axis=-1)
     ends_s: FloatColumn = done_s + np.maximum.accumulate(ready_s - (done_s - beside_s), axis=-1)
     return ends_s
-
-
-def step_starts(durations: FloatColumn, start_s: float) -> FloatColumn:
-    """Return when each step starts, steps running one after the other from ``start_s`` [s]."""
-    return start_s + np.concatenate(([0.0], np.cumsum(durations[:-1])))

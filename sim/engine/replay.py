@@ -13,7 +13,6 @@ the token of the one before).
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 import simpy
@@ -21,20 +20,11 @@ import simpy
 from sim.engine.bandwidth import DramServer, postponed
 from sim.engine.conditions import NOMINAL, UNIT_CLASS, Conditions
 from sim.engine.progress import Progress
-from sim.engine.timed import TimedGroup, TimedProgram
+from sim.engine.timed import TimedGroup
 from sim.engine.times import Change, Replayed
 from sim.heat.phone import Phone
 
 Process = Generator[simpy.Event, object, None]
-
-
-@dataclass(slots=True)
-class ReplayedGroup:
-    """What the engine saw of one group: when each step started and ended, and each operator."""
-
-    starts_s: list[float] = field(default_factory=list)
-    ends_s: list[float] = field(default_factory=list)
-    operators: list[Replayed] = field(default_factory=list)
 
 
 class Pace:
@@ -196,26 +186,6 @@ def run_step(lane: Lane, buffers: int, operators: list[Replayed]) -> Process:
         yield from stages.run(batch)
 
 
-def replay(program: TimedProgram) -> list[ReplayedGroup]:
-    """Run a program alone on the machine and return what was seen, a `ReplayedGroup` per group."""
-    machine = Machine()
-    env = machine.env
-    seen = [ReplayedGroup() for _ in program.groups]
-
-    def main() -> Process:
-        for group, log in zip(program.groups, seen, strict=True):
-            yield env.timeout(max(0.0, group.release_s - env.now))
-            for step in range(group.steps):
-                operators = list(step_operators(group, step))
-                log.starts_s.append(env.now)
-                yield from run_step(machine, group.buffers, operators)
-                log.ends_s.append(env.now)
-                log.operators.extend(operators)
-
-    env.run(env.process(main()))
-    return seen
-
-
 def replay_step(
     group: TimedGroup, step: int, conditions: Conditions, changes: Sequence[Change]
 ) -> tuple[float, list[Replayed]]:
@@ -265,10 +235,10 @@ class Encoded:
             yield self._changed
 
 
-class EventMachine:
+class EventEngine:
     """Runs steps one by one in SimPy beside the phone's governor and other apps.
 
-    The reference of the engines; `sim.engine.batches.BatchMachine` must agree with it.
+    The reference of the engines; `sim.engine.fast.MaxPlusEngine` must agree with it.
     """
 
     def __init__(self, phone: Phone, now_s: float = 0.0) -> None:

@@ -32,7 +32,7 @@ Outcome = Literal[
 
 
 class Engine(Protocol):
-    """What runs steps: `BatchMachine` or `EventMachine`."""
+    """What runs steps: `MaxPlusEngine` or `EventEngine`."""
 
     @property
     def now_s(self) -> float:

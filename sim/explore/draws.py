@@ -23,7 +23,6 @@ another.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -31,6 +30,7 @@ from numpy.typing import NDArray
 
 from hw_models.provenance import Parameter
 from hw_models.soc import SocSpec
+from sim.streams import random_stream
 
 Draws = Mapping[str, NDArray[np.float64]]
 
@@ -96,11 +96,11 @@ def draw(soc: SocSpec, stack: str, samples: int, seed: int) -> Draws:
     is_fitted = soc.stack(stack).fit is not None
     for path, item in items.items():
         if path.endswith(SHAPING):
-            shares = _levels(_stream(seed, path), samples)
+            shares = _levels(random_stream(seed, path), samples)
         elif path in scores:
             shares = ndtr(scores[path])
         else:
-            shares = _stream(seed, path).random(samples)
+            shares = random_stream(seed, path).random(samples)
         is_prior = is_fitted and path in scores and item.kind == "assumed" and item.low > 0.0
         found[path] = quantile(item, shares, is_prior=is_prior)
     return _scattered(soc, stack, found, samples, seed)
@@ -115,7 +115,7 @@ def _scattered(soc: SocSpec, stack: str, draws: Draws, samples: int, seed: int) 
     fit = soc.stack(stack).fit
     if fit is None:
         return draws
-    slower = np.exp(fit.spread * _stream(seed, f"rows of {stack}").standard_normal(samples))
+    slower = np.exp(fit.spread * random_stream(seed, f"rows of {stack}").standard_normal(samples))
     unit, own = f"units.{soc.stack(stack).unit}.", f"stacks.{stack}."
     found = dict(draws)
     for path, item in soc.parameters().items():
@@ -195,8 +195,8 @@ def _stack_scores(
     """Return correlated standard normal scores of a stack's parameters."""
     prefix = f"stacks.{stack}."
     paths = [path for path in items if path.startswith(prefix)]
-    scores = {path: _stream(seed, path).standard_normal(samples) for path in paths}
-    quality = _stream(seed, f"quality of {stack}").standard_normal(samples)
+    scores = {path: random_stream(seed, path).standard_normal(samples) for path in paths}
+    quality = random_stream(seed, f"quality of {stack}").standard_normal(samples)
     fitted = [path for path in paths if items[path].kind == "fitted"]
     for path in set(paths) - set(fitted):
         shared = -quality if items[path].unit in SLOWING else quality
@@ -241,8 +241,3 @@ def _root(names: Sequence[str], correlation: Mapping[str, float]) -> NDArray[np.
 def _levels(stream: np.random.Generator, samples: int) -> NDArray[np.float64]:
     order = stream.permutation(SCHEDULES)
     return np.resize((order + 0.5) / SCHEDULES, samples)
-
-
-def _stream(seed: int, purpose: str) -> np.random.Generator:
-    key = int.from_bytes(hashlib.sha256(purpose.encode()).digest()[:4], "big")
-    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(key,)))

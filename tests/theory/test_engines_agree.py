@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sim.engine.maxplus import identity, multiply, power, step_seconds, step_starts
-from sim.engine.replay import replay
-from sim.engine.timed import TimedGroup, TimedProgram, TimedSegment, TimedTask
+from sim.engine.conditions import NOMINAL
+from sim.engine.maxplus import identity, multiply, power, step_seconds
+from sim.engine.replay import replay_step
+from sim.engine.timed import TimedGroup, TimedSegment, TimedTask
 
 RELATIVE = 1e-9
 
@@ -76,10 +77,8 @@ def groups(draw) -> TimedGroup:
 @given(groups())
 def test_engines_agree_on_any_program(group):
     durations = step_seconds(group)
-    seen = replay(TimedProgram((group,)))[0]
-    starts = step_starts(durations, 0.0)
-    np.testing.assert_allclose(seen.starts_s, starts, rtol=RELATIVE, atol=1e-15)
-    np.testing.assert_allclose(seen.ends_s, starts + durations, rtol=RELATIVE, atol=1e-15)
+    seen = [replay_step(group, step, NOMINAL, ())[0] for step in range(group.steps)]
+    np.testing.assert_allclose(seen, durations, rtol=RELATIVE, atol=1e-15)
 
 
 @settings(max_examples=100, deadline=None)
@@ -92,9 +91,8 @@ def test_both_engines_are_the_recurrence(tiles, buffers):
     group = TimedGroup("decode", 0, 1, buffers, (TimedSegment("all", 1, tasks),))
     expected = recurrence([(fetch_s * 1e9 / 1e9, busy_s) for fetch_s, busy_s in tiles], buffers)
     assert step_seconds(group)[0] == pytest.approx(expected, rel=RELATIVE, abs=1e-15)
-    assert replay(TimedProgram((group,)))[0].ends_s[0] == pytest.approx(
-        expected, rel=RELATIVE, abs=1e-15
-    )
+    seconds, _ = replay_step(group, 0, NOMINAL, ())
+    assert seconds == pytest.approx(expected, rel=RELATIVE, abs=1e-15)
 
 
 @settings(max_examples=60, deadline=None)

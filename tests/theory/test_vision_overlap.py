@@ -18,11 +18,11 @@ from hypothesis import strategies as st
 
 from hw_models.soc import load_soc
 from sim import load_scenario, simulate
-from sim.engine.batches import BatchMachine, may_collide
 from sim.engine.conditions import NOMINAL
+from sim.engine.fast import MaxPlusEngine, may_collide
 from sim.engine.maxplus import step_ends_beside
 from sim.engine.progress import Progress, StepTimes
-from sim.engine.replay import EventMachine
+from sim.engine.replay import EventEngine
 from sim.engine.timed import TimedGroup, TimedSegment, TimedTask
 from sim.engine.times import hidden_s
 from sim.explore.variants import reply_seconds
@@ -161,7 +161,7 @@ def times_of(machine_of, pair, horizons, loads):
 
 
 def fast(replays):
-    return lambda phone: BatchMachine(phone, StepTimes(), replays)
+    return lambda phone: MaxPlusEngine(phone, StepTimes(), replays)
 
 
 horizons = st.lists(st.floats(0.0, 0.5), max_size=2).map(sorted)
@@ -178,7 +178,7 @@ loads = st.lists(
 @given(pairs(share=0.3), horizons, loads)
 def test_engines_agree_where_the_units_cannot_collide(pair, horizons, loads):
     assert not may_collide(*pair)
-    expected = times_of(EventMachine, pair, horizons, loads)
+    expected = times_of(EventEngine, pair, horizons, loads)
     np.testing.assert_allclose(
         times_of(fast(True), pair, horizons, loads), expected, rtol=1e-9, atol=1e-12
     )
@@ -191,7 +191,7 @@ def test_engines_agree_where_the_units_cannot_collide(pair, horizons, loads):
 @given(pairs(share=0.8))
 def test_where_they_collide_auto_replays_and_the_truth_lies_between_the_bounds(pair):
     event, auto, bound = (
-        times_of(machine, pair, [], []) for machine in (EventMachine, fast(True), fast(False))
+        times_of(machine, pair, [], []) for machine in (EventEngine, fast(True), fast(False))
     )
     np.testing.assert_allclose(auto, event, rtol=1e-9, atol=1e-12)
     steps = StepTimes()

@@ -26,7 +26,7 @@ ALIKE = 1e-12
 """Relative difference of two durations that counts as rounding."""
 
 
-class BatchMachine:
+class MaxPlusEngine:
     """Runs as many steps at once as conditions allow.
 
     Parameters
@@ -54,11 +54,11 @@ class BatchMachine:
         elif self.phone.is_alone and not may_collide(progress.timed, beside.timed):
             self._run_beside(progress, beside, until_s)
         elif self._replays:
-            from sim.engine.replay import EventMachine  # SimPy is loaded only where needed
+            from sim.engine.replay import EventEngine  # SimPy is loaded only where needed
 
-            machine = EventMachine(self.phone, self.now_s)
-            machine.run(progress, until_s, beside)
-            self.now_s = machine.now_s
+            events = EventEngine(self.phone, self.now_s)
+            events.run(progress, until_s, beside)
+            self.now_s = events.now_s
         else:
             self._run(progress, until_s, progress.law)
 
