@@ -34,6 +34,8 @@ CONTENTS = {
     "Scenario": "workloads.scenario",  # model, deployment, environment, session, device
 }
 """The table of contents: what a user imports, and where it lives."""
+PARTS = ("evidence",)
+"""Packages a user reaches as they stand: ``sim.evidence.read(file)``, a table of measured runs."""
 
 __all__ = [
     "Result",
@@ -52,7 +54,9 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Load what the table of contents names."""
+    """Load what the table of contents names, or a part."""
+    if name in PARTS:
+        return import_module(f"sim.{name}")
     if name not in CONTENTS:
         raise AttributeError(f"module 'sim' has no attribute {name!r}")
     found = globals()[name] = getattr(import_module(CONTENTS[name]), name)
@@ -61,4 +65,4 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     """Return the names of the table of contents beside those already there."""
-    return sorted({*globals(), *CONTENTS})
+    return sorted({*globals(), *CONTENTS, *PARTS})

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import sim
 from sim import evidence
 from sim.cli.measured_files import Given, filled
 from sim.errors import SimError
@@ -179,3 +180,4 @@ def test_a_file_is_a_table_from_python(bench):
     assert "llama-3.1-8b" in frame["warnings"][1][0]
     assert evidence.read(bench)[0].tokens_per_s == 31.0
     assert "tokens_per_s" in str(table)
+    assert sim.evidence.read is evidence.read
