@@ -113,7 +113,9 @@ def readable(scored: pd.DataFrame) -> pd.DataFrame:
 def parity(found: Validation, before: Validation | None = None) -> ScatterChart | None:
     """Return simulated over measured; rows simulated as the pinned baseline stand beside."""
     theirs = document(before)["rows"] if before else ()
-    return parity_chart(document(found)["rows"], alt=sentence(found), before=theirs)
+    return parity_chart(
+        document(found)["rows"], alt=sentence(found) if found.rows else "", before=theirs
+    )
 
 
 def baseline_rows(runs: Sequence[MeasuredRun], pinned: Choices | None) -> Validation | None:

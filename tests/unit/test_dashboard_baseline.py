@@ -38,7 +38,9 @@ def drawings():
     now, before = run(NOW), run(BEFORE)
     swept, row = sweep()
     swings = [swing_entry(swing) for swing in parameter_swings(NOW)]
-    rows = comparing.compare([MeasuredRun(id="a", model="qwen3-0.6b", tokens_per_s=9.0)], NOW)
+    rows = comparing.compare(
+        [MeasuredRun(id="a", model="qwen3-0.6b", weights="w4", tokens_per_s=9.0)], NOW
+    )
     frame = timeline.step_frame(now, "decode", 0)
     sessions = sustained.session(NOW), sustained.session(BEFORE)
     value = nominal(BEFORE, "reply_s")
