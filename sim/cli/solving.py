@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sim.cli.options import AsJson, Overrides, ScenarioFile, Seed, Targets, print_json
+from sim.cli.options import AsJson, Minutes, Overrides, ScenarioFile, Seed, Targets, print_json
 from sim.cli.tables import Column, make_console, print_table
 from sim.errors import SimError
 from workloads.files import parse_yaml
@@ -16,6 +16,7 @@ from workloads.files import parse_yaml
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from sim.explore.limits import Judge
     from sim.explore.solve import Goal, Limit, Look
     from sim.explore.targets import Target
     from workloads.scenario import Scenario
@@ -38,6 +39,10 @@ def solve(
     ] = None,
     target: Targets = None,
     overrides: Overrides = None,
+    uncertainty: Annotated[
+        int, typer.Option(min=0, help="Draws of the device; targets must then hold in 90 %.")
+    ] = 0,
+    minutes: Minutes = 10,
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
@@ -48,7 +53,7 @@ def solve(
     that takes names (model, device, stack, a format) is listed best first. Exit code 1 if no value
     meets the targets.
     """
-    from sim.explore.limits import names_of
+    from sim.explore.limits import judge_of, names_of
     from sim.explore.targets import Target
     from workloads.scenario import load_scenario
 
@@ -61,13 +66,14 @@ def solve(
             f"--largest and --smallest must name one or two settings. Got {len(asked)}. "
             "Example: --largest prompt"
         )
+    judge = judge_of(targets, uncertainty, minutes, seed)
     names = names_of(asked[0][0], base) if len(asked) == 1 else None
     if names is not None:
-        found = _listed(base, asked[0][0], names, targets, seed)
+        found = _listed(base, asked[0][0], names, targets, judge, seed)
     elif len(asked) == 1:
-        found = _limit(base, asked[0], targets, seed)
+        found = _limit(base, asked[0], judge, seed)
     else:
-        found = _frontier(base, asked, targets, seed)
+        found = _frontier(base, asked, judge, seed)
     print_json(found) if as_json else _show(found, [one.metric for one in targets])
     if not _is_found(found):
         raise typer.Exit(MISSED)
@@ -83,25 +89,21 @@ def _ask(text: str, goal: Goal) -> Ask:
     raise SimError(f"--{goal} must be PATH or PATH=[low, high]. Got {text!r}.")
 
 
-def _limit(base: Scenario, ask: Ask, targets: Sequence[Target], seed: int) -> dict[str, Any]:
-    from sim.explore.limits import limit_of, nominal_judge
+def _limit(base: Scenario, ask: Ask, judge: Judge, seed: int) -> dict[str, Any]:
+    from sim.explore.limits import limit_of
     from sim.explore.scales import scale_of
 
     path, goal, ends = ask
-    limit = limit_of(base, scale_of(path, base), goal, nominal_judge(targets), ends, seed)
+    limit = limit_of(base, scale_of(path, base), goal, judge, ends, seed)
     return {"path": path, "goal": goal, **_plain(limit)}
 
 
-def _frontier(
-    base: Scenario, asked: Sequence[Ask], targets: Sequence[Target], seed: int
-) -> dict[str, Any]:
-    from sim.explore.limits import frontier_of, nominal_judge
+def _frontier(base: Scenario, asked: Sequence[Ask], judge: Judge, seed: int) -> dict[str, Any]:
+    from sim.explore.limits import frontier_of
     from sim.explore.scales import scale_of
 
     (first, goal, _), (second, other, _) = asked
-    rows = frontier_of(
-        base, (scale_of(first, base), goal), (second, other), nominal_judge(targets), seed
-    )
+    rows = frontier_of(base, (scale_of(first, base), goal), (second, other), judge, seed)
     return {
         "path": [first, second],
         "goal": [goal, other],
@@ -110,11 +112,16 @@ def _frontier(
 
 
 def _listed(
-    base: Scenario, path: str, names: Sequence[str], targets: Sequence[Target], seed: int
+    base: Scenario,
+    path: str,
+    names: Sequence[str],
+    targets: Sequence[Target],
+    judge: Judge,
+    seed: int,
 ) -> dict[str, Any]:
     from sim.explore.limits import best_first
 
-    looks = best_first(base, path, names, targets, seed)
+    looks = best_first(base, path, names, targets, judge, seed)
     name, best = looks[0]
     return {
         "path": path,

@@ -18,6 +18,8 @@ from sim.explore.solve import Goal, Limit, Look, solve
 from sim.explore.targets import Target
 from sim.results import Result
 from sim.simulation import simulate
+from sim.verdicts import MINUTES, Status, verdict
+from sim.verdicts import judge as judged
 from workloads.catalogue import model_ids
 from workloads.errors import WorkloadError
 from workloads.kv_cache import KV_FORMAT_IDS
@@ -27,21 +29,37 @@ from workloads.weight_formats import catalogue
 Judge = Callable[[Result], str]
 """Says what fails in a run: a target, ``memory`` or ``heat``; empty where nothing does."""
 
+MEMORY, HEAT = "memory", "heat"
+
 RULE_BREAKS = (WorkloadError, HardwareError, SimError)
 FRONTIER_POINTS = 7
 
 
-def nominal_judge(targets: Sequence[Target]) -> Judge:
-    """Return the judge of one run on the device as its file has it: memory first, then targets."""
+def judge_of(
+    targets: Sequence[Target], draws: int = 0, minutes: int = MINUTES, seed: int = 0
+) -> Judge:
+    """Return the judge of `sim.verdicts`: what does not PASS is what binds.
+
+    Parameters
+    ----------
+    draws
+        Draws of the device; 0: the run itself, at first and in minute ``minutes``.
+    """
 
     def judge(result: Result) -> str:
         if not result.fits:
-            return "memory"
-        metrics = result.summary().as_dict()
-        worst = min(targets, key=lambda one: one.slack(metrics[one.metric]), default=None)
-        if worst is None or worst.is_met(metrics[worst.metric]):
+            return MEMORY
+        if not targets and not draws:
             return ""
-        return str(worst)
+        found = verdict(result, targets, draws, minutes, seed) if draws else judged(result, targets)
+        if found.status is Status.PASS:
+            return ""
+        if found.budget.status is not Status.PASS:
+            return MEMORY
+        if found.status is Status.THROTTLES:
+            return HEAT
+        worst = min(found.targets, key=lambda one: (one.probability, one.slack or 0.0))
+        return str(worst.target)
 
     return judge
 
@@ -118,13 +136,18 @@ def names_of(path: str, base: Scenario) -> list[str] | None:
 
 
 def best_first(
-    base: Scenario, path: str, names: Sequence[str], targets: Sequence[Target], seed: int = 0
+    base: Scenario,
+    path: str,
+    names: Sequence[str],
+    targets: Sequence[Target],
+    judge: Judge,
+    seed: int = 0,
 ) -> list[tuple[str, Look]]:
     """Return what each name gives: those that meet the targets first, by their least slack.
 
     Without targets the fastest decode comes first. Names that break a rule come last.
     """
-    mapping, judge = base.model_dump(mode="json", exclude_defaults=True), nominal_judge(targets)
+    mapping = base.model_dump(mode="json", exclude_defaults=True)
     if path == "device":
         mapping.pop("stack", None)  # another device has other stacks
     looks = []
