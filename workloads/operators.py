@@ -12,52 +12,27 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
+from typing import TypeAlias
 
 import numpy as np
 
 from workloads.errors import WorkloadError, did_you_mean
 from workloads.extent import Size
+from workloads.operator_rules import RULES, SOFTMAX_OPERATIONS, OperatorRule
 from workloads.trace import Operator, TensorRef
 
-SOFTMAX_OPERATIONS = 5  # maximum, subtract, exponentiate, sum, divide
+TILE = 64
+"""Side of the small products that a scan is priced as."""
 
-
-@dataclass(frozen=True)
-class OperatorRule:
-    """The kind of an operator, and its vector operations per output element.
-
-    Each addition, multiplication, comparison and transcendental function is one operation.
-    """
-
-    kind: str
-    vector_operations: int = 0
-
-
-RULES: Mapping[str, OperatorRule] = MappingProxyType(
-    {
-        "aten.linear": OperatorRule("linear"),
-        "aten.scaled_dot_product_attention": OperatorRule("attention"),
-        "aten.embedding": OperatorRule("embedding"),
-        "aten.add": OperatorRule("elementwise", 1),
-        "aten.mul": OperatorRule("elementwise", 1),
-        "aten.silu": OperatorRule("elementwise", 4),  # x / (1 + exp(-x)): negate, exp, add, divide
-        "aten.gelu": OperatorRule("elementwise", 9),  # tanh form: six products, two sums, tanh
-        "aten.rms_norm": OperatorRule("norm", 4),  # square, accumulate, scale, weight
-        "aten.layer_norm": OperatorRule("norm", 7),  # sum, centre, square, sum, scale, weight, bias
-        "rope": OperatorRule("rope", 3),  # two multiplications and an addition
-        "aten.copy": OperatorRule("copy"),
-        "aten.clone": OperatorRule("copy"),
-    }
-)
+Real: TypeAlias = float | Size
 
 
 @dataclass(frozen=True)
 class Gemm:
     """``batch`` products of an (m, k) by a (k, n) matrix."""
 
-    batch: Size
-    m: Size
+    batch: Real
+    m: Real
     n: Size
     k: Size
 
@@ -67,18 +42,22 @@ class WeightUse:
     """A weight an operator reads: ``rows`` output features by ``cols`` input features.
 
     Vectors (norm scales, biases) have one row. Of an embedding table only the looked-up rows are
-    read.
+    read. Of experts only those that some token chose, ``copies`` of them on average.
     """
 
     tensor_class: str
     parameter: str
     rows: Size
     cols: Size
+    copies: Real = 1
 
     @property
-    def elements(self) -> Size:
-        """Elements read: ``rows * cols``."""
-        return self.rows * self.cols
+    def elements(self) -> Real:
+        """Elements read: ``copies * rows * cols``."""
+        return self.copies * self.rows * self.cols
+
+
+Weights: TypeAlias = tuple[WeightUse, ...]
 
 
 @dataclass(frozen=True)
@@ -94,6 +73,7 @@ class OperatorCost:
         weights: weights read.
         activation_read_elements, activation_write_elements: activations in and out.
         kv_read_elements, kv_write_elements: KV-cache traffic.
+        state_read_bytes, state_write_bytes: traffic of recurrent state, in its own dtype.
     """
 
     gemm: Gemm | None
@@ -105,10 +85,16 @@ class OperatorCost:
     activation_write_elements: Size
     kv_read_elements: Size
     kv_write_elements: Size
+    state_read_bytes: Size = 0
+    state_write_bytes: Size = 0
 
 
-def cost(operator: Operator, sizes: Mapping[str, Size]) -> OperatorCost:
+def cost(
+    operator: Operator, sizes: Mapping[str, Size], routing_skew: float = 0.0
+) -> OperatorCost:
     """Return what ``operator`` costs at ``sizes``; raises `WorkloadError` for one not in `RULES`.
+
+    ``routing_skew`` is that of `expected_experts`.
 
     >>> from workloads.extent import Extent
     >>> def tensor(text, role="activation", tensor_class=None):
@@ -122,19 +108,8 @@ def cost(operator: Operator, sizes: Mapping[str, Size]) -> OperatorCost:
     True
     """
     rule = _rule(operator)
-    outputs = tuple(_shape(tensor, sizes) for tensor in operator.outputs)
-    weights = _weights(operator, sizes)
-    gemm: Gemm | None = None
-    flops: Size = 0
-    causal: Size = 0
-    vector = rule.vector_operations * _elements(outputs)
-    if operator.kind == "attention":
-        gemm, flops, causal, vector = _attention(operator, sizes)
-    elif operator.kind == "linear":
-        rows, depth = weights[0].rows, weights[0].cols
-        gemm = Gemm(batch=1, m=_elements(outputs) // rows, n=rows, k=depth)
-        flops = causal = 2 * gemm.m * gemm.n * gemm.k
-        vector = _elements(outputs) * (len(weights) - 1)
+    weights = _weights(operator, sizes, routing_skew)
+    gemm, flops, causal, vector = _work(operator, rule, sizes, weights)
     return OperatorCost(
         gemm=gemm,
         matmul_flops=flops,
@@ -145,7 +120,86 @@ def cost(operator: Operator, sizes: Mapping[str, Size]) -> OperatorCost:
         activation_write_elements=_role_elements(operator.outputs, "activation", sizes),
         kv_read_elements=_kv_read_elements(operator, sizes),
         kv_write_elements=_role_elements(operator.outputs, "kv_write", sizes),
+        state_read_bytes=_state_bytes(operator.inputs, "state_read", sizes),
+        state_write_bytes=_state_bytes(operator.outputs, "state_write", sizes),
     )
+
+
+def _work(
+    operator: Operator, rule: OperatorRule, sizes: Mapping[str, Size], weights: Weights
+) -> tuple[Gemm | None, Size, Size, Size]:
+    """Return the matrix product, its FLOP, those a causal mask leaves, and vector operations."""
+    outputs = _elements(tuple(_shape(tensor, sizes) for tensor in operator.outputs))
+    if operator.kind == "attention":
+        return _attention(operator, sizes)
+    if operator.work is not None:
+        matrix, vector = (extent.at(sizes) for extent in operator.work)
+        return _square(matrix), matrix, matrix, vector
+    if operator.kind in ("linear", "matmul", "conv", "experts"):
+        gemm = _product(operator, sizes, outputs, weights)
+        flops = 2 * outputs * gemm.k
+        biases = sum(use.cols > 0 for use in weights[1:]) if operator.kind != "matmul" else 0
+        return gemm, flops, flops, outputs * biases
+    counted = outputs
+    if rule.per_input:
+        counted = max((_elements((_shape(t, sizes),)) for t in operator.inputs), key=np.max)
+    return None, 0, 0, rule.vector_operations * counted
+
+
+def _square(flops: Size) -> Gemm | None:
+    """Return products of ``TILE`` by ``TILE`` matrices that amount to ``flops``."""
+    if isinstance(flops, int) and not flops:
+        return None
+    return Gemm(batch=1, m=flops / (2 * TILE * TILE), n=TILE, k=TILE)
+
+
+def _product(
+    operator: Operator, sizes: Mapping[str, Size], outputs: Size, weights: Weights
+) -> Gemm:
+    """Return the matrix product of a linear layer, a convolution, a batch of products, experts."""
+    shapes = [_shape(tensor, sizes) for tensor in operator.inputs]
+    made = _shape(operator.outputs[0], sizes)
+    if operator.kind == "matmul":
+        first = shapes[1] if operator.name in ("aten.addmm", "aten.baddbmm") else shapes[0]
+        wide = made[-1] if len(made) > 1 else 1
+        rows = made[-2] if len(made) > 1 else 1
+        return Gemm(batch=math.prod(made[:-2]), m=rows, n=wide, k=first[-1])
+    weight = next(
+        (s for s, t in zip(shapes, operator.inputs, strict=True) if t.role == "weight"), shapes[1]
+    )
+    if operator.kind == "conv":
+        depth = math.prod(weight[1:])
+        groups = max(1, int(shapes[0][1] // weight[1])) if "transpose" not in operator.name else 1
+        features = int(weight[0]) // groups
+        return Gemm(batch=groups, m=outputs // (features * groups), n=features, k=depth)
+    rows, depth = weight[-2], weight[-1]
+    if operator.kind == "experts":
+        pairs, chosen = outputs // rows, weights[0].copies
+        return Gemm(batch=chosen, m=pairs / chosen, n=rows, k=depth)
+    return Gemm(batch=1, m=outputs // rows, n=rows, k=depth)
+
+
+def expected_experts(experts: int, each: int, tokens: Size, skew: float = 0.0) -> Real:
+    """Return how many experts ``tokens`` tokens touch on average, each choosing ``each``.
+
+    Uniform routing: ``E * (1 - (1 - k/E)**T)``. With ``skew`` s the choice falls evenly on
+    ``E' = k + (1 - s) * (E - k)`` experts and never on the others: s = 0 is uniform, s = 1 means
+    that every token takes the same k.
+
+    >>> round(float(expected_experts(128, 8, 1)), 6), round(float(expected_experts(128, 8, 16)), 1)
+    (8.0, 82.4)
+    """
+    used = each + (1.0 - skew) * (experts - each)
+    return used * (1.0 - (1.0 - each / used) ** tokens)
+
+
+def _chosen(operator: Operator, sizes: Mapping[str, Size], skew: float) -> Real:
+    """Return the experts an operator reads on average."""
+    each = operator.experts_per_token or 1
+    weight = next(tensor for tensor in operator.inputs if tensor.role == "weight")
+    experts, rows = (int(extent.at(sizes)) for extent in weight.shape[:2])
+    pairs = _elements(tuple(_shape(t, sizes) for t in operator.outputs)) // rows
+    return expected_experts(experts, each, pairs // each, skew)
 
 
 def visible_tokens(queries: Size, context: Size, window: int | None) -> Size:
@@ -210,16 +264,19 @@ def _attention(operator: Operator, sizes: Mapping[str, Size]) -> tuple[Gemm, Siz
     )
 
 
-def _weights(operator: Operator, sizes: Mapping[str, Size]) -> tuple[WeightUse, ...]:
+def _weights(operator: Operator, sizes: Mapping[str, Size], skew: float) -> Weights:
     uses = []
     for tensor in operator.inputs:
         if tensor.role != "weight":
             continue
-        shape = _shape(tensor, sizes)
-        rows, cols = (1, shape[0]) if len(shape) == 1 else (shape[0], shape[1])
+        shape, copies = _shape(tensor, sizes), 1.0
+        if operator.kind == "experts":
+            copies, shape = _chosen(operator, sizes, skew), shape[1:]
+        rows, cols = (1, math.prod(shape)) if len(shape) <= 1 else (shape[0], math.prod(shape[1:]))
         if operator.kind == "embedding":
             rows = _role_elements(operator.inputs, "activation", sizes)
-        uses.append(WeightUse(tensor.tensor_class or "", tensor.parameter or "", rows, cols))
+        held = tensor.tensor_class or "", tensor.parameter or ""
+        uses.append(WeightUse(*held, rows, cols, copies if operator.kind == "experts" else 1))
     return tuple(uses)
 
 
@@ -227,11 +284,37 @@ def _kv_read_elements(operator: Operator, sizes: Mapping[str, Size]) -> Size:
     total: Size = 0
     for tensor in operator.inputs:
         if tensor.role == "kv_read":
-            *heads, context, depth = _shape(tensor, sizes)
+            shape = _shape(tensor, sizes)
+            if operator.kind != "attention":
+                total = total + math.prod(shape)
+                continue
+            *heads, context, depth = shape
             queries = _shape(operator.inputs[0], sizes)[-2]
             tokens = visible_tokens(queries, context, operator.window_tokens)
             total = total + math.prod(heads) * tokens * depth
     return total
+
+
+def _state_bytes(
+    tensors: tuple[TensorRef, ...], role: str, sizes: Mapping[str, Size]
+) -> Size:
+    held = (
+        math.prod(_shape(tensor, sizes)) * dtype_bytes(tensor.dtype)
+        for tensor in tensors
+        if tensor.role == role
+    )
+    return sum(held, start=0)
+
+
+def dtype_bytes(dtype: str) -> int:
+    """Return the bytes of one element of a PyTorch dtype.
+
+    >>> dtype_bytes("float32"), dtype_bytes("bfloat16"), dtype_bytes("bool")
+    (4, 2, 1)
+    """
+    digits = "".join(filter(str.isdigit, dtype))[:3]
+    bits = int(digits) if digits else 8
+    return max(1, (bits if bits in (8, 16, 32, 64, 128) else 8) // 8)
 
 
 def _role_elements(tensors: tuple[TensorRef, ...], role: str, sizes: Mapping[str, Size]) -> Size:

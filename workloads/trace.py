@@ -26,14 +26,26 @@ from workloads.extent import Extent
 SCHEMA = "andesim.trace/1"
 KINDS = (
     "attention",
+    "conv",
     "copy",
     "elementwise",
     "embedding",
+    "experts",
     "linear",
+    "matmul",
     "norm",
     "rope",
+    "scan",
 )
-ROLES = ("activation", "constant", "kv_read", "kv_write", "weight")
+ROLES = (
+    "activation",
+    "constant",
+    "kv_read",
+    "kv_write",
+    "state_read",
+    "state_write",
+    "weight",
+)
 TENSOR_CLASSES = ("adapter", "body", "embedding", "lm_head", "vision")
 PHASES = ("vision", "prefill", "decode")
 
@@ -45,8 +57,9 @@ class TensorRef:
     Arguments:
         shape: one `Extent` per dimension.
         dtype: PyTorch's name, such as ``bfloat16``; a deployment may store it otherwise.
-        role: activation, weight, kv_read, kv_write, or constant (masks and rotary tables, which a
-            static graph keeps on chip and which no cost counts).
+        role: activation, weight, kv_read, kv_write, state_read, state_write (recurrent or
+            convolution state, of one size however long the context), or constant (masks and rotary
+            tables, which a static graph keeps on chip and which no cost counts).
         parameter: the parameter's name for a weight; ``*`` stands for the layer number.
         tensor_class: body, lm_head, embedding, vision or adapter, for a weight.
     """
@@ -68,7 +81,10 @@ class Operator:
         kind: one of `KINDS`.
         inputs, outputs: tensors in the order of the call; attention reads query, key, value.
         causal: attention: a token sees no later token (the last query sees the last key).
-        window_tokens: attention: a token sees at most this many tokens, itself included.
+        window_tokens: attention: a token sees at most this many tokens, itself included. A copy
+            into the cache: the cache holds no more than this many.
+        experts_per_token: of a product with expert weights, (experts, rows, cols).
+        work: matrix FLOP and vector operations of a ``scan``, a group of calls taken as one.
     """
 
     name: str
@@ -78,6 +94,8 @@ class Operator:
     outputs: tuple[TensorRef, ...]
     causal: bool = False
     window_tokens: int | None = None
+    experts_per_token: int | None = None
+    work: tuple[Extent, Extent] | None = None
 
 
 @dataclass(frozen=True)

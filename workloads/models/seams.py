@@ -1,0 +1,174 @@
+"""The places where ``transformers`` lets a caller in: attention, experts, and the cache.
+
+An attention call arrives whole, with its window; the experts of a mixture arrive as one product per
+weight, with the experts per token; a cache call is one write, and what it returns is the cache.
+"""
+
+# mypy: disable-error-code="no-any-return, no-untyped-call"
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from workloads.errors import WorkloadError
+from workloads.models.graph_recorder import GraphRecorder
+
+NAME = "andesim_capture"
+_listening: list[GraphRecorder] = []
+
+
+def register() -> None:
+    """Register the seams with ``transformers``; calling it again changes nothing."""
+    from transformers.integrations.moe import ALL_EXPERTS_FUNCTIONS
+    from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
+
+    ALL_ATTENTION_FUNCTIONS.register(NAME, _attention)
+    ALL_EXPERTS_FUNCTIONS.register(NAME, _experts)
+
+
+class Listening:
+    """While open, the seams tell ``recorder``."""
+
+    def __init__(self, recorder: GraphRecorder) -> None:
+        self._recorder = recorder
+
+    def __enter__(self) -> None:
+        _listening.append(self._recorder)
+
+    def __exit__(self, *failure: Any) -> None:
+        _listening.pop()
+
+
+def _attention(
+    module: nn.Module, query: Tensor, key: Tensor, value: Tensor, attention_mask: Any, **given: Any
+) -> tuple[Tensor, None]:
+    """Stand for attention: query (1, heads, T, d), result (1, T, heads, depth of the value)."""
+    recorder = _listening[-1]
+    batch, heads, new, _ = query.shape
+    with recorder.muted():
+        out = query.new_empty((batch, new, heads, value.shape[-1]))
+    causal = given.get("is_causal")
+    causal = getattr(module, "is_causal", True) if causal is None else causal
+    window = given.get("sliding_window", getattr(module, "sliding_window", None))
+    sinks = [given["s_aux"]] if isinstance(given.get("s_aux"), Tensor) else []
+    recorder.note(
+        "aten.scaled_dot_product_attention",
+        [query, key, value, *sinks],
+        [out],
+        causal=bool(causal),
+        window_tokens=int(window) if window else None,
+    )
+    return out, None
+
+
+def _experts(module: nn.Module, hidden_states: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+    """Stand for the experts of a mixture: hidden states (tokens, hidden), indices (tokens, k)."""
+    recorder = _listening[-1]
+    given = [item for item in (*args, *kwargs.values()) if isinstance(item, Tensor)]
+    chosen = next(item for item in given if not item.dtype.is_floating_point)
+    scores = [item for item in given if item.dtype.is_floating_point]
+    tokens, each = hidden_states.shape[0], chosen.shape[-1]
+    matrices = {n: p for n, p in module.named_parameters(recurse=False) if p.dim() == 3}
+    down = [name for name in matrices if "down" in name or name in ("w2", "wo")]
+    if len(down) != 1 or len(matrices) not in (2, 3):
+        raise WorkloadError(
+            f"{recorder.path}: expert weights must be up and down matrices. "
+            f"Got {', '.join(matrices)}."
+        )
+    bias = dict(module.named_parameters(recurse=False))
+    expanded: list[Tensor] = []
+    with recorder.muted():
+        wide = [hidden_states.new_empty((tokens * each, 1)) for _ in ()]
+    del wide
+    for name, matrix in matrices.items():
+        if name not in down:
+            expanded.append(
+                _product(recorder, hidden_states, matrix, bias.get(f"{name}_bias"), tokens, each)
+            )
+    hidden = _gated(module, expanded)
+    last = _product(
+        recorder, hidden, matrices[down[0]], bias.get(f"{down[0]}_bias"), tokens, each
+    )
+    with recorder.muted():
+        out = hidden_states.new_empty((tokens, last.shape[-1]))
+    recorder.note("moe.combine", [last, *scores], [out], experts_per_token=each)
+    return out
+
+
+def _product(
+    recorder: GraphRecorder, x: Tensor, matrix: Tensor, bias: Tensor | None, tokens: int, each: int
+) -> Tensor:
+    """Record the product of each token with the matrices of its experts."""
+    experts, first, second = matrix.shape
+    depth = x.shape[-1]
+    held = matrix if second == depth else matrix.transpose(1, 2)
+    if held.shape[-1] != depth:
+        raise WorkloadError(f"{recorder.path}: expert weights must fit {depth} features.")
+    with recorder.muted():
+        out = x.new_empty((tokens * each, held.shape[1]))
+    weights = [held] if bias is None else [held, bias]
+    recorder.note("moe.linear", [x, *weights], [out], experts_per_token=each)
+    del experts, first
+    return out
+
+
+def _gated(module: nn.Module, expanded: list[Tensor]) -> Tensor:
+    """Apply the module's own gate or activation between its two products."""
+    if len(expanded) == 2:
+        return module.act_fn(expanded[0]) * expanded[1]
+    if getattr(module, "has_gate", True) and hasattr(module, "_apply_gate"):
+        return module._apply_gate(expanded[0])
+    return module.act_fn(expanded[0])
+
+
+class CacheSeam:
+    """Watches a ``transformers`` cache object: writes, reads and recurrent state."""
+
+    def __init__(self, cache: Any, recorder: GraphRecorder) -> None:
+        self._cache, self._recorder = cache, recorder
+        for name, stand_in in {
+            "update": self._update,
+            "get_conv_state": self._state_read,
+            "get_recurrent_state": self._state_read,
+            "update_conv_state": self._state_written,
+            "update_recurrent_state": self._state_written,
+        }.items():
+            original = getattr(cache, name, None)
+            if original is not None:
+                setattr(cache, name, _bound(stand_in, original))
+
+    def _update(self, original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        given = [item for item in (*args, *kwargs.values()) if isinstance(item, Tensor)][:2]
+        with self._recorder.muted():
+            held = original(*args, **kwargs)
+            written = [torch.empty_like(tensor) for tensor in given]
+        index = next(item for item in (*args, *kwargs.values()) if isinstance(item, int))
+        window = getattr(self._cache.layers[index], "sliding_window", None)
+        for tensor, place in zip(given, written, strict=True):
+            self._recorder.tag(place, "kv_write")
+            self._recorder.note("aten.copy", [tensor], [place], window_tokens=window)
+        for tensor in held:
+            self._recorder.tag(tensor, "kv_read")
+        return held
+
+    def _state_read(self, original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        state = original(*args, **kwargs)
+        if isinstance(state, Tensor):
+            self._recorder.tag(state, "state")
+        return state
+
+    def _state_written(self, original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        given = next(item for item in (*args, *kwargs.values()) if isinstance(item, Tensor))
+        with self._recorder.muted():
+            state = original(*args, **kwargs)
+        self._recorder.tag(state, "state")
+        self._recorder.note("aten.copy", [given], [state])
+        return state
+
+
+def _bound(stand_in: Callable[..., Any], original: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda *args, **kwargs: stand_in(original, *args, **kwargs)
