@@ -47,7 +47,7 @@ RULES: Mapping[str, OperatorRule] = MappingProxyType(
         **_kind("linear", "linear"),
         **_kind("attention", "scaled_dot_product_attention"),
         **_kind("embedding", "embedding"),
-        **_kind("matmul", "mm bmm matmul addmm baddbmm einsum dot mv"),
+        **_kind("matmul", "mm bmm matmul addmm baddbmm einsum dot mv linalg_solve_triangular"),
         **_kind("conv", "conv1d conv2d conv3d convolution conv_transpose1d conv_transpose2d"),
         **_elementwise(
             1,
@@ -57,7 +57,7 @@ RULES: Mapping[str, OperatorRule] = MappingProxyType(
             "bitwise_and bitwise_or bitwise_xor bitwise_not logical_and logical_or logical_not "
             "__and__ __or__ __lshift__ __rshift__ eq ne lt le gt ge isnan isinf erf cumsum cumprod "
             "lerp addcdiv isin leaky_relu hardtanh threshold polar view_as_complex nan_to_num "
-            "logical_xor xlogy",
+            "logical_xor xlogy multiply subtract divide absolute negative clip",
         ),
         **_elementwise(2, "addcmul outer cumsum_"),
         **_elementwise(3, "softplus elu hardsigmoid softsign celu selu glu"),

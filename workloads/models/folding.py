@@ -60,6 +60,9 @@ def _merged(events: list[Event], found: object) -> list[Event]:
     return merged
 
 
+_FEW = 4
+"""Views of one tensor that are told apart."""
+
 Groups = list[tuple[str, list[int]]]
 
 
@@ -174,8 +177,20 @@ def _distinct(inputs: Iterable[Seen]) -> list[Seen]:
         same = [other for other in kept if other.storage == seen.storage]
         if not any(_inside(seen, other) for other in same):
             kept.append(seen)
+    by_storage: dict[int, list[Seen]] = {}
+    for seen in kept:
+        by_storage.setdefault(seen.storage, []).append(seen)
+    kept = [part for views in by_storage.values() for part in _joined(views)]
     order = {id(seen): place for place, seen in enumerate(inputs)}
-    return sorted(kept, key=lambda seen: order[id(seen)])
+    return sorted(kept, key=lambda seen: order.get(id(seen), len(order)))
+
+
+def _joined(views: list[Seen]) -> list[Seen]:
+    """Return many views of one tensor, such as the tokens of a loop, as one."""
+    if len(views) <= _FEW:
+        return views
+    elements = min(views[0].held, sum(seen.elements for seen in views))
+    return [replace(views[0], shape=(elements,))]
 
 
 def _inside(part: Seen, whole: Seen) -> bool:

@@ -7,6 +7,7 @@ No weights and no network: a configuration says everything. Needs the ``trace`` 
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Mapping
 from contextlib import nullcontext
@@ -123,6 +124,13 @@ def _construct(config: Any, attention: str) -> nn.Module:
     return model.eval()
 
 
+def _cache_name(model: nn.Module) -> str:
+    """Return what the model calls its cache; classes are being renamed."""
+    names = ("cache", "past_key_values", "cache_params")
+    known = inspect.signature(model.forward).parameters
+    return next((name for name in names if name in known), "past_key_values")
+
+
 @torch.inference_mode()
 def record_text(built: Built, new: int, context: int, folded: bool = True) -> list[Event]:
     """Return the events of a call on ``new`` tokens that see ``context``, themselves included.
@@ -137,7 +145,7 @@ def record_text(built: Built, new: int, context: int, folded: bool = True) -> li
         with recorder, Listening(recorder):
             cache = DynamicCache(config=built.config)
             CacheSeam(cache, recorder)
-            given: dict[str, Any] = {"past_key_values": cache, "use_cache": True}
+            given: dict[str, Any] = {_cache_name(built.model): cache, "use_cache": True}
             if context > new:
                 with recorder.muted():
                     built.model(input_ids=ids[:, : context - new], **given)

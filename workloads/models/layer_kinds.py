@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from torch import Tensor, nn
@@ -66,19 +67,33 @@ def _plain(value: Any) -> bool:
 
 @contextmanager
 def one_of_each(layers: nn.ModuleList, kinds: list[int]) -> Iterator[None]:
-    """Let layers that repeat an earlier one pass their first argument through."""
-    skipped = [layer for index, layer in enumerate(layers) if kinds[index] != index]
-    for layer in skipped:
-        layer.forward = _passed  # type: ignore[method-assign,assignment]
+    """Let layers that repeat an earlier one pass their first argument through.
+
+    A layer that returns more than its hidden state returns the rest as the first of its kind did.
+    """
+    returned: dict[int, Any] = {}
+    skipped = [index for index, kind in enumerate(kinds) if kind != index]
+    hooks = [
+        layers[kind].register_forward_hook(partial(_kept, returned, kind)) for kind in set(kinds)
+    ]
+    for index in skipped:
+        layers[index].forward = partial(_passed, returned, kinds[index])  # type: ignore[method-assign]
     try:
         yield
     finally:
-        for layer in skipped:
-            del layer.forward
+        for hook in hooks:
+            hook.remove()
+        for index in skipped:
+            del layers[index].forward
 
 
-def _passed(*args: Any, **kwargs: Any) -> Any:
+def _kept(returned: dict[int, Any], kind: int, module: nn.Module, args: Any, out: Any) -> None:
+    returned[kind] = out
+
+
+def _passed(returned: dict[int, Any], kind: int, *args: Any, **kwargs: Any) -> Any:
     first = args[0] if args else kwargs.get("hidden_states")
     if not isinstance(first, Tensor):
         raise TypeError("a layer must take its hidden state first")
-    return first
+    like = returned[kind]
+    return first if isinstance(like, Tensor) else (first, *like[1:])

@@ -1,6 +1,6 @@
 """Capture prefill and decode of a ``transformers`` language model as segments of operators.
 
-Prefill is recorded behind some context, in whole chunks of 256 tokens (a scan pads to its chunk);
+Prefill is recorded behind some context, in whole chunks of 64 tokens (a scan pads to its chunk);
 decode is one token. Where both are the same calls at other sizes, as in attention, they are one
 list, which also serves verification of several tokens. Only the last token's logits of a prefill
 are computed, so what follows its layers runs on one token.
@@ -24,7 +24,7 @@ from workloads.models.from_transformers import Built, record_text
 from workloads.solving import solve
 from workloads.trace import Operator, Phase, Segment, TensorRef
 
-CHUNK = 256
+CHUNK = 64
 _CHUNK_KEYS = ("chunk_size", "mamba_chunk_size", "attention_chunk_size")
 
 
@@ -37,28 +37,32 @@ def text_phases(built: Built, names: Context) -> dict[str, Phase]:
         {"T": chunk, "S": 5 * chunk},
         {"T": 3 * chunk, "S": 7 * chunk},
     ]
-    many = solve([_segments(built, names, p["T"], p["S"]) for p in probes], probes, ("T", "S"))
+    runs = [_segments(built, names, p["T"], p["S"]) for p in probes]
+    many = _streamed(solve([_bare(run) for run in runs], probes, ("T", "S")), runs[0], chunk)
     steps = [{"T": 1, "S": size} for size in (chunk, 2 * chunk, 3 * chunk + 5)]
     single = [_segments(built, names, 1, p["S"]) for p in steps]
     prefill = Phase("prefill", ("T", "S"), _last_token(many))
     shared = _for_any_width(many, single, steps)
     if shared is not None:
         return {"prefill": prefill, "decode": Phase("decode", ("T", "S"), shared)}
-    alone = solve(single, [{"S": p["S"]} for p in steps], ("S",))
+    alone = solve([_bare(run) for run in single], [{"S": p["S"]} for p in steps], ("S",))
+    alone = _streamed(alone, single[0], 1)
     return {"prefill": prefill, "decode": Phase("decode", ("S",), alone)}
 
 
 def _chunks(config: Any) -> list[int]:
     """Return the lengths a scan is cut into; long ones are left out, as they bite nowhere here."""
     given = (getattr(config, key, None) for key in _CHUNK_KEYS)
-    return [size for size in given if isinstance(size, int) and 0 < size <= 4 * CHUNK]
+    return [size for size in given if isinstance(size, int) and 0 < size <= 8 * CHUNK]
 
 
 def _segments(built: Built, names: Context, new: int, context: int) -> tuple[Segment, ...]:
     names = replace(names, context_tokens=context)
     try:
         found = _by_layer(built, names, fold(record_text(built, new, context)))
-    except (TypeError, _BetweenLayersError):
+    except WorkloadError:
+        raise
+    except Exception:  # a layer that is skipped may have to return more than its hidden state
         found = None
     if found is None:
         full = Built(built.model, built.config, built.layers_path, [*range(len(built.kinds))])
@@ -164,18 +168,36 @@ def _for_any_width(
     for run, sizes in zip(single, steps, strict=True):
         if not _same(many, run, sizes):
             return None
-    segments = []
-    for part, seen in zip(many, single[0], strict=True):
-        pairs = zip(part.operators, seen.operators, strict=True)
-        segments.append(replace(part, operators=tuple(_stepwise(a, b) for a, b in pairs)))
-    return tuple(segments)
+    return _streamed(many, single[0], 1)
 
 
-def _stepwise(operator: Operator, step: Operator) -> Operator:
-    if operator.work is None or step.work is None:
-        return operator
-    matrix, vector = (Extent.of(0, T=extent.constant) for extent in step.work)
-    return replace(operator, work=(matrix, vector))
+def _bare(run: Sequence[Segment]) -> tuple[Segment, ...]:
+    """Return a run without the work of its scans, which is taken from one chunk."""
+
+    def bare(operator: Operator) -> Operator:
+        return replace(operator, work=None) if operator.name == "scan" else operator
+
+    return tuple(replace(s, operators=tuple(map(bare, s.operators))) for s in run)
+
+
+def _streamed(
+    solved: Sequence[Segment], run: Sequence[Segment], tokens: int
+) -> tuple[Segment, ...]:
+    """Return segments whose scans do, per token, the work that ``run`` does for ``tokens``.
+
+    A scan of many tokens is one chunk after another, each from the state that the last one left.
+    """
+
+    def worked(operator: Operator, seen: Operator) -> Operator:
+        if operator.name != "scan" or seen.work is None:
+            return operator
+        matrix, vector = (Extent.of(0, T=-(-extent.constant // tokens)) for extent in seen.work)
+        return replace(operator, work=(matrix, vector))
+
+    return tuple(
+        replace(part, operators=tuple(map(worked, part.operators, other.operators)))
+        for part, other in zip(solved, run, strict=True)
+    )
 
 
 def _same(many: Sequence[Segment], run: Sequence[Segment], sizes: Mapping[str, int]) -> bool:
