@@ -159,6 +159,7 @@ def graph_options(scenario: Scenario, soc: SocSpec, stack: Stack) -> GraphOption
         activation_bytes=soc.units[stack.unit].buffer.activation_bytes.value,
         fusion=scenario.deployment.fusion or stack.fusion,
         vision_overlap=stack.vision_overlap if overlap is None else overlap,
+        routing_skew=scenario.deployment.routing_skew,
     )
 
 

@@ -34,6 +34,8 @@ class GraphOptions:
         join the matrix operator before them; ``attention``: both.
     vision_overlap
         Visual tokens are prefilled while later images encode, where two units do it.
+    routing_skew
+        How unevenly a mixture's tokens choose experts (`workloads.operators.expected_experts`).
     """
 
     prefill_chunk_tokens: int | None
@@ -43,6 +45,7 @@ class GraphOptions:
     activation_bytes: float
     fusion: str = "attention"
     vision_overlap: bool = False
+    routing_skew: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

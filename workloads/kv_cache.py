@@ -1,8 +1,9 @@
 """The KV cache: bits per element, bytes per token, and the static cache sizes graphs are built for.
 
-Not modelled: fragmentation of a paged cache, alignment of rows, the accuracy a format costs, layers
-with a window that hold no more than it (here they hold every token, and read the window), and
-traffic of tokens that wait in 16 bits to be quantised (KIVI; they count in size).
+Layers with a window hold the window and the tokens of one prefill step, as runtimes allocate them.
+Not modelled: fragmentation of a paged cache, alignment of rows, the accuracy a format costs,
+runtimes that give windowed layers a full cache, and traffic of tokens that wait in 16 bits to be
+quantised (KIVI; they count in size).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from workloads.errors import WorkloadError, did_you_mean
 from workloads.eviction_policies import EvictionPart, NoEviction
 from workloads.layout import engine_bits
 from workloads.session import Strict, Tokens
+from workloads.trace import CachePart
 
 FLOAT_BITS = 16
 KIVI_RESIDUAL_TOKENS = 128
@@ -82,6 +84,26 @@ class KvFormat(Strict):
         recent = np.minimum(stored, self.residual_tokens)
         bits = recent * FLOAT_BITS + (stored - recent) * self.bits
         return np.asarray(bits * elements_per_token / 8)
+
+
+def cache_bytes(
+    kv: KvFormat, parts: Sequence[CachePart], tokens: ArrayLike, step_tokens: int = 0
+) -> NDArray[np.float64]:
+    """Return the bytes of a model's cache at ``tokens`` tokens [B]; vectorised over ``tokens``.
+
+    A layer with window w holds ``min(tokens, w + step_tokens)``: while a prefill step of that many
+    tokens is written, the window before it is still read.
+
+    >>> gemma3_4b = [CachePart(5 * 2048), CachePart(29 * 2048, window_tokens=1024)]
+    >>> round(float(cache_bytes(get_kv_format("fp16"), gemma3_4b, 32_768, 512)) / 2**30, 2)
+    0.79
+    """
+    stored = np.asarray(tokens, dtype=np.float64)
+    total = np.zeros_like(stored)
+    for part in parts:
+        most = np.inf if part.window_tokens is None else part.window_tokens + step_tokens
+        total = total + kv.size_bytes(np.minimum(stored, most), part.elements)
+    return total
 
 
 _PLAIN = {

@@ -30,7 +30,7 @@ Whole = NDArray[np.int64]
 REMEMBERED = 16
 """Segments at certain sizes whose costs are remembered; one of 8,000 steps takes 0.5 MB."""
 
-MATRIX_KINDS = ("linear", "attention", "embedding")
+MATRIX_KINDS = ("attention", "conv", "embedding", "experts", "linear", "matmul", "scan")
 """Kinds of operators that vector operators after them are fused into."""
 
 
@@ -72,7 +72,8 @@ class Lowering:
 
     def segment(self, segment: Segment, is_layer: bool, runs: Column) -> ProgramSegment:
         """Return the segment's tasks, fused, running in the steps where ``runs`` is 1."""
-        demands = _demands(_Same(segment), tuple(map(_frozen, self.sizes.items())))
+        sizes = tuple(map(_frozen, self.sizes.items()))
+        demands = _demands(_Same(segment), sizes, self.options.routing_skew)
         pairs = zip(segment.operators, demands, strict=True)
         tasks = [self.task(operator, demand, runs) for operator, demand in pairs]
         if self.options.fusion in ("elementwise", "attention"):
@@ -109,8 +110,10 @@ class Lowering:
             vector_ops=_column(demand.vector_ops),
             expanded_weights=_column(self._expanded(demand)),
             weight_bytes=_column(self._weight_bytes(operator, demand)),
-            kv_read_bytes=_column(demand.kv_read_elements) * kv_bytes,
-            kv_write_bytes=_column(demand.kv_write_elements) * kv_bytes,
+            kv_read_bytes=_column(demand.kv_read_elements) * kv_bytes
+            + _column(demand.state_read_bytes),
+            kv_write_bytes=_column(demand.kv_write_elements) * kv_bytes
+            + _column(demand.state_write_bytes),
             activation_read_bytes=_column(demand.activation_read_elements) * activation_bytes
             + scores,
             activation_write_bytes=_column(demand.activation_write_elements) * activation_bytes
@@ -141,12 +144,11 @@ class Lowering:
     def _format(self, tensor_class: str) -> WeightFormat:
         return self.formats.weights.format_for(tensor_class, self.layer)
 
-    def _expanded(self, demand: OperatorCost) -> float:
+    def _expanded(self, demand: OperatorCost) -> Size | float:
         matrices = [use for use in demand.weights if demand.gemm is not None and _is_matrix(use)]
         return sum(
-            float(use.elements)
-            for use in matrices
-            if self._format(use.tensor_class).needs_expansion
+            (use.elements for use in matrices if self._format(use.tensor_class).needs_expansion),
+            start=0.0,
         )
 
     def _weight_bytes(self, operator: Operator, demand: OperatorCost) -> Column | float:
@@ -156,7 +158,7 @@ class Lowering:
                 total = total + use.rows * self._format("embedding").traffic_bytes(1, int(use.cols))
             elif _is_matrix(use):
                 matrix = self._format(use.tensor_class)
-                total = total + matrix.traffic_bytes(int(use.rows), int(use.cols))
+                total = total + use.copies * matrix.traffic_bytes(int(use.rows), int(use.cols))
             else:
                 total = total + use.elements * (VECTOR_BITS / 8)
         return total
@@ -187,13 +189,15 @@ class _Same:
 
 
 @lru_cache(maxsize=REMEMBERED)
-def _demands(same: _Same, sizes: tuple[tuple[str, int | bytes], ...]) -> tuple[OperatorCost, ...]:
+def _demands(
+    same: _Same, sizes: tuple[tuple[str, int | bytes], ...], routing_skew: float
+) -> tuple[OperatorCost, ...]:
     """Return the costs of a segment's operators; deployments that differ in formats share them."""
     known = {
         name: size if isinstance(size, int) else np.frombuffer(size, dtype=np.int64)
         for name, size in sizes
     }
-    return tuple(cost(operator, known) for operator in same.segment.operators)
+    return tuple(cost(operator, known, routing_skew) for operator in same.segment.operators)
 
 
 def _frozen(item: tuple[str, Size]) -> tuple[str, int | bytes]:

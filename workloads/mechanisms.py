@@ -17,7 +17,7 @@ from workloads.layout import WeightFormat
 from workloads.lora import LinearSizes, Lora, Module
 from workloads.program import Column, ProgramSegment, Task
 from workloads.speculation import DecoderSize, DraftCost
-from workloads.trace import DecoderShape, Trace, kv_elements_per_token
+from workloads.trace import DecoderShape, Trace
 
 MODULES_OF: Mapping[str, tuple[Module, ...]] = MappingProxyType(
     {
@@ -46,7 +46,7 @@ def decoder_size(trace: Trace) -> DecoderSize:
         layers=shape.layers,
         layer_parameters=(trace.parameters["body"] - shape.hidden) // shape.layers,
         vocabulary=shape.vocab,
-        kv_elements_per_layer=kv_elements_per_token(1, shape.kv_heads, shape.head_dim),
+        kv_elements_per_layer=trace.kv_elements_per_token // shape.layers,
     )
 
 

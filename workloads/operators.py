@@ -19,7 +19,7 @@ import numpy as np
 from workloads.errors import WorkloadError, did_you_mean
 from workloads.extent import Size
 from workloads.operator_rules import RULES, SOFTMAX_OPERATIONS, OperatorRule
-from workloads.trace import Operator, TensorRef
+from workloads.trace import Operator, TensorRef, dtype_bytes
 
 TILE = 64
 """Side of the small products that a scan is priced as."""
@@ -304,17 +304,6 @@ def _state_bytes(
         if tensor.role == role
     )
     return sum(held, start=0)
-
-
-def dtype_bytes(dtype: str) -> int:
-    """Return the bytes of one element of a PyTorch dtype.
-
-    >>> dtype_bytes("float32"), dtype_bytes("bfloat16"), dtype_bytes("bool")
-    (4, 2, 1)
-    """
-    digits = "".join(filter(str.isdigit, dtype))[:3]
-    bits = int(digits) if digits else 8
-    return max(1, (bits if bits in (8, 16, 32, 64, 128) else 8) // 8)
 
 
 def _role_elements(tensors: tuple[TensorRef, ...], role: str, sizes: Mapping[str, Size]) -> Size:

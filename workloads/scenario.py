@@ -109,6 +109,8 @@ class Deployment(Strict):
     vision_overlap
         Whether visual tokens are prefilled while later images still encode, which needs vision and
         body on different units; the stack's way if none.
+    routing_skew
+        How unevenly the tokens of a mixture choose experts: 0 evenly, 1 all the same ones.
     """
 
     weights: WeightMap = WeightMap()
@@ -124,6 +126,7 @@ class Deployment(Strict):
     fusion: Fusion | None = None
     vision_overlap: bool | None = None
     free_vision_after_encode: FreeVision = True
+    routing_skew: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
 
 
 class BackgroundAt(Strict):

@@ -16,7 +16,7 @@ import numpy as np
 from workloads.errors import WorkloadError
 from workloads.eviction import EvictionWork
 from workloads.graph import Formats, GraphOptions
-from workloads.kv_cache import visible_tokens
+from workloads.kv_cache import cache_bytes, visible_tokens
 from workloads.lora import Lora
 from workloads.lowering import Lowering
 from workloads.mechanisms import (
@@ -153,6 +153,11 @@ class Compiler:
         loaded = plan.eviction.loaded_tokens(plan.prompt_tokens, produced)
         context = self._context(new, loaded + plan.width)
         phase = self.trace.phases["decode"]
+        if width > 1 and "T" not in phase.symbols:
+            raise WorkloadError(
+                f"deployment.speculation must be none for {self.trace.model}: its decode was "
+                f"captured for one token and not for {width}."
+            )
         sizes = {"T": new, "S": context}
         segments, held = self._segments(phase, sizes, np.ones(steps), self._adapter(plan))
         stored = plan.eviction.retained_tokens(plan.prompt_tokens, produced + plan.committed)
@@ -221,10 +226,11 @@ class Compiler:
 
     def caches_bytes(self, tokens: int) -> dict[str, float]:
         """Return the bytes of one conversation's caches at a size [B]."""
-        size = self.formats.kv.size_bytes
+        kv, step = self.formats.kv, self.options.prefill_chunk_tokens or 0
+        held = float(cache_bytes(kv, self.trace.cache, tokens, step))
         return {
-            "kv_cache": float(size(tokens, self.trace.kv_elements_per_token)),
-            "draft": float(size(tokens, self.draft.cost.kv_elements_per_token)),
+            "kv_cache": held + self.trace.state_bytes,
+            "draft": float(kv.size_bytes(tokens, self.draft.cost.kv_elements_per_token)),
         }
 
     def _drafting(self, live: Column) -> tuple[ProgramSegment, ...]:

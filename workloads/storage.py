@@ -19,7 +19,7 @@ Where = Literal["resident", "file", "traffic"]
 
 def is_layer(segment: Segment) -> bool:
     """Return whether a segment is decoder or encoder layers rather than what surrounds them."""
-    return ".layers." in f".{segment.operators[0].module}."
+    return segment.name.startswith("layers.")
 
 
 def layer_runs(segment: Segment, layer: int, formats: Formats, phase: str) -> list[Segment]:
@@ -47,11 +47,28 @@ def stored_bytes(trace: Trace, formats: Formats, where: Where) -> dict[str, floa
                 held = (_operator_bytes(item, formats, where, layer) for item in run.operators)
                 stored[name] += run.repeat * sum(held)
                 layer += run.repeat if is_layer(part) else 0
-    if not formats.shared_table:
-        table = formats.weights.format_for("embedding")
-        rows, cols = trace.decoder.vocab, trace.decoder.hidden
-        stored["embedding"] = float(_size(table, where, rows, cols))
+    if "decode" in trace.phases:
+        stored["embedding"] = _tables_bytes(trace, formats, where)
     return stored
+
+
+def _tables_bytes(trace: Trace, formats: Formats, where: Where) -> float:
+    """Return the bytes of the tables that tokens are looked up in [B].
+
+    A table that is the LM head too is held there where the stack shares them.
+    """
+    tables: dict[str, tuple[int, int]] = {}
+    heads = set()
+    for _, operator in trace.phases["decode"].operators():
+        for tensor in operator.inputs:
+            if tensor.role == "weight" and operator.kind == "embedding":
+                rows, cols = (int(extent.at({})) for extent in tensor.shape)
+                tables[tensor.parameter or ""] = rows, cols
+            elif tensor.tensor_class == "lm_head":
+                heads.add(tensor.parameter)
+    held = formats.weights.format_for("embedding")
+    kept = (size for name, size in tables.items() if not (formats.shared_table and name in heads))
+    return float(sum(_size(held, where, *size) for size in kept))
 
 
 def _operator_bytes(operator: Operator, formats: Formats, where: Where, layer: int) -> float:
@@ -59,16 +76,25 @@ def _operator_bytes(operator: Operator, formats: Formats, where: Where, layer: i
     if operator.kind == "embedding":
         return 0.0
     weights = (tensor for tensor in operator.inputs if tensor.role == "weight")
-    return sum(_weight_bytes(tensor, formats, where, layer) for tensor in weights)
+    return sum(
+        _weight_bytes(tensor, formats, where, layer, operator.kind == "experts")
+        for tensor in weights
+    )
 
 
-def _weight_bytes(tensor: TensorRef, formats: Formats, where: Where, layer: int) -> float:
-    """Return the bytes of a matrix in its format, or of a vector at 16 bit."""
-    shape = [int(extent.at({})) for extent in tensor.shape]
-    if len(shape) == 1:
-        return shape[0] * VECTOR_BITS / 8
+def _weight_bytes(
+    tensor: TensorRef, formats: Formats, where: Where, layer: int, experts: bool
+) -> float:
+    """Return the bytes of a matrix in its format, or of a vector at 16 bit; of experts all."""
+    copies, *shape = (
+        (int(extent.at({})) for extent in tensor.shape)
+        if experts
+        else (1, *(int(extent.at({})) for extent in tensor.shape))
+    )
+    if len(shape) <= 1:
+        return copies * math.prod(shape) * VECTOR_BITS / 8
     held = formats.weights.format_for(tensor.tensor_class or "body", layer)
-    return float(_size(held, where, shape[0], math.prod(shape[1:])))
+    return float(copies * _size(held, where, shape[0], math.prod(shape[1:])))
 
 
 def _size(held: WeightFormat, where: Where, rows: int, cols: int) -> int:

@@ -17,9 +17,12 @@ modelled: batch sizes other than one sequence, and host work such as tokenising 
 from __future__ import annotations
 
 import hashlib
+import math
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 from workloads.extent import Extent
 
@@ -48,6 +51,7 @@ ROLES = (
 )
 TENSOR_CLASSES = ("adapter", "body", "embedding", "lm_head", "vision")
 PHASES = ("vision", "prefill", "decode")
+_ONE = {"T": 1, "S": 1}
 
 
 @dataclass(frozen=True)
@@ -137,24 +141,49 @@ def kv_elements_per_token(layers: int, kv_heads: int, head_dim: int) -> int:
     return 2 * layers * kv_heads * head_dim
 
 
+def dtype_bytes(dtype: str) -> int:
+    """Return the bytes of one element of a PyTorch dtype.
+
+    >>> dtype_bytes("float32"), dtype_bytes("bfloat16"), dtype_bytes("bool")
+    (4, 2, 1)
+    """
+    digits = re.search(r"\d+", dtype)
+    return max(1, int(digits.group()) // 8) if digits else 1
+
+
+@dataclass(frozen=True)
+class CachePart:
+    """Layers whose caches hold equally many tokens.
+
+    Arguments:
+        elements: elements that one token adds over these layers; a latent counts as it is stored.
+        window_tokens: tokens they hold at most; None: all.
+    """
+
+    elements: int
+    window_tokens: int | None = None
+
+
 @dataclass(frozen=True)
 class DecoderShape:
     """The decoder's dimensions, as far as costs outside the trace need them.
 
     Arguments:
-        layers, hidden, intermediate, q_heads, kv_heads, head_dim, vocab: the usual dimensions.
+        layers, hidden, vocab: the usual dimensions.
         tied_embedding: the LM head is the embedding table.
+        intermediate: width of the dense feed-forward layers; 0 where there are none.
+        q_heads, kv_heads, head_dim: of the first attention layer; 0 where no layer attends.
         window_tokens, window_layers: ``window_layers`` of the layers see ``window_tokens`` at most.
     """
 
     layers: int
     hidden: int
-    intermediate: int
-    q_heads: int
-    kv_heads: int
-    head_dim: int
     vocab: int
     tied_embedding: bool
+    intermediate: int = 0
+    q_heads: int = 0
+    kv_heads: int = 0
+    head_dim: int = 0
     window_tokens: int | None = None
     window_layers: int = 0
 
@@ -192,6 +221,8 @@ class Trace:
         parameters: parameter count per tensor class; a tied table counts as ``embedding``.
         phases: by name.
         adapter_rank: rank of the LoRA adapters in the trace, 0 for none.
+        config: the configuration it was captured from, class defaults filled in; empty where none.
+        captured_by: the library whose class was run, such as ``transformers 5.24.0``.
     """
 
     model: str
@@ -202,6 +233,8 @@ class Trace:
     parameters: Mapping[str, int]
     phases: Mapping[str, Phase] = field(repr=False)
     adapter_rank: int = 0
+    config: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    captured_by: str = ""
     schema: str = SCHEMA
 
     @cached_property
@@ -211,9 +244,48 @@ class Trace:
 
     @property
     def kv_elements_per_token(self) -> int:
-        """K and V elements one token adds over all layers."""
-        shape = self.decoder
-        return kv_elements_per_token(shape.layers, shape.kv_heads, shape.head_dim)
+        """Cache elements one token adds over all layers, while no window is full."""
+        return sum(part.elements for part in self.cache)
+
+    @cached_property
+    def cache(self) -> tuple[CachePart, ...]:
+        """What decode writes into the cache for each new token, by the window of the layers."""
+        held: dict[int | None, int] = {}
+        for repeat, operator, tensor in self._written("kv_write"):
+            elements = repeat * math.prod(int(extent.at(_ONE)) for extent in tensor.shape)
+            window = operator.window_tokens
+            held[window] = held.get(window, 0) + elements
+        ordered = sorted(held.items(), key=lambda item: (item[0] is not None, item[0] or 0))
+        return tuple(CachePart(elements, window) for window, elements in ordered)
+
+    @cached_property
+    def state_bytes(self) -> int:
+        """Bytes of recurrent and convolution state of one sequence, in the dtypes it was run in."""
+        return sum(
+            repeat * dtype_bytes(tensor.dtype) * math.prod(int(e.at(_ONE)) for e in tensor.shape)
+            for repeat, _, tensor in self._written("state_write")
+        )
+
+    @cached_property
+    def active_parameters(self) -> int:
+        """Parameters that one token uses: all but the experts it does not choose."""
+        idle = 0
+        for repeat, operator in self._decode().operators():
+            if operator.experts_per_token is not None:
+                for tensor in operator.inputs:
+                    if tensor.role == "weight":
+                        experts, *rest = (int(extent.at({})) for extent in tensor.shape)
+                        idle += repeat * (experts - operator.experts_per_token) * math.prod(rest)
+        return self.total_parameters - idle
+
+    def _decode(self) -> Phase:
+        return self.phases.get("decode") or self.phases.get("prefill") or Phase("decode", (), ())
+
+    def _written(self, role: str) -> Iterator[tuple[int, Operator, TensorRef]]:
+        for repeat, operator in self._decode().operators():
+            for tensor in operator.outputs:
+                if tensor.role == role:
+                    yield repeat, operator, tensor
 
     @property
     def total_parameters(self) -> int:

@@ -36,7 +36,15 @@ from workloads.trace import (
 
 FOLDER = Path(__file__).parent / "traces"
 MANIFEST = "manifest.json"
-_LEAST_RANKS = {"attention": (3, 3, 3), "embedding": (2,), "linear": (1, 2)}
+_LEAST_RANKS = {
+    "attention": (3, 3, 3),
+    "conv": (2, 2),
+    "embedding": (2,),
+    "experts": (1, 3),
+    "linear": (1, 2),
+    "matmul": (1, 1),
+}
+_MOST_RANK = 5
 
 T = TypeVar("T")
 
@@ -81,6 +89,8 @@ def format_trace(trace: Trace) -> str:
         "vision": asdict(trace.vision) if trace.vision else None,
         "parameters": dict(trace.parameters),
         "adapter_rank": trace.adapter_rank,
+        "config": dict(trace.config),
+        "captured_by": trace.captured_by,
         "phases": phases,
         "runs": [[_operator_json(operator) for operator in run] for run in runs],
     }
@@ -110,6 +120,8 @@ def parse_trace(text: str, name: str = "trace") -> Trace:
         },
         phases=phases,
         adapter_rank=top.child("adapter_rank").count(),
+        config=top.value.get("config", {}),
+        captured_by=str(top.value.get("captured_by", "")),
     )
 
 
@@ -203,7 +215,8 @@ def _operator(node: _Node) -> Operator:
     if name not in RULES:
         hint = did_you_mean(name, RULES)
         raise WorkloadError(f"{node.place}: name must be a known operator. Got {name!r}. {hint}")
-    window = node.child("window_tokens")
+    window, experts = node.child("window_tokens"), node.child("experts_per_token")
+    work = node.child("work")
     operator = Operator(
         name=name,
         module=node.get("module", str),
@@ -212,11 +225,21 @@ def _operator(node: _Node) -> Operator:
         outputs=tuple(map(_tensor, node.child("outputs").items())),
         causal=node.value.get("causal", False) is True,
         window_tokens=None if window.value is None else window.count(),
+        experts_per_token=None if experts.value is None else experts.count(least=1),
+        work=None if work.value is None else _work(work),
     )
     if operator.kind != RULES[name].kind:
         raise node.child("kind").fault(f"{RULES[name].kind!r}, the kind of {name}")
     _check_operands(operator, node)
     return operator
+
+
+def _work(node: _Node) -> tuple[Extent, Extent]:
+    """Read the matrix FLOP and the vector operations of a group of calls."""
+    parts = [_extent(item) for item in node.items()]
+    if len(parts) != 2:
+        raise node.fault("two sizes")
+    return parts[0], parts[1]
 
 
 def _check_operands(operator: Operator, node: _Node) -> None:
@@ -226,9 +249,13 @@ def _check_operands(operator: Operator, node: _Node) -> None:
         len(tensor.shape) >= rank for tensor, rank in zip(operator.inputs, ranks, strict=False)
     )
     weights = [len(tensor.shape) for tensor in operator.inputs if tensor.role == "weight"]
-    if operator.kind in ("linear", "embedding"):
+    if operator.kind == "embedding" or (operator.kind == "linear" and weights):
         fits = fits and weights[:1] == [2]
-    if not fits or not operator.outputs or not set(weights) <= {1, 2}:
+    if operator.kind == "experts":
+        fits = fits and weights[:1] == [3] and operator.experts_per_token is not None
+    if operator.kind == "scan":
+        fits = fits and operator.work is not None
+    if not fits or not operator.outputs or max(weights, default=0) > _MOST_RANK:
         raise WorkloadError(f"{node.place} must read what {operator.name} reads.")
 
 
@@ -276,6 +303,10 @@ def _operator_json(operator: Operator) -> dict[str, Any]:
         value["causal"] = True
     if operator.window_tokens is not None:
         value["window_tokens"] = operator.window_tokens
+    if operator.experts_per_token is not None:
+        value["experts_per_token"] = operator.experts_per_token
+    if operator.work is not None:
+        value["work"] = [str(extent) for extent in operator.work]
     return value
 
 

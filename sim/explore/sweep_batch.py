@@ -44,7 +44,7 @@ from sim.planning import Plan, formats, graph_options, plan
 from sim.work import work_of
 from workloads.catalogue import trace_for
 from workloads.graph import Formats, GraphOptions
-from workloads.kv_cache import visible_tokens
+from workloads.kv_cache import cache_bytes, visible_tokens
 from workloads.program import Column, StepGroup
 from workloads.scenario import Scenario
 from workloads.steps import cache_capacity, lower_phase
@@ -246,7 +246,9 @@ class Batch:
         if wanted is not None or buckets:
             held = [cache_capacity(int(n), wanted, buckets) for n in self._needed_tokens]
             needed = np.array(held)
-        return self._formats.kv.size_bytes(needed, self._trace.kv_elements_per_token)
+        step = self._options.prefill_chunk_tokens or 0
+        held = cache_bytes(self._formats.kv, self._trace.cache, needed, step)
+        return held + self._trace.state_bytes
 
     def _switch_seconds(self, group: StepGroup, first: Tokens) -> FloatColumn | float:
         """Return the graph switch the table counts in each run's first step, which has none [s]."""

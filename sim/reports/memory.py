@@ -77,11 +77,19 @@ def _size(parameters: int, held: WeightFormat) -> str:
 
 
 def _kv_cache(result: Result, trace: Trace, stored: Formats) -> str:
-    shape, conversations = trace.decoder, len({turn.client for turn in result.session.turns})
-    each = f"2 × {shape.layers} layers × {shape.kv_heads} heads × {shape.head_dim}"
+    conversations = len({turn.client for turn in result.session.turns})
     grows = not result.program.initial_bytes["kv_cache"]
-    tokens = f"{'up to ' * grows}{result.program.kv_capacity_tokens} tokens"
-    size = f"{each} × {stored.kv.bits:.4g} bits / 8 × {tokens}"
+    upto = "up to " * grows
+    parts = [
+        f"{part.elements} elements × {stored.kv.bits:.4g} bits / 8 × {upto}"
+        + (
+            f"{result.program.kv_capacity_tokens} tokens"
+            if part.window_tokens is None
+            else f"a window of {part.window_tokens} tokens and one prefill step"
+        )
+        for part in trace.cache
+    ]
+    size = " + ".join(parts) + (f" + state {trace.state_bytes / 1e6:.3g} MB" * bool(trace.state_bytes))
     many = f" × {conversations} conversations" if conversations > 1 else ""
     return f"{size}{many} ({stored.kv.id})"
 
