@@ -102,15 +102,16 @@ def runtime_bytes(stack: Stack) -> float:
 
 
 def formats(scenario: Scenario, soc: SocSpec, stack: Stack) -> Formats:
-    """Return the storage formats: the deployment's where given, the stack's elsewhere."""
+    """Return the storage formats: the deployment's, else the model file's, else the stack's."""
     deployment, defaults = scenario.deployment, stack.defaults
+    stored = trace_for(scenario.model).stored_as
     activations = deployment.activations or defaults.activations
     weights = deployment.weights.completed(
         WeightMap(
-            body=defaults.body,
-            lm_head=defaults.lm_head,
-            embedding=defaults.embedding,
-            vision=defaults.vision,
+            body=stored.get("body", defaults.body),
+            lm_head=stored.get("lm_head", defaults.lm_head),
+            embedding=stored.get("embedding", defaults.embedding),
+            vision=stored.get("vision", defaults.vision),
         )
     )
     head, table = weights.format_for("lm_head"), weights.format_for("embedding")

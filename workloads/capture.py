@@ -1,32 +1,30 @@
 """Capture: run the PyTorch modules on ``meta`` tensors and write down every operator.
 
 Shapes only, so the largest model takes seconds and no memory. Each phase is recorded at several
-sizes; every dimension is then solved as an affine form of the size names, exactly, in fractions,
-and verified at sizes that took no part. A model whose dimensions are not affine is refused.
+sizes; every dimension is then solved as an affine form of the size names (`workloads.solving`).
+AndesVL has modules of its own (`capture`); every other model is the ``transformers`` class of its
+configuration (`capture_entry`); any ``nn.Module`` is one graph (`capture_module`).
 
-Needs PyTorch (``pip install '.[trace]'`` in its folder), imported inside the functions.
+Needs the ``trace`` extra (``pip install '.[trace]'`` in its folder), imported inside the functions.
 """
 
 from __future__ import annotations
 
 import itertools
-import os
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from fractions import Fraction
-from typing import TYPE_CHECKING
+from math import isfinite
+from typing import TYPE_CHECKING, Any
 
 from workloads.errors import WorkloadError
-from workloads.extent import Extent
 from workloads.models.config import ModelConfig
+from workloads.models.entry import BOOKKEEPING, digest
+from workloads.solving import Sizes, solve
 from workloads.trace import PHASES, Operator, Phase, Segment, TensorRef, Trace
-from workloads.trace_file import save_trace
 
 if TYPE_CHECKING:
     from workloads.models.andesvl import LanguageModel
-
-Sizes = Mapping[str, int]
 
 # The first probe is the base, one more per name solves it, the rest verify.
 TEXT_PROBES: Sequence[Sizes] = (
@@ -89,16 +87,75 @@ def capture(
     )
 
 
-def capture_to_file(
-    config: ModelConfig,
-    path: str | os.PathLike[str],
-    phases: Collection[str] | None = None,
-    adapters: Adapters | None = None,
-) -> Trace:
-    """Capture a trace and write it to ``path``, whole or not at all."""
-    trace = capture(config, phases, adapters)
-    save_trace(trace, path)
-    return trace
+def capture_entry(entry: Mapping[str, Any], name: str) -> Trace:
+    """Return the trace of the ``transformers`` class that a configuration names.
+
+    Arguments:
+        entry: the mapping of a ``config.json``; what it leaves out is the class's default.
+        name: becomes the trace's model, and stands in errors.
+
+    Raises `WorkloadError` for a type without a class, values it refuses, and for a module that
+    calls an operator not in `workloads.operator_rules.RULES` or has sizes that are not affine.
+    """
+    import torch
+
+    from workloads.models.from_transformers import VERSION, build, read_config
+    from workloads.models.stored_formats import stored_formats
+    from workloads.models.text_phases import text_phases
+    from workloads.models.text_shape import context_of, decoder_shape, parameter_counts
+
+    formats = stored_formats(entry, name)
+    built = build(read_config(entry, name), name)
+    names = context_of(built)
+    try:
+        phases = text_phases(built, names)
+    except WorkloadError as error:
+        raise WorkloadError(f"{name}: {error}") from None
+    except Exception as error:  # whatever the class's own code raises on these values
+        said = " ".join(str(error).split())[:200]
+        raise WorkloadError(
+            f"{name}: the class of model_type {built.config.model_type!r} must run on tensors "
+            f"without data. {type(error).__name__}: {said}"
+        ) from None
+    return Trace(
+        model=name,
+        config_digest=digest(entry),
+        torch_version=torch.__version__.partition("+")[0],
+        decoder=decoder_shape(built, phases["decode"]),
+        vision=None,
+        parameters=parameter_counts(built, names),
+        phases=phases,
+        config=_plain(built.config.to_dict()),
+        captured_by=f"transformers {VERSION}",
+        stored_as=formats,
+    )
+
+
+def version() -> str | None:
+    """Return the version of the library that captures; None where it is not installed."""
+    from importlib.metadata import version as installed
+    from importlib.util import find_spec
+
+    try:
+        found = all(find_spec(name) is not None for name in ("torch", "transformers"))
+    except ValueError:  # another program has barred the import
+        found = False
+    return installed("transformers") if found else None
+
+
+def _plain(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what JSON can hold of a configuration, without bookkeeping."""
+    kept = {key: value for key, value in config.items() if key not in BOOKKEEPING}
+    return {key: _finite(value) for key, value in sorted(kept.items())}
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    plain = isinstance(value, str | int | None) or (isinstance(value, float) and isfinite(value))
+    return value if plain else str(value)
 
 
 def _check_phases(phases: Collection[str] | None, config: ModelConfig) -> set[str]:

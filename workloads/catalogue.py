@@ -1,8 +1,9 @@
-"""The models that ship, and the trace of any model: by catalogue id, or by a configuration file.
+"""The models that ship, and the trace of any model: by catalogue id, or by a user's own file.
 
 A catalogue entry is a Hugging Face configuration with its sources and published parameter total;
-its trace ships with it, so simulating needs no PyTorch. A configuration file of the user's own is
-captured when first asked for.
+its trace ships with it, so simulating needs no PyTorch. A configuration, a folder or a ``.gguf``
+file of the user's own is captured when first asked for and kept in the user's cache folder; without
+PyTorch it is answered from a shipped or kept trace of the same content.
 """
 
 from __future__ import annotations
@@ -10,22 +11,24 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+from workloads import trace_cache
 from workloads.errors import WorkloadError, did_you_mean
-from workloads.files import parse_json, read_mapping, read_text, read_yaml
+from workloads.files import read_text, read_yaml
+from workloads.models import entry as entries
 from workloads.models.config import ModelConfig
 from workloads.models.config_file import read_model
-from workloads.trace import Trace, kv_elements_per_token
+from workloads.models.stored_formats import stored_formats
+from workloads.trace import Trace
 from workloads.trace_file import FOLDER as TRACES
-from workloads.trace_file import load_trace, parse_trace
+from workloads.trace_file import load_trace, parse_trace, save_trace
 
 FOLDER = Path(__file__).parent / "models" / "catalogue"
-MODEL_SUFFIXES = (".json", ".yaml", ".yml")
-CAPTURED = 8
-"""Traces of configuration files that are remembered; capturing one takes seconds."""
+_OWN_TOWERS = ("aimv2", "siglip2")
+"""Vision encoders of AndesVL, which has modules of its own."""
 
 
 @dataclass(frozen=True)
@@ -56,31 +59,39 @@ def model_ids() -> list[str]:
 
 def list_models() -> list[ModelCard]:
     """Return a card for every model of the catalogue."""
-    return [_card(get_model(model)) for model in model_ids()]
+    return [_card(model) for model in model_ids()]
+
+
+def get_entry(model: str) -> dict[str, Any]:
+    """Return the configuration of a model, by catalogue id or by path.
+
+    Raises `WorkloadError` for an unknown id, and for a file that can not be read.
+    """
+    if not entries.is_model_path(model):
+        _check_id(model, "a model must be a catalogue id or a configuration file.")
+        return _with_decoder(read_yaml(FOLDER / f"{model}.yaml"), model)
+    return _with_decoder(entries.read_entry(model), Path(model).name)
+
+
+def _check_id(model: str, rule: str) -> None:
+    if model not in model_ids():
+        raise WorkloadError(f"{rule} Got {model!r}. {did_you_mean(model, model_ids())}")
 
 
 def get_model(model: str) -> ModelConfig:
-    """Return a model's configuration, by catalogue id or by path of a configuration file.
+    """Return the configuration of a model that can be run here with weights (`andesim measure`).
 
-    Raises `WorkloadError` for an unknown id, and for a file that can not be read or is at fault.
+    Raises `WorkloadError` for an unknown id, for a file that can not be read or is at fault, and
+    for an architecture that only a trace can be made of.
 
     >>> get_model("andesvl-4b").decoder.layers
     36
     """
-    if model.endswith(MODEL_SUFFIXES):
-        return _read_entry(read_mapping(model), Path(model).name)
-    return _shipped_model(model)
-
-
-@cache
-def _shipped_model(model: str) -> ModelConfig:
-    if model not in model_ids():
-        hint = did_you_mean(model, model_ids())
-        raise WorkloadError(
-            f"a model must be a catalogue id or a configuration file. Got {model!r}. {hint}"
-        )
-    entry = read_yaml(FOLDER / f"{model}.yaml")
-    config = _read_entry(entry, model)
+    entry = get_entry(model)
+    name = Path(model).name if entries.is_model_path(model) else model
+    config = read_model(entry, name)
+    if entries.is_model_path(model):
+        return config
     return replace(config, parameters=entry["parameters"], sources=tuple(entry["sources"]))
 
 
@@ -90,28 +101,86 @@ def position_limit(model: str | os.PathLike[str]) -> int | None:
     A trace file holds operators and not positions, so of a trace alone nothing is known.
     """
     name = os.fspath(model)
-    if name.endswith(".json") and "schema" in _mapping(parse_json(read_text(name), name)):
-        return None
-    return get_model(name).positions
+    entry = get_entry(name)
+    return None if "schema" in entry else entries.positions(entry)
 
 
 def trace_for(model: str | os.PathLike[str]) -> Trace:
     """Return the trace of a model.
 
     Arguments:
-        model: catalogue id (the shipped trace), path of a trace file, or path of a ``config.json``
-            or ``config.yaml`` (captured the first time, which needs PyTorch).
+        model: catalogue id (the shipped trace), path of a trace file, or path of a ``config.json``,
+            a folder, a ``config.yaml`` or a ``.gguf`` file (captured the first time, which needs
+            the ``trace`` extra).
 
     Raises `WorkloadError` for an unknown id, and for a file that is neither or that lacks what a
     run needs.
     """
     name = os.fspath(model)
-    if not name.endswith(MODEL_SUFFIXES):
+    if not entries.is_model_path(name):
         return _shipped_trace(name)
-    text = read_text(name)
-    if name.endswith(".json") and "schema" in _mapping(parse_json(text, name)):
-        return _runnable(parse_trace(text, name), name)
-    return _capture(get_model(name))
+    entry = get_entry(name)
+    if "schema" in entry:
+        return _runnable(parse_trace(read_text(name), name), name)
+    return trace_of(entry, Path(name).name)
+
+
+def trace_of(entry: Mapping[str, Any], name: str) -> Trace:
+    """Return the trace of a configuration, captured now or kept from an earlier time.
+
+    Raises `WorkloadError` where it is at fault, and where it must be captured without the ``trace``
+    extra.
+    """
+    from workloads.capture import version
+
+    key = f"{entries.digest(entry)[:32]}-{version() or 'any'}"
+    found = _MEMORY.get(key) or trace_cache.recall(key)
+    if found is None and version() is None:
+        found = _same_content(entry, name)
+    if found is None:
+        found = _captured(entry, name)
+        trace_cache.keep(key, found)
+    _MEMORY[key] = found
+    while len(_MEMORY) > REMEMBERED:
+        del _MEMORY[next(iter(_MEMORY))]
+    return replace(found, model=name) if found.model != name else found
+
+
+REMEMBERED = 8
+"""Traces of configurations that one process keeps in memory."""
+_MEMORY: dict[str, Trace] = {}
+
+
+def _captured(entry: Mapping[str, Any], name: str) -> Trace:
+    from workloads.capture import capture, capture_entry
+
+    return capture(read_model(entry, name)) if is_own(entry) else capture_entry(entry, name)
+
+
+def is_own(entry: Mapping[str, Any]) -> bool:
+    """Return whether a configuration is AndesVL's: its decoder behind one of its two encoders."""
+    vision = entry.get("vision_config")
+    return isinstance(vision, Mapping) and vision.get("model_type") in _OWN_TOWERS
+
+
+def _same_content(entry: Mapping[str, Any], name: str) -> Trace:
+    """Return a shipped or kept trace of the model that ``entry`` describes.
+
+    Raises `WorkloadError` where there is none, with what to install.
+    """
+    formats = stored_formats(entry, name)
+    for model in model_ids():
+        shipped = load_trace(model)
+        given = get_entry(model)
+        if shipped.config and entries.describes(entry, given, shipped.config):
+            return replace(shipped, stored_as=formats)
+    for trace in trace_cache.kept():
+        if trace.config and trace.config_digest == entries.digest(entry):
+            return trace
+    raise WorkloadError(
+        f"{name} must be captured with PyTorch and transformers, which are not installed, and no "
+        "trace of the same content ships. Remedy: pip install '.[trace]' in andesim's folder."
+    )
 
 
 def _runnable(trace: Trace, name: str) -> Trace:
@@ -134,55 +203,101 @@ def _runnable(trace: Trace, name: str) -> Trace:
 
 @cache
 def _shipped_trace(model: str) -> Trace:
-    return load_trace(get_model(model).id)
+    _check_id(model, "a model must be a catalogue id or a configuration file.")
+    return load_trace(model)
 
 
 def regenerate(directory: str | os.PathLike[str] = TRACES, models: list[str] | None = None) -> None:
     """Capture the catalogue's traces into ``directory``, with a manifest of what made them."""
-    from workloads.capture import capture_to_file
     from workloads.trace_manifest import write_manifest
 
     for model in models or model_ids():
-        capture_to_file(get_model(model), Path(directory) / f"{model}.json")
+        save_trace(captured_model(model), Path(directory) / f"{model}.json")
     write_manifest(directory)
 
 
-@lru_cache(maxsize=CAPTURED)
-def _capture(config: ModelConfig) -> Trace:
-    try:
-        from workloads.capture import capture
-
-        return capture(config)
-    except ModuleNotFoundError as error:
-        raise WorkloadError(
-            f"{config.id} must be captured from PyTorch, which is not installed "
-            f"({error.name}). Remedy: pip install '.[trace]' in andesim's folder."
-        ) from None
+def captured_model(model: str) -> Trace:
+    """Return the trace of a catalogue model, captured now."""
+    trace = _captured(get_entry(model), model)
+    return replace(trace, model=model)
 
 
-def _read_entry(entry: Mapping[str, Any], name: str) -> ModelConfig:
+def _with_decoder(entry: dict[str, Any], name: str) -> dict[str, Any]:
     """Resolve ``text_config: <catalogue id>``, which AndesVL's entries use."""
     decoder = entry.get("text_config")
-    if isinstance(decoder, str):
-        if decoder not in model_ids():
-            hint = did_you_mean(decoder, model_ids())
-            raise WorkloadError(f"{name}: text_config must be known. Got {decoder!r}. {hint}")
-        entry = {**entry, "text_config": read_yaml(FOLDER / f"{decoder}.yaml")["text_config"]}
-    return read_model(entry, name)
+    if not isinstance(decoder, str):
+        return entry
+    _check_id(decoder, f"{name}: text_config must be known.")
+    return {**entry, "text_config": read_yaml(FOLDER / f"{decoder}.yaml")["text_config"]}
 
 
-def _card(config: ModelConfig) -> ModelCard:
-    decoder = config.decoder
-    elements = kv_elements_per_token(decoder.layers, decoder.kv_heads, decoder.head_dim)
+def _card(model: str) -> ModelCard:
+    entry, trace = read_yaml(FOLDER / f"{model}.yaml"), _shipped_trace(model)
     return ModelCard(
-        id=config.id,
-        parameters=config.parameters or 0,
-        kv_bytes_per_token_16bit=2 * elements,
-        layers=decoder.layers,
-        vision=config.vision is not None,
-        source=config.sources[0],
+        id=model,
+        parameters=entry["parameters"],
+        kv_bytes_per_token_16bit=2 * trace.kv_elements_per_token,
+        layers=trace.decoder.layers,
+        vision=trace.vision is not None,
+        source=entry["sources"][0],
     )
 
 
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
+CACHE_TOKENS = (1024, 4096, 8192, 32_768, 131_072)
+"""Cache lengths that a description of a model gives sizes for [tokens]."""
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """What `andesim models PATH` says of one model, from its trace.
+
+    Arguments:
+        parameters: all, tied ones once, a vision tower in.
+        active_parameters: those that one token uses.
+        kv_bytes_16bit: bytes of the cache tensors that hold so many tokens, at 16 bit.
+        state_bytes: recurrent and convolution state of one sequence.
+        stored_as: weight format per class that the file states.
+    """
+
+    id: str
+    model_type: str
+    parameters: int
+    active_parameters: int
+    layers: int
+    kv_bytes_per_token_16bit: int
+    kv_bytes_16bit: Mapping[str, int]
+    state_bytes: int
+    vision: Mapping[str, Any] | None
+    stored_as: Mapping[str, str]
+    source: str
+
+
+def describe_model(model: str) -> ModelFacts:
+    """Return what a model's trace says of it, by catalogue id or path.
+
+    Raises `WorkloadError` as `trace_for` does.
+    """
+    trace = trace_for(model)
+    entry = get_entry(model)
+    seeing = trace.parameters.get("vision", 0)
+    return ModelFacts(
+        id=trace.model,
+        model_type=str(entry.get("model_type") or entries.text_part(entry).get("model_type") or ""),
+        parameters=trace.total_parameters,
+        active_parameters=trace.active_parameters,
+        layers=trace.decoder.layers,
+        kv_bytes_per_token_16bit=2 * trace.kv_elements_per_token,
+        kv_bytes_16bit={str(tokens): cache_bytes_16bit(trace, tokens) for tokens in CACHE_TOKENS},
+        state_bytes=trace.state_bytes,
+        vision={"parameters": seeing, "visual_tokens": {}} if seeing else None,
+        stored_as=dict(trace.stored_as),
+        source=next(iter(entry.get("sources", ())), model),
+    )
+
+
+def cache_bytes_16bit(trace: Trace, tokens: int) -> int:
+    """Return the bytes of the cache tensors that hold ``tokens`` tokens, at 16 bit."""
+    return 2 * sum(
+        part.elements * (tokens if part.window_tokens is None else min(tokens, part.window_tokens))
+        for part in trace.cache
+    )

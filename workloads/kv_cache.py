@@ -24,6 +24,9 @@ from workloads.session import Strict, Tokens
 from workloads.trace import CachePart
 
 FLOAT_BITS = 16
+STEP_TOKENS = 512
+"""Tokens a windowed cache holds besides its window where a stack has no prefill chunk of its own:
+llama.cpp's physical batch (``n_ubatch``, default 512; assumed of other runtimes, 0 to 2048)."""
 KIVI_RESIDUAL_TOKENS = 128
 
 
@@ -87,21 +90,22 @@ class KvFormat(Strict):
 
 
 def cache_bytes(
-    kv: KvFormat, parts: Sequence[CachePart], tokens: ArrayLike, step_tokens: int = 0
+    kv: KvFormat, parts: Sequence[CachePart], tokens: ArrayLike, step_tokens: int | None = None
 ) -> NDArray[np.float64]:
     """Return the bytes of a model's cache at ``tokens`` tokens [B]; vectorised over ``tokens``.
 
     A layer with window w holds ``min(tokens, w + step_tokens)``: while a prefill step of that many
-    tokens is written, the window before it is still read.
+    tokens is written, the window before it is still read. None: `STEP_TOKENS`.
 
     >>> gemma3_4b = [CachePart(5 * 2048), CachePart(29 * 2048, window_tokens=1024)]
-    >>> round(float(cache_bytes(get_kv_format("fp16"), gemma3_4b, 32_768, 512)) / 2**30, 2)
-    0.79
+    >>> round(float(cache_bytes(get_kv_format("fp16"), gemma3_4b, 32_768)) / 2**30, 3)
+    0.795
     """
     stored = np.asarray(tokens, dtype=np.float64)
     total = np.zeros_like(stored)
+    step = STEP_TOKENS if step_tokens is None else step_tokens
     for part in parts:
-        most = np.inf if part.window_tokens is None else part.window_tokens + step_tokens
+        most = np.inf if part.window_tokens is None else part.window_tokens + step
         total = total + kv.size_bytes(np.minimum(stored, most), part.elements)
     return total
 

@@ -89,9 +89,7 @@ class OperatorCost:
     state_write_bytes: Size = 0
 
 
-def cost(
-    operator: Operator, sizes: Mapping[str, Size], routing_skew: float = 0.0
-) -> OperatorCost:
+def cost(operator: Operator, sizes: Mapping[str, Size], routing_skew: float = 0.0) -> OperatorCost:
     """Return what ``operator`` costs at ``sizes``; raises `WorkloadError` for one not in `RULES`.
 
     ``routing_skew`` is that of `expected_experts`.
@@ -269,14 +267,15 @@ def _weights(operator: Operator, sizes: Mapping[str, Size], skew: float) -> Weig
     for tensor in operator.inputs:
         if tensor.role != "weight":
             continue
-        shape, copies = _shape(tensor, sizes), 1.0
+        shape = _shape(tensor, sizes)
+        copies: Real = 1
         if operator.kind == "experts":
             copies, shape = _chosen(operator, sizes, skew), shape[1:]
         rows, cols = (1, math.prod(shape)) if len(shape) <= 1 else (shape[0], math.prod(shape[1:]))
         if operator.kind == "embedding":
             rows = _role_elements(operator.inputs, "activation", sizes)
         held = tensor.tensor_class or "", tensor.parameter or ""
-        uses.append(WeightUse(*held, rows, cols, copies if operator.kind == "experts" else 1))
+        uses.append(WeightUse(*held, rows, cols, copies))
     return tuple(uses)
 
 
@@ -295,9 +294,7 @@ def _kv_read_elements(operator: Operator, sizes: Mapping[str, Size]) -> Size:
     return total
 
 
-def _state_bytes(
-    tensors: tuple[TensorRef, ...], role: str, sizes: Mapping[str, Size]
-) -> Size:
+def _state_bytes(tensors: tuple[TensorRef, ...], role: str, sizes: Mapping[str, Size]) -> Size:
     held = (
         math.prod(_shape(tensor, sizes)) * dtype_bytes(tensor.dtype)
         for tensor in tensors

@@ -226,7 +226,7 @@ class Compiler:
 
     def caches_bytes(self, tokens: int) -> dict[str, float]:
         """Return the bytes of one conversation's caches at a size [B]."""
-        kv, step = self.formats.kv, self.options.prefill_chunk_tokens or 0
+        kv, step = self.formats.kv, self.options.prefill_chunk_tokens
         held = float(cache_bytes(kv, self.trace.cache, tokens, step))
         return {
             "kv_cache": held + self.trace.state_bytes,

@@ -1,8 +1,8 @@
 """The operator trace of a model: what a PyTorch module asks of a machine, for any sequence length.
 
-A `Trace` has up to three `Phase`s (vision, prefill, decode). A phase is a list of `Segment`s, a
-segment is a list of `Operator`s that runs ``repeat`` times: identical layers are stored once.
-Tensor sizes are `Extent`s in
+A `Trace` has up to three `Phase`s (vision, prefill, decode), or is one graph (network). A phase is
+a list of `Segment`s, a segment is a list of `Operator`s that runs ``repeat`` times: identical
+layers are stored once. Tensor sizes are `Extent`s in
 
 ========  ==========================================================================
 ``T``     new tokens in this call (prefill chunk, or verify width in decode)
@@ -51,6 +51,8 @@ ROLES = (
 )
 TENSOR_CLASSES = ("adapter", "body", "embedding", "lm_head", "vision")
 PHASES = ("vision", "prefill", "decode")
+NETWORK = "network"
+"""The one phase of a trace that is a single graph."""
 _ONE = {"T": 1, "S": 1}
 
 
@@ -217,12 +219,14 @@ class Trace:
         model: model id, or the file it was captured from.
         config_digest: SHA-256 of the model's configuration.
         torch_version: the PyTorch that was traced.
-        decoder, vision: dimensions; ``vision`` is None for a text model.
+        decoder, vision: dimensions; ``vision`` is None for a text model. A network has no decoder:
+            its sizes are 1.
         parameters: parameter count per tensor class; a tied table counts as ``embedding``.
         phases: by name.
         adapter_rank: rank of the LoRA adapters in the trace, 0 for none.
         config: the configuration it was captured from, class defaults filled in; empty where none.
         captured_by: the library whose class was run, such as ``transformers 5.24.0``.
+        stored_as: weight format id per tensor class, where the model's file says how it is stored.
     """
 
     model: str
@@ -235,6 +239,7 @@ class Trace:
     adapter_rank: int = 0
     config: Mapping[str, Any] = field(default_factory=dict, repr=False)
     captured_by: str = ""
+    stored_as: Mapping[str, str] = field(default_factory=dict)
     schema: str = SCHEMA
 
     @cached_property

@@ -21,6 +21,7 @@ from workloads.files import parse_json, read_text, write_text
 from workloads.operators import RULES
 from workloads.trace import (
     KINDS,
+    NETWORK,
     PHASES,
     ROLES,
     SCHEMA,
@@ -89,11 +90,13 @@ def format_trace(trace: Trace) -> str:
         "vision": asdict(trace.vision) if trace.vision else None,
         "parameters": dict(trace.parameters),
         "adapter_rank": trace.adapter_rank,
-        "config": dict(trace.config),
-        "captured_by": trace.captured_by,
         "phases": phases,
         "runs": [[_operator_json(operator) for operator in run] for run in runs],
     }
+    if trace.config:
+        head |= {"config": dict(trace.config), "captured_by": trace.captured_by}
+    if trace.stored_as:
+        head["stored_as"] = dict(trace.stored_as)
     return _dump(head) + "\n"
 
 
@@ -108,7 +111,9 @@ def parse_trace(text: str, name: str = "trace") -> Trace:
         raise WorkloadError(f"{name}: schema must be {SCHEMA!r}. Got {schema!r}.")
     runs = [tuple(map(_operator, run.some())) for run in top.child("runs").items()]
     vision = top.child("vision")
-    phases = {key: _phase(key, node, runs) for key, node in top.child("phases").pairs(PHASES)}
+    phases = {
+        key: _phase(key, node, runs) for key, node in top.child("phases").pairs((*PHASES, NETWORK))
+    }
     return Trace(
         model=top.get("model", str),
         config_digest=top.get("config_digest", str),
@@ -122,6 +127,7 @@ def parse_trace(text: str, name: str = "trace") -> Trace:
         adapter_rank=top.child("adapter_rank").count(),
         config=top.value.get("config", {}),
         captured_by=str(top.value.get("captured_by", "")),
+        stored_as=top.value.get("stored_as", {}),
     )
 
 

@@ -25,6 +25,7 @@ def write_manifest(directory: str | os.PathLike[str] = FOLDER) -> None:
         traces[file.stem] = {
             "config_digest": trace.config_digest,
             "sha256": hashlib.sha256(text.encode()).hexdigest(),
+            "captured_by": trace.captured_by or "the modules of workloads.models",
             "torch_version": trace.torch_version,
         }
     content = {"schema": SCHEMA, "traces": traces}

@@ -216,6 +216,8 @@ def _switch(adapters: AdapterCache | None, turn: Turn, index: int) -> AdapterSwi
 def _grid(trace: Trace, rule: ImageRule, sides_px: tuple[int, int]) -> VisualGrid:
     if trace.vision is None or "vision" not in trace.phases:
         why = "a text model" if trace.vision is None else "whose trace lacks the phase vision"
+        if trace.parameters.get("vision") and trace.vision is None:
+            why = "whose vision tower is not modelled; without images it is the same model"
         raise WorkloadError(
             f"session.turns: images_px must be empty for {trace.model}, {why}. "
             f"Got {list(sides_px)}."

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+import typer
+
 from sim.errors import SimError
 from workloads.errors import did_you_mean
 
@@ -32,13 +34,23 @@ def device_rows(name: str | None) -> list[Row]:
 
 
 def model_rows(name: str | None) -> list[Row]:
-    """Return the models as plain data; only ``name`` if given.
+    """Return the models as plain data; of ``name``, an id or a path, all that its trace says.
 
-    Raises SimError for an id that is not in the catalogue.
+    Raises WorkloadError for an id that is not in the catalogue, and for a file that is at fault.
     """
-    from workloads.catalogue import list_models
+    from workloads.catalogue import describe_model, list_models
 
-    return _chosen([asdict(card) for card in list_models()], name, "model")
+    if name is None:
+        return [asdict(card) for card in list_models()]
+    return [asdict(describe_model(name))]
+
+
+def show_model(row: Row) -> None:
+    """Print one model, a line per fact."""
+    for key, value in row.items():
+        if isinstance(value, dict):
+            value = ", ".join(f"{name}: {_cell(item)}" for name, item in value.items()) or "none"
+        typer.echo(f"{key:26}{_cell(value)}")
 
 
 def format_rows(name: str | None) -> list[Row]:

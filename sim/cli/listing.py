@@ -12,16 +12,36 @@ from sim.errors import SimError
 
 
 def trace(
-    model: ModelName,
     out: Annotated[Path, typer.Option("-o", "--out", help="Trace file to write.")],
+    model: Annotated[
+        str | None, typer.Option(help="Model id, config.json, folder or .gguf file.")
+    ] = None,
+    module: Annotated[
+        str | None,
+        typer.Option(metavar="PACKAGE.MODULE:FACTORY", help="Any nn.Module instead of a model."),
+    ] = None,
+    inputs: Annotated[
+        list[str] | None,
+        typer.Option("--input", metavar="1x3x224x224", help="With --module: shape of each input."),
+    ] = None,
     phase: Annotated[
         list[str] | None, typer.Option(help="vision, prefill or decode; all if not given.")
     ] = None,
+    cached: Annotated[
+        bool, typer.Option("--cache/--no-cache", help="Use the traces kept from earlier captures.")
+    ] = True,
 ) -> None:
-    """Capture the operator trace of a model from its PyTorch module."""
-    from sim.cli.capturing import capture_to
+    """Capture the operator trace of a model, or of any PyTorch module."""
+    from sim.cli.capturing import capture_module_to, capture_to
 
-    typer.echo(capture_to(model, phase, out), err=True)
+    if module is not None:
+        if model is not None or phase:
+            raise SimError("--module must stand alone, with --input. Got --model or --phase too.")
+        typer.echo(capture_module_to(module, inputs or [], out), err=True)
+        return
+    if inputs:
+        raise SimError("--input must come with --module: a model's inputs are known.")
+    typer.echo(capture_to(model or "andesvl-4b", phase, out, cached), err=True)
 
 
 def devices(
@@ -39,11 +59,16 @@ def models(
     name: Annotated[str | None, typer.Argument(help="Model id; all if none.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List models with parameters and KV-cache bytes per token."""
-    from sim.cli.catalogues import model_rows, show_rows
+    """List models with parameters and cache bytes; one in detail, by id or by path."""
+    from sim.cli.catalogues import model_rows, show_model, show_rows
 
     rows = model_rows(name)
-    print_json(rows) if as_json else show_rows("Models", rows)
+    if as_json:
+        print_json(rows)
+    elif name is None:
+        show_rows("Models", rows)
+    else:
+        show_model(rows[0])
 
 
 def formats(

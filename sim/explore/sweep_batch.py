@@ -246,7 +246,7 @@ class Batch:
         if wanted is not None or buckets:
             held = [cache_capacity(int(n), wanted, buckets) for n in self._needed_tokens]
             needed = np.array(held)
-        step = self._options.prefill_chunk_tokens or 0
+        step = self._options.prefill_chunk_tokens
         held = cache_bytes(self._formats.kv, self._trace.cache, needed, step)
         return held + self._trace.state_bytes
 

@@ -89,7 +89,9 @@ def _kv_cache(result: Result, trace: Trace, stored: Formats) -> str:
         )
         for part in trace.cache
     ]
-    size = " + ".join(parts) + (f" + state {trace.state_bytes / 1e6:.3g} MB" * bool(trace.state_bytes))
+    size = " + ".join(parts) + (
+        f" + state {trace.state_bytes / 1e6:.3g} MB" * bool(trace.state_bytes)
+    )
     many = f" × {conversations} conversations" if conversations > 1 else ""
     return f"{size}{many} ({stored.kv.id})"
 

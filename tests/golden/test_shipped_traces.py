@@ -2,25 +2,23 @@
 
 import pytest
 
-from workloads.catalogue import get_model, model_ids, regenerate
+from workloads.catalogue import captured_model, model_ids, regenerate
 from workloads.trace_file import FOLDER, MANIFEST, format_trace, load_trace, trace_files
 from workloads.trace_manifest import changed_traces, write_manifest
 
 ANDESVL = [model for model in model_ids() if model.startswith("andesvl")]
-# one of each architecture that AndesVL's decoder does not cover, the smallest there is
-SAMPLE = ["gemma3-1b", "qwen2.5-0.5b"]
+# windows, a convolution state, a mixture and biases, each the smallest there is
+SAMPLE = ["gemma3-1b", "lfm2-350m", "olmoe-1b-7b", "qwen2.5-0.5b"]
 
 
 @pytest.mark.torch
 @pytest.mark.parametrize("model", ANDESVL + SAMPLE)
 def test_capturing_again_gives_the_same_bytes(model):
     torch = pytest.importorskip("torch")
-    from workloads.capture import capture
-
     shipped = (FOLDER / f"{model}.json").read_text()
     if not torch.__version__.startswith(load_trace(model).torch_version):
         pytest.skip("the shipped traces are of another PyTorch")
-    assert format_trace(capture(get_model(model))) == shipped
+    assert format_trace(captured_model(model)) == shipped
 
 
 @pytest.mark.torch

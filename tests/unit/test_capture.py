@@ -11,10 +11,7 @@ from workloads.capture import (
     VISION_PROBES,
     Adapters,
     capture,
-    capture_to_file,
     fold_layers,
-    solve,
-    solve_extent,
 )
 from workloads.errors import WorkloadError
 from workloads.extent import Extent
@@ -22,8 +19,9 @@ from workloads.flop_check import phase_flops
 from workloads.lora import parameters_per_rank
 from workloads.models.config import DecoderConfig, ModelConfig
 from workloads.operators import cost
+from workloads.solving import solve, solve_extent
 from workloads.trace import Operator, Segment, TensorRef
-from workloads.trace_file import load_trace
+from workloads.trace_file import load_trace, save_trace
 from workloads.turns import linear_sizes
 
 TINY = ModelConfig("tiny", DecoderConfig(3, 48, 80, 4, 2, 16, 101, True, 1e4, 1e-6))
@@ -145,7 +143,8 @@ def test_so_does_every_shipped_trace(model):
 @pytest.mark.torch
 def test_only_the_phases_asked_for(tmp_path):
     pytest.importorskip("torch")
-    trace = capture_to_file(TINY, tmp_path / "t.json", ["decode"])
+    trace = capture(TINY, ["decode"])
+    save_trace(trace, tmp_path / "t.json")
     assert list(trace.phases) == ["decode"]
     assert load_trace(tmp_path / "t.json") == trace
     with pytest.raises(WorkloadError, match=r"one of prefill, decode\. Got vision"):

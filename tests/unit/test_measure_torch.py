@@ -12,12 +12,13 @@ from sim.evidence.measuring.cases import Case
 from sim.evidence.measuring.document import read_measurement, write_measurement
 from sim.evidence.measuring.protocol import measure
 from sim.validation.structure import flop_rows, structure
-from workloads.capture import capture, capture_to_file
+from workloads.capture import capture
 from workloads.errors import WorkloadError
 from workloads.measuring.memory import LiveBytes, tensor_bytes, weight_bytes
 from workloads.measuring.phases import phase_call, random_model
 from workloads.measuring.timer import by_segment
 from workloads.models.config_file import read_model
+from workloads.trace_file import save_trace
 
 pytestmark = pytest.mark.torch
 
@@ -150,7 +151,7 @@ def test_the_budget_leaves_out_what_does_not_fit_and_names_it(tiny_file):
 def test_the_structure_of_a_real_run_is_exact(config, tiny_file, tmp_path):
     cases = [Case(phase="prefill", tokens=20), Case(phase="decode", tokens=33)]
     measured = measure(str(tiny_file), cases, noise_limit=math.inf)
-    capture_to_file(config, tmp_path / "trace.json")
+    save_trace(capture(config), tmp_path / "trace.json")
     rows = structure(measured, template(), str(tmp_path / "trace.json"))
     assert {row.quantity for row in rows if row.exact} == {"parameters", "kv_bytes"}
     assert all(row.agrees for row in rows), rows

@@ -1,4 +1,4 @@
-"""What one recorded call of a PyTorch module looked like: its operators, with the sizes of that run.
+"""What one recorded call of a PyTorch module looked like: its operators and their sizes.
 
 An `Event` is an operator call with its operands by storage, so that what reads what can be followed
 until the events are folded into `workloads.trace.Operator`s.

@@ -30,13 +30,14 @@ class Context:
         embeddings: names of parameters that are looked up by row.
         head: path of the LM head.
         context_tokens: visible context S of the run.
+        vision: names of the parameters of a vision tower and its projector.
     """
 
     layers_path: str
     embeddings: frozenset[str]
     head: str
     context_tokens: int = 0
-    vision: tuple[str, ...] = ()
+    vision: frozenset[str] = frozenset()
 
 
 def fold(events: Sequence[Event]) -> list[Event]:
@@ -59,9 +60,6 @@ def _merged(events: list[Event], found: object) -> list[Event]:
             merged.append(_one(name, [events[i] for i in group], group, last_read))
     return merged
 
-
-_FEW = 4
-"""Views of one tensor that are told apart."""
 
 Groups = list[tuple[str, list[int]]]
 
@@ -128,16 +126,10 @@ def _one(
     name: str, group: Sequence[Event], places: Sequence[int], last_read: dict[int, int]
 ) -> Event:
     """Return one event for a group: what it reads from outside and what outlives it."""
-    made = {seen.storage for event in group for seen in event.outputs}
-    given: set[int] = set()
     inputs: list[Seen] = []
     written: set[int] = set()
     for event in group:
-        for seen in event.inputs:
-            outside = seen.storage not in written or seen.role in ("state", "kv_read")
-            if outside and seen.storage not in written:
-                inputs.append(seen)
-                given.add(seen.storage)
+        inputs += [seen for seen in event.inputs if seen.storage not in written]
         written |= {seen.storage for seen in event.outputs}
     outputs: dict[int, Seen] = {}
     for event in group:
@@ -146,7 +138,6 @@ def _one(
             unread = seen.storage not in last_read
             if lasting or (unread and event is group[-1]):
                 outputs[seen.storage] = _wider(outputs.get(seen.storage), seen)
-    del made
     costs = [cost(as_operator(event, None), {}) for event in group]
     work = (
         sum(int(item.matmul_flops) for item in costs),
@@ -155,8 +146,8 @@ def _one(
     return Event(
         name,
         _common([event.module for event in group]),
-        tuple(_distinct(inputs)),
-        tuple(outputs.values()),
+        tuple(map(_flat, _distinct(inputs)) if name == "scan" else _distinct(inputs)),
+        tuple(map(_flat, outputs.values()) if name == "scan" else outputs.values()),
         work=work if name == "scan" else None,
     )
 
@@ -166,8 +157,7 @@ def _wider(first: Seen | None, second: Seen) -> Seen:
 
 
 def _common(paths: Sequence[str]) -> str:
-    shortest = min(paths, key=len)
-    return shortest
+    return min(paths, key=len)
 
 
 def _distinct(inputs: Iterable[Seen]) -> list[Seen]:
@@ -186,11 +176,16 @@ def _distinct(inputs: Iterable[Seen]) -> list[Seen]:
 
 
 def _joined(views: list[Seen]) -> list[Seen]:
-    """Return many views of one tensor, such as the tokens of a loop, as one."""
-    if len(views) <= _FEW:
+    """Return several views of one tensor, such as the tokens of a loop, as one."""
+    if len(views) == 1:
         return views
     elements = min(views[0].held, sum(seen.elements for seen in views))
     return [replace(views[0], shape=(elements,))]
+
+
+def _flat(seen: Seen) -> Seen:
+    """Return an activation by its elements: how a scan cuts it depends on its length."""
+    return replace(seen, shape=(seen.elements,)) if seen.role == "activation" else seen
 
 
 def _inside(part: Seen, whole: Seen) -> bool:
@@ -263,4 +258,4 @@ def tensor_class(parameter: str, module: str, names: Context) -> str:
         return "lm_head"
     if parameter in names.embeddings:
         return "embedding"
-    return "vision" if parameter.startswith(names.vision) and names.vision else "body"
+    return "vision" if parameter in names.vision else "body"

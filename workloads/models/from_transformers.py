@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import inspect
 import os
+import re
+import warnings
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -16,18 +18,27 @@ from typing import Any
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
-import torch  # noqa: E402
-import transformers  # noqa: E402
-from torch import nn  # noqa: E402
-from transformers import AutoConfig, AutoModelForCausalLM, DynamicCache  # noqa: E402
+import torch
+import transformers
+from torch import nn
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoModelForImageTextToText,
+    DynamicCache,
+)
+from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
-from workloads.errors import WorkloadError, did_you_mean  # noqa: E402
-from workloads.models.events import Event  # noqa: E402
-from workloads.models.graph_recorder import GraphRecorder  # noqa: E402
-from workloads.models.layer_kinds import find_layers, first_of_kind, one_of_each  # noqa: E402
-from workloads.models.seams import NAME, CacheSeam, Listening, register  # noqa: E402
+from workloads.errors import WorkloadError, did_you_mean
+from workloads.models.entry import text_part
+from workloads.models.events import Event
+from workloads.models.graph_recorder import GraphRecorder
+from workloads.models.layer_kinds import find_layers, first_of_kind, one_of_each
+from workloads.models.seams import NAME, CacheSeam, Listening, register
 
 VERSION = transformers.__version__
+warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
+transformers.logging.set_verbosity_error()
 
 
 @dataclass(frozen=True)
@@ -52,24 +63,60 @@ class Built:
 
 
 def read_config(entry: Mapping[str, Any], name: str) -> Any:
-    """Return the configuration object of a ``config.json``; the class fills what it leaves out.
+    """Return the configuration object of an entry; the class fills what it leaves out.
 
-    Raises `WorkloadError` where the type is unknown or the class refuses the values.
+    A parent of an unknown type is read by its text part. Raises `WorkloadError` where the type is
+    unknown or the class refuses the values.
     """
-    model_type = entry.get("model_type")
-    if not isinstance(model_type, str):
-        raise WorkloadError(f"{name}: model_type must name an architecture. Got {model_type!r}.")
-    known = transformers.models.auto.configuration_auto.CONFIG_MAPPING
-    if model_type not in known:
-        raise WorkloadError(_unknown(entry, model_type, name, list(known.keys())))
-    kept = {key: value for key, value in entry.items() if key != "quantization_config"}
+    known = CONFIG_MAPPING
+    chosen = entry
+    if entry.get("model_type") not in known:
+        chosen = text_part(entry)
+    model_type = chosen.get("model_type")
+    if not isinstance(model_type, str) or model_type not in known:
+        raise WorkloadError(_unknown(entry, entry.get("model_type"), name, list(known.keys())))
+    _check_sizes(chosen, name)
+    kept = {key: value for key, value in chosen.items() if key not in _NOT_THE_CLASS}
     try:
-        return AutoConfig.for_model(**kept)
+        config = AutoConfig.for_model(**kept)
     except Exception as error:
         raise WorkloadError(f"{name}: {_one_line(error)}") from None
+    for part in (config, config.get_text_config(decoder=True)):
+        padding, vocab = getattr(part, "pad_token_id", None), getattr(part, "vocab_size", None)
+        if isinstance(padding, int) and isinstance(vocab, int) and padding >= vocab:
+            part.pad_token_id = None  # the class's own, beyond this vocabulary
+    if isinstance(entry.get("tie_word_embeddings"), bool):
+        config.get_text_config(decoder=True).tie_word_embeddings = entry["tie_word_embeddings"]
+    return config
 
 
-def _unknown(entry: Mapping[str, Any], model_type: str, name: str, known: list[str]) -> str:
+_NOT_THE_CLASS = frozenset(
+    ["quantization_config", "quantization", "id", "parameters", "sources", "stored_as", "auto_map"]
+)
+_COUNTS = re.compile(
+    r"^(num_|n_)?(hidden_size|intermediate_size|vocab_size|head_dim|.*_layers|"
+    r".*_heads|num_.*experts.*|n_embd|n_layer|n_head)$"
+)
+MOST_LAYERS, MOST_SIZE = 1000, 10**8
+
+
+def _check_sizes(entry: Mapping[str, Any], name: str) -> None:
+    """Refuse sizes that no model has, all at once, before a class is built with them."""
+    faults = []
+    for key, value in entry.items():
+        if value is None or not _COUNTS.match(key) or isinstance(value, list | dict | str | float):
+            if isinstance(value, str | float) and _COUNTS.match(key):
+                faults.append(f"{key} must be a whole number. Got {value!r}.")
+            continue
+        least = 0 if key.startswith(("first_", "num_kv_shared", "num_experts", "n_shared")) else 1
+        most = MOST_LAYERS if key.endswith(("_layers", "n_layer")) else MOST_SIZE
+        if isinstance(value, bool) or not least <= value <= most:
+            faults.append(f"{key} must be a whole number from {least} to {most}. Got {value!r}.")
+    if faults:
+        raise WorkloadError(f"{name}: " + " ".join(faults))
+
+
+def _unknown(entry: Mapping[str, Any], model_type: object, name: str, known: list[str]) -> str:
     remote = (
         " Its auto_map points to code of its own repository, which is not run."
         if entry.get("auto_map")
@@ -77,7 +124,7 @@ def _unknown(entry: Mapping[str, Any], model_type: str, name: str, known: list[s
     )
     return (
         f"{name}: model_type must be one that transformers {VERSION} has a class for. "
-        f"Got {model_type!r}. {did_you_mean(model_type, known)}{remote} Remedy: name an "
+        f"Got {model_type!r}. {did_you_mean(str(model_type), known)}{remote} Remedy: name an "
         "architecture of the same shape, or trace the module: andesim trace --module."
     )
 
@@ -87,25 +134,31 @@ def _one_line(error: Exception) -> str:
     return f"{type(error).__name__}: {text[:200]}"
 
 
-def build(config: Any, name: str) -> Built:
-    """Return the causal language model of a configuration on ``meta``.
+def build(config: Any, name: str, device: str = "meta") -> Built:
+    """Return the language model of a configuration, a vision tower with it.
+
+    On ``meta`` it has no weights; on ``cpu`` random ones.
 
     Raises `WorkloadError` where there is none, or the class cannot be built from these values.
     """
     register()
-    if type(config) not in AutoModelForCausalLM._model_mapping:
-        raise WorkloadError(
-            f"{name}: model_type must be that of a language model. Got {config.model_type!r}."
-        )
-    model = None
-    for attention in (NAME, "eager"):
-        try:
-            model = _construct(config, attention)
+    text = config.get_text_config(decoder=True)
+    model, failure = None, ""
+    for kind, chosen in _choices(config, text):
+        for attention in (NAME, "eager"):
+            try:
+                model = _construct(kind, chosen, attention, device)
+                break
+            except Exception as error:  # classes refuse bad values in many ways
+                failure = failure or _one_line(error)
+        if model is not None:
             break
-        except (KeyError, ValueError) as error:
-            failure = error
     if model is None:
-        raise WorkloadError(f"{name}: {_one_line(failure)}") from None
+        said = failure or f"{config.model_type!r} has no language model"
+        raise WorkloadError(
+            f"{name}: the class of model_type {config.model_type!r} must be "
+            f"built from these values. {said}"
+        )
     text = model.config.get_text_config(decoder=True)
     found = find_layers(model, getattr(text, "num_hidden_layers", None))
     if found is None:
@@ -113,9 +166,22 @@ def build(config: Any, name: str) -> Built:
     return Built(model, text, found[0], first_of_kind(found[1]))
 
 
-def _construct(config: Any, attention: str) -> nn.Module:
-    with torch.device("meta"):
-        model: nn.Module = AutoModelForCausalLM.from_config(
+def _choices(config: Any, text: Any) -> list[tuple[Any, Any]]:
+    """Return the classes to try: with its vision tower where it has one, else the text part."""
+    choices = []
+    if text is not config and type(config) in AutoModelForImageTextToText._model_mapping:
+        choices.append((AutoModelForImageTextToText, config))
+    choices += [
+        (AutoModelForCausalLM, item)
+        for item in (config, text)
+        if type(item) in AutoModelForCausalLM._model_mapping
+    ]
+    return choices
+
+
+def _construct(kind: Any, config: Any, attention: str, device: str = "meta") -> nn.Module:
+    with torch.device(device):
+        model: nn.Module = kind.from_config(
             config,
             dtype=torch.bfloat16,
             attn_implementation=attention,
@@ -142,6 +208,7 @@ def record_text(built: Built, new: int, context: int, folded: bool = True) -> li
     with skipping:
         ids = torch.zeros((1, context), dtype=torch.long)
         recorder = GraphRecorder(built.model, [ids])
+        recorder.real = next(built.model.parameters()).device.type != "meta"
         with recorder, Listening(recorder):
             cache = DynamicCache(config=built.config)
             CacheSeam(cache, recorder)

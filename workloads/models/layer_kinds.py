@@ -1,4 +1,4 @@
-"""Find a model's layers and run one of each kind, so that a deep model costs what a shallow one does.
+"""Find a model's layers and run one of each kind, so that a deep model costs no more.
 
 Two layers are of one kind when their classes, their parameters' shapes and every plain setting of
 their modules but the layer's number are equal.

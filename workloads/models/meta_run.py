@@ -13,7 +13,6 @@ tensor has no data.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -26,13 +25,20 @@ _INDEXING = ("index", "index_put", "index_put_", "_unsafe_index")
 
 
 class MetaRun(TorchDispatchMode):
-    """Keeps integers real and everything else on ``meta``; a subclass may watch each call."""
+    """Keeps integers real and everything else on ``meta``; a subclass may watch each call.
+
+    With ``real`` set nothing is moved: a model with weights is watched as it runs.
+    """
+
+    real = False
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         """Run one operator with its operands and its result where the rule wants them."""
-        args, kwargs = self._placed(func, args, dict(kwargs or {}))
+        kwargs = dict(kwargs or {})
+        if not self.real:
+            args, kwargs = self._placed(func, args, kwargs)
         return self.called(func, args, kwargs, func(*args, **kwargs))
 
     def called(self, func: Any, args: Any, kwargs: dict[str, Any], out: Any) -> Any:
@@ -95,9 +101,31 @@ def _destination(
 
 
 _MAKERS: frozenset[str] = frozenset(
-    "arange zeros ones full empty eye linspace scalar_tensor tril_indices triu_indices rand randn "
-    "randint zeros_like ones_like full_like empty_like new_zeros new_ones new_full new_empty "
-    "new_tensor empty_strided".split()
+    {
+        "arange",
+        "zeros",
+        "ones",
+        "full",
+        "empty",
+        "eye",
+        "linspace",
+        "scalar_tensor",
+        "tril_indices",
+        "triu_indices",
+        "rand",
+        "randn",
+        "randint",
+        "zeros_like",
+        "ones_like",
+        "full_like",
+        "empty_like",
+        "new_zeros",
+        "new_ones",
+        "new_full",
+        "new_empty",
+        "new_tensor",
+        "empty_strided",
+    }
 )
 
 
@@ -126,6 +154,3 @@ def _positions_of(leaf: Any) -> Any:
 
 def _is_mask(part: Any) -> bool:
     return isinstance(part, Tensor) and part.device == CPU and part.dtype == torch.bool
-
-
-Muted = Callable[[], None]

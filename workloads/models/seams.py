@@ -50,7 +50,7 @@ def _attention(
     recorder = _listening[-1]
     batch, heads, new, _ = query.shape
     with recorder.muted():
-        out = query.new_empty((batch, new, heads, value.shape[-1]))
+        out = query.new_zeros((batch, new, heads, value.shape[-1]))
     causal = given.get("is_causal")
     causal = getattr(module, "is_causal", True) if causal is None else causal
     window = given.get("sliding_window", getattr(module, "sliding_window", None))
@@ -81,20 +81,15 @@ def _experts(module: nn.Module, hidden_states: Tensor, *args: Any, **kwargs: Any
         )
     bias = dict(module.named_parameters(recurse=False))
     expanded: list[Tensor] = []
-    with recorder.muted():
-        wide = [hidden_states.new_empty((tokens * each, 1)) for _ in ()]
-    del wide
     for name, matrix in matrices.items():
         if name not in down:
             expanded.append(
                 _product(recorder, hidden_states, matrix, bias.get(f"{name}_bias"), tokens, each)
             )
     hidden = _gated(module, expanded)
-    last = _product(
-        recorder, hidden, matrices[down[0]], bias.get(f"{down[0]}_bias"), tokens, each
-    )
+    last = _product(recorder, hidden, matrices[down[0]], bias.get(f"{down[0]}_bias"), tokens, each)
     with recorder.muted():
-        out = hidden_states.new_empty((tokens, last.shape[-1]))
+        out = hidden_states.new_zeros((tokens, last.shape[-1]))
     recorder.note("moe.combine", [last, *scores], [out], experts_per_token=each)
     return out
 
@@ -103,16 +98,14 @@ def _product(
     recorder: GraphRecorder, x: Tensor, matrix: Tensor, bias: Tensor | None, tokens: int, each: int
 ) -> Tensor:
     """Record the product of each token with the matrices of its experts."""
-    experts, first, second = matrix.shape
     depth = x.shape[-1]
-    held = matrix if second == depth else matrix.transpose(1, 2)
+    held = matrix if matrix.shape[-1] == depth else matrix.transpose(1, 2)
     if held.shape[-1] != depth:
         raise WorkloadError(f"{recorder.path}: expert weights must fit {depth} features.")
     with recorder.muted():
-        out = x.new_empty((tokens * each, held.shape[1]))
+        out = x.new_zeros((tokens * each, held.shape[1]))
     weights = [held] if bias is None else [held, bias]
     recorder.note("moe.linear", [x, *weights], [out], experts_per_token=each)
-    del experts, first
     return out
 
 

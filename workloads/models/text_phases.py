@@ -77,7 +77,7 @@ class _BetweenLayersError(Exception):
 def _by_layer(
     built: Built, names: Context, events: Sequence[Any], between: bool = False
 ) -> tuple[Segment, ...]:
-    """Return the segments of a run: what comes before the layers, runs of equal layers, the rest."""
+    """Return the segments of a run: before the layers, runs of equal layers, after them."""
     layers: dict[int, list[Operator]] = {}
     before: list[Operator] = []
     after: list[Operator] = []

@@ -1,0 +1,148 @@
+"""A model as people have it: a ``config.json``, a folder that holds one, or a ``.gguf`` file.
+
+An entry is the mapping of the file, with the keys of Hugging Face. Formats in which the weights are
+stored are read apart (`workloads.models.stored_formats`): they change bytes, not operators.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from workloads.errors import WorkloadError
+from workloads.files import parse_json, read_text, read_yaml
+
+TEXT_KEYS = ("text_config", "llm_config", "language_config", "thinker_config")
+BOOKKEEPING = frozenset(
+    {
+        "_name_or_path",
+        "architectures",
+        "attention_dropout",
+        "auto_map",
+        "bos_token_id",
+        "dtype",
+        "eos_token_id",
+        "id",
+        "initializer_range",
+        "pad_token_id",
+        "parameters",
+        "sources",
+        "torch_dtype",
+        "transformers_version",
+        "use_cache",
+        "attn_implementation",
+        "_attn_implementation",
+        "_attn_implementation_autoset",
+        "output_attentions",
+        "output_hidden_states",
+        "return_dict",
+        "quantization_config",
+        "quantization",
+        "rope_scaling",
+        "rope_parameters",
+        "rope_theta",
+        "rms_norm_eps",
+        "layer_norm_eps",
+        "max_position_embeddings",
+        "chunk_size_feed_forward",
+        "problem_type",
+        "id2label",
+        "label2id",
+    }
+)
+"""Keys that change neither an operator nor the size of a tensor."""
+
+
+def is_model_path(name: str) -> bool:
+    """Return whether a model is named by a file or folder rather than by a catalogue id."""
+    return name.endswith((".json", ".yaml", ".yml", ".gguf")) or os.sep in name or "/" in name
+
+
+def read_entry(name: str) -> dict[str, Any]:
+    """Return the configuration in a file or folder.
+
+    Raises `WorkloadError` where there is none, and for a name like ``org/model``, which is a
+    repository to download from.
+    """
+    path = Path(name)
+    if path.is_dir():
+        if not (path / "config.json").is_file():
+            found = sorted(file.name for file in path.glob("*.gguf"))
+            hint = f" It holds {', '.join(found[:3])}: give one." if found else ""
+            raise WorkloadError(f"a model folder must hold a config.json. Got {name}.{hint}")
+        path = path / "config.json"
+    elif not path.exists() and _is_hub_id(name):
+        raise WorkloadError(
+            f"a model must be a catalogue id or a path. Got {name!r}, a repository of a hub, it "
+            f"seems; nothing is downloaded. Remedy: save https://huggingface.co/{name}/raw/main/"
+            "config.json and give its path."
+        )
+    if path.suffix == ".gguf":
+        from workloads.models.gguf_file import read_gguf
+
+        return read_gguf(path)
+    if path.suffix in (".yaml", ".yml"):
+        entry: Any = read_yaml(path)
+    else:
+        entry = parse_json(read_text(path), str(path))
+    if not isinstance(entry, dict):
+        raise WorkloadError(f"{name} must hold a mapping. Got {type(entry).__name__}.")
+    return entry
+
+
+def _is_hub_id(name: str) -> bool:
+    parts = name.split("/")
+    return len(parts) == 2 and all(parts) and "." not in parts[0]
+
+
+def text_part(entry: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the configuration of the language model, ties of the parent included."""
+    for key in TEXT_KEYS:
+        part = entry.get(key)
+        if isinstance(part, Mapping):
+            tied = entry.get("tie_word_embeddings")
+            return part if tied is None else {"tie_word_embeddings": tied, **part}
+    return entry
+
+
+def positions(entry: Mapping[str, Any]) -> int | None:
+    """Return the longest sequence the model was made for [tokens]; None where it is not said."""
+    value = text_part(entry).get("max_position_embeddings")
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
+
+
+def digest(entry: Mapping[str, Any]) -> str:
+    """SHA-256 of everything in an entry that shapes operators or bytes."""
+    text = json.dumps(_shaping(entry, keep_formats=True), sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _shaping(entry: Mapping[str, Any], keep_formats: bool = False) -> dict[str, Any]:
+    kept = {"quantization_config", "quantization"} if keep_formats else set()
+    return {
+        key: _shaping(value, keep_formats) if isinstance(value, Mapping) else value
+        for key, value in entry.items()
+        if key not in BOOKKEEPING or key in kept
+    }
+
+
+def describes(entry: Mapping[str, Any], given: Mapping[str, Any], full: Mapping[str, Any]) -> bool:
+    """Return whether ``entry`` is the model that ``given`` describes, without its class.
+
+    Arguments:
+        entry: a user's file.
+        given: what the known model's own entry says.
+        full: the same with the defaults of its class, as it was captured.
+
+    Every key of the file must have the value that the captured model had, and every key that the
+    known entry gives must be in the file: what it leaves out is the default of a class that is not
+    at hand.
+    """
+    mine, known = _shaping(text_part(entry)), _shaping(text_part(given))
+    if any(key not in mine for key, value in known.items() if value is not None):
+        return False
+    return all(key not in full or full[key] == value for key, value in mine.items())
