@@ -16,6 +16,7 @@ BASE = {
 EXPERTS = {"num_experts": 8, "num_experts_per_tok": 2, "moe_intermediate_size": 32}
 LOCAL = {"num_local_experts": 8, "num_experts_per_tok": 2}
 LATENT = {
+    "head_dim": 8,
     "q_lora_rank": 24,
     "kv_lora_rank": 32,
     "qk_rope_head_dim": 8,

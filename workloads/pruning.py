@@ -71,6 +71,7 @@ def prune(trace: Trace, pruning: Pruning) -> Trace:
     if pruning == Pruning():
         return trace
     shape = pruned_shape(trace.decoder, pruning)
+    _check_architecture(trace, pruning)
     phases = {
         name: _phase(phase, trace.decoder, shape) if name in TEXT_PHASES else phase
         for name, phase in trace.phases.items()
@@ -78,6 +79,17 @@ def prune(trace: Trace, pruning: Pruning) -> Trace:
     removed = _body_elements(trace.phases["decode"]) - _body_elements(phases["decode"])
     parameters = {**trace.parameters, "body": trace.parameters["body"] - removed}
     return replace(trace, decoder=shape, phases=phases, parameters=parameters)
+
+
+def _check_architecture(trace: Trace, pruning: Pruning) -> None:
+    """Refuse to narrow layers whose parts are not those of a plain transformer."""
+    kinds = {operator.kind for _, operator in trace.phases["decode"].operators()}
+    other = sorted(kinds & {"conv", "experts", "matmul", "scan"})
+    if other and (pruning.heads or pruning.ffn):
+        raise WorkloadError(
+            f"deployment.pruning.heads and ffn must be 0 for {trace.model}: its layers hold "
+            f"{' and '.join(other)}. Layers can be pruned."
+        )
 
 
 def _phase(phase: Phase, before: DecoderShape, after: DecoderShape) -> Phase:

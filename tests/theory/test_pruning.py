@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 
 import pytest
 
 from sim import load_scenario, simulate
-from workloads.catalogue import get_model, trace_for
+from workloads.catalogue import get_entry, trace_for
 from workloads.errors import WorkloadError
 from workloads.pruning import Pruning, prune, pruned_shape
 
@@ -26,19 +25,19 @@ def shapes(trace, phase):
 @pytest.mark.parametrize("model", FAMILIES)
 def test_pruned_trace_equals_the_trace_of_the_smaller_module(model):
     pytest.importorskip("torch")
-    from workloads.capture import capture
+    from workloads.capture import capture_entry
 
     pruning = Pruning(layers=3, heads=0.5, ffn=0.25)
-    config = get_model(model)
-    shape = pruned_shape(config.decoder.shape, pruning)
-    smaller = replace(
-        config.decoder,
-        layers=shape.layers,
-        q_heads=shape.q_heads,
-        kv_heads=shape.kv_heads,
-        intermediate=shape.intermediate,
-    )
-    built = capture(replace(config, decoder=smaller))
+    shape = pruned_shape(trace_for(model).decoder, pruning)
+    smaller = {
+        **get_entry(model)["text_config"],
+        "num_hidden_layers": shape.layers,
+        "num_attention_heads": shape.q_heads,
+        "num_key_value_heads": shape.kv_heads,
+        "head_dim": shape.head_dim,
+        "intermediate_size": shape.intermediate,
+    }
+    built = capture_entry(smaller, model)
     pruned = prune(trace_for(model), pruning)
     for phase in ("prefill", "decode"):
         assert shapes(pruned, phase) == shapes(built, phase)

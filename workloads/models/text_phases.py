@@ -168,7 +168,32 @@ def _for_any_width(
     for run, sizes in zip(single, steps, strict=True):
         if not _same(many, run, sizes):
             return None
-    return _streamed(many, single[0], 1)
+    return tuple(
+        replace(part, operators=tuple(map(_stepped, part.operators, seen.operators)))
+        for part, seen in zip(many, single[0], strict=True)
+    )
+
+
+def _stepped(operator: Operator, step: Operator) -> Operator:
+    """Return a scan as single steps make it: what it reads and does, once per token."""
+    if operator.name != "scan" or step.work is None:
+        return operator
+
+    def per_token(tensors: tuple[TensorRef, ...]) -> tuple[TensorRef, ...]:
+        return tuple(
+            replace(ref, shape=tuple(Extent.of(0, T=e.constant) for e in ref.shape))
+            if ref.role == "activation"
+            else ref
+            for ref in tensors
+        )
+
+    matrix, vector = (Extent.of(0, T=extent.constant) for extent in step.work)
+    return replace(
+        step,
+        inputs=per_token(step.inputs),
+        outputs=per_token(step.outputs),
+        work=(matrix, vector),
+    )
 
 
 def _bare(run: Sequence[Segment]) -> tuple[Segment, ...]:
