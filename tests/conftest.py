@@ -6,6 +6,7 @@ import os
 
 # One thread per process: tests run side by side, and PyTorch's threads would fight over the cores.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("ANDESIM_NO_CACHE", "1")  # a test sees no trace of an earlier run
 
 import sys
 from collections.abc import Callable, Iterator

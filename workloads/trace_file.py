@@ -18,7 +18,7 @@ from typing import Any, TypeVar, get_type_hints
 from workloads.errors import WorkloadError, did_you_mean
 from workloads.extent import Extent
 from workloads.files import parse_json, read_text, write_text
-from workloads.operators import RULES
+from workloads.operator_rules import RULES
 from workloads.trace import (
     KINDS,
     NETWORK,

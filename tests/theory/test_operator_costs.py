@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from workloads.errors import WorkloadError
 from workloads.extent import Extent
-from workloads.operators import RULES, SOFTMAX_OPERATIONS, cost, visible_pairs, visible_tokens
+from workloads.operator_rules import RULES, SOFTMAX_OPERATIONS
+from workloads.operators import cost, visible_pairs, visible_tokens
 from workloads.trace import KINDS, Operator, TensorRef
 
 

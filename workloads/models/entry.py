@@ -96,7 +96,8 @@ def read_entry(name: str) -> dict[str, Any]:
 
 def _is_hub_id(name: str) -> bool:
     parts = name.split("/")
-    return len(parts) == 2 and all(parts) and "." not in parts[0]
+    is_file = Path(name).suffix in (".json", ".yaml", ".yml", ".gguf")
+    return len(parts) == 2 and all(parts) and "." not in parts[0] and not is_file
 
 
 def text_part(entry: Mapping[str, Any]) -> Mapping[str, Any]:

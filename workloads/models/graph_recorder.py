@@ -23,7 +23,7 @@ from torch.utils._pytree import tree_leaves
 from workloads.errors import WorkloadError, did_you_mean
 from workloads.models.events import Event, Seen
 from workloads.models.meta_run import META, MetaRun
-from workloads.operators import RULES
+from workloads.operator_rules import RULES
 
 ALIASES = frozenset({"aten.to", "aten._to_copy", "aten.type_as", "aten.detach", "aten.float"})
 """Conversions: the same tensor in another dtype or place."""
@@ -166,7 +166,9 @@ class GraphRecorder(MetaRun):
         first = tensor.storage_offset()
         held = tensor.untyped_storage().nbytes() // max(1, tensor.element_size())
         dtype = str(tensor.dtype).removeprefix("torch.")
-        return Seen(storage, shape, (first, first + last + 1), held, dtype, role, parameter)
+        return Seen(
+            storage, shape, (int(first), int(first + last + 1)), held, dtype, role, parameter
+        )
 
     def _raw(self, tensor: Tensor) -> int:
         storage = tensor.untyped_storage()

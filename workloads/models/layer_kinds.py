@@ -77,7 +77,7 @@ def one_of_each(layers: nn.ModuleList, kinds: list[int]) -> Iterator[None]:
         layers[kind].register_forward_hook(partial(_kept, returned, kind)) for kind in set(kinds)
     ]
     for index in skipped:
-        layers[index].forward = partial(_passed, returned, kinds[index])  # type: ignore[method-assign]
+        layers[index].forward = partial(_passed, returned, kinds[index])
     try:
         yield
     finally:

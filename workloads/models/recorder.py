@@ -23,7 +23,7 @@ from torch.utils._pytree import tree_leaves
 from workloads.errors import WorkloadError, did_you_mean
 from workloads.extent import Extent
 from workloads.models.andesvl import LanguageModel
-from workloads.operators import RULES
+from workloads.operator_rules import RULES
 from workloads.trace import Operator, TensorRef
 
 _LAYOUT = {"aten.reshape", "aten.flatten", "aten.contiguous"}

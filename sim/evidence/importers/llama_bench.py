@@ -20,7 +20,7 @@ from sim.evidence.importers.engine import Format, Record
 from sim.evidence.importers.llama_stacks import placed
 from sim.evidence.importers.names import identify
 from sim.evidence.importers.tables import Row, csv_rows, insert_rows, table_rows
-from workloads.catalogue import get_model
+from workloads.catalogue import trace_for
 
 _TEST: Final = re.compile(r"(?:pp\s*(\d+))?\s*\+?\s*(?:tg\s*(\d+))?(?:\s*@\s*d\s*(\d+))?")
 _RATE: Final = re.compile(r"([^\s±]+)\s*(?:±\s*(\S+))?")
@@ -165,7 +165,7 @@ def _way(record: Record) -> Record:
 def _stack(record: Record, decodes: bool) -> Record:
     names = (_text(record, "model_filename"), _text(record, "model_type"))
     model = identify(*names, parameters=_positive(record.get("model_n_params"))).model
-    layers = get_model(model).decoder.layers if model else 0
+    layers = trace_for(model).decoder.layers if model else 0
     backends, ran, on_gpu = (_text(record, k) for k in ("backends", "devices", "n_gpu_layers"))
     found = placed(backends, ran, on_gpu, layers, decodes)
     return {"stack": found.stack, "stack_doubt": found.doubt, "refusal": found.refusal}

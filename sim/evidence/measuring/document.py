@@ -21,10 +21,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sim.errors import SimError
 from sim.evidence.measuring.cases import Case
 from sim.output import write_text
-from workloads.catalogue import MODEL_SUFFIXES
 from workloads.errors import WorkloadError
 from workloads.explain import sentences
 from workloads.files import parse_json, read_text
+from workloads.models.entry import is_model_path
 
 SCHEMA: Final = "andesim.measurement/1"
 HEAD_CHARACTERS: Final = 200
@@ -223,7 +223,7 @@ def measured_file(path: Path) -> MeasuredFile:
     configuration, which needs PyTorch to be captured.
     """
     measurement = read_measurement(path)
-    if not measurement.model.endswith(MODEL_SUFFIXES):
+    if not is_model_path(measurement.model):
         return MeasuredFile(measurement)
     given = Path(measurement.model)
     beside = path.parent / given.name
