@@ -247,8 +247,8 @@ class Batch:
             held = [cache_capacity(int(n), wanted, buckets) for n in self._needed_tokens]
             needed = np.array(held)
         step = self._options.prefill_chunk_tokens
-        held = cache_bytes(self._formats.kv, self._trace.cache, needed, step)
-        return held + self._trace.state_bytes
+        cached: Column = cache_bytes(self._formats.kv, self._trace.cache, needed, step)
+        return cached + self._trace.state_bytes
 
     def _switch_seconds(self, group: StepGroup, first: Tokens) -> FloatColumn | float:
         """Return the graph switch the table counts in each run's first step, which has none [s]."""

@@ -42,11 +42,14 @@ class Context:
 
 def fold(events: Sequence[Event]) -> list[Event]:
     """Return the events with rotations and scans as one each, in order of execution."""
-    return _merged(_merged(list(events), _rotations(events)), _scans)
+    turned = _merged(list(events), _rotations(events))
+    return _merged(turned, _scans(turned))
 
 
-def _merged(events: list[Event], found: object) -> list[Event]:
-    groups = found(events) if callable(found) else found
+Groups = list[tuple[str, list[int]]]
+
+
+def _merged(events: list[Event], groups: Groups) -> list[Event]:
     if not groups:
         return events
     last_read = _last_reads(events)
@@ -59,9 +62,6 @@ def _merged(events: list[Event], found: object) -> list[Event]:
             name, group = groups[member[index]]
             merged.append(_one(name, [events[i] for i in group], group, last_read))
     return merged
-
-
-Groups = list[tuple[str, list[int]]]
 
 
 def _rotations(events: Sequence[Event]) -> Groups:

@@ -143,7 +143,8 @@ def build(config: Any, name: str, device: str = "meta") -> Built:
     """
     register()
     text = config.get_text_config(decoder=True)
-    model, failure = None, ""
+    model: Any = None
+    failure = ""
     for kind, chosen in _choices(config, text):
         for attention in (NAME, "eager"):
             try:
@@ -168,7 +169,7 @@ def build(config: Any, name: str, device: str = "meta") -> Built:
 
 def _choices(config: Any, text: Any) -> list[tuple[Any, Any]]:
     """Return the classes to try: with its vision tower where it has one, else the text part."""
-    choices = []
+    choices: list[tuple[Any, Any]] = []
     if text is not config and type(config) in AutoModelForImageTextToText._model_mapping:
         choices.append((AutoModelForImageTextToText, config))
     choices += [

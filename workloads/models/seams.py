@@ -109,7 +109,7 @@ def _product(
     return out
 
 
-def _gated(module: nn.Module, expanded: list[Tensor]) -> Tensor:
+def _gated(module: Any, expanded: list[Tensor]) -> Tensor:
     """Apply the module's own gate or activation between its two products."""
     if len(expanded) == 2:
         return module.act_fn(expanded[0]) * expanded[1]

@@ -23,7 +23,8 @@ def context_of(built: Built) -> Context:
 
     Raises `WorkloadError` where the model has no LM head.
     """
-    head = built.model.get_output_embeddings()
+    model: Any = built.model
+    head = model.get_output_embeddings()
     paths = [name for name, module in built.model.named_modules() if module is head]
     if head is None or not paths:
         raise WorkloadError(f"{type(built.model).__name__} must have an LM head.")
