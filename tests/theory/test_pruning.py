@@ -9,7 +9,7 @@ from workloads.catalogue import get_entry, trace_for
 from workloads.errors import WorkloadError
 from workloads.pruning import Pruning, prune, pruned_shape
 
-FAMILIES = ("andesvl-0.6b", "qwen2.5-0.5b", "llama-2-7b", "phi-3.5-mini", "gemma3-1b")
+FAMILIES = ("qwen3-0.6b", "qwen2.5-0.5b", "llama-2-7b", "gemma3-1b")
 
 
 def shapes(trace, phase):
