@@ -29,6 +29,7 @@ def flags(port: int) -> list[str]:
         "server.fileWatcherType": "none",
         "server.maxUploadSize": UPLOAD_MEGABYTES,
         "browser.gatherUsageStats": "false",
+        "runner.magicEnabled": "false",  # a text standing alone in a page is no output
         "client.toolbarMode": "minimal",
         "client.showErrorDetails": "none",
         "global.disableWidgetStateDuplicationWarning": "true",

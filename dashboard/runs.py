@@ -83,7 +83,7 @@ def nominal(choices: Choices, metric: str) -> float:
     result = run(choices)
     if metric == REPLY:
         return float(sum((times.ends_s - times.starts_s).sum() for times in result.groups))
-    return float(result.summary().as_dict()[metric] or 0.0)
+    return float(result[metric] or 0.0)
 
 
 def draws(choices: Choices) -> MetricColumns | None:

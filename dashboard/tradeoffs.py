@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from dashboard.choices import BY_BITS, GIB, Choices
 from dashboard.runs import USER_ERRORS, device, judged, word
 from sim import simulate
+from sim.metrics import Metric, known_metrics, ships
 from sim.results import Result
 from sim.verdicts import Status, headline
 from workloads.scenario import Scenario
@@ -65,12 +66,24 @@ METRICS: Final = {
     "energy [J]": -1.0,
     "weights [GiB]": 1.0,
 }
-"""What a point is judged by: 1 where more is better, -1 where less is.
+"""What a point is judged by, beside users' metrics: 1 where more is better, -1 where less is.
 
 Weights stand in for quality, which is not simulated: of one family, more bytes are more able.
 """
 ACROSS, UP = "peak [GiB]", "tokens/s"
 """What the front trades before anyone has chosen."""
+
+
+def own() -> dict[str, Metric]:
+    """Return the metrics users added, by name and unit; without a better way there is no trade."""
+    added = [item for item in known_metrics().values() if not ships(item.name) and item.better]
+    return {f"{item.words} [{item.unit}]": item for item in added}
+
+
+def judged_by() -> dict[str, float]:
+    """Return every metric of a point, users' included, and which way is better."""
+    added = {name: 1.0 if item.better == "higher" else -1.0 for name, item in own().items()}
+    return METRICS | added
 
 
 def points(levels: Mapping[str, Sequence[str]]) -> int:
@@ -102,6 +115,7 @@ def row_of(choices: Choices, result: Result) -> Row:
         result.ledger.peak.by_class.get("weights", 0.0) / GIB,
     )
     metrics = dict(zip(METRICS, values, strict=True))
+    metrics |= {name: result[item.name] if result.fits else None for name, item in own().items()}
     reason = headline(result) if verdict.status is Status.PASS else verdict.sentence
     return metrics | {"status": word(result, verdict), "reason": reason}
 
@@ -109,7 +123,7 @@ def row_of(choices: Choices, result: Result) -> Row:
 def front(table: pd.DataFrame, across: str = ACROSS, up: str = UP) -> pd.DataFrame:
     """Return the passing points that no other passing point beats in both of two metrics."""
     passing = table[table["status"] == "PASS"].dropna(subset=[across, up])
-    goodness = passing[[across, up]] * [METRICS[across], METRICS[up]]
+    goodness = passing[[across, up]] * [judged_by()[across], judged_by()[up]]
     ordered = goodness.sort_values([across, up], ascending=False, kind="stable")
     best = ordered[up].cummax().shift(fill_value=-inf)
     return passing.loc[ordered.index[ordered[up] > best]]
@@ -125,6 +139,6 @@ def _row(choices: Choices, changes: dict[str, Any]) -> Row:
     try:
         result = simulate(Scenario.from_mapping(choices.mapping()), soc=device(choices))
     except USER_ERRORS as error:
-        empty = dict.fromkeys(METRICS)
+        empty = dict.fromkeys(judged_by())
         return empty | {"status": "INVALID", "reason": str(error), "changes": changes}
     return row_of(choices, result) | {"changes": changes}

@@ -15,8 +15,7 @@ MOVED = {
     "time_to_first_token_s": "seconds to the first token",
     "tokens_per_s": "tokens per second",
     "energy_j": "joules per reply",
-}
-"""Metrics a tornado is drawn for, and what their axis says."""
+}  # metrics a tornado is drawn for, beside users' own, and what their axis says
 
 choices = state.current()
 result = screens.result_or_stop(choices)
@@ -41,7 +40,7 @@ else:
 pinned, before = state.baseline(), screens.baseline_result()
 baseline = tradeoffs.row_of(pinned, before) if pinned and before else None
 left, right = st.columns(2)
-metrics = list(tradeoffs.METRICS)
+metrics = [name for name in tradeoffs.judged_by() if name in table]
 across = left.selectbox("Across", metrics, metrics.index(tradeoffs.ACROSS), key="across")
 up = right.selectbox("Up", metrics, metrics.index(tradeoffs.UP), key="up")
 now = tradeoffs.row_of(choices, result)
@@ -79,16 +78,17 @@ screens.chart("Every choice and its numbers", tradeoff.parallel(table, axes, bas
 
 if not result.fits:
     st.stop()
+moved = MOVED | {item.name: name for name, item in tradeoffs.own().items()}
 metric = st.selectbox(
     "Which assumption moves",
-    list(MOVED),
-    format_func=lambda name: MOVED[name],
+    list(moved),
+    format_func=lambda name: moved[name],
     key="tornado_metric",
 )
 before_value = nominal(pinned, metric) if pinned and before else None
 widest = [swing_entry(swing) for swing in parameter_swings(choices, metric)[:MOST_BARS]]
 swings = swing_chart(
-    metric, nominal(choices, metric), widest, unit=MOVED[metric], before=before_value
+    metric, nominal(choices, metric), widest, unit=moved[metric], before=before_value
 )
 if swings is None:
     st.info("No number of this device has a range that moves it.")

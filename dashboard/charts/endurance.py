@@ -35,7 +35,7 @@ def _first_trip(result: Result) -> Figure:
     line = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": trip_c, "y1": trip_c}
     line |= {"yref": "y2", "line": {"color": ALERT, "dash": "dash"}}
     place = {"xref": "paper", "yref": "y2", "xanchor": "left", "yanchor": "top"}
-    said = text_at(0, trip_c, f"governor at {trip_c:g} °C", font={"color": ALERT}, **place)
+    said = text_at(0, trip_c, f"governor: body at {trip_c:g} °C", font={"color": ALERT}, **place)
     return {"shapes": [line], "annotations": [said]}
 
 

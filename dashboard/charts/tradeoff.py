@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from dashboard.tradeoffs import ACROSS, METRICS, UP, Row, front
+from dashboard.tradeoffs import ACROSS, METRICS, UP, Row, front, judged_by
 from sim.charts.data import ALERT, GREY
 from sim.charts.frame import BASELINE, INK, Figure, Trace, figure
 
@@ -55,7 +55,7 @@ def directed(metric: str) -> str:
     >>> directed("tokens/s")
     'tokens/s, more is better'
     """
-    return f"{metric}, {'more' if METRICS[metric] > 0.0 else 'less'} is better"
+    return f"{metric}, {'more' if judged_by()[metric] > 0.0 else 'less'} is better"
 
 
 def parallel(table: pd.DataFrame, axes: Sequence[str], baseline: Row | None = None) -> Figure:

@@ -158,7 +158,7 @@ def _heat(result: Result) -> dict[str, Any]:
 
 def _sensitivities(result: Result, targets: Iterable[Target]) -> list[dict[str, Any]]:
     """Return the widest swings of each metric that is asked for, or of the headlines."""
-    metrics = result.summary().as_dict()
+    metrics = result.metrics()
     asked = dict.fromkeys(target.metric for target in targets) or dict.fromkeys(HEADLINES)
     reached = [name for name in asked if metrics[name] is not None][:MOST_METRICS]
     return [
@@ -239,7 +239,7 @@ def _differences(question: Question, result: Result) -> list[str]:
             f"The folder's run has fingerprint {recorded.get('fingerprint')}; "
             f"this one has {result.fingerprint}: a device, model or version has changed."
         )
-    if moved := moved_metrics(recorded["metrics"], result.summary().as_dict()):
+    if moved := moved_metrics(recorded["metrics"], result.metrics()):
         found.append(f"Metrics that differ from those in the folder: {', '.join(moved)}.")
     return found
 

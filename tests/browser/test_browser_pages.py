@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 import dashboard
-from dashboard.charts import memory, phases
 from dashboard.choices import Choices
 from dashboard.runs import decode_terms, run
+from dashboard.screens import residency
+from sim.charts.data import decode_chart, first_token_chart
 
 pytestmark = pytest.mark.browser
 
@@ -61,8 +62,12 @@ def test_every_chart_says_its_takeaway(opened):
     page = opened("/")
     charts = page.get_by_test_id("stPlotlyChart")
     charts.nth(2).wait_for()
-    for takeaway in (
-        phases.takeaway(decode_terms(Choices())),
-        memory.takeaway(run(Choices())),
+    result = run(Choices())
+    summary = result.summary()
+    for drawn in (
+        first_token_chart(summary.as_dict(), Choices().most_first_token_s),
+        decode_chart(decode_terms(Choices()), summary.decode_steps),
+        residency(result),
     ):
-        page.get_by_label(takeaway).wait_for(state="attached")
+        assert drawn is not None
+        page.get_by_label(drawn.alt).wait_for(state="attached")

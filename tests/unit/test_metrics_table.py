@@ -2,13 +2,21 @@
 
 import pytest
 
+from dashboard import tradeoffs
+from dashboard.charts.tradeoff import directed
+from dashboard.choices import Choices
+from dashboard.runs import run
 from sim import load_scenario, simulate
 from sim.errors import SimError
 from sim.explore.designs import SweepSpec
 from sim.explore.sweep_rows import evaluate
-from sim.explore.targets import Target
+from sim.explore.targets import Target, parse_targets
 from sim.explore.uncertainty import uncertainty
 from sim.metrics import METRICS, metric
+from sim.reports.document import report_document
+from sim.reports.page import markdown
+from sim.reports.question import Question
+from sim.reports.sections import sizing_page
 from sim.wording import label, shown
 
 SMALL = ["model=smollm2-135m", "session={turns: [{prompt_tokens: 64, output_tokens: 8}]}"]
@@ -59,6 +67,24 @@ def test_an_own_metric_reaches_draws_sweeps_targets_and_words(result):
     assert Target.parse(f"{NAME}<1").is_met(result[NAME])
     assert label(NAME) == "energy per decoded token"
     assert shown(NAME, 0.25).text == "0.250 J/token"
+
+
+@pytest.mark.usefixtures("own")
+def test_an_own_metric_reaches_the_report_that_asks_for_it():
+    question = Question(load_scenario(None, SMALL), parse_targets([f"{NAME}<1"]), draws=0)
+    document = report_document(question)
+    assert [item["metric"] for item in document["sensitivities"]] == [NAME]
+    assert "energy per decoded token" in markdown(sizing_page(document))
+
+
+@pytest.mark.usefixtures("own")
+def test_an_own_metric_is_traded_on_the_dashboard():
+    name = "energy per decoded token [J/token]"
+    assert tradeoffs.judged_by()[name] == -1.0
+    choices = Choices()
+    row = tradeoffs.row_of(choices, run(choices))
+    assert row[name] == run(choices)[NAME]
+    assert directed(name) == f"{name}, less is better"
 
 
 def test_a_formula_that_fails_says_what_is_known(result):
