@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from fractions import Fraction
 from typing import Annotated
 
 from pydantic import Field
@@ -135,7 +136,7 @@ def _narrowing(before: DecoderShape, after: DecoderShape) -> Callable[[Operator]
         if "mlp" in (leaf, parent.rpartition(".")[-1]):
             return _resized(operator, inputs=width, outputs=width)
         if ".self_attn" in operator.module:
-            return _regrouped(operator, heads)
+            return _regrouped(operator, heads, features)
         return operator
 
     return narrow
@@ -165,12 +166,17 @@ def _resized(
     )
 
 
-def _regrouped(operator: Operator, heads: Sizes) -> Operator:
-    """Change the number of heads; the last dimension is the head's own size and stays."""
+def _regrouped(operator: Operator, heads: Sizes, features: Sizes) -> Operator:
+    """Change the number of heads; the last dimension is the head's own size and stays.
+
+    A part cut from a product of all heads has one dimension, features for each token.
+    """
 
     def tensor(ref: TensorRef) -> TensorRef:
         if ref.role in ("weight", "constant"):
             return ref
+        if len(ref.shape) == 1:
+            return replace(ref, shape=(_rescaled(ref.shape[0], features),))
         return replace(ref, shape=(*(_mapped(e, heads) for e in ref.shape[:-1]), ref.shape[-1]))
 
     return replace(
@@ -185,6 +191,12 @@ def _mapped(extent: Extent, sizes: Sizes) -> Extent:
         return extent
     value = int(extent.constant)
     return Extent.of(sizes.get(value, value))
+
+
+def _rescaled(extent: Extent, sizes: Sizes) -> Extent:
+    """Return an extent of so many elements per token with other elements per token."""
+    terms = tuple((name, Fraction(sizes.get(int(each), each))) for name, each in extent.terms)
+    return replace(extent, terms=terms)
 
 
 def _body_elements(phase: Phase) -> int:

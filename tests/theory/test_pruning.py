@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from sim import load_scenario, simulate
-from workloads.catalogue import get_entry, trace_for
+from workloads.catalogue import get_entry, get_model, trace_for
 from workloads.errors import WorkloadError
 from workloads.pruning import Pruning, prune, pruned_shape
 
-FAMILIES = ("qwen3-0.6b", "qwen2.5-0.5b", "llama-2-7b", "gemma3-1b")
+FAMILIES = ("qwen3-0.6b", "qwen2.5-0.5b", "llama-2-7b", "phi-3.5-mini", "gemma3-1b")
 
 
 def shapes(trace, phase):
@@ -21,13 +23,9 @@ def shapes(trace, phase):
 
 
 @pytest.mark.torch
-@pytest.mark.parametrize("model", FAMILIES)
-def test_pruned_trace_equals_the_trace_of_the_smaller_module(model):
-    pytest.importorskip("torch")
+def smaller_class(model, shape):
     from workloads.capture import capture_entry
 
-    pruning = Pruning(layers=3, heads=0.5, ffn=0.25)
-    shape = pruned_shape(trace_for(model).decoder, pruning)
     smaller = {
         **get_entry(model)["text_config"],
         "num_hidden_layers": shape.layers,
@@ -36,7 +34,29 @@ def test_pruned_trace_equals_the_trace_of_the_smaller_module(model):
         "head_dim": shape.head_dim,
         "intermediate_size": shape.intermediate,
     }
-    built = capture_entry(smaller, model)
+    return capture_entry(smaller, model)
+
+
+def smaller_andesvl(model, shape):
+    from workloads.capture import capture
+
+    config = get_model(model)
+    smaller = replace(
+        config.decoder,
+        layers=shape.layers,
+        q_heads=shape.q_heads,
+        kv_heads=shape.kv_heads,
+        intermediate=shape.intermediate,
+    )
+    return capture(replace(config, decoder=smaller))
+
+
+@pytest.mark.parametrize("model", [*FAMILIES, "andesvl-0.6b"])
+def test_pruned_trace_equals_the_trace_of_the_smaller_module(model):
+    pytest.importorskip("torch")
+    pruning = Pruning(layers=3, heads=0.5, ffn=0.25)
+    shape = pruned_shape(trace_for(model).decoder, pruning)
+    built = (smaller_class if model in FAMILIES else smaller_andesvl)(model, shape)
     pruned = prune(trace_for(model), pruning)
     for phase in ("prefill", "decode"):
         assert shapes(pruned, phase) == shapes(built, phase)
