@@ -10,12 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final, NamedTuple, Protocol
+
+import numpy as np
 
 from hw_models.errors import HardwareError
 from hw_models.soc import SocSpec
 from sim.engine.maxplus import step_seconds
 from sim.engine.pricing import Pricing
+from sim.engine.timed import FloatColumn
 from sim.errors import SimError
 from sim.evidence.conditions import as_run
 from sim.evidence.measured import MeasuredRun
@@ -26,6 +30,7 @@ from sim.evidence.questions import (
     scenario_of_run,
     stack_of_run,
 )
+from sim.explore.sweep_steps import Indices, distinct, step_seconds_by_context
 from sim.planning import plan
 from workloads.errors import WorkloadError
 from workloads.program import Program, StepGroup
@@ -79,10 +84,25 @@ class Observation:
 
     def simulated(self, soc: SocSpec) -> float:
         """Return the metric on ``soc``, whose stack and units may hold other values."""
+        return float(self.simulated_on_each(soc)[0])
+
+    def simulated_on_each(self, soc: SocSpec) -> FloatColumn:
+        """Return the metric on each of the devices that ``soc`` stands for, shape (devices,)."""
         device = as_run(self.run, soc, self.stack)
         pricing = Pricing(device, device.stack(self.stack))
-        seconds = float(sum(step_seconds(pricing.group(group)).sum() for group in self.groups))
-        return self.tokens / seconds if self.metric.endswith("_per_s") else seconds
+        seconds = sum(
+            step_seconds_by_context(pricing, few)[..., step_of].sum(axis=-1)
+            if few.phase == "decode"
+            else step_seconds(pricing.group(few))[..., step_of].sum(axis=-1)
+            for few, step_of in self._distinct
+        )
+        of_each = np.atleast_1d(seconds)
+        return self.tokens / of_each if self.metric.endswith("_per_s") else of_each
+
+    @cached_property
+    def _distinct(self) -> list[tuple[StepGroup, Indices]]:
+        """The groups without repeated steps, and for every step its place there."""
+        return [distinct(group) for group in self.groups]
 
     @property
     def groups(self) -> list[StepGroup]:

@@ -159,7 +159,9 @@ class Pricing:
         if law is None:
             matrix = unit.matrix
             sizes = (task.m, matrix.tile_m), (task.n, matrix.tile_n), (task.k, matrix.tile_k)
-            return always + [np.ceil(size / tile.value) for size, tile in sizes if tile.value > 1]
+            return always + [
+                np.ceil(size / tile.value) for size, tile in sizes if np.any(tile.value > 1)
+            ]
         if (named := cost_law(law.law).jumps) is None:
             return [*always, np.arange(task.runs.shape[0], dtype=np.float64)]
         return always + [np.asarray(column) for column in named(work_of(task, phase))]

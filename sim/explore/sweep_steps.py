@@ -72,27 +72,44 @@ def distinct(group: StepGroup) -> tuple[StepGroup, Indices]:
 def step_seconds_by_context(pricing: Pricing, group: StepGroup) -> FloatColumn:
     """Return the duration of each step of a group whose context grows by one token a step [s].
 
-    Steps between two jumps are interpolated from the fewest contexts that decide them.
+    Shape (steps,), or (devices, steps) of many. Steps between two jumps are interpolated from the
+    fewest contexts that decide them, on every device.
     """
     group = narrowed(group)
     starts = np.flatnonzero(_jumps(pricing, group))
     intervals = np.stack([starts, np.append(starts[1:], group.steps) - 1], axis=1)
-    seconds = np.full(group.steps, np.nan)
+    known = np.zeros(group.steps, dtype=bool)
+    seconds: FloatColumn = np.zeros(group.steps)
     while len(intervals):
         low, high = intervals.T
         middle = (low + high) // 2
         asked = np.unique(np.concatenate([low, middle, high]))
-        new = asked[np.isnan(seconds[asked])]
+        new = asked[~known[asked]]
         if len(new):
-            seconds[new] = step_seconds(pricing.group(at_steps(group, new)))
+            found = step_seconds(pricing.group(at_steps(group, new)))
+            if found.ndim > seconds.ndim:
+                seconds = np.zeros((*found.shape[:-1], group.steps))
+            seconds[..., new], known[new] = found, True
         share = (middle - low) / np.maximum(high - low, 1)
-        chord = seconds[low] + share * (seconds[high] - seconds[low])
-        bent = np.abs(chord - seconds[middle]) > CHORD_TOLERANCE * chord
+        chord = _between(seconds[..., low], seconds[..., high], share)
+        bent = np.abs(chord - seconds[..., middle]) > CHORD_TOLERANCE * chord
+        split = _on_any_device(bent) & (high - low > 1)
         halves = [np.stack([low, middle], 1), np.stack([middle, high], 1)]
-        intervals = np.concatenate([half[bent & (high - low > 1)] for half in halves])
-    known = np.flatnonzero(~np.isnan(seconds))
-    filled: FloatColumn = np.interp(np.arange(group.steps), known, seconds[known])
-    return filled
+        intervals = np.concatenate([half[split] for half in halves])
+    return _filled(seconds, np.flatnonzero(known))
+
+
+def _filled(seconds: FloatColumn, known: Indices) -> FloatColumn:
+    """Return the durations with those between known steps interpolated."""
+    steps = np.arange(seconds.shape[-1])
+    after = np.searchsorted(known, steps)
+    low, high = known[np.maximum(after - 1, 0)], known[after]
+    share = (steps - low) / np.maximum(high - low, 1)
+    return _between(seconds[..., low], seconds[..., high], share)
+
+
+def _between(low: FloatColumn, high: FloatColumn, share: FloatColumn) -> FloatColumn:
+    return low + share * (high - low)
 
 
 def _jumps(pricing: Pricing, group: StepGroup) -> NDArray[np.bool_]:
@@ -103,9 +120,14 @@ def _jumps(pricing: Pricing, group: StepGroup) -> NDArray[np.bool_]:
     for task, _ in group.tasks():
         columns.extend(pricing.jumps(task, group.phase))
     for column in columns:
-        if column.size > 1:
-            jumps[1:] |= np.diff(column) != 0
+        if column.shape[-1] > 1:
+            jumps[1:] |= _on_any_device(np.diff(column) != 0)
     return jumps
+
+
+def _on_any_device(said: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return what is said of steps, shape (steps,), on at least one of the devices."""
+    return np.asarray(said.reshape(-1, said.shape[-1]).any(axis=0))
 
 
 def _with_tasks(group: StepGroup, change: Callable[[Task], Task]) -> StepGroup:

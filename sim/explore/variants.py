@@ -12,7 +12,7 @@ are bound by arithmetic.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -119,39 +119,61 @@ def _keeps_its_pace(result: Result) -> bool:
     return one_after_another and not any(get_background(item.profile) for item in around.schedule)
 
 
-def shaping(stack: str, unit: str, paths: Sequence[str]) -> list[str]:
+def shaping(soc: SocSpec, stack: str, paths: Iterable[str]) -> list[str]:
     """Return the paths whose numbers shape the program or its layout, rather than scale it."""
-    own = {
-        f"units.{unit}.buffer.activation_bytes",
-        f"units.{unit}.buffer.operand_count",
-        f"stacks.{stack}.graphs_per_step",
-        f"stacks.{stack}.prefill_chunk_tokens",
-    }
-    parts = ("cache_buckets_tokens", "verify_buckets_tokens", "sizes", "laws")
-    return [path for path in paths if path in own or any(f".{part}." in path for part in parts)]
+    unit = soc.stack(stack).unit
+    own = {f"units.{unit}.buffer.activation_bytes", f"stacks.{stack}.prefill_chunk_tokens"}
+    parts = (".cache_buckets_tokens.", ".verify_buckets_tokens.")
+    paths = list(paths)
+    laid_out = shaping_prices(soc, stack, paths)
+    return [path for path in paths if path in own or _holds(path, parts) or path in laid_out]
+
+
+def shaping_prices(soc: SocSpec, stack: str, paths: Iterable[str]) -> list[str]:
+    """Return those of `shaping` that still matter once the program is given: what prices it."""
+    unit = soc.stack(stack).unit
+    own = {f"units.{unit}.buffer.operand_count", f"stacks.{stack}.graphs_per_step"}
+    return [path for path in paths if path in own or _holds(path, (".sizes.", ".laws."))]
+
+
+def _holds(path: str, parts: Sequence[str]) -> bool:
+    return any(part in path for part in parts)
 
 
 def _all_devices(result: Result, values: Values) -> SocSpec:
     """Return one device that stands for all variants, but for what shapes the program."""
-    shapes = shaping(result.stack, result.soc.stack(result.stack).unit, list(values))
+    shapes = shaping(result.soc, result.stack, values)
     columns = {path: column[:, None] for path, column in values.items() if path not in shapes}
     found: SocSpec = moved(result.soc, columns)
     return found
 
 
 def _side_by_side(result: Result, values: Values) -> Iterator[tuple[list[int], _Side]]:
-    """Yield the variants that share a shape, as indices, with the device that stands for them."""
-    paths = shaping(result.stack, result.soc.stack(result.stack).unit, list(values))
+    """Yield the variants that share a shape, as indices, and the run on all of them."""
+    paths = shaping(result.soc, result.stack, values)
+    for members, soc in side_by_side(result.soc, values, paths):
+        yield members, _Side(result, soc, len(members))
+
+
+def side_by_side(
+    soc: SocSpec, values: Values, one_by_one: Sequence[str]
+) -> Iterator[tuple[list[int], SocSpec]]:
+    """Yield the variants that are equal at some paths, as indices, and a device for them all.
+
+    Its other numbers are columns of shape (devices, 1). ``values`` must not be empty.
+    """
     variants = len(next(iter(values.values())))
-    shapes = np.stack([values[path] for path in paths], 1) if paths else np.zeros((variants, 0))
+    shapes = np.zeros((variants, 0))
+    if one_by_one:
+        shapes = np.stack([values[path] for path in one_by_one], 1)
     rows, shape_of = np.unique(shapes, axis=0, return_inverse=True)
     for place, row in enumerate(rows):
         members = np.flatnonzero(shape_of.ravel() == place)
         columns: dict[str, Numbers] = {
-            path: column[members, None] for path, column in values.items() if path not in paths
+            path: column[members, None] for path, column in values.items() if path not in one_by_one
         }
-        columns |= dict(zip(paths, row.tolist(), strict=True))
-        yield members.tolist(), _Side(result, moved(result.soc, columns), len(members))
+        columns |= dict(zip(one_by_one, row.tolist(), strict=True))
+        yield members.tolist(), moved(soc, columns)
 
 
 @dataclass(frozen=True)
