@@ -123,6 +123,7 @@ def _bars(chart: BarChart) -> Figure:
         xaxis={"title": {"text": chart.unit}, "range": [0, reach]},
         yaxis={"range": [len(rows) - 0.5, -0.5], "showgrid": False} | order,
         showlegend=bool(chart.before),
+        legend=ABOVE if chart.mark is None else ABOVE | {"y": 1.2},  # over the name of the line
         barmode="overlay",
         **(vertical_line(chart.mark, chart.mark_text) if chart.mark is not None else {}),
     )
