@@ -100,6 +100,9 @@ def _sentence(fault: ErrorDetails, model: type[BaseModel] | None) -> str:
     if kind == "union_tag_not_found":
         key = fault["ctx"]["discriminator"].strip("'")
         return f"{dotted((*place, key))} must be given."
+    if kind == "string_too_long":
+        longest = fault["ctx"]["max_length"]
+        return f"{dotted(place)} must be text of at most {longest} characters. {_got(fault)}"
     rule = RULES.get(kind) or fault["msg"].removeprefix("Value error, ")
     return f"{dotted(place)} must be {rule.removeprefix('Input should be ')}. {_got(fault)}"
 

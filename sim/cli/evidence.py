@@ -124,7 +124,7 @@ def import_runs(
     format: RunFormat = None,
     column: RunColumns = None,
 ) -> None:
-    """Read measured files and write them as one CSV, to be read and mended."""
+    """Read measured files and write them as one CSV."""
     from sim.cli.measured_files import Given, import_to
 
     given = Given(model, stack, weights, format, column or (), device or "")

@@ -31,7 +31,7 @@ def trace(
         bool, typer.Option("--cache/--no-cache", help="Use the traces kept from earlier captures.")
     ] = True,
 ) -> None:
-    """Capture the operator trace of a model, or of any PyTorch module."""
+    """Capture the operator trace of a model or PyTorch module."""
     from sim.cli.capturing import capture_module_to, capture_to
 
     if module is not None:
@@ -59,7 +59,7 @@ def models(
     name: Annotated[str | None, typer.Argument(help="Model id; all if none.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List models with parameters and cache bytes; one in detail, by id or by path."""
+    """List models; one in detail, by id or by path."""
     from sim.cli.catalogues import model_rows, show_model, show_rows
 
     rows = model_rows(name)

@@ -23,7 +23,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 RUN = ("console", "sh", "python", "pycon", "yaml")
-SHOWN = ("", "text", "json", "csv", "mermaid")
+SHOWN = ("", "text", "toml", "json", "csv", "mermaid")
 
 FENCE = re.compile(
     r"^(?:<!-- not run: (?P<why>[^\n]+?) -->\n+)?"

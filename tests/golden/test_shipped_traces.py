@@ -24,6 +24,7 @@ def test_capturing_again_gives_the_same_bytes(model):
 @pytest.mark.torch
 def test_regenerating_writes_traces_and_manifest(tmp_path):
     pytest.importorskip("torch")
+    pytest.importorskip("transformers")
     regenerate(tmp_path, ["smollm2-135m"])
     assert sorted(file.name for file in tmp_path.iterdir()) == [MANIFEST, "smollm2-135m.json"]
     assert changed_traces(tmp_path) == []

@@ -139,8 +139,8 @@ def test_head_dim_is_the_configured_one_not_hidden_over_heads():
     assert HIDDEN // Q_HEADS != HEAD_DIM
     for name, heads in (("q_proj", Q_HEADS), ("k_proj", KV_HEADS)):
         elements = LAYERS * HIDDEN * heads * HEAD_DIM
-        scales = 2 * LAYERS * heads * HEAD_DIM
-        assert weight_bytes(answer(8), "decode", name) == elements + scales
+        scales, fused_norm = 2 * LAYERS * heads * HEAD_DIM, 2 * LAYERS * HEAD_DIM
+        assert weight_bytes(answer(8), "decode", name) == elements + scales + fused_norm
 
 
 def test_the_lm_head_is_read_in_every_step():
@@ -236,8 +236,10 @@ def test_no_error_hides_behind_another():
     records = answer(4).records
     decode = records["phase"] == "decode"
     parts = {
-        "self_attn.q_proj": LAYERS * (HIDDEN * Q_HEADS * HEAD_DIM / 2 + 2 * Q_HEADS * HEAD_DIM),
-        "self_attn.k_proj": LAYERS * (HIDDEN * KV_HEADS * HEAD_DIM / 2 + 2 * KV_HEADS * HEAD_DIM),
+        "self_attn.q_proj": LAYERS
+        * (HIDDEN * Q_HEADS * HEAD_DIM / 2 + 2 * Q_HEADS * HEAD_DIM + 2 * HEAD_DIM),
+        "self_attn.k_proj": LAYERS
+        * (HIDDEN * KV_HEADS * HEAD_DIM / 2 + 2 * KV_HEADS * HEAD_DIM + 2 * HEAD_DIM),
         "self_attn.o_proj": LAYERS * (HIDDEN * Q_HEADS * HEAD_DIM / 2 + 2 * HIDDEN + 2 * HIDDEN),
         "mlp.gate_proj": LAYERS * (HIDDEN * FFN / 2 + 2 * FFN),
         "mlp.down_proj": LAYERS * (HIDDEN * FFN / 2 + 2 * HIDDEN),

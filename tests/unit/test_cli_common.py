@@ -23,7 +23,9 @@ def test_the_version_is_told(andesim):
     assert andesim("--version").out == f"andesim {version('andesim')}\n"
 
 
-@pytest.mark.parametrize("command", [c.callback.__name__ for c in app.registered_commands])
+@pytest.mark.parametrize(
+    "command", [c.name or c.callback.__name__ for c in app.registered_commands]
+)
 def test_dash_h_is_help(andesim, command):
     assert andesim(command, "-h").out == andesim(command, "--help").out != ""
 

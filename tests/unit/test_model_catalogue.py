@@ -62,6 +62,7 @@ def test_every_entry_has_a_trace_that_reproduces_its_total(model):
 )
 def test_the_module_has_the_published_total(model):
     pytest.importorskip("torch")
+    pytest.importorskip("transformers")
     from workloads.models.andesvl import build
 
     config = get_model(model)
@@ -118,6 +119,7 @@ TINY = {
 @pytest.mark.torch
 def test_a_configuration_file_is_captured(tmp_path):
     pytest.importorskip("torch")
+    pytest.importorskip("transformers")
     file = tmp_path / "config.json"
     file.write_text(json.dumps(TINY))
     trace = trace_for(file)

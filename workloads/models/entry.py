@@ -69,13 +69,13 @@ def read_entry(name: str) -> dict[str, Any]:
     repository to download from.
     """
     path = Path(name)
-    if path.is_dir():
+    if os.path.isdir(path):
         if not (path / "config.json").is_file():
             found = sorted(file.name for file in path.glob("*.gguf"))
             hint = f" It holds {', '.join(found[:3])}: give one." if found else ""
             raise WorkloadError(f"a model folder must hold a config.json. Got {name}.{hint}")
         path = path / "config.json"
-    elif not path.exists() and _is_hub_id(name):
+    elif not os.path.exists(path) and _is_hub_id(name):
         raise WorkloadError(
             f"a model must be a catalogue id or a path. Got {name!r}, a repository of a hub, it "
             f"seems; nothing is downloaded. Remedy: save https://huggingface.co/{name}/raw/main/"
