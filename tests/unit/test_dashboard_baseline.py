@@ -39,7 +39,12 @@ def drawings():
     swept, row = sweep()
     swings = [swing_entry(swing) for swing in parameter_swings(NOW)]
     rows = comparing.compare(
-        [MeasuredRun(id="a", model="qwen3-0.6b", weights="w4", tokens_per_s=9.0)], NOW
+        [
+            MeasuredRun(
+                id="a", stack="neuropilot", model="qwen3-0.6b", weights="w4", tokens_per_s=9.0
+            )
+        ],
+        NOW,
     )
     frame = timeline.step_frame(now, "decode", 0)
     sessions = sustained.session(NOW), sustained.session(BEFORE)
