@@ -93,7 +93,7 @@ def opened(browser: Any, address: str) -> Iterator[Open]:
         context = browser.new_context(viewport={"width": width_px, "height": height_px})
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(60_000)
         listen(page)
         page.goto(path if path.startswith("http") else address + path)
         return page

@@ -13,9 +13,9 @@ from dashboard.runs import run
 
 pytestmark = pytest.mark.browser
 expect = pytest.importorskip("playwright.sync_api").expect
-expect.set_options(timeout=30_000)  # the machine may be busy; a person would wait, too
+expect.set_options(timeout=90_000)  # the machine may be busy; a person would wait, too
 
-RESTED_MS = 3_000
+RESTED_MS = 6_000
 IMPORTS = Path(__file__).parents[1] / "fixtures" / "imports"
 
 
