@@ -65,7 +65,7 @@ def test_fastest_configuration_under_one_second_to_the_first_token(opened):
     model = page.get_by_test_id("stSidebar").get_by_test_id("stSelectbox").filter(has_text="Model")
     expect(model.locator("input")).not_to_have_value("andesvl-4b")  # seen to change, then on
     page.get_by_role("link", name="Explore").click()
-    expect(page.get_by_test_id("stAlert").first).to_contain_text("meets every target")
+    expect(page.get_by_test_id("stAlert").first).to_contain_text("Every target is met")
     text = card(page, "Time to first token").inner_text()
     assert float(text.removesuffix(" s")) <= 1.0
 
@@ -77,11 +77,11 @@ def test_how_far_off_was_my_llama_bench_run(opened):
     expect(page.get_by_test_id("stPlotlyChart")).to_have_count(2)
 
 
-@pytest.mark.parametrize("name", ["llama_bench_truncated.json", "llama_bench_absurd.json"])
-def test_a_broken_file_is_explained(opened, name):
+def test_a_broken_file_is_explained(opened):
     page = opened("/validate")
-    page.locator("input[type=file]").set_input_files(IMPORTS / name)
-    expect(page.get_by_test_id("stAlert").first).to_contain_text(f"{name} cannot be read")
+    page.locator("input[type=file]").set_input_files(IMPORTS / "llama_bench_absurd.json")
+    refused = "llama_bench_absurd.json cannot be read"
+    expect(page.get_by_test_id("stAlert").first).to_contain_text(refused)
     expect(page.get_by_test_id("stException")).to_have_count(0)
 
 
