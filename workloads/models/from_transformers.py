@@ -98,6 +98,8 @@ _COUNTS = re.compile(
     r".*_heads|num_.*experts.*|n_embd|n_layer|n_head)$"
 )
 MOST_LAYERS, MOST_SIZE = 1000, 10**8
+_MAY_BE_NONE = ("first_", "num_kv_shared", "num_experts", "num_local_experts", "n_shared")
+"""Counts that a model without the part gives as nought: Granite 4.0 Micro has 0 local experts."""
 
 
 def _check_sizes(entry: Mapping[str, Any], name: str) -> None:
@@ -108,7 +110,7 @@ def _check_sizes(entry: Mapping[str, Any], name: str) -> None:
             if isinstance(value, str | float) and _COUNTS.match(key):
                 faults.append(f"{key} must be a whole number. Got {value!r}.")
             continue
-        least = 0 if key.startswith(("first_", "num_kv_shared", "num_experts", "n_shared")) else 1
+        least = 0 if key.startswith(_MAY_BE_NONE) else 1
         most = MOST_LAYERS if key.endswith(("_layers", "n_layer")) else MOST_SIZE
         if isinstance(value, bool) or not least <= value <= most:
             faults.append(f"{key} must be a whole number from {least} to {most}. Got {value!r}.")
