@@ -190,13 +190,10 @@ def judge(
     nominal = nominal_metrics(result, minutes)
     columns = sampled or nominal
     fits = columns["fits"] > 0.0
-    at_first, later = fits.copy(), fits.copy()
-    found = []
-    for target in targets:
-        met, met_later = (fits & _met(target, columns, is_late) for is_late in (False, True))
-        at_first, later = at_first & met, later & met_later
-        found.append(_judgement(target, nominal, columns, met, met_later))
-    asked = tuple(found)
+    at_first, later = meets_all(targets, columns)
+    asked = tuple(
+        _judgement(target, nominal, columns, *meets_all([target], columns)) for target in targets
+    )
     limit = Target("peak_dram_bytes", "<=", result.ledger.budget_bytes)
     budget = _judgement(limit, nominal, columns, fits, fits, is_budget=True)
     burst, sustained = float(at_first.mean()), float((at_first & later).mean())
@@ -214,10 +211,7 @@ def _judgement(
     *,
     is_budget: bool = False,
 ) -> Judgement:
-    (value,), (later,) = (
-        _values(target.metric, nominal, False),
-        _values(target.metric, nominal, True),
-    )
+    (value,), (later,) = nominal[target.metric], later_values(target.metric, nominal)
     drawn = columns[target.metric]
     ends = np.percentile(drawn, [PERCENTILES["p10"], PERCENTILES["p90"]]).tolist()
     return Judgement(
@@ -231,19 +225,32 @@ def _judgement(
     )
 
 
+def meets_all(targets: Sequence[Target], columns: MetricColumns) -> tuple[Met, Met]:
+    """Return which runs fit in memory and meet every target: at first, and once they are warm.
+
+    Parameters
+    ----------
+    columns
+        Metrics of each run, their sustained rate that of the minute asked about, shape (runs,).
+    """
+    at_first, later = columns["fits"] > 0.0, columns["fits"] > 0.0
+    for target in targets:
+        at_first = at_first & _met(target, columns, is_late=False)
+        later = later & _met(target, columns, is_late=True)
+    return at_first, later
+
+
 def _met(target: Target, columns: MetricColumns, is_late: bool) -> Met:
-    values = _values(target.metric, columns, is_late).tolist()
+    values = later_values(target.metric, columns).tolist() if is_late else columns[target.metric]
     return np.array([target.is_met(value) for value in values])
 
 
-def _values(metric: str, columns: MetricColumns, is_late: bool) -> NDArray[np.float64]:
-    """Return a metric of each draw, at first or once the phone is as warm as it is later.
+def later_values(metric: str, columns: MetricColumns) -> NDArray[np.float64]:
+    """Return a metric of each run once the phone is as warm as in the minute asked about.
 
     A run without a decode rate is taken to keep its clock.
     """
     values = columns[metric]
-    if not is_late:
-        return values
     if metric == "tokens_per_s":
         return columns["sustained_tokens_per_s"]
     if metric not in SLOWED:

@@ -12,7 +12,6 @@ import typer
 from sim.cli.options import AsJson, Minutes, Overrides, ScenarioFile, Seed, Targets, print_json
 from sim.errors import SimError
 from workloads.files import parse_yaml
-from workloads.weight_formats import catalogue
 
 if TYPE_CHECKING:
     from sim.explore.sizing import Candidate, Sizing
@@ -32,13 +31,6 @@ def size(
         list[str] | None,
         typer.Option(metavar="PATH=[VALUES]", help="What may change, preferred values first."),
     ] = None,
-    largest: Annotated[
-        str | None,
-        typer.Option(
-            metavar="PATH[=[LOW, HIGH]]",
-            help="Find the largest whole number, or format, that meets the targets.",
-        ),
-    ] = None,
     overrides: Overrides = None,
     uncertainty: Annotated[
         int, typer.Option(min=0, help="Draws of the device for the probability of each target.")
@@ -47,7 +39,11 @@ def size(
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Find what meets the targets; exit code 1 if nothing does."""
+    """Find what meets the targets with the least concession; exit code 1 if nothing does.
+
+    Without --free the formats of weights and cache and what the cache forgets may change, each
+    downwards from what the scenario has. How far one setting can go: andesim solve.
+    """
     from sim.explore.targets import parse_targets
     from sim.simulation import simulate
     from sim.verdicts import verdict
@@ -55,10 +51,8 @@ def size(
 
     base = load_scenario(scenario, overrides or ())
     targets = parse_targets(target or ())
-    if largest is None:
-        answer, document = _sized(base, targets, free or [], seed)
-    else:
-        answer, document = _largest(base, targets, largest, seed)
+    answer = _sized(base, targets, free or [], seed)
+    document = _document(answer)
     if answer.meeting:
         chosen = answer.meeting[0].scenario(_mapping(base))
         result = simulate(chosen, seed=seed)
@@ -71,31 +65,13 @@ def size(
         raise typer.Exit(MISSED)
 
 
-def _sized(
-    base: Scenario, targets: Sequence[Target], free: Sequence[str], seed: int
-) -> tuple[Sizing, dict[str, Any]]:
-    """Return what the knobs reach, and the same as plain data."""
+def _sized(base: Scenario, targets: Sequence[Target], free: Sequence[str], seed: int) -> Sizing:
     from sim.explore import sizing
 
     mapping = _mapping(base)
     knobs = dict(map(_knob, free)) or sizing.default_knobs(base)
     sizing.check_knobs(mapping, knobs)
-    answer = sizing.size(mapping, knobs, targets, seed)
-    return answer, _document(answer) | {"pareto": [_plain(one) for one in answer.front]}
-
-
-def _largest(
-    base: Scenario, targets: Sequence[Target], text: str, seed: int
-) -> tuple[Sizing, dict[str, Any]]:
-    """Return how far one number or format can go, and the same as plain data."""
-    from sim.explore import sizing
-
-    path, values = _scale(text)
-    mapping = _mapping(base)
-    sizing.check_knobs(mapping, {path: [values[0], values[-1]]})
-    answer = sizing.largest(mapping, path, values, targets, seed)
-    best = answer.meeting[0].settings[path] if answer.meeting else None
-    return answer, _document(answer) | {"largest": {path: best}}
+    return sizing.size(mapping, knobs, targets, seed)
 
 
 def _document(answer: Sizing) -> dict[str, Any]:
@@ -103,6 +79,7 @@ def _document(answer: Sizing) -> dict[str, Any]:
         "schema": "andesim.sizing/1",
         "targets": [str(target) for target in answer.targets],
         "meeting": [_plain(one) for one in answer.meeting],
+        "pareto": [_plain(one) for one in answer.front],
         "blocking": [str(target) for target in answer.blocking],
         "evaluated": len(answer.candidates),
         "failed": answer.failed,
@@ -126,6 +103,7 @@ def _plain(candidate: Candidate) -> dict[str, Any]:
     """Return a candidate as plain data; a slack that is not finite becomes null."""
     return {
         "settings": dict(candidate.settings),
+        "given_up": candidate.given_up,
         "meets": candidate.meets,
         "slacks": [slack if math.isfinite(slack) else None for slack in candidate.slacks],
         "metrics": dict(candidate.metrics),
@@ -139,19 +117,6 @@ def _knob(text: str) -> tuple[str, tuple[Any, ...]]:
     if not isinstance(found, list):
         raise SimError(f"--free must be dotted.path=[value, ...]. Got {text!r}.")
     return path.strip(), tuple(found)
-
-
-def _scale(text: str) -> tuple[str, Sequence[Any]]:
-    """Read ``path=[low, high]`` as all whole numbers between, or a path of weight formats."""
-    path, equals, ends = (part.strip() for part in text.partition("="))
-    if not equals and path.startswith("deployment.weights."):
-        formats = sorted(catalogue().values(), key=lambda item: item.traffic_bits)
-        return path, [item.id for item in formats]
-    found = parse_yaml(ends, f"--largest {path}") if equals else None
-    match found:
-        case [int(low), int(high)] if low <= high:
-            return path, range(low, high + 1)
-    raise SimError(f"--largest must be dotted.path=[low, high], whole. Got {text!r}.")
 
 
 def _show(document: dict[str, Any]) -> None:
@@ -168,6 +133,8 @@ def _show(document: dict[str, Any]) -> None:
     if document["meeting"]:
         settings = (f"{path} = {_spoken(value)}" for path, value in rows[0]["settings"].items())
         console.print(f"[bold]Meets every target:[/bold] {escape(', '.join(settings))}")
+        given = (f"{path} = {_spoken(value)}" for path, value in rows[0]["given_up"].items())
+        console.print(f"Given up: {escape(', '.join(given)) or 'nothing'}")
     else:
         console.print(f"[bold]Nothing meets every target.[/bold] {_blocked(document)}")
     table = Table(box=None, pad_edge=False)

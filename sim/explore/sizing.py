@@ -1,32 +1,40 @@
 """Sizing: which deployments meet the targets, what the trade is, and what stands in the way.
 
 Free knobs are dotted paths with values in order of preference, the least painful first, since what
-a format or a smaller image costs in answer quality is not modelled. Small spaces are enumerated,
-large ones searched by differential evolution (Storn and Price 1997, scipy).
+a format or a smaller image costs in answer quality is not modelled. Unless the question frees
+others, they are how weights and cache are stored and what the cache forgets, each from what the
+scenario has downwards: images, adapters and the model stay as they were asked for. Small spaces are
+enumerated, large ones searched by differential evolution (Storn and Price 1997, scipy).
+
+A setting meets the targets as in `sim.verdicts`, on the device's own numbers: at first, and after
+ten minutes of decoding without a pause.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hw_models.soc import load_soc
 from sim.errors import SimError
 from sim.explore.designs import SweepSpec
 from sim.explore.sweep_rows import evaluate
-from sim.explore.targets import Target, slacks
+from sim.explore.targets import Target, bounded
+from sim.explore.variants import MetricColumns
 from sim.metrics import known_metrics
+from sim.planning import formats
+from sim.verdicts import later_values, meets_all
+from workloads.kv_cache import get_kv_format
 from workloads.scenario import Scenario, with_override
+from workloads.weight_formats import get_format
 
 MAX_ENUMERATED = 2_000
 """Largest space that is enumerated; beyond, it is searched."""
-
-MAX_SCANNED = 200
-"""Most values of one knob that are all tried to find the largest; beyond, they are bisected."""
 
 SEARCH_GENERATIONS = 40
 SEARCH_POPULATION = 15
@@ -37,6 +45,11 @@ UNREACHED = 10.0
 
 CONCESSION = 1e-3
 """Miss that all concessions together weigh as much as in the search: they only break ties."""
+
+BODIES = ("w8", "w4_g128", "w4", "w3", "w2")
+CACHES = ("int16", "int8", "int4")
+KEEPS = (0.5, 0.25)
+"""What a sizing steps down to: formats of the weights and of the cache, shares of it kept."""
 
 Knobs = Mapping[str, Sequence[Any]]
 Place = tuple[int, ...]
@@ -53,19 +66,35 @@ class Candidate:
         Value of each knob by dotted path.
     metrics
         Every metric of `sim.metrics.METRICS` by name.
-    concessions
-        Sum over the knobs of how far down its list of preferences each value stands.
+    steps
+        How far down its list of preferences each knob's value stands, by dotted path.
     slacks
-        Distance to each target, as a share of its limit; negative where it is missed.
+        Distance to each target, as a share of its limit; negative where it is missed. The lesser of
+        that at first and that after ten minutes.
     meets
-        Whether every target is met and the run fits in memory.
+        Whether every target is met, at first and after ten minutes, and the run fits in memory.
     """
 
     settings: Mapping[str, Any]
     metrics: Mapping[str, Any]
-    concessions: int
+    steps: Mapping[str, int]
     slacks: tuple[float, ...]
     meets: bool
+
+    @property
+    def concessions(self) -> int:
+        """Steps down the lists of preferences, over all knobs."""
+        return sum(self.steps.values())
+
+    @property
+    def given_up(self) -> dict[str, Any]:
+        """The settings that are not the preferred ones."""
+        return {path: self.settings[path] for path, step in self.steps.items() if step}
+
+    @property
+    def _mildness(self) -> tuple[int, int, float]:
+        """What orders settings that meet: few steps, no long one, no more effect than is needed."""
+        return self.concessions, max(self.steps.values(), default=0), min(self.slacks)
 
     @property
     def miss(self) -> float:
@@ -101,9 +130,9 @@ class Sizing:
 
     @property
     def meeting(self) -> list[Candidate]:
-        """Candidates that meet every target, fewest concessions first, then most slack."""
+        """Candidates that meet every target, least concession first; among equals the mildest."""
         good = [candidate for candidate in self.candidates if candidate.meets]
-        return sorted(good, key=lambda found: (found.concessions, -min(found.slacks)))
+        return sorted(good, key=lambda found: found._mildness)
 
     @property
     def closest(self) -> list[Candidate]:
@@ -127,11 +156,12 @@ class Sizing:
         if not self.candidates or self.meeting:
             return []
 
-        def missed(target: Target, found: Candidate) -> bool:
-            return not target.is_met(found.metrics[target.metric])
+        def missed(found: Candidate) -> list[Target]:
+            pairs = zip(self.targets, found.slacks, strict=True)
+            return [target for target, slack in pairs if not target.holds(slack)]
 
-        never = [t for t in self.targets if all(missed(t, found) for found in self.candidates)]
-        return never or [t for t in self.targets if missed(t, self.closest[0])]
+        by_all = set.intersection(*(set(missed(found)) for found in self.candidates))
+        return [t for t in self.targets if t in by_all] or missed(self.closest[0])
 
 
 def size(base: Mapping[str, Any], knobs: Knobs, targets: Sequence[Target], seed: int = 0) -> Sizing:
@@ -152,61 +182,38 @@ def size(base: Mapping[str, Any], knobs: Knobs, targets: Sequence[Target], seed:
     return _answer(targets, looks, exact=False)
 
 
-def largest(
-    base: Mapping[str, Any],
-    path: str,
-    values: Sequence[Any],
-    targets: Sequence[Target],
-    seed: int = 0,
-) -> Sizing:
-    """Return the answer for one knob whose last values are preferred: `meeting` starts with it.
-
-    Few values are all tried. Many are bisected: a value that meets the targets is then taken to
-    imply that all smaller ones do, as holds for tokens and image sides against times and bytes.
-    """
-    preferred = values[::-1]
-    exact = len(values) <= MAX_SCANNED
-
-    def tried(index: int) -> Candidate | None:
-        return _candidate_at((index,), base, {path: preferred}, targets, seed)
-
-    count = len(preferred)
-    looks = list(map(tried, range(count))) if exact else _bisected(tried, count)
-    return _answer(targets, looks, exact)
-
-
 def _answer(targets: Sequence[Target], looks: Sequence[Candidate | None], exact: bool) -> Sizing:
     found = tuple(candidate for candidate in looks if candidate is not None)
     return Sizing(tuple(targets), found, len(looks) - len(found), exact)
 
 
-def _bisected(tried: Callable[[int], Candidate | None], count: int) -> list[Candidate | None]:
-    """Return what was tried on the way to the first of ``count`` places that meets."""
-    looks, low, high = [], 0, count - 1
-    while low <= high:
-        middle = (low + high) // 2
-        found = tried(middle)
-        looks.append(found)
-        if found is not None and found.meets:
-            high = middle - 1
-        else:
-            low = middle + 1
-    return looks
-
-
 def default_knobs(scenario: Scenario) -> dict[str, tuple[Any, ...]]:
-    """Return what a sizing may change if the question does not say: formats, cache, images."""
-    keeps = [{"policy": "none"}, *({"policy": "okv", "keep": keep} for keep in (0.5, 0.25))]
-    knobs: dict[str, tuple[Any, ...]] = {
-        "deployment.weights.body": ("w8", "w4_g128", "w4", "w3", "w2"),
-        "deployment.kv_cache.dtype": ("int16", "int8", "int4"),
-        "deployment.kv_cache.eviction": tuple(keeps),
+    """Return what a sizing may change if the question does not say: formats and the cache.
+
+    Each list begins with what the scenario has, or else its stack's default, and steps down.
+    """
+    soc = load_soc(scenario.device)
+    stored = formats(scenario, soc, soc.stack(scenario.stack))
+    body, cache = stored.weights.format_for("body"), stored.kv
+    lighter = (name for name in BODIES if get_format(name).traffic_bits < body.traffic_bits)
+    smaller = (name for name in CACHES if get_kv_format(name).bits < cache.bits)
+    return {
+        "deployment.weights.body": (body.id, *lighter),
+        "deployment.kv_cache.dtype": (cache.id, *smaller),
+        "deployment.kv_cache.eviction": tuple(_evictions(scenario)),
     }
-    if any(turn.images_px for turn in scenario.session.turns):
-        knobs["deployment.images.max_size_px"] = (733, 588, 448)
-    if scenario.deployment.lora is not None:
-        knobs["deployment.lora.rank"] = (64, 32, 16, 8)
-    return knobs
+
+
+def _evictions(scenario: Scenario) -> Iterator[dict[str, Any]]:
+    """Yield the scenario's own policy, then the same one, or `okv`, that keeps less."""
+    own = scenario.deployment.kv_cache.eviction.model_dump(mode="json", exclude_none=True)
+    yield own
+    if own["policy"] != "none" and "keep" not in own:
+        return
+    policy = "okv" if own["policy"] == "none" else own["policy"]
+    for keep in KEEPS:
+        if keep < own.get("keep", 1.0):
+            yield {**own, "policy": policy, "keep": keep}
 
 
 def _every_place(knobs: Knobs) -> list[Place]:
@@ -225,18 +232,29 @@ def _candidate_at(
     if row["error"] is not None:
         return None
     metrics = {name: row[name] for name in known_metrics()}
-    return _candidate(settings, metrics, sum(place), targets)
+    columns = _columns(metrics)
+    met = all(bool(found[0]) for found in meets_all(targets, columns))
+    steps = dict(zip(knobs, place, strict=True))
+    return Candidate(settings, metrics, steps, _slacks(targets, columns), met)
 
 
-def _candidate(
-    settings: Mapping[str, Any],
-    metrics: Mapping[str, Any],
-    concessions: int,
-    targets: Sequence[Target],
-) -> Candidate:
-    met = all(target.is_met(metrics[target.metric]) for target in targets)
-    return Candidate(
-        settings, metrics, concessions, slacks(targets, metrics), met and bool(metrics["fits"])
+def _columns(metrics: Mapping[str, Any]) -> MetricColumns:
+    """Return the metrics of one run as columns, NaN where it has none."""
+    numbers = {name: metrics[name] for name in (*bounded(), "fits")}
+    return {
+        name: np.array([np.nan if value is None else float(value)])
+        for name, value in numbers.items()
+    }
+
+
+def _slacks(targets: Sequence[Target], columns: MetricColumns) -> tuple[float, ...]:
+    """Return the distance to each target, the lesser of that at first and that later."""
+    return tuple(
+        min(
+            target.slack(float(values[0]))
+            for values in (columns[target.metric], later_values(target.metric, columns))
+        )
+        for target in targets
     )
 
 

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from hw_models.errors import HardwareError
 from hw_models.units import parse
@@ -73,7 +72,10 @@ class Target:
 
     def is_met(self, value: float | None) -> bool:
         """Return whether a value keeps the bound; the limit itself only with ``<=`` and ``>=``."""
-        slack = self.slack(value)
+        return self.holds(self.slack(value))
+
+    def holds(self, slack: float) -> bool:
+        """Return whether a slack keeps the bound."""
         return slack > 0.0 or (slack == 0.0 and self.sign.endswith("="))
 
     def __str__(self) -> str:
@@ -87,11 +89,6 @@ def parse_targets(texts: Iterable[str]) -> tuple[Target, ...]:
     if not targets:
         raise SimError("--target must be given. Got none. Example: --target 'tokens_per_s>20'")
     return targets
-
-
-def slacks(targets: Iterable[Target], metrics: Mapping[str, Any]) -> tuple[float, ...]:
-    """Return the slack of each target under some metrics."""
-    return tuple(target.slack(metrics.get(target.metric)) for target in targets)
 
 
 def _limit(metric: str, text: str) -> float:

@@ -19,7 +19,7 @@ from sim.evidence.measuring.document import read_measurement, write_measurement
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/reference/json.md").read_text(encoding="utf-8")
 MEASURED = ROOT / "validation_data/host_epyc_zen4/smollm2-135m.measurement.json"
-WHOLE = ("run", "pareto[]", "closest[]")  # said to hold another table of the page
+WHOLE = ("run", "pareto[]", "closest[]", "meeting[].given_up")  # hold another table, or settings
 SHORT = {
     "device": "dimensity_9500",
     "model": "andesvl-0.6b",
@@ -73,12 +73,10 @@ def documents(tmp_path_factory):
     more = {"deployment": {"weights": {"body": "w8"}}, "device": "dimensity_9300"}
     other.write_text(yaml.safe_dump(SHORT | more))
     free = ("--free", "deployment.weights.body=[w8, w4]")
-    whole = ("--largest", "session.turns.0.prompt_tokens=[8, 9]")
     return {
         "summary": [said("simulate", str(one), "--uncertainty", "2")],
         "sizing": [
             said("size", str(one), *TARGET, *free),
-            said("size", str(one), *TARGET, *whole),
             said("size", str(one), "--target", "tokens_per_s>1000000", *free),
         ],
         "comparison": [said("compare", str(one), str(other))],

@@ -1,4 +1,4 @@
-"""Sizing: the settings that meet the targets, the front, the inverse questions, what blocks."""
+"""Sizing: the settings that meet the targets, the front, what is given up, what blocks."""
 
 import json
 
@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from sim import Scenario, load_scenario, simulate
 from sim.errors import SimError
-from sim.explore.sizing import default_knobs, largest, size
+from sim.explore.sizing import default_knobs, size
 from sim.explore.targets import Target, parse_targets
 from sim.verdicts import verdict
 
@@ -98,39 +98,25 @@ def test_a_space_beyond_what_a_sweep_may_hold_is_searched(monkeypatch):
     assert answer.meeting
 
 
-def test_the_largest_context_is_at_the_edge():
-    targets = parse_targets(["peak_dram_bytes<=2 GB"])
-    path = "session.turns.0.prompt_tokens"
-    best = largest(BASE, path, range(1, 100_000), targets).meeting[0].settings[path]
-    peaks = [
-        simulate(load_scenario_with(prompt)).summary().peak_dram_bytes
-        for prompt in (best, best + 1)
-    ]
-    assert peaks[0] <= 2e9 < peaks[1]
-
-
-def load_scenario_with(prompt):
-    turn = {"prompt_tokens": prompt, "output_tokens": 16}
-    return Scenario.from_mapping(BASE | {"session": {"turns": [turn]}})
-
-
-@pytest.mark.parametrize("scanned", [10, 1])
-def test_no_value_may_be_small_enough_and_the_closest_is_told(monkeypatch, scanned):
-    monkeypatch.setattr("sim.explore.sizing.MAX_SCANNED", scanned)
-    answer = largest(BASE, BODY, ["w2", "w4"], parse_targets(["tokens_per_s>1e6"]))
+def test_a_setting_is_judged_once_the_phone_is_warm_too():
+    hot = {"device": "dimensity_9500", "model": "andesvl-4b", "environment": {"ambient_c": 40}}
+    hot["session"] = BASE["session"]
+    summary = simulate(Scenario.from_mapping(hot)).summary()
+    assert summary.sustained_tokens_per_s < 0.9 * summary.tokens_per_s
+    between = (summary.sustained_tokens_per_s + summary.tokens_per_s) / 2
+    answer = size(hot, {KV: ["int8"]}, parse_targets([f"tokens_per_s>{between}"]))
     assert not answer.meeting
-    assert answer.closest[0].settings == {BODY: "w2"}
-    assert [str(target) for target in answer.blocking] == ["tokens_per_s>1e+06"]
+    assert [target.metric for target in answer.blocking] == ["tokens_per_s"]
 
 
-def test_few_values_are_all_tried_so_that_one_that_fails_hides_no_larger_one():
-    rates = {body: metrics_of({BODY: body, KV: "int16"})["tokens_per_s"] for body in ("w8", "w2")}
-    assert rates["w2"] > rates["w8"]
-    targets = parse_targets([f"tokens_per_s>={rates['w2'] * (1 - 1e-9)}"])
-    answer = largest(BASE, BODY, ["w8", "w4", "nonsense", "w2"], targets)
-    assert answer.exact
-    assert answer.meeting[0].settings == {BODY: "w2"}
-    assert answer.failed == 1
+def test_among_settings_that_give_up_equally_many_steps_no_long_step_comes_first():
+    targets = parse_targets(["tokens_per_s>1"])
+    meeting = size(BASE, {BODY: ["w8", "w4", "w2"], KV: ["int16", "int8", "int4"]}, targets).meeting
+    assert meeting[0].given_up == {}
+    second = [found.settings for found in meeting if found.concessions == 2]
+    assert second[0] == {BODY: "w4", KV: "int8"}
+    once = [found for found in meeting if found.concessions == 1]
+    assert min(once[0].slacks) <= min(once[1].slacks)
 
 
 def test_probabilities_are_shares_and_all_is_the_least():
@@ -188,9 +174,17 @@ def test_a_strict_bound_excludes_its_limit():
     assert not Target.parse("decode_s<2").is_met(None)
 
 
-def test_default_knobs_follow_the_scenario():
-    assert "deployment.images.max_size_px" in default_knobs(load_scenario())
-    assert "deployment.images.max_size_px" not in default_knobs(Scenario.from_mapping(BASE))
+def test_what_may_change_unasked_starts_from_the_scenario_and_leaves_what_the_model_sees():
+    for base in (load_scenario(), Scenario.from_mapping(BASE)):
+        knobs = default_knobs(base)
+        assert list(knobs) == [BODY, KV, "deployment.kv_cache.eviction"]
+    own = {"weights": {"body": "w3"}, "kv_cache": {"dtype": "int8"}}
+    own["kv_cache"]["eviction"] = {"policy": "snapkv", "keep": 0.3}
+    knobs = default_knobs(Scenario.from_mapping(BASE | {"deployment": own}))
+    assert knobs[BODY] == ("w3", "w2")
+    assert knobs[KV] == ("int8", "int4")
+    policies = knobs["deployment.kv_cache.eviction"]
+    assert [(one["policy"], one["keep"]) for one in policies] == [("snapkv", 0.3), ("snapkv", 0.25)]
 
 
 def run_size(*arguments, options=("--json",)):
@@ -219,16 +213,8 @@ def test_the_command_answers_in_one_json_document(tmp_path):
     assert told.exit_code == 0
     document = json.loads(told.stdout)
     assert document["meeting"][0]["settings"] == {BODY: "w4"}
+    assert document["meeting"][0]["given_up"] == {}
     assert document["least_certain"] is None  # the device of the question is exact
     told = run_size(str(file), "--target", "tokens_per_s>1e9", "--free", f"{BODY}=[w4, w2]")
     assert told.exit_code == 1
     assert json.loads(told.stdout)["blocking"] == ["tokens_per_s>1e+09"]
-
-
-def test_the_command_finds_the_largest_format(tmp_path):
-    file = tmp_path / "scenario.yaml"
-    file.write_text(json.dumps(BASE))
-    rate = metrics_of({BODY: "w4", KV: "int16"})["tokens_per_s"]
-    told = run_size(str(file), "--target", f"tokens_per_s>={rate}", "--largest", BODY)
-    best = json.loads(told.stdout)["largest"][BODY]
-    assert metrics_of({BODY: best, KV: "int16"})["tokens_per_s"] >= rate
