@@ -51,8 +51,13 @@ def fits_whole(planned: Plan) -> NDArray[np.bool_]:
     return np.asarray(held + max(activations_held(planned.program.groups)) <= planned.budget_bytes)
 
 
-def plan(scenario: Scenario, soc: SocSpec, seed: int = 0) -> Plan:
+def plan(scenario: Scenario, soc: SocSpec, seed: int = 0, *, to_run: bool = False) -> Plan:
     """Return the plan of a scenario on a device.
+
+    Parameters
+    ----------
+    to_run
+        The plan is for a run in its budget: steps that memory surely refuses need not be listed.
 
     Raises `SimError` where no turn is asked, or a placement names a unit that the device lacks.
     """
@@ -63,6 +68,8 @@ def plan(scenario: Scenario, soc: SocSpec, seed: int = 0) -> Plan:
     streams = random_stream(seed, "arrivals"), random_stream(seed, "lengths")
     session = expanded(scenario.session, *streams)
     _check_that_someone_asks(session)
+    budget = budget_bytes(scenario, soc)
+    may_stop = to_run and scenario.environment.over_budget == "stop"
     program = compile_session(
         trace,
         scenario.deployment,
@@ -71,6 +78,7 @@ def plan(scenario: Scenario, soc: SocSpec, seed: int = 0) -> Plan:
         graph_options(scenario, soc, stack),
         draft(scenario, trace, stored),
         random_stream(seed, "acceptance"),
+        budget if may_stop else np.inf,
     )
     runtime = {"runtime": runtime_bytes(stack)}
     program = replace(
@@ -80,7 +88,7 @@ def plan(scenario: Scenario, soc: SocSpec, seed: int = 0) -> Plan:
     )
     warnings = range_warnings(program, stack)
     warnings += cautions(scenario, program)
-    return Plan(program, session, name, budget_bytes(scenario, soc), tuple(warnings))
+    return Plan(program, session, name, budget, tuple(warnings))
 
 
 def _check_that_someone_asks(session: Session) -> None:

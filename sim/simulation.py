@@ -54,7 +54,7 @@ def simulate(
 
 
 def _simulated(scenario: Scenario, soc: SocSpec, engine: EngineName, seed: int) -> Result:
-    planned = plan(scenario, soc, seed)
+    planned = plan(scenario, soc, seed, to_run=True)
     resident_bytes, mapped = _residency(scenario, planned)
     timed = Pricing(soc, soc.stack(planned.stack), mapped).program(planned.program)
     phone, times = _phone(scenario, soc, seed), StepTimes()

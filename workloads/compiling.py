@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from workloads.graph import Formats, GraphOptions
 from workloads.mechanisms import (
     Draft,
 )
-from workloads.program import Program
+from workloads.program import Column, Program
 from workloads.scenario import Deployment
 from workloads.session import Session
 from workloads.steps import Compiler, cache_capacity
@@ -27,10 +28,22 @@ def compile_session(
     options: GraphOptions,
     draft: Draft,
     random: np.random.Generator,
+    budget_bytes: float | Column = np.inf,
 ) -> Program:
     """Return the program of a session whose turns are listed (`workloads.arrivals.expanded`).
 
-    ``random`` draws how many drafted tokens each decode step commits. Raises `WorkloadError`.
+    Parameters
+    ----------
+    random
+        Draws how many drafted tokens each decode step commits.
+    budget_bytes
+        What may be resident, on each device [B]. A long group of steps that is surely refused holds
+        its last step alone, since none of them will run.
+
+    Raises
+    ------
+    WorkloadError
+        Where deployment, model and session do not go together, or ask for too many steps.
     """
     formats.weights.check_layers(trace.decoder.layers)
     plans = plan_turns(trace, deployment, session, random)
@@ -46,6 +59,10 @@ def compile_session(
         vision_flash_bytes=_reload_bytes(deployment, in_file),
     )
     initial, largest = _resident_bytes(compiler, session)
+    stays = sum(initial.values()) - (
+        initial.get("vision", 0.0) if deployment.free_vision_after_encode else 0.0
+    )
+    compiler = replace(compiler, room_bytes=budget_bytes - stays)
     return Program(
         model=trace.model,
         groups=tuple(compiler.groups(plans)),

@@ -52,6 +52,11 @@ def cache_capacity(needed: int, wanted: int | None, buckets: Sequence[int]) -> i
     return next((bucket for bucket in sorted(buckets) if bucket >= needed), needed)
 
 
+LONG_STEPS = 4096
+"""A group of more steps that memory will refuse is lowered as its last step alone."""
+MAX_STEPS = 1_000_000
+"""Most steps of a session that are lowered; each takes about 1 kB until the run is done."""
+
 Lowered = tuple[tuple[ProgramSegment, ...], float]
 
 
@@ -68,6 +73,8 @@ class Compiler:
         Each conversation's cache grows with it; else all are allocated whole.
     vision_flash_bytes
         Read from flash before the images of every turn but the first [B].
+    room_bytes
+        What a conversation's cache may at most take, on each device [B].
     """
 
     trace: Trace
@@ -78,10 +85,12 @@ class Compiler:
     lora: Lora | None
     grows: bool = False
     vision_flash_bytes: float = 0.0
+    room_bytes: float | Column = np.inf
     _lowered: dict[tuple[object, ...], Lowered] = field(default_factory=dict)
 
     def groups(self, plans: Sequence[TurnPlan]) -> list[StepGroup]:
-        """Return all step groups in order."""
+        """Return all step groups in order; `WorkloadError` where they are too many steps."""
+        self._check_steps(plans)
         found: list[StepGroup] = []
         reload = Setup()
         for index, plan in enumerate(plans):
@@ -118,6 +127,7 @@ class Compiler:
         """Return the group that fills the cache, in chunks; the LM head runs on the last one."""
         chunk = self.options.prefill_chunk_tokens or plan.prefill_tokens
         steps = -(-plan.prefill_tokens // chunk)
+        grown = self._grown_bytes(plan.prefill_peak_tokens(chunk))
         new = np.full(steps, float(chunk), dtype=np.float64)
         offered = np.minimum(plan.cached_tokens + np.cumsum(new), float(plan.prompt_tokens))
         bound = float(plan.eviction.peak_prefill_tokens(plan.prompt_tokens, chunk))
@@ -125,6 +135,8 @@ class Compiler:
         context = self._context(new, live)
         last = np.zeros(steps)
         last[-1] = 1.0
+        if self._is_refused(steps, grown):
+            new, live, context, last = (column[-1:] for column in (new, live, context, last))
         phase = self.trace.phases["prefill"]
         segments, held = self._segments(phase, {"T": new, "S": context}, last, self._adapter(plan))
         return StepGroup(
@@ -141,12 +153,15 @@ class Compiler:
             at_s=plan.turn.at_s,
             switches=_switches(context),
             setup=self._setup(plan),
-            cache_bytes=self._grown_bytes(plan.prefill_peak_tokens(chunk)),
+            cache_bytes=grown,
         )
 
     def decode(self, index: int, plan: TurnPlan) -> StepGroup:
         """Return the group that yields the output tokens after the first."""
-        produced = plan.produced
+        produced, committed = plan.produced, plan.committed
+        grown = self._grown_bytes(plan.decode_peak_tokens)
+        if self._is_refused(len(produced), grown):
+            produced, committed = produced[-1:], committed[-1:]
         steps = produced.shape[0]
         width = padded_width(plan.width, self.options.verify_buckets_tokens)
         new = np.full(steps, float(width), dtype=np.float64)
@@ -160,19 +175,20 @@ class Compiler:
             )
         sizes = {"T": new, "S": context}
         segments, held = self._segments(phase, sizes, np.ones(steps), self._adapter(plan))
-        stored = plan.eviction.retained_tokens(plan.prompt_tokens, produced + plan.committed)
+        stored = plan.eviction.retained_tokens(plan.prompt_tokens, produced + committed)
+        extras = self._decode_extras(plan, produced, committed)
         return StepGroup(
             phase="decode",
             turn=index,
             new_tokens=new,
             visible_tokens=context,
             live_tokens=stored,
-            committed_tokens=plan.committed,
-            segments=_joined(segments, self._drafting(stored), self._decode_extras(plan, produced)),
+            committed_tokens=committed,
+            segments=_joined(segments, self._drafting(stored), extras),
             activation_bytes=held,
             at_s=plan.turn.at_s,
             switches=_switches(context),
-            cache_bytes=self._grown_bytes(plan.decode_peak_tokens),
+            cache_bytes=grown,
         )
 
     @property
@@ -191,6 +207,22 @@ class Compiler:
     def kv_row_bytes(self) -> float:
         """Bytes of K or V of one token in one head: the piece a gather moves [B]."""
         return self.trace.decoder.head_dim * self.formats.kv.bits / 8
+
+    def _check_steps(self, plans: Sequence[TurnPlan]) -> None:
+        """Raise `WorkloadError` where the decode steps that memory may hold are too many."""
+        lengths = (
+            (len(plan.committed), self._grown_bytes(plan.decode_peak_tokens)) for plan in plans
+        )
+        steps = sum(count for count, grown in lengths if not self._is_refused(count, grown))
+        if steps > MAX_STEPS:
+            raise WorkloadError(
+                f"session must ask at most {MAX_STEPS} decode steps. Got {steps}. "
+                "Remedy: fewer output_tokens; the rate at a long context needs no long reply."
+            )
+
+    def _is_refused(self, steps: int, grown: Mapping[str, float]) -> bool:
+        """Return whether a long group's cache exceeds what memory may give it on every device."""
+        return steps > LONG_STEPS and bool(np.all(sum(grown.values()) > self.room_bytes))
 
     def _needed(
         self, plan: TurnPlan, vision: Sequence[StepGroup], prefill: StepGroup
@@ -249,7 +281,9 @@ class Compiler:
             return ()
         return (eviction_segment(self.formats, work, self.kv_row_bytes, last),)
 
-    def _decode_extras(self, plan: TurnPlan, produced: Column) -> tuple[ProgramSegment, ...]:
+    def _decode_extras(
+        self, plan: TurnPlan, produced: Column, committed: Column
+    ) -> tuple[ProgramSegment, ...]:
         shape = attention_shape(self.trace.decoder, self.kv_bytes_per_token)
         work = plan.eviction.decode_work(plan.prompt_tokens, produced, shape)
         found = [*self._sampling(plan.width, np.ones(produced.shape))]
@@ -259,7 +293,7 @@ class Compiler:
         if self.draft.is_tree:
             found.append(
                 tree_commit_segment(
-                    self.formats, plan.committed, self.kv_bytes_per_token, self.kv_row_bytes
+                    self.formats, committed, self.kv_bytes_per_token, self.kv_row_bytes
                 )
             )
         return tuple(found)

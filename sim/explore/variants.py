@@ -192,7 +192,7 @@ class _Side:
 
     @cached_property
     def planned(self) -> Plan:
-        return plan(self.result.scenario, self.soc, self.result.seed)
+        return plan(self.result.scenario, self.soc, self.result.seed, to_run=True)
 
     @cached_property
     def groups(self) -> list[GroupTimes]:

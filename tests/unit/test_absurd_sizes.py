@@ -1,0 +1,56 @@
+"""Absurd questions are answered or refused soon: steps that memory refuses are never priced."""
+
+import pytest
+
+from sim import Scenario, simulate
+from sim.planning import plan
+from workloads import steps
+from workloads.errors import WorkloadError
+
+BASE = {
+    "device": "ideal_85gbps_50tflops",
+    "model": "smollm2-135m",
+    "environment": {"app_budget_bytes": 1e9},
+}
+
+
+def asked(output_tokens, **deployment):
+    turn = {"prompt_tokens": 64, "output_tokens": output_tokens}
+    return Scenario.from_mapping(BASE | {"deployment": deployment, "session": {"turns": [turn]}})
+
+
+@pytest.mark.parametrize("device", ["ideal_85gbps_50tflops", "dimensity_9500"])
+def test_a_reply_that_memory_refuses_is_lowered_as_its_last_step(device):
+    scenario = asked(4_000_000).model_copy(update={"device": device})
+    found = simulate(scenario)
+    assert not found.fits
+    assert sum(group.steps for group in found.program.groups) < 10
+
+
+def test_the_refusal_names_the_same_bytes_however_the_reply_is_lowered(monkeypatch):
+    short = simulate(asked(200_000))
+    monkeypatch.setattr(steps, "LONG_STEPS", 10**9)
+    whole = simulate(asked(200_000))
+    assert len(whole.program.groups[-1].new_tokens) == 199_999
+    assert not whole.fits
+    assert short.metrics() == pytest.approx(whole.metrics(), nan_ok=True)
+    assert short.ledger.peak.by_class == pytest.approx(whole.ledger.peak.by_class)
+
+
+def test_a_long_reply_that_fits_is_lowered_whole():
+    found = simulate(asked(steps.LONG_STEPS + 100))
+    assert found.fits
+    assert found.program.groups[-1].steps == steps.LONG_STEPS + 99
+
+
+def test_a_plan_that_is_not_for_a_run_is_whole():
+    scenario = asked(50_000)
+    found = plan(scenario, simulate(scenario).soc)
+    assert found.program.groups[-1].steps == 49_999
+
+
+def test_more_steps_than_can_be_held_are_refused_in_a_sentence():
+    window = {"policy": "sliding_window", "window": 512}
+    scenario = asked(2_000_000, kv_cache={"eviction": window})
+    with pytest.raises(WorkloadError, match="at most 1000000 decode steps. Got 1999999"):
+        simulate(scenario)
