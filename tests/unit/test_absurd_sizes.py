@@ -52,5 +52,5 @@ def test_a_plan_that_is_not_for_a_run_is_whole():
 def test_more_steps_than_can_be_held_are_refused_in_a_sentence():
     window = {"policy": "sliding_window", "window": 512}
     scenario = asked(2_000_000, kv_cache={"eviction": window})
-    with pytest.raises(WorkloadError, match="at most 1000000 decode steps. Got 1999999"):
+    with pytest.raises(WorkloadError, match=r"at most 1000000 decode steps\. Got 1999999"):
         simulate(scenario)
