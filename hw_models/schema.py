@@ -27,6 +27,7 @@ from hw_models.quantities import (
     Bytes,
     BytesPerSecond,
     Celsius,
+    Copies,
     Count,
     Elements,
     FlopPerSecond,
@@ -316,6 +317,14 @@ class Stack(Part):
     step_overhead_s: Seconds
     """Host work per step: embedding look-up, sampling, image preparation."""
     graph_call_s: Seconds
+    layer_s: Seconds | None = None
+    """Host work per decoder layer and step: threads that meet, a shard handed over; None: none."""
+    kv_copies: Copies | None = None
+    """Copies of the visible cache per step and prefill chunk, at `host.memcpy`; None: none."""
+    kv_read_share: Fraction | None = None
+    """Rate at which the cache is read, of the rate of weights; None: the same rate."""
+    reads_allocated_cache: bool = False
+    """True where each step reads all of the allocated cache and not only what is filled."""
     graphs_per_step: Count
     """Graphs that the decoder's layers are compiled into."""
     graph_switch_s: Seconds

@@ -2,8 +2,9 @@
 
 The seconds from the end of one operator to the end of the next belong to what bounds the later one:
 arithmetic, launch, or DRAM. DRAM seconds are divided among weights, cache and activations by their
-bytes in the phase. Barriers (host work, graph calls, switches, loads) are a term of their own. Work
-that is hidden behind the bound is not shown. In a long session the first steps of a phase stand for
+bytes in the phase. Barriers (host work, graph calls, switches, loads) are a term of their own, and
+so are the host work per layer and the copying of the cache, which grow with the model. Work that is
+hidden behind the bound is not shown. In a long session the first steps of a phase stand for
 all of them.
 """
 
@@ -11,10 +12,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from sim.engine.times import span_s, total
 from sim.run import Run
 
 DRAM = "DRAM: "
+OWN_TERMS = {"layer": "host work per layer", "cache_copy": "cache copies"}
+"""Kinds of barriers that are terms of their own."""
 BYTE_CLASSES = (
     ("weights", "weight_bytes"),
     ("KV cache", "kv_read_bytes"),
@@ -38,13 +43,14 @@ def phase_terms(run: Run, phase: str) -> list[Term]:
     """Return the terms of a phase, largest first; their seconds add up to the phase."""
     records = run.sample(phase)
     elapsed_s = records["end_s"] - records["ready_s"]
-    host = records.is_barrier
+    host, kinds = records.is_barrier, records["kind"]
     bound = records["bound"]
     seconds = {
         "arithmetic": float(elapsed_s[~host & (bound == "compute")].sum()),
         "operator launch": float(elapsed_s[~host & (bound == "launch")].sum()),
-        "host and graph calls": float(elapsed_s[host].sum()),
+        "host and graph calls": float(elapsed_s[host & ~np.isin(kinds, [*OWN_TERMS])].sum()),
     }
+    seconds |= {name: float(elapsed_s[kinds == kind].sum()) for kind, name in OWN_TERMS.items()}
     dram_s = float(elapsed_s[bound == "dram"].sum())
     groups = [times for times in run.groups if times.group.phase == phase]
     moved = {name: total(groups, column) for name, column in BYTE_CLASSES}

@@ -158,9 +158,12 @@ def graph_options(scenario: Scenario, soc: SocSpec, stack: Stack) -> GraphOption
     chunk, overlap = scenario.deployment.prefill_chunk_tokens, scenario.deployment.vision_overlap
     if chunk is None and stack.prefill_chunk_tokens is not None:
         chunk = int(stack.prefill_chunk_tokens.value)
+    cache = scenario.deployment.kv_cache
+    allocated = (cache.capacity_tokens,) if stack.reads_allocated_cache else ()
     return GraphOptions(
         prefill_chunk_tokens=chunk,
-        cache_buckets_tokens=scenario.deployment.kv_cache.buckets
+        cache_buckets_tokens=cache.buckets
+        or tuple(tokens for tokens in allocated if tokens is not None)
         or _counts(stack.cache_buckets_tokens),
         verify_buckets_tokens=scenario.deployment.verify_buckets
         or _counts(stack.verify_buckets_tokens),

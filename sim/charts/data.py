@@ -40,6 +40,8 @@ COLOURS: Final = {
     "operator launch": PINK,
     "host": PINK,
     "host and graph calls": PINK,
+    "host work per layer": PINK,
+    "cache copies": SKY,
     "flash": SKY,
 }
 CLASSES: Final = (

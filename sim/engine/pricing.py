@@ -62,7 +62,7 @@ class Pricing:
         return TimedProgram(tuple(self.group(group) for group in program.groups))
 
     def group(self, group: StepGroup) -> TimedGroup:
-        """Return one step group with seconds; host work and graph calls are barriers."""
+        """Return one step group with seconds; host work, graph calls and copies are barriers."""
         steps = group.steps
         call = _barrier("graph_call", steps, self.stack.graph_call_s.value)
         segments = self._body(group, call)
@@ -82,7 +82,7 @@ class Pricing:
         key = (id(group.segments), group.phase)
         if key not in self._priced:
             shards = 1 if group.phase == "vision" else int(self.stack.graphs_per_step.value)
-            segments = [self.segment(part, group.phase, call) for part in group.segments]
+            segments = [self.segment(part, group, call) for part in group.segments]
             priced = _in_graphs(_with_hand_overs(segments, call), call, shards)
             self._priced[key] = group.segments, tuple(priced)
         return self._priced[key][1]
@@ -104,12 +104,40 @@ class Pricing:
             _barrier("encoder_load" if sees else "adapter_switch", steps, setup_s, first),
             _barrier("graph_switch", steps, stack.graph_switch_s.value, switches),
             _barrier("host", steps, stack.step_overhead_s.value),
+            *self._cache_copy(group),
             call,
         )
 
-    def segment(self, segment: ProgramSegment, phase: str, call: TimedTask) -> TimedSegment:
-        """Return one run of layers with seconds; a graph of its own starts with its call."""
-        tasks = tuple(self.task(task, phase) for task in segment.tasks)
+    def _cache_copy(self, group: StepGroup) -> tuple[TimedTask, ...]:
+        """Return the copying of the cache that layers read, where the stack passes it in and out.
+
+            t = copies * cache bytes / memcpy        once per step of decode, once per prefill chunk
+
+        Source: QNN context binaries with caches as graph inputs and outputs, whose steps grow by
+        about 60 ms per GB of cache. Valid where a copy hides behind nothing else.
+        """
+        if self.stack.kv_copies is None or group.phase == "vision":
+            return ()
+        held = sum(
+            (
+                part.repeat * task.runs * task.kv_read_bytes
+                for part in group.segments
+                if part.is_layer
+                for task in part.tasks
+            ),
+            np.zeros(group.steps),
+        )
+        seconds = self.stack.kv_copies.value * held / self.soc.host.memcpy.value
+        return (_barrier("cache_copy", group.steps, seconds),)
+
+    def segment(self, segment: ProgramSegment, group: StepGroup, call: TimedTask) -> TimedSegment:
+        """Return one run of layers with seconds; a graph of its own starts with its call.
+
+        Each layer of the decoder starts with the stack's host work per layer, if any.
+        """
+        tasks = tuple(self.task(task, group.phase) for task in segment.tasks)
+        if self.stack.layer_s is not None and segment.is_layer and group.phase != "vision":
+            tasks = (_barrier("layer", group.steps, self.stack.layer_s.value), *tasks)
         if segment.graph_call:
             tasks = (call, *tasks)
         return TimedSegment(segment.name, segment.repeat, tasks, segment.is_layer)
@@ -208,6 +236,9 @@ class Pricing:
         stack, unit = self._stack_of(task.unit), self.soc.units[task.unit]
         limit = np.minimum(stack.bandwidth_fraction.value, unit.dram_fraction.value)
         rate = np.minimum(bus, memory.peak_bytes_per_s * limit)
+        if stack.kv_read_share is not None and task.kv_read_bytes.any():
+            slowed = task.kv_read_bytes * (1.0 / stack.kv_read_share.value - 1.0)
+            rate = rate * moved / (moved + slowed)
         if self.mapped and task.weight_bytes.any():
             rest = task.dram_bytes - task.weight_bytes
             rate = moved / (task.weight_bytes / fault_bytes_per_s(self.soc) + rest / rate)

@@ -27,7 +27,9 @@ from workloads.program import Task, Unit
 FloatColumn = NDArray[np.float64]
 IntColumn = NDArray[np.int64]
 
-Barrier = Literal["adapter_switch", "encoder_load", "graph_switch", "graph_call", "host"]
+Barrier = Literal[
+    "adapter_switch", "encoder_load", "graph_switch", "graph_call", "host", "layer", "cache_copy"
+]
 """Work of the host between operators."""
 BARRIERS: tuple[Barrier, ...] = get_args(Barrier)
 

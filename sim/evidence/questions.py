@@ -147,7 +147,8 @@ def _open_fields(run: MeasuredRun, soc: SocSpec) -> list[str]:
 def _kv_cache(run: MeasuredRun, soc: SocSpec, stack: str) -> dict[str, Any]:
     keys, values = run.kv_dtype, run.kv_value_dtype or run.kv_dtype
     cache: dict[str, Any] = {"dtype": keys if keys == values else f"{keys}+{values}"}
-    if run.context_tokens and soc.stack(stack).cache_buckets_tokens:
+    chosen = soc.stack(stack)
+    if run.context_tokens and (chosen.cache_buckets_tokens or chosen.reads_allocated_cache):
         cache["buckets"] = [run.context_tokens]
     return {name: value for name, value in cache.items() if value}
 
