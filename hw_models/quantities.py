@@ -14,7 +14,6 @@ from hw_models.provenance import Parameter, Quantity
 from hw_models.units import parse
 
 Count = Annotated[Parameter, Quantity("count", 1, 1e9, whole=True)]
-Copies = Annotated[Parameter, Quantity("count", 0, 16)]
 Fraction = Annotated[Parameter, Quantity("fraction", 0, 1, above_minimum=True)]
 Elements = Annotated[Parameter, Quantity("elements", 0, 1e9)]
 Seconds = Annotated[Parameter, Quantity("s", 0, 1e4)]

@@ -27,7 +27,6 @@ from hw_models.quantities import (
     Bytes,
     BytesPerSecond,
     Celsius,
-    Copies,
     Count,
     Elements,
     FlopPerSecond,
@@ -319,8 +318,8 @@ class Stack(Part):
     graph_call_s: Seconds
     layer_s: Seconds | None = None
     """Host work per decoder layer and step: threads that meet, a shard handed over; None: none."""
-    kv_copies: Copies | None = None
-    """Copies of the visible cache per step and prefill chunk, at `host.memcpy`; None: none."""
+    kv_copy: BytesPerSecond | None = None
+    """Rate at which each step and prefill chunk copies the visible cache; None: no copy."""
     kv_read_share: Fraction | None = None
     """Rate at which the cache is read, of the rate of weights; None: the same rate."""
     reads_allocated_cache: bool = False

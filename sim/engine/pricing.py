@@ -111,12 +111,12 @@ class Pricing:
     def _cache_copy(self, group: StepGroup) -> tuple[TimedTask, ...]:
         """Return the copying of the cache that layers read, where the stack passes it in and out.
 
-            t = copies * cache bytes / memcpy        once per step of decode, once per prefill chunk
+            t = cache bytes / rate        once per step of decode, once per prefill chunk
 
         Source: QNN context binaries with caches as graph inputs and outputs, whose steps grow by
         about 60 ms per GB of cache. Valid where a copy hides behind nothing else.
         """
-        if self.stack.kv_copies is None or group.phase == "vision":
+        if self.stack.kv_copy is None or group.phase == "vision":
             return ()
         held = sum(
             (
@@ -127,8 +127,7 @@ class Pricing:
             ),
             np.zeros(group.steps),
         )
-        seconds = self.stack.kv_copies.value * held / self.soc.host.memcpy.value
-        return (_barrier("cache_copy", group.steps, seconds),)
+        return (_barrier("cache_copy", group.steps, held / self.stack.kv_copy.value),)
 
     def segment(self, segment: ProgramSegment, group: StepGroup, call: TimedTask) -> TimedSegment:
         """Return one run of layers with seconds; a graph of its own starts with its call.

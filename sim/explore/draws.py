@@ -109,8 +109,8 @@ def draw(soc: SocSpec, stack: str, samples: int, seed: int) -> Draws:
 def _scattered(soc: SocSpec, stack: str, draws: Draws, samples: int, seed: int) -> Draws:
     """Return the draws with all times of a fitted stack scaled by one random factor per draw.
 
-    The factor is log-normal with the fit's residual spread. It divides the rates of bus and unit,
-    and multiplies every overhead.
+    The factor is log-normal with the fit's residual spread. It divides the rates of bus and unit
+    and of copying the cache, and multiplies every overhead.
     """
     fit = soc.stack(stack).fit
     if fit is None:
@@ -120,7 +120,8 @@ def _scattered(soc: SocSpec, stack: str, draws: Draws, samples: int, seed: int) 
     found = dict(draws)
     for path, item in soc.parameters().items():
         values = found.get(path, np.full(samples, item.value))
-        if path == "dram.rate" or (path.startswith(unit) and item.unit.endswith("/s")):
+        rates = path.startswith((unit, f"{own}kv_copy")) and item.unit.endswith("/s")
+        if path == "dram.rate" or rates:
             found[path] = values / slower
         elif path.startswith((own, unit)) and item.unit == "s":
             found[path] = values * slower
