@@ -1,6 +1,6 @@
-"""Energy of traffic and operations, and leakage.
+"""Energy of traffic and operations, power with the clock, its running mean, and leakage.
 
-Not modelled: voltage and frequency scaling, regulators, radios and the battery.
+Not modelled: regulators, radios and the battery, and tables of voltages in steps.
 """
 
 import numpy as np
@@ -36,6 +36,50 @@ def compute_energy_j(flops: Numbers, energy_j_per_flop: Numbers) -> Numbers:
     0.008
     """
     return np.multiply(energy_j_per_flop, flops)
+
+
+def clocked_w(
+    traffic_w: Numbers, switched_w: Numbers, clock: Numbers, voltage_exponent: Numbers
+) -> Numbers:
+    """Power at a fraction c of the full clock: c P_traffic + c^(1 + g) P_switched [W].
+
+    Work is done c times as fast. A byte costs what it did; what the unit's own logic switches
+    costs C V^2, and the voltage falls with the clock, so that an operation costs c^g of what it
+    did. Source: dynamic power of CMOS; g = 2 where the voltage is proportional to the clock, 0
+    where it stays. Valid between the lowest and the highest clock of a unit's table.
+
+    >>> float(clocked_w(2.0, 8.0, 0.5, 2.0))
+    2.0
+    """
+    return np.multiply(traffic_w, clock) + np.multiply(
+        switched_w, np.power(clock, np.add(1.0, voltage_exponent))
+    )
+
+
+def mean_power_w(
+    mean_w: Numbers, power_w: Numbers, dt_s: Numbers, time_constant_s: Numbers
+) -> Numbers:
+    """Exponential running mean after ``dt_s`` of constant power: P + (M - P) exp(-dt / tau) [W].
+
+    Source: the running average power limit of processors (a sustained and a burst power with one
+    time constant between them). It is what a lump of heat capacity would tell, in watts.
+
+    >>> round(float(mean_power_w(1.0, 10.0, 50.0, 50.0)), 3)
+    6.689
+    """
+    return power_w + np.subtract(mean_w, power_w) * np.exp(-np.divide(dt_s, time_constant_s))
+
+
+def reaches_s(mean_w: float, power_w: float, limit_w: float, time_constant_s: float) -> float:
+    """Seconds of constant power until the running mean is at a limit; infinite if never [s].
+
+    tau ln((P - M) / (P - limit)), the inverse of `mean_power_w`.
+
+    >>> round(reaches_s(1.0, 10.0, 5.0, 50.0), 2)
+    29.39
+    """
+    share = (power_w - mean_w) / (power_w - limit_w) if power_w != limit_w else -1.0
+    return time_constant_s * float(np.log(share)) if share >= 1.0 else float("inf")
 
 
 def leakage_w(die_c: Numbers, leakage_at_25c_w: Numbers, doubling_k: Numbers) -> Numbers:

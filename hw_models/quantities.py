@@ -15,6 +15,8 @@ from hw_models.units import parse
 
 Count = Annotated[Parameter, Quantity("count", 1, 1e9, whole=True)]
 Fraction = Annotated[Parameter, Quantity("fraction", 0, 1, above_minimum=True)]
+Exponent = Annotated[Parameter, Quantity("fraction", 0, 3)]
+"""A power of the clock, hence without a unit."""
 Elements = Annotated[Parameter, Quantity("elements", 0, 1e9)]
 Seconds = Annotated[Parameter, Quantity("s", 0, 1e4)]
 Period = Annotated[Parameter, Quantity("s", 0, 1e4, above_minimum=True)]

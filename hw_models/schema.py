@@ -1,7 +1,8 @@
 """The parts of a SoC as a device file names them; each number in them is a `Parameter`.
 
 Peak rates count 1 MAC as 2 FLOP. Not modelled: caches shared between units (SLC), clock and
-voltage tables, separate energies per compute unit (one J/FLOP per precision serves them all).
+voltage tables in steps, separate energies per operation and unit (one J/FLOP per precision serves
+them all; what a busy unit takes besides is its own).
 """
 
 from collections.abc import Mapping
@@ -29,6 +30,7 @@ from hw_models.quantities import (
     Celsius,
     Count,
     Elements,
+    Exponent,
     FlopPerSecond,
     Fraction,
     Fractions,
@@ -106,6 +108,9 @@ class ComputeUnit(Part):
     launch: Launch
     dram_fraction: Fraction
     """Fraction of the DRAM peak that this unit can draw alone."""
+    active_w: Watts | None = None
+    """Power of the busy unit at full clock besides operations, traffic and the polling host: clock
+    tree, control, caches, cores that wait for DRAM. None: not known, and not counted."""
 
 
 class DramEfficiency(Part):
@@ -162,7 +167,15 @@ class Power(Part):
     """Leakage of the die at 25 C."""
     leakage_doubling_k: Kelvin
     """Rise of the die temperature that doubles the leakage."""
+    voltage_exponent: Exponent | None = None
+    """Power of the clock with which the energy of an operation grows (`power.clocked_w`); None: an
+    operation costs the same at every clock."""
     energy_per_flop: dict[Precision | Literal["vector"], JoulePerFlop] = Field(min_length=1)
+
+    @property
+    def exponent(self) -> float:
+        """Power of the clock with which the energy of an operation grows; 0 where not known."""
+        return self.voltage_exponent.value if self.voltage_exponent else 0.0
 
 
 class ThermalNode(Part):
@@ -205,8 +218,32 @@ class DieGovernor(Part):
     sensor_period_s: Period
 
 
+class PowerBudget(Part):
+    """Short bursts above a sustained power of the whole device: its running mean is held.
+
+    Each poll moves one clock fraction down while the mean is at the budget and the power above it,
+    and one up once the mean is below by the hysteresis and falls.
+    """
+
+    sustained_w: Watts
+    time_constant_s: Period
+    clock_fraction: Fractions
+    hysteresis_w: Watts
+    sensor_period_s: Period
+
+
+class Latch(Part):
+    """A slow state that stays once the die was this hot, until the device is started anew."""
+
+    trip_c: Celsius
+    clock_fraction: Fraction
+
+
 class Thermal(Part):
-    """Die, spreader and body in a chain to the ambient air, and what throttles the clock."""
+    """Die, spreader and body in a chain to the ambient air, and what throttles the clock.
+
+    The die stands for its hot spot, the spreader for board and battery, the body for the skin.
+    """
 
     die: ThermalNode
     spreader: ThermalNode
@@ -214,6 +251,10 @@ class Thermal(Part):
     governor: Governor
     die_governor: DieGovernor | None = None
     """None: the die is cooled well enough to be left alone."""
+    budget: PowerBudget | None = None
+    """None: no limit of power is known."""
+    latch: Latch | None = None
+    """None: no such state is known."""
 
 
 class StackEfficiency(Part):

@@ -1,9 +1,9 @@
 """Energy of a run by part; the parts add up to the total.
 
-DRAM and arithmetic are paid per byte and per operation (`sim.work`), the rest per second of the
-run. Leakage follows the die's temperature.
+DRAM and arithmetic are paid per byte and per operation, busy units per second of their steps
+(`sim.work`), the rest per second of the run. Leakage follows the die's temperature.
 
-Not modelled: voltage that falls with the clock, and the radio.
+Not modelled: the radio.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ class Energy:
 
     dram_j: float = 0.0
     compute_j: float = 0.0
+    active_j: float = 0.0
     host_j: float = 0.0
     display_j: float = 0.0
     idle_j: float = 0.0

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from hw_models.soc import SocSpec
 from sim.energy import energy_parts
 from sim.engine.timed import FloatColumn
-from sim.engine.times import GroupTimes, hidden_in_s
+from sim.engine.times import GroupTimes, clock_means, hidden_in_s
 from sim.heat.course import TENTH, sustained_fractions
 from sim.loading import read_s
 from sim.work import Work
@@ -50,8 +50,10 @@ class PhaseFacts:
         Seconds these take at the matrix engine's peak rate [s].
     read_bytes, write_bytes, weight_bytes
         Moved from and to DRAM, and weights among what was read [B].
-    dram_j, compute_j
-        Energy of traffic and of arithmetic [J].
+    dram_j, compute_j, active_j
+        Energy of traffic, of arithmetic, and of the busy unit besides both [J].
+    full_s, switched_s
+        Seconds times the clock, and times what voltage makes of it (`power.clocked_w`) [s].
     """
 
     seconds: FloatColumn
@@ -65,6 +67,9 @@ class PhaseFacts:
     weight_bytes: FloatColumn
     dram_j: FloatColumn
     compute_j: FloatColumn
+    active_j: FloatColumn
+    full_s: FloatColumn
+    switched_s: FloatColumn
 
     @property
     def dram_bytes(self) -> FloatColumn:
@@ -73,18 +78,47 @@ class PhaseFacts:
 
     @property
     def dynamic_j(self) -> FloatColumn:
-        """Energy of traffic and arithmetic [J]."""
-        return self.dram_j + self.compute_j
+        """Energy of traffic, arithmetic and busy unit [J]."""
+        return self.dram_j + self.compute_j + self.active_j
+
+    @property
+    def switched_w(self) -> FloatColumn:
+        """Mean power of arithmetic and busy unit at full clock; NaN where nothing ran [W]."""
+        return ratio(self.compute_j + self.active_j, self.switched_s)
+
+    @property
+    def dynamic_w(self) -> FloatColumn:
+        """Mean dynamic power at full clock; NaN where nothing ran [W]."""
+        return ratio(self.dram_j, self.full_s) + self.switched_w
 
 
-def phase_facts(over: Over, work: Work, seconds: FloatColumn, committed: FloatColumn) -> PhaseFacts:
-    """Return what the steps of one group sum up to, run by run."""
+AsIs = tuple[FloatColumn, FloatColumn]
+FULL_CLOCK: AsIs = np.ones(1), np.ones(1)
+
+
+def phase_facts(
+    over: Over,
+    work: Work,
+    seconds: FloatColumn,
+    committed: FloatColumn,
+    clocks: AsIs = FULL_CLOCK,
+) -> PhaseFacts:
+    """Return what the steps of one group sum up to, run by run.
+
+    ``clocks`` are the means of `sim.engine.times.clock_means`, step by step.
+    """
+    clock, switched = clocks
+    summed = ("flops", "peak_matrix_s", "read_bytes", "write_bytes", "weight_bytes", "dram_j")
     return PhaseFacts(
         seconds=over(seconds),
         hidden_s=np.zeros(1),
         steps=over(np.ones_like(committed)),
         committed_tokens=over(committed),
-        **{item.name: over(getattr(work, item.name)) for item in fields(Work)},
+        compute_j=over(work.compute_j * (switched / clock)),
+        active_j=over(work.active_j(seconds, switched)),
+        full_s=over(seconds * clock),
+        switched_s=over(seconds * switched),
+        **{name: over(getattr(work, name)) for name in summed},
     )
 
 
@@ -97,10 +131,14 @@ def added(parts: Iterable[PhaseFacts]) -> PhaseFacts:
 
 @dataclass(frozen=True, slots=True)
 class HeatFacts:
-    """Highest temperatures [C], energy of leakage and of other apps [J], each of shape (runs,)."""
+    """Highest temperatures [C] and mean power [W], energy of leakage and of other apps [J].
+
+    Each of shape (runs,).
+    """
 
     hottest_body_c: FloatColumn
     hottest_die_c: FloatColumn
+    highest_mean_w: FloatColumn
     leakage_j: FloatColumn
     background_j: FloatColumn
 
@@ -132,10 +170,11 @@ class Facts:
         Peak bandwidth of the memory [B/s].
     host_j, display_j, idle_j, leakage_j, flash_j, background_j
         Energy besides that of the phases [J].
-    hottest_body_c, hottest_die_c
-        Highest temperatures [C].
-    decode_w
-        Mean dynamic power of the last turn's decoding; NaN without any [W].
+    hottest_body_c, hottest_die_c, highest_mean_w
+        Highest temperatures [C] and running mean of the power [W].
+    decode_w, decode_switched_w
+        Mean dynamic power of the last turn's decoding at full clock, and what of it falls with the
+        voltage; NaN without any [W].
     sustained_fraction
         Mean clock in the tenth minute of decoding at that power (`sustained`).
     """
@@ -165,7 +204,9 @@ class Facts:
     background_j: FloatColumn
     hottest_body_c: FloatColumn
     hottest_die_c: FloatColumn
+    highest_mean_w: FloatColumn
     decode_w: FloatColumn
+    decode_switched_w: FloatColumn
     sustained_fraction: FloatColumn
 
     @property
@@ -188,10 +229,15 @@ class Facts:
         """Energy of all arithmetic [J]."""
         return self.vision.compute_j + self.prefill.compute_j + self.decode.compute_j
 
+    @property
+    def active_j(self) -> FloatColumn:
+        """Energy of busy units besides traffic and arithmetic [J]."""
+        return self.vision.active_j + self.prefill.active_j + self.decode.active_j
+
     @cached_property
     def energy_j(self) -> FloatColumn:
         """Energy of the whole device, the sum of its parts [J]."""
-        parts = self.dram_j + self.compute_j + self.host_j + self.display_j
+        parts = self.dram_j + self.compute_j + self.active_j + self.host_j + self.display_j
         return parts + self.idle_j + self.leakage_j + self.flash_j + self.background_j
 
 
@@ -207,7 +253,7 @@ def facts_of(
     peak_dram_bytes: Any,
     budget_bytes: Any,
     heat: HeatFacts,
-    decode_w: Any,
+    decoded: PhaseFacts | None,
     kv_tokens: Any = None,
     adapter_bytes: float = 0.0,
     mapped: bool = False,
@@ -220,8 +266,8 @@ def facts_of(
     ----------
     phases
         Vision encode, prefill and decode.
-    decode_w
-        Mean dynamic power of the last turn's decoding; NaN without any [W].
+    decoded
+        The last turn's decoding; ``None`` without any.
     kv_tokens
         Tokens in the cache at the end; ``None``: as in the program.
     adapter_bytes
@@ -249,7 +295,8 @@ def facts_of(
         "kv_tokens": program.kv_tokens_final if kv_tokens is None else kv_tokens,
         "weight_bytes_per_step": program.weight_bytes_per_step,
         "dram_peak_bytes_per_s": soc.dram.peak_bytes_per_s,
-        "decode_w": decode_w,
+        "decode_w": decoded.dynamic_w if decoded else np.nan,
+        "decode_switched_w": decoded.switched_w if decoded else np.nan,
         "sustained_fraction": np.nan,
         **energy_parts(soc, busy_s=busy_s, makespan_s=makespan_s, flash_bytes=flash_bytes),
         **{item.name: getattr(heat, item.name) for item in fields(HeatFacts)},
@@ -273,7 +320,12 @@ def sustained(facts: Facts, scenario: Scenario, soc: SocSpec, minute: int = TENT
     """Return facts with what minutes of decoding leave of the clock (`sim.heat.course`)."""
     around = scenario.environment
     fraction = sustained_fractions(
-        soc, around.ambient_c, np.nan_to_num(facts.decode_w), around.charging_heat_w, minute
+        soc,
+        around.ambient_c,
+        np.nan_to_num(facts.decode_w),
+        around.charging_heat_w,
+        minute,
+        np.nan_to_num(facts.decode_switched_w),
     )
     return replace(facts, sustained_fraction=np.where(np.isnan(facts.decode_w), np.nan, fraction))
 
@@ -338,10 +390,10 @@ def facts_of_groups(
     found: dict[str, list[PhaseFacts]] = {name: [] for name in PHASES}
     for times, done in zip(groups, work, strict=True):
         seconds = times.ends_s - times.starts_s
-        part = phase_facts(whole, done, seconds, times.group.committed_tokens)
+        clocks = clock_means(times, soc.power.exponent) if times.spans else FULL_CLOCK
+        part = phase_facts(whole, done, seconds, times.group.committed_tokens, clocks)
         found[times.group.phase].append(part)
     vision, prefill, decode = (added(found[name]) for name in PHASES)
-    last = found["decode"][-1:]
     return facts_of(
         scenario,
         soc,
@@ -353,7 +405,7 @@ def facts_of_groups(
         peak_dram_bytes=peak_dram_bytes,
         budget_bytes=budget_bytes,
         heat=heat,
-        decode_w=ratio(last[0].dynamic_j, last[0].seconds) if last else np.full(1, np.nan),
+        decoded=found["decode"][-1] if found["decode"] else None,
         adapter_bytes=sum(times.group.setup.flash_bytes for times in groups),
         mapped=mapped,
     )

@@ -19,7 +19,7 @@ from sim.engine.recording import run_records
 from sim.engine.residency import Ledger
 from sim.engine.scheduler import TurnTimes
 from sim.engine.timed import FloatColumn, TimedProgram
-from sim.engine.times import GroupTimes, hidden_s, span_s
+from sim.engine.times import GroupTimes, clock_means, hidden_s, span_s
 from sim.facts import Facts, HeatFacts, facts_of_groups, sustained
 from sim.fingerprint import fingerprint
 from sim.heat.course import Heat, heat_of_groups
@@ -174,8 +174,13 @@ class Run:
 
     @property
     def dynamic_j(self) -> tuple[tuple[FloatColumn, FloatColumn], ...]:
-        """DRAM and compute energy of each step, per group [J]."""
-        return tuple((done.dram_j, done.compute_j) for done in self.work)
+        """Energy of each step in DRAM, and in arithmetic and busy unit, per group [J]."""
+        rows = zip(self.groups, self.work, strict=True)
+        return tuple((done.dram_j, self._switched_j(times, done)) for times, done in rows)
+
+    def _switched_j(self, times: GroupTimes, done: Work) -> FloatColumn:
+        clocks = clock_means(times, self.soc.power.exponent)
+        return done.switched_j(times.ends_s - times.starts_s, *clocks)
 
     @cached_property
     def facts(self) -> Facts:

@@ -21,7 +21,7 @@ from sim.heat.phone import Phone, PowerLaw
 from sim.planning import Plan, fits_whole, plan
 from sim.results import Result
 from sim.streams import random_stream
-from sim.work import works
+from sim.work import Work, works
 from workloads.program import Program, activations_held
 from workloads.scenario import Scenario
 
@@ -124,10 +124,10 @@ def _residency(scenario: Scenario, planned: Plan) -> tuple[Mapping[str, float], 
 def _progress(
     program: Program, timed: TimedProgram, times: StepTimes, soc: SocSpec
 ) -> list[Progress]:
-    joules = (float(work.dynamic_j.sum()) for work in works(program.groups, soc))
+    work = works(program.groups, soc)
     found = [
-        Progress(group, seconds, _power_law(dynamic_j, seconds, times))
-        for group, seconds, dynamic_j in zip(program.groups, timed.groups, joules, strict=True)
+        Progress(group, seconds, _power_law(done, soc.power.exponent, seconds, times))
+        for group, seconds, done in zip(program.groups, timed.groups, work, strict=True)
     ]
     for ahead, group in pairwise(found):
         if group.timed.images_needed is not None:
@@ -135,12 +135,16 @@ def _progress(
     return found
 
 
-def _power_law(dynamic_j: float, timed: TimedGroup, times: StepTimes) -> PowerLaw:
-    """Return the mean power of a group that spends ``dynamic_j`` [J], by conditions [W]."""
+def _power_law(done: Work, exponent: float, timed: TimedGroup, times: StepTimes) -> PowerLaw:
+    """Return the mean dynamic power of a group of known work, by conditions [W]."""
+    dram_j, compute_j = float(done.dram_j.sum()), float(done.compute_j.sum())
 
     def law(conditions: Conditions) -> float:
-        seconds = times.seconds(timed, conditions).sum()
-        return float(dynamic_j / seconds) if seconds else 0.0
+        seconds, clock = times.seconds(timed, conditions).sum(), conditions.clock
+        if not seconds:
+            return 0.0
+        worked_w = (dram_j + compute_j * clock**exponent) / seconds
+        return float(worked_w + done.active_w * clock ** (1.0 + exponent))
 
     return law
 

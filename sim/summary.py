@@ -171,7 +171,8 @@ class Summary:
         "energy",
         "lower",
         "`E`",
-        "DRAM + compute + host + display + idle + leakage at the die's heat + flash + other apps",
+        "DRAM + compute + busy units + host + display + idle + leakage at the die's heat + flash "
+        "+ other apps",
     )
     energy_per_token_j: float | None = _shown(
         lambda f: ratio(f.energy_j, _output_tokens(f)),
@@ -198,12 +199,12 @@ class Summary:
         "highest body temperature of the run, from ambient on",
     )
     sustained_tokens_per_s: float | None = _shown(
-        lambda f: _decode_rate(f) * f.sustained_fraction,
+        lambda f: ratio(f.decode.committed_tokens, f.decode.full_s) * f.sustained_fraction,
         "tokens/s",
         "sustained decode rate",
         "higher",
         "`v_∞`",
-        "mean rate of the tenth minute of decoding without a pause, under the governor",
+        "mean rate of the tenth minute of decoding without a pause, under the governors",
     )
     visual_tokens: int = _shown(
         lambda f: f.visual_tokens,

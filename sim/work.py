@@ -4,6 +4,7 @@
     peak_matrix_s       matrix FLOPs / peak rate of their precision
     dram_j              8 bytes x energy per bit
     compute_j           FLOPs x energy of their precision + vector operations x theirs
+    active_w            power of the unit that moves most of the bytes, while it is busy
 
 All figures of traffic, arithmetic and energy are sums of these columns over some steps.
 
@@ -18,9 +19,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from hw_models import compute, power
+from hw_models.laws import Numbers
 from hw_models.soc import SocSpec
 from sim.engine.timed import FloatColumn
-from workloads.program import StepGroup, Task
+from workloads.program import StepGroup, Task, Unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,9 @@ class Work:
     weight_bytes
         Weights among what is read [B].
     dram_j, compute_j
-        Energy of the traffic and of the arithmetic [J].
+        Energy of the traffic and of the arithmetic at full clock [J].
+    active_w
+        Power of the busy unit besides both, at full clock; a number, or a column over devices [W].
     """
 
     flops: FloatColumn
@@ -48,11 +52,24 @@ class Work:
     weight_bytes: FloatColumn
     dram_j: FloatColumn
     compute_j: FloatColumn
+    active_w: Numbers
 
-    @property
-    def dynamic_j(self) -> FloatColumn:
-        """Energy of traffic and arithmetic [J]."""
-        return self.dram_j + self.compute_j
+    def switched_j(
+        self, seconds: FloatColumn, clock: Numbers = 1.0, switched: Numbers = 1.0
+    ) -> FloatColumn:
+        """Return the energy of arithmetic and busy unit in steps of known seconds [J].
+
+        Parameters
+        ----------
+        clock, switched
+            Time means of the clock and of what `power.clocked_w` makes of it, step by step.
+        """
+        arithmetic_j = self.compute_j * np.divide(switched, clock)
+        return np.asarray(arithmetic_j + self.active_j(seconds, switched))
+
+    def active_j(self, seconds: FloatColumn, switched: Numbers = 1.0) -> FloatColumn:
+        """Return the energy of the busy unit in steps of known seconds [J]."""
+        return np.asarray(np.multiply(self.active_w, switched) * seconds)
 
 
 def work_of(group: StepGroup, soc: SocSpec) -> Work:
@@ -63,12 +80,15 @@ def work_of(group: StepGroup, soc: SocSpec) -> Work:
     read, write, weights = np.zeros((3, group.steps))
     vector_ops, flops = np.zeros((2, group.steps))
     by_precision: dict[tuple[str, str], FloatColumn] = {}
+    moved_bytes: dict[Unit, float] = {}
     for task, repeat in group.tasks():
         runs = repeat * task.runs
         read += runs * task.read_bytes
         write += runs * task.write_bytes
         weights += runs * task.weight_bytes
         vector_ops += runs * task.vector_ops
+        moved = float(np.sum(runs * task.dram_bytes))
+        moved_bytes[task.unit] = moved_bytes.get(task.unit, 0.0) + moved
         if task.flops.any():
             key = task.unit, precision_of(task, soc)
             by_precision[key] = by_precision.get(key, np.zeros(group.steps)) + runs * task.flops
@@ -88,7 +108,14 @@ def work_of(group: StepGroup, soc: SocSpec) -> Work:
         weight_bytes=weights,
         dram_j=np.asarray(power.dram_energy_j(read + write, soc.dram.energy.value)),
         compute_j=np.asarray(compute_j),
+        active_w=_active_w(max(moved_bytes, key=lambda unit: moved_bytes[unit]), soc),
     )
+
+
+def _active_w(unit: Unit, soc: SocSpec) -> Numbers:
+    """Return the power of a busy unit, 0 where it is not known [W]."""
+    known = soc.units[unit].active_w
+    return known.value if known else 0.0
 
 
 def works(groups: Iterable[StepGroup], soc: SocSpec) -> Iterator[Work]:

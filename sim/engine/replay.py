@@ -290,7 +290,12 @@ class EventEngine:
         operators = list(step_operators(progress.timed, progress.done))
         start_s, conditions = self.now_s, self._machine.conditions
         yield from run_step(lane, progress.timed.buffers, operators)
-        progress.add(np.array([start_s]), np.array([self.now_s]), conditions, replayed=True)
+        changes = [
+            (at_s - start_s, later)
+            for at_s, later in self.phone.changes_between(start_s, self.now_s)
+        ]
+        ends_s = np.array([self.now_s])
+        progress.add(np.array([start_s]), ends_s, conditions, changes, replayed=True)
         progress.operators.extend(operators)
 
     def _watch(self) -> Process:

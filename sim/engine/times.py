@@ -91,6 +91,23 @@ class GroupTimes:
         return float(self.ends_s[-1])
 
 
+def clock_means(times: GroupTimes, exponent: float) -> tuple[FloatColumn, FloatColumn]:
+    """Return the time means of c and of c^(1 + exponent) in each step, c the fraction of the clock.
+
+    1 where no conditions are known, shape (steps,) each.
+    """
+    mean, switched = np.ones((2, times.group.steps))
+    for span in times.spans:
+        where = slice(span.first, span.first + span.count)
+        instants_s = np.array([0.0, *(at_s for at_s, _ in span.changes)])
+        last_s = float((times.ends_s - times.starts_s)[span.first])
+        parts = np.diff(np.append(instants_s, last_s)) / last_s if last_s else np.ones(1)
+        clocks = np.array([span.conditions.clock, *(later.clock for _, later in span.changes)])
+        mean[where] = (parts * clocks[: len(parts)]).sum()
+        switched[where] = (parts * clocks[: len(parts)] ** (1.0 + exponent)).sum()
+    return mean, switched
+
+
 def span_s(groups: Iterable[GroupTimes]) -> float:
     """Return the sum of the durations of all steps [s]; of two steps at once both count."""
     return sum(float((times.ends_s - times.starts_s).sum()) for times in groups)

@@ -140,7 +140,7 @@ class Batch:
             peak_dram_bytes=self._peak_dram_bytes(phases),
             budget_bytes=self._plan.budget_bytes,
             heat=self._heat([part.facts for part in phases]),
-            decode_w=ratio(decode.facts.dynamic_j, decode.facts.seconds),
+            decoded=decode.facts,
             kv_tokens=self._needed_tokens,
         )
         return sustained(facts, self.base, self.soc)
@@ -148,7 +148,7 @@ class Batch:
     @property
     def throttled(self) -> NDArray[np.bool_]:
         """Which runs a governor slows down; they are left to `sim.simulate`."""
-        return is_hot(self.soc, self.facts.hottest_body_c, self.facts.hottest_die_c)
+        return is_hot(self.soc, self.facts)
 
     def _heat(self, phases: Sequence[PhaseFacts]) -> HeatFacts:
         runs = self.prompt_tokens.shape
@@ -233,9 +233,13 @@ class Batch:
             return found
 
         seconds = step_seconds_by_context(self._pricing, group)
-        facts = phase_facts(over, work_of(group, self.soc), seconds, group.committed_tokens)
+        work = work_of(group, self.soc)
+        facts = phase_facts(over, work, seconds, group.committed_tokens)
         replies = self.output_tokens > 1
-        facts.seconds[replies] -= self._switch_seconds(group, first[replies])
+        switch_s = self._switch_seconds(group, first[replies])
+        for column in (facts.seconds, facts.full_s, facts.switched_s):
+            column[replies] -= switch_s
+        facts = replace(facts, active_j=work.active_j(facts.seconds))
         held_bytes = np.where(replies, group.activation_bytes, 0.0)
         return Stage(group, facts, held_bytes, self._kv_bytes(self._needed_tokens))
 

@@ -32,6 +32,7 @@ from sim.engine.times import GroupTimes, hidden_in_s
 from sim.explore.sweep_steps import distinct
 from sim.facts import Facts, HeatFacts, facts_of_groups, joined, ratio, sustained, whole
 from sim.heat.course import TENTH, unthrottled
+from sim.heat.governors import Governors
 from sim.metrics import metric_columns
 from sim.planning import Plan, fits_whole, plan
 from sim.results import Result
@@ -95,11 +96,12 @@ def checked(result: Result, values: Values) -> None:
     result.soc.with_values({path: float(column[0]) for path, column in values.items()})
 
 
-def is_hot(soc: SocSpec, body_c: FloatColumn, die_c: FloatColumn) -> NDArray[np.bool_]:
-    """Return which temperatures reach a trip of one of the governors, shape (runs,)."""
-    body, die = soc.thermal.governor, soc.thermal.die_governor
-    hot = body_c >= np.ravel(body.trip_c[0].value)
-    return hot | (die_c >= np.ravel(die.trip_c.value)) if die else hot
+def is_hot(soc: SocSpec, facts: Facts) -> NDArray[np.bool_]:
+    """Return which runs reach a trip or the budget of one of the governors, shape (runs,)."""
+    limits = Governors.of([soc.thermal])
+    die_c = np.minimum(limits.die_trip_c, limits.latch_c)
+    is_warm = (facts.hottest_body_c >= limits.trips_c[1]) | (facts.hottest_die_c >= die_c)
+    return np.asarray(is_warm | (facts.highest_mean_w >= limits.budget_w))
 
 
 def _alone(result: Result, values: Values, index: int) -> Result:
@@ -240,12 +242,7 @@ class _Side:
         never = np.zeros(self.devices, dtype=bool)
         spills = self.result.scenario.environment.over_budget != "stop"
         mapped = np.ravel(~fits_whole(self.planned)) if spills else never
-        return (
-            never
-            | ~facts.fits
-            | mapped
-            | is_hot(self.soc, facts.hottest_body_c, facts.hottest_die_c)
-        )
+        return never | ~facts.fits | mapped | is_hot(self.soc, facts)
 
     def _peak_bytes(self) -> FloatColumn:
         memory = Memory(
@@ -267,6 +264,11 @@ class _Side:
         )
         return HeatFacts(*found, background_j=np.zeros(1))
 
+    def _dynamic_j(self, index: int) -> FloatColumn:
+        """Return the dynamic energy of a group, shape (devices, 1) [J]."""
+        work, times = self.work[index], self.groups[index]
+        return whole(work.dram_j + work.switched_j(times.ends_s - times.starts_s))
+
     def _pieces(self) -> Iterator[tuple[FloatColumn, FloatColumn, bool]]:
         """Yield seconds [s], dynamic power [W] and whether steps run, of pieces from 0 s on.
 
@@ -283,7 +285,7 @@ class _Side:
             start_s, end_s = beside[0].starts_s[:, 0], beside[-1].ends_s[:, -1]
             if (start_s > now_s).any():
                 yield start_s - now_s, np.zeros(self.devices), False
-            joules = sum(whole(self.work[index].dynamic_j) for index in members)
+            joules = sum(self._dynamic_j(index) for index in members)
             spans = sum(whole(times.ends_s - times.starts_s) for times in beside)
             watts = np.ravel(ratio(joules, spans - hidden_in_s(beside)))
             yield end_s - start_s, np.broadcast_to(watts, (self.devices,)), True

@@ -44,6 +44,8 @@ class HeatColumns:
         Heat of charging, of what is always on, of the host while a step runs, of the display [W].
     leakage_at_25c_w, leakage_doubling_k
         Leakage of a die at 25 C [W], and the rise that doubles it [K].
+    voltage_exponent
+        Power of the clock with which the energy of an operation grows.
     """
 
     heat_capacity_j_per_k: Columns
@@ -55,6 +57,7 @@ class HeatColumns:
     display_w: Columns
     leakage_at_25c_w: Columns
     leakage_doubling_k: Columns
+    voltage_exponent: Columns
     governors: Governors
 
     @classmethod
@@ -83,6 +86,7 @@ class HeatColumns:
             display_w=in_a_row(part.display_w.value for part in powers),
             leakage_at_25c_w=in_a_row(part.leakage_w.value for part in powers),
             leakage_doubling_k=in_a_row(part.leakage_doubling_k.value for part in powers),
+            voltage_exponent=in_a_row(part.exponent for part in powers),
             governors=Governors.of([soc.thermal for soc in each]),
         )
 
@@ -103,6 +107,24 @@ class HeatColumns:
         """Return the leakage of dies [W], shape (runs,)."""
         leak = self.leakage_at_25c_w, self.leakage_doubling_k
         return np.asarray(power.leakage_w(die_c, *leak))
+
+    def clocked_w(self, dynamic_w: Columns, switched_w: Numbers, clock: Columns) -> Columns:
+        """Return the dynamic power at a clock [W], given it at full clock, shape (runs,).
+
+        ``switched_w`` of it is of logic whose voltage falls with the clock.
+        """
+        parts = np.subtract(dynamic_w, switched_w), switched_w
+        return np.asarray(power.clocked_w(*parts, clock, self.voltage_exponent))
+
+    def resting_w(self) -> Columns:
+        """Return the power of a device at rest and as warm as the air [W], shape (runs or 1,)."""
+        return np.asarray(self.idle_w + self.display_w + self.leakage_w(self.ambient_c))
+
+    def mean_w(self, before_w: Columns, die_w: Columns, dt_s: Numbers) -> Columns:
+        """Return the running mean of the device's own power after a while [W], shape (runs,)."""
+        taken_w = die_w + self.display_w
+        constant_s = self.governors.budget_constant_s
+        return np.asarray(power.mean_power_w(before_w, taken_w, dt_s, constant_s))
 
     def die_w(self, leakage_w: Columns, other_w: Columns) -> Columns:
         """Return the power of the die [W], shape (runs,).

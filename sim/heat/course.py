@@ -41,6 +41,8 @@ class Heat:
         Temperatures at the instants of the sensor.
     hottest_body_c, hottest_die_c
         Highest temperatures of body and die [C].
+    highest_mean_w
+        Highest running mean of the power [W].
     leakage_j, background_j
         Energy of leakage at the die's temperature, and of other apps [J].
     changes
@@ -52,6 +54,7 @@ class Heat:
     readings: tuple[Reading, ...]
     hottest_body_c: float
     hottest_die_c: float
+    highest_mean_w: float
     leakage_j: float
     background_j: float = 0.0
     changes: int = 0
@@ -84,6 +87,7 @@ def heat_of(phone: Phone) -> Heat:
         readings=tuple(phone.readings),
         hottest_body_c=phone.hottest_body_c,
         hottest_die_c=phone.hottest_die_c,
+        highest_mean_w=phone.highest_mean_w,
         leakage_j=phone.leakage_j,
         background_j=phone.background_j,
         changes=phone.changes,
@@ -103,8 +107,11 @@ def unthrottled(
     dynamic_w: Columns,
     charging_w: Numbers = 0.0,
     busy: NDArray[np.bool_] | None = None,
-) -> tuple[Columns, Columns, Columns]:
-    """Return the highest body and die temperatures [C] and the leakage [J] of unthrottled runs.
+) -> tuple[Columns, Columns, Columns, Columns]:
+    """Return the heat of unthrottled runs.
+
+    That is the highest temperatures of body and die [C], the highest running mean of the power [W]
+    and the leakage [J].
 
     The phases follow each other from 0 s on, each at its mean power above the static one. Leakage
     is set anew at each phase and reading of the body.
@@ -122,13 +129,16 @@ def unthrottled(
     marks_s, phases = _marks(np.cumsum(seconds, axis=0), heat.governors.period_s)
     temperatures_c, now_s = heat.at_rest_c(len(runs)), np.zeros(len(runs))
     hottest_c, leakage_j = temperatures_c, np.zeros(len(runs))
+    highest_w = mean_w = heat.resting_w() + np.zeros(len(runs))
     for mark_s, phase in zip(marks_s, phases, strict=True):
         leakage_w, dt_s = heat.leakage_w(temperatures_c[DIE]), mark_s - now_s
         leakage_j = leakage_j + leakage_w * dt_s
         die_w = heat.die_w(leakage_w, other_w[phase, runs])
         temperatures_c = heat.advance(temperatures_c, die_w, dt_s)
+        mean_w = heat.mean_w(mean_w, die_w, dt_s)
+        highest_w = np.maximum(highest_w, mean_w)
         hottest_c, now_s = np.maximum(hottest_c, temperatures_c), mark_s
-    return hottest_c[BODY], hottest_c[DIE], leakage_j
+    return hottest_c[BODY], hottest_c[DIE], highest_w, leakage_j
 
 
 def _marks(ends_s: Columns, period_s: Columns) -> tuple[Columns, NDArray[np.int64]]:
@@ -158,6 +168,8 @@ class Stretch:
         Fraction of the full clock.
     body_c, die_c
         Temperatures at its end [C].
+    power_w
+        What the device takes [W].
     """
 
     start_s: Columns
@@ -165,38 +177,62 @@ class Stretch:
     clock: Columns
     body_c: Columns
     die_c: Columns
+    power_w: Columns
 
 
 def decoding(
-    socs: Socs, ambient_c: Numbers, dynamic_w: Columns, charging_w: Numbers = 0.0
+    socs: Socs,
+    ambient_c: Numbers,
+    dynamic_w: Columns,
+    charging_w: Numbers = 0.0,
+    switched_w: Numbers = 0.0,
+    mean_w: Numbers | None = None,
 ) -> Iterator[Stretch]:
-    """Yield the stretches of decoding without a pause under both governors, for ever.
+    """Yield the stretches of decoding without a pause under all governors, for ever.
 
     ``dynamic_w`` is the power of decoding above the static one at full clock, a column over runs;
-    it falls with the clock, and so does the decode rate. A run that never troubles the die is
-    stepped from one reading of the body to the next, any other from poll to poll too.
+    it falls with the clock, and so does the decode rate. The part ``switched_w`` of it falls with
+    the voltage, too. A run that troubles neither die nor budget is stepped from one reading of the
+    body to the next, any other from poll to poll too. ``mean_w`` is the running mean of the power
+    at the start; ``None``: that of a device at rest [W].
     """
-    return _stretches(HeatColumns.of(socs, ambient_c, charging_w), dynamic_w)
+    heat = HeatColumns.of(socs, ambient_c, charging_w)
+    return _stretches(heat, dynamic_w, np.broadcast_to(switched_w, dynamic_w.shape), mean_w)
 
 
-def _stretches(heat: HeatColumns, dynamic_w: Columns) -> Iterator[Stretch]:
+def _polls_s(period_s: Columns, matters: NDArray[np.bool_]) -> Columns:
+    """Return the periods of polls that matter, of one entry where all runs share it [s]."""
+    polls_s = np.where(matters, period_s, np.inf)
+    return polls_s[:1] if (polls_s == polls_s[0]).all() else polls_s
+
+
+def _stretches(
+    heat: HeatColumns, dynamic_w: Columns, switched_w: Columns, start_w: Numbers | None = None
+) -> Iterator[Stretch]:
     governors, runs = heat.governors, len(dynamic_w)
-    polls_s = np.where(may_trip(heat, dynamic_w), governors.die_period_s, np.inf)
-    polls_s = polls_s[:1] if (polls_s == polls_s[0]).all() else polls_s
-    level = state = np.zeros(runs, dtype=np.int64)
+    polls_s = _polls_s(governors.die_period_s, may_trip(heat, dynamic_w))
+    meters_s = _polls_s(governors.budget_period_s, may_spend(heat, dynamic_w))
+    level = state = spent = np.zeros(runs, dtype=np.int64)
+    is_latched = np.zeros(runs, dtype=np.bool_)
+    mean_w = np.zeros(runs) + (heat.resting_w() if start_w is None else start_w)
     leaves_c, enters_c = governors.bounds_c(level)
     temperatures_c, before_c = heat.at_rest_c(runs), np.full(runs, -np.inf)
     die_c = temperatures_c[DIE]
     clock, now_s, reading, poll = np.ones(runs), np.zeros(1), np.ones(1), np.ones(1)
+    meter = np.ones(1)
     while True:
-        reading_s, poll_s = reading * governors.period_s, poll * polls_s
-        end_s = np.minimum(reading_s, poll_s)
-        die_w = heat.die_w(heat.leakage_w(die_c), heat.host_poll_w + clock * dynamic_w)
+        reading_s, poll_s, meter_s = reading * governors.period_s, poll * polls_s, meter * meters_s
+        end_s = np.minimum(np.minimum(reading_s, poll_s), meter_s)
+        running_w = heat.host_poll_w + heat.clocked_w(dynamic_w, switched_w, clock)
+        die_w = heat.die_w(heat.leakage_w(die_c), running_w)
         temperatures_c = heat.advance(temperatures_c, die_w, end_s - now_s)
         die_c, body_c = temperatures_c[DIE], temperatures_c[BODY]
-        yield Stretch(now_s, end_s, clock, body_c, die_c)
-        polls, reads = poll_s == end_s, reading_s == end_s
-        poll, reading, now_s = poll + polls, reading + reads, end_s
+        mean_w, taken_w = heat.mean_w(mean_w, die_w, end_s - now_s), die_w + heat.display_w
+        yield Stretch(now_s, end_s, clock, body_c, die_c, taken_w)
+        polls, reads, meters = poll_s == end_s, reading_s == end_s, meter_s == end_s
+        poll, reading, meter, now_s = poll + polls, reading + reads, meter + meters, end_s
+        if meters.any():
+            spent = np.where(meters, governors.spend(spent, mean_w, taken_w), spent)
         if polls.any():
             state = np.where(polls, governors.poll(state, die_c, before_c), state)
             before_c = np.where(polls, die_c, before_c)
@@ -204,7 +240,8 @@ def _stretches(heat: HeatColumns, dynamic_w: Columns) -> Iterator[Stretch]:
         if moves.any():
             level = np.where(moves, governors.read(level, body_c), level)
             leaves_c, enters_c = governors.bounds_c(level)
-        clock = governors.clock(level, state)
+        is_latched = is_latched | (die_c >= governors.latch_c)
+        clock = governors.clock(level, state, spent, is_latched)
 
 
 def may_trip(heat: HeatColumns, dynamic_w: Columns) -> NDArray[np.bool_]:
@@ -214,8 +251,15 @@ def may_trip(heat: HeatColumns, dynamic_w: Columns) -> NDArray[np.bool_]:
     return np.asarray(heat.steady_c(die_w)[DIE] >= trip_c)
 
 
+def may_spend(heat: HeatColumns, dynamic_w: Columns) -> NDArray[np.bool_]:
+    """Return which runs could bring the mean power to its budget if they decoded for ever."""
+    hottest_w = heat.leakage_w(np.array([np.inf]))
+    die_w = heat.die_w(hottest_w, heat.host_poll_w + dynamic_w)
+    return np.asarray(die_w + heat.display_w >= heat.governors.budget_w)
+
+
 def stays_cool(heat: HeatColumns, dynamic_w: Columns, end_s: float) -> NDArray[np.bool_]:
-    """Return which runs certainly stay below every trip point until ``end_s`` of decoding.
+    """Return which runs certainly stay below trips and budget until ``end_s`` of decoding.
 
     Constant power from ambient on heats every lump monotonically, and more power heats it more. So
     temperatures stay below those at ``end_s`` under the leakage of the hottest die possible; each
@@ -228,7 +272,8 @@ def stays_cool(heat: HeatColumns, dynamic_w: Columns, end_s: float) -> NDArray[n
         hottest_c = heat.advance(rest_c, die_w, end_s)
     governors = heat.governors
     body_is_cool = hottest_c[BODY] < governors.trips_c[1]
-    return np.asarray(body_is_cool & (hottest_c[DIE] < governors.die_trip_c))
+    die_is_cool = hottest_c[DIE] < np.minimum(governors.die_trip_c, governors.latch_c)
+    return np.asarray(body_is_cool & die_is_cool & ~may_spend(heat, dynamic_w))
 
 
 def sustained_fractions(
@@ -237,6 +282,7 @@ def sustained_fractions(
     dynamic_w: Columns,
     charging_w: Numbers = 0.0,
     minute: int = TENTH,
+    switched_w: Numbers = 0.0,
 ) -> Columns:
     """Return the mean clock in one minute of decoding without a pause, as a fraction.
 
@@ -251,21 +297,25 @@ def sustained_fractions(
         runs, or a number for all of them.
     minute
         Which one, the first being 1.
+    switched_w
+        What of the power falls with the voltage, too [W].
     """
     heat = HeatColumns.of(socs, ambient_c, charging_w)
+    switched = np.broadcast_to(switched_w, dynamic_w.shape)
     warm = ~stays_cool(heat, dynamic_w, minute * MINUTE_S)
-    hot = warm & may_trip(heat, dynamic_w)
+    hot = warm & (may_trip(heat, dynamic_w) | may_spend(heat, dynamic_w))
     found = np.ones(len(dynamic_w))
     for chosen in (hot, warm & ~hot):
         if chosen.any():
-            found[chosen] = _mean_clock(heat.only(chosen), dynamic_w[chosen], minute)
+            powers_w = dynamic_w[chosen], switched[chosen]
+            found[chosen] = _mean_clock(heat.only(chosen), *powers_w, minute)
     return found
 
 
-def _mean_clock(heat: HeatColumns, dynamic_w: Columns, minute: int) -> Columns:
+def _mean_clock(heat: HeatColumns, dynamic_w: Columns, switched_w: Columns, minute: int) -> Columns:
     begin_s, end_s = (minute - 1) * MINUTE_S, minute * MINUTE_S
     clock_s = np.zeros(len(dynamic_w))
-    for part in _stretches(heat, dynamic_w):
+    for part in _stretches(heat, dynamic_w, switched_w):
         if (part.start_s >= end_s).all():
             break
         if (part.end_s > begin_s).any():

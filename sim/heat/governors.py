@@ -1,9 +1,10 @@
-"""The two governors that set the clock, as columns over runs; the lower clock of the two holds.
+"""The governors that set the clock, as columns over runs; the lowest clock holds.
 
-One reads the body once per period and moves one level at most. The other polls the die on a grid
+One reads the body once per period and moves one level at most. Another polls the die on a grid
 of its own, one clock fraction up or down per poll: a die heats within seconds, a body within
-minutes, so this is what slows the first minute of a hot run. The rules are those of
-`hw_models.thermal`.
+minutes. A third holds the running mean of the device's power at its budget: a burst after a rest is
+long, one after another burst short. A latch keeps a device slow whose die was too hot once. The
+rules are those of `hw_models.thermal`.
 
 Not modelled: several sensors on the die and hot spots between them, emergency limits of the
 hardware itself, and governors that look ahead.
@@ -15,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hw_models.laws import in_a_row
 from hw_models.schema import Thermal
@@ -44,6 +46,10 @@ class Governors:
     die_trip_c, die_clocks, die_states, die_hysteresis_c, die_period_s
         The same for the die, which has one trip and ``die_states`` clocks below the full one. A
         die without a governor is never at its trip and never polled: both are infinite.
+    budget_w, budget_constant_s, budget_clocks, budget_states, budget_hysteresis_w, budget_period_s
+        Of the mean power [W]; without a budget it and its period are infinite.
+    latch_c, latch_clock
+        From which temperature of the die on the clock is this at most; infinite without a latch.
     """
 
     trips_c: Columns
@@ -55,6 +61,14 @@ class Governors:
     die_states: Levels
     die_hysteresis_c: Columns
     die_period_s: Columns
+    budget_w: Columns
+    budget_constant_s: Columns
+    budget_clocks: Columns
+    budget_states: Levels
+    budget_hysteresis_w: Columns
+    budget_period_s: Columns
+    latch_c: Columns
+    latch_clock: Columns
 
     @classmethod
     def of(cls, thermals: Sequence[Thermal]) -> Governors:
@@ -66,6 +80,11 @@ class Governors:
         die_clocks = [
             [1.0, *(item.value for item in die.clock_fraction)] if die else [1.0] for die in dies
         ]
+        budgets, latches = zip(*((item.budget, item.latch) for item in thermals), strict=True)
+        budget_clocks = [
+            [1.0, *(item.value for item in part.clock_fraction)] if part else [1.0]
+            for part in budgets
+        ]
         return cls(
             trips_c=by_level(*trips_c, beyond=np.inf),
             clocks=by_level(*clocks, beyond=1.0),
@@ -76,6 +95,20 @@ class Governors:
             die_states=np.array([len(clocks) - 1 for clocks in die_clocks]),
             die_hysteresis_c=in_a_row(die.hysteresis_c.value if die else 0.0 for die in dies),
             die_period_s=in_a_row(die.sensor_period_s.value if die else np.inf for die in dies),
+            budget_w=in_a_row(part.sustained_w.value if part else np.inf for part in budgets),
+            budget_constant_s=in_a_row(
+                part.time_constant_s.value if part else 1.0 for part in budgets
+            ),
+            budget_clocks=by_level(*budget_clocks, beyond=1.0),
+            budget_states=np.array([len(clocks) - 1 for clocks in budget_clocks]),
+            budget_hysteresis_w=in_a_row(
+                part.hysteresis_w.value if part else 0.0 for part in budgets
+            ),
+            budget_period_s=in_a_row(
+                part.sensor_period_s.value if part else np.inf for part in budgets
+            ),
+            latch_c=in_a_row(part.trip_c.value if part else np.inf for part in latches),
+            latch_clock=in_a_row(part.clock_fraction.value if part else 1.0 for part in latches),
         )
 
     def read(self, level: Levels, body_c: Columns) -> Levels:
@@ -91,8 +124,25 @@ class Governors:
         trip_c, hysteresis_c = self.die_trip_c, self.die_hysteresis_c
         return next_state(state, self.die_states, die_c, before_c, trip_c, hysteresis_c)
 
-    def clock(self, level: Levels, state: Levels) -> Columns:
-        """Return the fraction of the full clock that both leave."""
-        return np.minimum(
-            clock_fraction(level, self.clocks), clock_fraction(state, self.die_clocks)
+    def spend(self, state: Levels, mean_w: Columns, power_w: Columns) -> Levels:
+        """Return the budget's states after a poll, given mean and present power [W].
+
+        The mean rises while the power is above it.
+        """
+        before_w = mean_w - np.sign(power_w - mean_w)
+        limits = self.budget_w, self.budget_hysteresis_w
+        return next_state(state, self.budget_states, mean_w, before_w, *limits)
+
+    def clock(
+        self, level: Levels, state: Levels, spent: Levels, is_latched: NDArray[np.bool_]
+    ) -> Columns:
+        """Return the fraction of the full clock that all leave."""
+        found: Columns = np.minimum.reduce(
+            [
+                clock_fraction(level, self.clocks),
+                clock_fraction(state, self.die_clocks),
+                clock_fraction(spent, self.budget_clocks),
+                np.where(is_latched, self.latch_clock, 1.0),
+            ]
         )
+        return found

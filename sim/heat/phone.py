@@ -2,8 +2,8 @@
 
 Heat flows through die, spreader and body under constant power between two changes, solved exactly
 (`sim.heat.columns`; one phone is a column of one). Leakage follows the die's temperature at the
-start of each piece. The governors (`sim.heat.governors`) read the body once per period and poll the
-die where a poll can matter (`sim.heat.die_sensor`).
+start of each piece. The governors (`sim.heat.governors`) read the body once per period, and poll
+the die and the mean power where a poll can matter (`sim.heat.die_sensor`, `sim.heat.budget_meter`).
 
 While a group runs, the power is the group's mean. Not modelled: the power of single operators.
 """
@@ -20,6 +20,7 @@ import numpy as np
 from hw_models.soc import SocSpec
 from hw_models.thermal import Columns
 from sim.engine.conditions import NOMINAL, Conditions
+from sim.heat.budget_meter import BudgetMeter
 from sim.heat.columns import BODY, DIE, HeatColumns
 from sim.heat.die_sensor import DieSensor
 from workloads.background import Background
@@ -45,10 +46,10 @@ class Reading:
 
     Attributes
     ----------
-    level, die_level
-        How far the body's and the die's governor have gone.
+    level, die_level, budget_level
+        How far the governors of body, die and mean power have gone.
     clock
-        Fraction of the full clock that both leave from then on.
+        Fraction of the full clock that all leave from then on.
     power_w
         Mean heat of all parts since the reading before [W].
     """
@@ -59,6 +60,7 @@ class Reading:
     body_c: float
     level: int
     die_level: int
+    budget_level: int
     clock: float
     power_w: float
 
@@ -97,12 +99,15 @@ class Phone:
         self._load, self._next_load = next(loads), next(loads, None)
         self._reading = 1
         self._die = DieSensor(self._heat)
+        self._budget = BudgetMeter(self._heat)
+        self._is_latched = np.zeros(1, dtype=np.bool_)
         self._due_s: float | None = None
         self._level = np.zeros(1, dtype=np.int64)
         self._clock = 1.0
         self.now_s = 0.0
         self.temperatures_c = self._heat.at_rest_c(1)
         self.hottest_body_c = self.hottest_die_c = ambient_c
+        self.highest_mean_w = float(self._budget.mean_w[0])
         self.leakage_j = self.background_j = self.heat_j = 0.0
         self.changes = 0
         self.readings: list[Reading] = []
@@ -117,7 +122,8 @@ class Phone:
             horizon_s = min(self._reading_s, self._next_load.at_s if self._next_load else np.inf)
             die_w = self._die_w(self._leakage_w)
             due = self._die.due_s(self.now_s, horizon_s, self.temperatures_c, die_w)
-            self._due_s = min(horizon_s, due)
+            budget_due = self._budget.due_s(self.now_s, self._taken_w(die_w))
+            self._due_s = min(horizon_s, due, budget_due)
         return self._due_s
 
     def next_poll_s(self, now_s: float) -> float:
@@ -141,6 +147,7 @@ class Phone:
     def advance(self, to_s: float) -> None:
         """Let heat flow until ``to_s``, at most `next_change_s`, and make the change due there."""
         due_s, polls_die = self.next_change_s, self._die.is_due(to_s)
+        polls_budget = self._budget.is_due(to_s)
         if to_s > self.now_s:
             self._flow(to_s - self.now_s)
             self.now_s, self._due_s = to_s, None
@@ -154,8 +161,13 @@ class Phone:
             self._reading += 1
             self._level = self._heat.governors.read(self._level, self.temperatures_c[BODY])
         moved = polls_die and self._die.poll(self.temperatures_c[DIE])
+        if polls_budget:
+            moved |= self._budget.poll(self._taken_w(self._die_w(self._leakage_w)))
         if reads_body or moved:
-            self._clock = float(self._heat.governors.clock(self._level, self._die.state)[0])
+            governors = self._heat.governors
+            self._is_latched |= self.hottest_die_c >= governors.latch_c
+            states = self._level, self._die.state, self._budget.state, self._is_latched
+            self._clock = float(governors.clock(*states)[0])
             self._note()
         self._set(self._conditions())
 
@@ -175,7 +187,7 @@ class Phone:
         return self.history[first : bisect_left(self.history, before_s, key=itemgetter(0))]
 
     def _note(self) -> None:
-        levels = int(self._level[0]), int(self._die.state[0])
+        levels = int(self._level[0]), int(self._die.state[0]), int(self._budget.state[0])
         at_s, heat_j = self._noted
         elapsed_s = self.now_s - at_s
         power_w = (
@@ -204,6 +216,10 @@ class Phone:
             other_w = other_w + self._heat.host_poll_w + self._law(self.conditions)
         return self._heat.die_w(leakage_w, other_w)
 
+    def _taken_w(self, die_w: Columns) -> float:
+        """Return what the device itself takes, given the power of the die [W]."""
+        return float((die_w + self._heat.display_w)[0])
+
     def _heat_w(self, die_w: Columns) -> float:
         """Return the power of all parts, given that of the die [W]."""
         return float((die_w + self._heat.outside_w)[0])
@@ -215,6 +231,8 @@ class Phone:
         self.leakage_j += float(leakage_w[0]) * dt_s
         self.background_j += self._background_w * dt_s
         self.heat_j += self._heat_w(die_w) * dt_s
+        self._budget.flow(die_w, dt_s)
+        self.highest_mean_w = max(self.highest_mean_w, float(self._budget.mean_w[0]))
         self.temperatures_c = self._heat.advance(self.temperatures_c, die_w, dt_s)
         self.hottest_body_c = max(self.hottest_body_c, float(self.temperatures_c[BODY, 0]))
         self.hottest_die_c = max(self.hottest_die_c, float(self.temperatures_c[DIE, 0]))

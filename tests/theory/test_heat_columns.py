@@ -72,7 +72,7 @@ def test_the_heat_of_a_short_run_on_each_device_is_that_of_its_phone():
     seconds = RNG.uniform(0.5, 12.0, (4, RUNS))
     powers_w = np.array([6.0, 0.0, 4.0, 2.0])[:, None] * RNG.uniform(0.5, 1.0, (4, RUNS))
     busy = np.array([True, False, True, True])[:, None] & np.ones(RUNS, dtype=bool)
-    body_c, die_c, leakage_j = unthrottled(SOCS, AIR_C, seconds, powers_w, CHARGING_W, busy)
+    body_c, die_c, mean_w, leakage_j = unthrottled(SOCS, AIR_C, seconds, powers_w, CHARGING_W, busy)
     compared = 0
     for run, soc in enumerate(SOCS):
         ends_s = np.cumsum(seconds[:, run])
@@ -85,6 +85,7 @@ def test_the_heat_of_a_short_run_on_each_device_is_that_of_its_phone():
             assert heat.hottest_body_c == pytest.approx(body_c[run], rel=1e-12)
             assert heat.hottest_die_c == pytest.approx(die_c[run], rel=1e-12)
             assert heat.leakage_j == pytest.approx(leakage_j[run], rel=1e-12)
+            assert heat.highest_mean_w == pytest.approx(mean_w[run], rel=1e-12)
     assert compared > RUNS / 2
 
 
