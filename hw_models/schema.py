@@ -221,8 +221,8 @@ class DieGovernor(Part):
 class PowerBudget(Part):
     """Short bursts above a sustained power of the whole device: its running mean is held.
 
-    Each poll moves one clock fraction down while the mean is at the budget and the power above it,
-    and one up once the mean is below by the hysteresis and falls.
+    Each poll moves one clock fraction down while mean and present power are at the budget, and one
+    up once both are below it by the hysteresis (`thermal.next_spent`).
     """
 
     sustained_w: Watts

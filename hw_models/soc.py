@@ -217,6 +217,8 @@ def _written(leaf: Any) -> Any:
 
 
 def _overriding(leaf: Any, value: Any) -> Any:
+    if leaf is None and isinstance(value, Mapping):  # a part that the device lacks
+        return {name: _overriding(None, entry) for name, entry in value.items()}
     if value is None or not isinstance(leaf, Parameter | tuple | None):
         return value
     return {"value": value, "kind": "assumed", "source": OVERRIDE}

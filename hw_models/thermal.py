@@ -216,6 +216,30 @@ def next_state(
     return moved
 
 
+def next_spent(
+    state: Levels,
+    states: Levels | int,
+    mean_w: Columns,
+    power_w: Columns,
+    budget_w: Numbers,
+    hysteresis_w: Numbers,
+) -> Levels:
+    """States of a power budget after one poll: one up, one down, or as they were.
+
+    Up while mean and present power are at the budget, down while both are below it by the
+    hysteresis. Source: the running average power limit of processors, taken step by step.
+
+    >>> mean_w, power_w = np.array([4.9, 4.9, 4.0]), np.array([6.0, 4.0, 4.0])
+    >>> next_spent(np.array([0, 1, 1]), 7, mean_w, power_w, 4.6, 0.1).tolist()
+    [1, 1, 0]
+    """
+    floor_w = np.subtract(budget_w, hysteresis_w)
+    over = (mean_w >= budget_w) & (power_w > budget_w)
+    under = (mean_w < floor_w) & (power_w < floor_w)
+    moved: Levels = np.minimum(np.maximum(state + over - under, 0), states)
+    return moved
+
+
 def clock_fraction(level: Levels, fractions: Columns) -> Columns:
     """Fractions of the full clock at throttling levels, from a table `by_level`; 1 at level 0.
 

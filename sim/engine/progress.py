@@ -15,7 +15,7 @@ from sim.engine.times import Change, Replayed, Span
 from sim.heat.phone import PowerLaw
 from workloads.program import StepGroup
 
-RECENT = 16
+RECENT = 64
 """Durations of groups to keep at hand."""
 
 

@@ -58,16 +58,16 @@ class BudgetMeter:
     def _wait_s(self, power_w: float) -> float:
         """Return the seconds until the mean is where a poll moves the state [s]."""
         mean_w, state = float(self.mean_w[0]), int(self.state[0])
-        enters_w = self._budget_w - self._hysteresis_w * (state > 0)
-        if power_w > mean_w and state < self._states:
-            is_there = mean_w >= enters_w
-        elif power_w < mean_w and state:
-            is_there = mean_w < enters_w
+        floor_w = self._budget_w - self._hysteresis_w
+        if power_w > self._budget_w and state < self._states:
+            is_there, limit_w = mean_w >= self._budget_w, self._budget_w
+        elif power_w < floor_w and state:
+            is_there, limit_w = mean_w < floor_w, floor_w
         else:
             return math.inf
         if is_there:
             return 0.0
-        return power.reaches_s(mean_w, power_w, enters_w, self._constant_s)
+        return power.reaches_s(mean_w, power_w, limit_w, self._constant_s)
 
     def is_due(self, at_s: float) -> bool:
         """Return whether the poll announced last takes place by ``at_s``."""

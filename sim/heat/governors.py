@@ -27,6 +27,7 @@ from hw_models.thermal import (
     clock_fraction,
     level_bounds_c,
     next_level,
+    next_spent,
     next_state,
 )
 
@@ -125,13 +126,9 @@ class Governors:
         return next_state(state, self.die_states, die_c, before_c, trip_c, hysteresis_c)
 
     def spend(self, state: Levels, mean_w: Columns, power_w: Columns) -> Levels:
-        """Return the budget's states after a poll, given mean and present power [W].
-
-        The mean rises while the power is above it.
-        """
-        before_w = mean_w - np.sign(power_w - mean_w)
+        """Return the budget's states after a poll, given mean and present power [W]."""
         limits = self.budget_w, self.budget_hysteresis_w
-        return next_state(state, self.budget_states, mean_w, before_w, *limits)
+        return next_spent(state, self.budget_states, mean_w, power_w, *limits)
 
     def clock(
         self, level: Levels, state: Levels, spent: Levels, is_latched: NDArray[np.bool_]
