@@ -9,7 +9,7 @@ Not modelled here: which steps ran when; that is the engines' part.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any, cast
@@ -23,110 +23,11 @@ from sim.engine.timed import FloatColumn
 from sim.engine.times import GroupTimes, clock_means, hidden_in_s
 from sim.heat.course import TENTH, sustained_fractions
 from sim.loading import read_s
+from sim.phase_facts import FULL_CLOCK, PhaseFacts, added, phase_facts, whole
 from sim.work import Work
 from workloads.program import Program
 from workloads.scenario import Scenario
 from workloads.trace import PHASES
-
-Over = Callable[[FloatColumn], FloatColumn]
-"""From a column over steps to one over runs: the sum over the steps of each run."""
-
-
-@dataclass(frozen=True, slots=True)
-class PhaseFacts:
-    """One phase of each run; every field has shape (runs,).
-
-    Attributes
-    ----------
-    seconds
-        Of all its steps, those of two at once counted twice [s].
-    hidden_s
-        Of these, what ran beside the encoding of images [s].
-    steps, committed_tokens
-        Steps, and the output tokens they yield.
-    flops
-        Matrix FLOPs that were executed.
-    peak_matrix_s
-        Seconds these take at the matrix engine's peak rate [s].
-    read_bytes, write_bytes, weight_bytes
-        Moved from and to DRAM, and weights among what was read [B].
-    dram_j, compute_j, active_j
-        Energy of traffic, of arithmetic, and of the busy unit besides both [J].
-    full_s, switched_s
-        Seconds times the clock, and times what voltage makes of it (`power.clocked_w`) [s].
-    """
-
-    seconds: FloatColumn
-    hidden_s: FloatColumn
-    steps: FloatColumn
-    committed_tokens: FloatColumn
-    flops: FloatColumn
-    peak_matrix_s: FloatColumn
-    read_bytes: FloatColumn
-    write_bytes: FloatColumn
-    weight_bytes: FloatColumn
-    dram_j: FloatColumn
-    compute_j: FloatColumn
-    active_j: FloatColumn
-    full_s: FloatColumn
-    switched_s: FloatColumn
-
-    @property
-    def dram_bytes(self) -> FloatColumn:
-        """Moved from and to DRAM [B]."""
-        return self.read_bytes + self.write_bytes
-
-    @property
-    def dynamic_j(self) -> FloatColumn:
-        """Energy of traffic, arithmetic and busy unit [J]."""
-        return self.dram_j + self.compute_j + self.active_j
-
-    @property
-    def switched_w(self) -> FloatColumn:
-        """Mean power of arithmetic and busy unit at full clock; NaN where nothing ran [W]."""
-        return ratio(self.compute_j + self.active_j, self.switched_s)
-
-    @property
-    def dynamic_w(self) -> FloatColumn:
-        """Mean dynamic power at full clock; NaN where nothing ran [W]."""
-        return ratio(self.dram_j, self.full_s) + self.switched_w
-
-
-AsIs = tuple[FloatColumn, FloatColumn]
-FULL_CLOCK: AsIs = np.ones(1), np.ones(1)
-
-
-def phase_facts(
-    over: Over,
-    work: Work,
-    seconds: FloatColumn,
-    committed: FloatColumn,
-    clocks: AsIs = FULL_CLOCK,
-) -> PhaseFacts:
-    """Return what the steps of one group sum up to, run by run.
-
-    ``clocks`` are the means of `sim.engine.times.clock_means`, step by step.
-    """
-    clock, switched = clocks
-    summed = ("flops", "peak_matrix_s", "read_bytes", "write_bytes", "weight_bytes", "dram_j")
-    return PhaseFacts(
-        seconds=over(seconds),
-        hidden_s=np.zeros(1),
-        steps=over(np.ones_like(committed)),
-        committed_tokens=over(committed),
-        compute_j=over(work.compute_j * (switched / clock)),
-        active_j=over(work.active_j(seconds, switched)),
-        full_s=over(seconds * clock),
-        switched_s=over(seconds * switched),
-        **{name: over(getattr(work, name)) for name in summed},
-    )
-
-
-def added(parts: Iterable[PhaseFacts]) -> PhaseFacts:
-    """Return several groups of one phase as one; nothing at all where there is none."""
-    rows = [[getattr(part, item.name) for item in fields(PhaseFacts)] for part in parts]
-    columns = zip(*rows, strict=True) if rows else [()] * len(fields(PhaseFacts))
-    return PhaseFacts(*(sum(column, np.zeros(1)) for column in columns))
 
 
 @dataclass(frozen=True, slots=True)
@@ -351,19 +252,6 @@ def _joined(parts: Sequence[tuple[Sequence[int], Any]], runs: int) -> Any:
         for item in fields(like)
     }
     return type(like)(**columns)
-
-
-def whole(column: FloatColumn) -> FloatColumn:
-    """Return the sum over all steps, shape (..., 1)."""
-    total: FloatColumn = column.sum(axis=-1, keepdims=True)
-    return total
-
-
-def ratio(part: Any, of: Any) -> FloatColumn:
-    """Return ``part / of``, NaN where the whole is zero."""
-    found: FloatColumn = np.full(np.broadcast_shapes(np.shape(part), np.shape(of)), np.nan)
-    np.divide(part, of, out=found, where=np.asarray(of) != 0)
-    return found
 
 
 def facts_of_groups(

@@ -11,7 +11,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from sim.facts import Facts, ratio
+from sim.facts import Facts
+from sim.phase_facts import ratio
 
 Formula = Callable[[Facts], Any]
 """From facts to a column over runs, NaN where a run never reached it."""

@@ -27,19 +27,10 @@ from sim.engine.pricing import Pricing
 from sim.engine.timed import FloatColumn
 from sim.explore.sweep_steps import at_steps, narrowed, step_seconds_by_context
 from sim.explore.variants import is_hot
-from sim.facts import (
-    Facts,
-    HeatFacts,
-    PhaseFacts,
-    added,
-    facts_of,
-    phase_facts,
-    ratio,
-    sustained,
-    whole,
-)
+from sim.facts import Facts, HeatFacts, facts_of, sustained
 from sim.fingerprint import with_tokens
 from sim.heat.course import unthrottled
+from sim.phase_facts import PhaseFacts, added, phase_facts, ratio, whole
 from sim.planning import Plan, formats, graph_options, plan
 from sim.work import work_of
 from workloads.catalogue import trace_for

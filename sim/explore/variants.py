@@ -30,10 +30,11 @@ from sim.engine.progress import StepTimes
 from sim.engine.timed import FloatColumn
 from sim.engine.times import GroupTimes, hidden_in_s
 from sim.explore.sweep_steps import distinct
-from sim.facts import Facts, HeatFacts, facts_of_groups, joined, ratio, sustained, whole
+from sim.facts import Facts, HeatFacts, facts_of_groups, joined, sustained
 from sim.heat.course import TENTH, unthrottled
 from sim.heat.governors import Governors
 from sim.metrics import metric_columns
+from sim.phase_facts import ratio, whole
 from sim.planning import Plan, fits_whole, plan
 from sim.results import Result
 from sim.simulation import simulate
