@@ -19,7 +19,8 @@ from hw_models.errors import HardwareError, suggest
 from hw_models.files import device_ids, is_path, read_device
 from hw_models.laws import Numbers
 from hw_models.provenance import OVERRIDE, Parameter, Source
-from hw_models.schema import ComputeUnit, Dram, Flash, Host, Part, Power, Stack, Thermal
+from hw_models.schema import ComputeUnit, Dram, Flash, Host, Part, Power, Stack
+from hw_models.thermal_parts import Thermal
 from hw_models.tree import leaves, moved, set_entry, to_tree
 
 _OVERRIDE_SOURCE: Final = Source("What-if value given for this run")

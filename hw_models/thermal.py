@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hw_models.laws import Numbers, in_rows
-from hw_models.schema import Thermal
+from hw_models.thermal_parts import Thermal
 
 Columns = NDArray[np.float64]
 Levels = NDArray[np.int64]

@@ -19,7 +19,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hw_models.laws import in_a_row
-from hw_models.schema import Thermal
 from hw_models.thermal import (
     Columns,
     Levels,
@@ -30,6 +29,7 @@ from hw_models.thermal import (
     next_spent,
     next_state,
 )
+from hw_models.thermal_parts import Thermal
 
 
 @dataclass(frozen=True, eq=False)
