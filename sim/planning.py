@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -14,6 +14,7 @@ from hw_models.schema import Stack
 from hw_models.soc import SocSpec
 from sim.calibrated_range import range_warnings
 from sim.cautions import cautions
+from sim.engine.memory import Memory
 from sim.errors import SimError
 from sim.streams import random_stream
 from workloads.arrivals import expanded
@@ -49,6 +50,25 @@ def fits_whole(planned: Plan) -> NDArray[np.bool_]:
     """Return whether every class at its largest fits beside the largest activations."""
     held = sum(planned.program.resident_bytes.values())
     return np.asarray(held + max(activations_held(planned.program.groups)) <= planned.budget_bytes)
+
+
+def memory_of(
+    scenario: Scenario, planned: Plan, resident_bytes: Mapping[str, float] | None = None
+) -> Memory:
+    """Return the DRAM of a run before its first step.
+
+    Parameters
+    ----------
+    resident_bytes
+        Bytes of each class from the start; the plan's if none [B].
+    """
+    return Memory(
+        planned.program.initial_bytes if resident_bytes is None else resident_bytes,
+        planned.budget_bytes,
+        sum(group.phase == "vision" for group in planned.program.groups),
+        scenario.deployment.free_vision_after_encode,
+        [turn.client for turn in planned.session.turns],
+    )
 
 
 def plan(scenario: Scenario, soc: SocSpec, seed: int = 0, *, to_run: bool = False) -> Plan:

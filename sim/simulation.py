@@ -10,7 +10,7 @@ from hw_models.soc import SocSpec, load_soc
 from sim.engine.conditions import Conditions
 from sim.engine.fast import MaxPlusEngine
 from sim.engine.loads import loads
-from sim.engine.memory import Memory, spilled
+from sim.engine.memory import spilled
 from sim.engine.pricing import Pricing
 from sim.engine.progress import Progress, StepTimes, first_steps
 from sim.engine.scheduler import Engine, Scheduler, TurnRun
@@ -18,7 +18,7 @@ from sim.engine.timed import TimedGroup, TimedProgram
 from sim.engine.times import GroupTimes
 from sim.heat.course import heat_of
 from sim.heat.phone import Phone, PowerLaw
-from sim.planning import Plan, fits_whole, plan
+from sim.planning import Plan, fits_whole, memory_of, plan
 from sim.results import Result
 from sim.streams import random_stream
 from sim.work import Work, works
@@ -61,7 +61,7 @@ def _simulated(scenario: Scenario, soc: SocSpec, engine: EngineName, seed: int) 
     groups = _progress(planned.program, timed, times, soc)
     turns = _turns(planned, groups)
     runner = _engine(engine, phone, times)
-    memory = _memory(scenario, planned, resident_bytes)
+    memory = memory_of(scenario, planned, resident_bytes)
     Scheduler(planned.session, turns, runner, memory).run()
     phone.run(None, runner.now_s)
     ran = tuple(_group_times(progress) for progress in groups if progress.done)
@@ -87,16 +87,6 @@ def _phone(scenario: Scenario, soc: SocSpec, seed: int) -> Phone:
     around = scenario.environment
     other_apps = loads(around.schedule, random_stream(seed, "background"))
     return Phone(soc, around.ambient_c, other_apps, around.charging_heat_w)
-
-
-def _memory(scenario: Scenario, planned: Plan, resident_bytes: Mapping[str, float]) -> Memory:
-    return Memory(
-        resident_bytes,
-        planned.budget_bytes,
-        sum(group.phase == "vision" for group in planned.program.groups),
-        scenario.deployment.free_vision_after_encode,
-        [turn.client for turn in planned.session.turns],
-    )
 
 
 def _engine(engine: EngineName, phone: Phone, times: StepTimes) -> Engine:

@@ -18,9 +18,12 @@ import numpy as np
 
 from sim.engine.conditions import Conditions
 from sim.engine.progress import Progress, StepTimes
-from sim.engine.timed import TimedGroup
+from sim.engine.timed import FloatColumn, TimedGroup
 from sim.engine.times import Change
 from sim.heat.phone import Phone, PowerLaw
+
+AT_ONCE = 256
+"""Steps looked ahead at first; a change of conditions usually comes before a long reply ends."""
 
 ALIKE = 1e-12
 """Relative difference of two durations that counts as rounding."""
@@ -82,7 +85,7 @@ class MaxPlusEngine:
         phone.run(law, self.now_s)
         while not progress.is_done and self.now_s < until_s:
             durations_s = self._times.seconds(progress.timed, phone.conditions)[progress.done :]
-            ends_s = self.now_s + np.cumsum(durations_s)
+            ends_s = _ends_s(self.now_s, durations_s, min(until_s, phone.next_change_s))
             starts_s = np.concatenate(([self.now_s], ends_s[:-1]))
             begun = int(np.searchsorted(starts_s, until_s))
             whole = int(np.searchsorted(ends_s, phone.next_change_s, side="right"))
@@ -145,6 +148,16 @@ class MaxPlusEngine:
         )
         factor = before.clock / after.clock
         return factor if abs(new_s - old_s * factor) <= ALIKE * new_s else None
+
+
+def _ends_s(start_s: float, durations_s: FloatColumn, until_s: float) -> FloatColumn:
+    """Return when steps end that follow each other, those until ``until_s`` and some more [s]."""
+    count = AT_ONCE if np.isfinite(until_s) else len(durations_s)
+    while True:
+        ends_s: FloatColumn = start_s + np.cumsum(durations_s[:count])
+        if count >= len(durations_s) or ends_s[-1] > until_s:
+            return ends_s
+        count *= 4
 
 
 def may_collide(one: TimedGroup, other: TimedGroup) -> bool:

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from hw_models.errors import HardwareError
 from hw_models.soc import list_socs, load_soc
+from sim.engine.memory import peak_bytes
 from sim.errors import SimError
 from sim.explore.scales import Scale, scale_of
 from sim.explore.solve import Goal, Limit, Look, solve
 from sim.explore.targets import Target
+from sim.planning import memory_of, plan
 from sim.results import Result
 from sim.simulation import simulate
 from sim.verdicts import MINUTES, Status, verdict
@@ -46,11 +49,12 @@ def judge_of(
         Draws of the device; 0: the run itself, at first and in minute ``minutes``.
     """
 
+    if not targets and not draws:
+        return fits_alone
+
     def judge(result: Result) -> str:
         if not result.fits:
             return MEMORY
-        if not targets and not draws:
-            return ""
         found = verdict(result, targets, draws, minutes, seed) if draws else judged(result, targets)
         if found.status is Status.PASS:
             return ""
@@ -64,6 +68,11 @@ def judge_of(
     return judge
 
 
+def fits_alone(result: Result) -> str:
+    """Say ``memory`` where a run does not fit: the judge where nothing else is asked."""
+    return "" if result.fits else MEMORY
+
+
 def limit_of(
     base: Scenario,
     scale: Scale,
@@ -74,7 +83,14 @@ def limit_of(
 ) -> Limit:
     """Return how far a setting of a scenario can go before its judge objects."""
     mapping = base.model_dump(mode="json", exclude_defaults=True)
-    return solve(scale, goal, lambda value: _look(scale, mapping, value, judge, seed), ends)
+
+    def look(value: float) -> Look:
+        return _look(scale, mapping, value, judge, seed)
+
+    if judge is not fits_alone or not runs_in_turn(base):
+        return solve(scale, goal, look, ends)
+    limit = solve(scale, goal, lambda value: _memory_look(scale, mapping, value, seed), ends)
+    return replace(limit, best=look(limit.best.value)) if limit.best else limit
 
 
 def _look(scale: Scale, mapping: Mapping[str, Any], value: float, judge: Judge, seed: int) -> Look:
@@ -83,6 +99,24 @@ def _look(scale: Scale, mapping: Mapping[str, Any], value: float, judge: Judge, 
     except RULE_BREAKS as error:
         return Look(value, str(error))
     return Look(value, judge(result), result.summary().as_dict())
+
+
+def _memory_look(scale: Scale, mapping: Mapping[str, Any], value: float, seed: int) -> Look:
+    """Return whether a value fits in memory, which takes no seconds to know."""
+    try:
+        scenario = scale.scenario(mapping, value)
+        planned = plan(scenario, load_soc(scenario.device), seed, to_run=True)
+    except RULE_BREAKS as error:
+        return Look(value, str(error))
+    peak = float(peak_bytes(memory_of(scenario, planned), planned.program.groups))
+    return Look(value, "" if peak <= planned.budget_bytes else MEMORY, {"peak_dram_bytes": peak})
+
+
+def runs_in_turn(scenario: Scenario) -> bool:
+    """Return whether what is resident when does not hang on seconds: one client, no spilling."""
+    session = scenario.session
+    one = not session.clients and len({turn.client for turn in session.turns}) == 1
+    return one and session.until_s is None and scenario.environment.over_budget == "stop"
 
 
 def frontier_of(

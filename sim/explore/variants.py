@@ -24,7 +24,7 @@ from hw_models.soc import SocSpec
 from hw_models.tree import moved
 from sim.engine.conditions import NOMINAL
 from sim.engine.maxplus import step_ends_beside
-from sim.engine.memory import Memory, peak_bytes
+from sim.engine.memory import peak_bytes
 from sim.engine.pricing import Pricing
 from sim.engine.progress import StepTimes
 from sim.engine.timed import FloatColumn
@@ -35,7 +35,7 @@ from sim.heat.course import TENTH, unthrottled
 from sim.heat.governors import Governors
 from sim.metrics import metric_columns
 from sim.phase_facts import ratio, whole
-from sim.planning import Plan, fits_whole, plan
+from sim.planning import Plan, fits_whole, memory_of, plan
 from sim.results import Result
 from sim.simulation import simulate
 from sim.work import Work, works
@@ -246,13 +246,7 @@ class _Side:
         return never | ~facts.fits | mapped | is_hot(self.soc, facts)
 
     def _peak_bytes(self) -> FloatColumn:
-        memory = Memory(
-            self.planned.program.initial_bytes,
-            self.planned.budget_bytes,
-            sum(group.phase == "vision" for group in self.planned.program.groups),
-            self.result.scenario.deployment.free_vision_after_encode,
-            [turn.client for turn in self.planned.session.turns],
-        )
+        memory = memory_of(self.result.scenario, self.planned)
         return peak_bytes(memory, self.planned.program.groups)
 
     def _heat(self) -> HeatFacts:

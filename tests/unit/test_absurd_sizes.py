@@ -54,3 +54,16 @@ def test_more_steps_than_can_be_held_are_refused_in_a_sentence():
     scenario = asked(2_000_000, kv_cache={"eviction": window})
     with pytest.raises(WorkloadError, match=r"at most 1000000 decode steps\. Got 1999999"):
         simulate(scenario)
+
+
+def test_the_limit_of_memory_is_found_without_running_and_is_the_runs_own():
+    from sim.explore.limits import judge_of, limit_of
+    from sim.explore.scales import scale_of
+
+    scenario = asked(100)
+    scale = scale_of("session.turns.0.output_tokens", scenario)
+    limit = limit_of(scenario, scale, "largest", judge_of(()))
+    assert limit.binding == "memory"
+    assert limit.best.metrics["fits"]
+    assert simulate(asked(int(limit.best.value))).fits
+    assert not simulate(asked(int(limit.beyond.value))).fits
