@@ -31,8 +31,7 @@ from hw_models.soc import load_soc
 from sim import Scenario, load_scenario, simulate
 from sim.explore.designs import Range, SweepSpec
 from sim.explore.sweep_batch import Batch
-from sim.explore.sweep_rows import evaluate
-from sim.explore.sweeps import chunk_rows, run_sweep
+from sim.explore.sweeps import CHUNK_S, run_sweep
 from sim.explore.uncertainty import uncertainty
 from sim.metrics import metric_columns
 
@@ -109,7 +108,7 @@ def backend_seconds() -> dict[str, float]:
     """Return the wall seconds of one sweep on two processes, workers already running [s].
 
     The least of `RUNS` turns of each backend, taken alternately: other work on the machine then
-    hits both. A chunk is 50 simulations of the default scenario.
+    hits both.
     """
     from dask.distributed import LocalCluster
 
@@ -136,14 +135,6 @@ def backend_seconds() -> dict[str, float]:
     return {name: min(seconds[1:]) for name, seconds in found.items()}
 
 
-def chunk_s() -> float:
-    """Return the CPU seconds of one chunk of `backend_seconds` [s]."""
-    scenario = load_scenario().model_dump(mode="json", exclude_defaults=True)
-    axis = Range(linear=(100, 299), count=200)
-    spec = SweepSpec(base=scenario, axes={"deployment.prefill_chunk_tokens": axis})
-    return median_s(lambda: evaluate(spec, 0, chunk_rows(spec)), RUNS)
-
-
 def rows(quick: bool) -> list[tuple[str, str, str]]:
     """Return the table: what, figure, target."""
     found = []
@@ -163,7 +154,7 @@ def rows(quick: bool) -> list[tuple[str, str, str]]:
         backends = backend_seconds()
         overhead = backends["dask"] / backends["loky"] - 1.0
         seconds = ", ".join(f"{name} {wall_s:.2f} s" for name, wall_s in backends.items())
-        what = f"dask over loky, 200 scenarios in chunks of {chunk_s():.2f} s, 2 workers"
+        what = f"dask over loky, 200 scenarios in chunks of {CHUNK_S:g} s, 2 workers"
         found.append((what, f"{overhead:+.0%} ({seconds})", "< +20 %"))
     here_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     found.append(("this process, peak memory", f"{here_mb:.0f} MB", ""))

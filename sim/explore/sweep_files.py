@@ -1,6 +1,7 @@
 """The file of a sweep: parts while it runs, one Parquet file when it is done.
 
-Every chunk of rows becomes a part, written whole or not at all in `FILE.parquet.parts`. A sweep
+Every chunk of rows becomes a part, written whole or not at all in `FILE.parquet.parts`; its name
+says which rows it holds, so that chunks may be of any size. A sweep
 that is stopped or killed therefore loses at most the chunks under way, and the next run of the same
 sweep continues from the parts. Nothing but one part is held in memory.
 """
@@ -10,10 +11,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +30,8 @@ from sim.output import write_text, write_whole
 from sim.packaging import versions
 
 IDENTITY_KEY = b"andesim.sweep"
+PART = r"(\d+)-(\d+)\.parquet"
+"""Name of a part: its first row, and the row behind its last."""
 
 
 @dataclass(frozen=True)
@@ -37,24 +42,15 @@ class SweepFile:
     ----------
     path
         The Parquet file to end up with.
-    chunk_rows
-        Rows of a part, the last one excepted.
     """
 
     spec: SweepSpec
     path: Path
-    chunk_rows: int
 
     @property
     def parts(self) -> Path:
         """Folder of the parts."""
         return self.path.with_name(self.path.name + ".parts")
-
-    @property
-    def chunks(self) -> list[tuple[int, int]]:
-        """First row and the row behind the last of every part."""
-        starts = range(0, self.spec.points, self.chunk_rows)
-        return [(start, min(start + self.chunk_rows, self.spec.points)) for start in starts]
 
     @cached_property
     def identity(self) -> str:
@@ -62,7 +58,7 @@ class SweepFile:
 
         Files that the sweep names count by what they hold, since that may change under their names.
         """
-        text = self.spec.model_dump_json() + repr((versions(), self.chunk_rows))
+        text = self.spec.model_dump_json() + repr(versions())
         digest = hashlib.sha256(text.encode())
         for name in sorted({*_texts(self.spec.base), *_texts(self.spec.axes)}):
             if os.path.isfile(name):
@@ -115,8 +111,9 @@ class SweepFile:
         write_text(claim, mine)
 
     def missing(self) -> list[tuple[int, int]]:
-        """Return the chunks without a part."""
-        return [chunk for chunk in self.chunks if not self._part(chunk[0]).exists()]
+        """Return the stretches of rows without a part: first row, and the row behind the last."""
+        ends = [(0, 0), *self._written(), (self.spec.points, self.spec.points)]
+        return [(before, start) for (_, before), (start, _) in pairwise(ends) if before < start]
 
     def write(self, start: int, rows: Sequence[Row]) -> None:
         """Write the part that begins at row `start`; raises `OutputError` where it cannot."""
@@ -128,7 +125,7 @@ class SweepFile:
             for name, kind in zip(self.schema.names, self.schema.types, strict=True)
         ]
         table = pa.Table.from_arrays(columns, schema=self.schema)
-        write_whole(self._part(start), lambda path: pq.write_table(table, path))
+        write_whole(self._part(start, start + len(rows)), lambda path: pq.write_table(table, path))
 
     def assemble(self) -> None:
         """Join the parts into the file, one after the other, and remove them.
@@ -157,11 +154,16 @@ class SweepFile:
         import pyarrow.parquet as pq
 
         with pq.ParquetWriter(path, self.schema) as writer:
-            for start, _ in self.chunks:
-                writer.write_table(pq.read_table(self._part(start)))
+            for start, stop in self._written():
+                writer.write_table(pq.read_table(self._part(start, stop)))
 
-    def _part(self, start: int) -> Path:
-        return self.parts / f"{start:09d}.parquet"
+    def _written(self) -> list[tuple[int, int]]:
+        """Return the first row, and the row behind the last, of every part, in order."""
+        found = (re.fullmatch(PART, entry.name) for entry in self.parts.iterdir())
+        return sorted((int(match[1]), int(match[2])) for match in found if match)
+
+    def _part(self, start: int, stop: int) -> Path:
+        return self.parts / f"{start:09d}-{stop:09d}.parquet"
 
 
 def _texts(node: Any) -> Iterator[str]:

@@ -2,34 +2,36 @@
 
     SweepSpec --chunks of points--> rows --parts--> FILE.parquet
 
-Every backend evaluates the same chunks with the same function, so the rows and their order do not
-depend on it. With Dask a chunk lost with its worker is evaluated again by another.
+Every backend evaluates chunks of about a second with the same function, so the rows and their order
+do not depend on it. With Dask a chunk lost with its worker is evaluated again by another.
 
 Not done here: choosing where to look next; see `sim.explore.sizing`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from sim.errors import SimError
 from sim.explore.designs import SweepSpec
-from sim.explore.sweep_batch import is_batchable
 from sim.explore.sweep_files import SweepFile
-from sim.explore.sweep_rows import RULE_BREAKS, Row, evaluate
-from workloads.scenario import Scenario
+from sim.explore.sweep_rows import Row, evaluate
 
 Backend = Literal["serial", "loky", "dask"]
 
 CHUNK_S = 1.0
-"""Aimed duration of a chunk: below about half a second the hand-over to workers shows."""
+"""Aimed duration of a chunk: below about half a second the hand-over to workers shows [s]."""
 
-STRUCTURE_S = 0.02
-ROW_S = 5e-5
-"""Rough costs of one more program and of one more row of it; they only set the chunk size [s]."""
+FIRST_ROWS = 16
+"""Rows of the first chunks; what they take says how large the next may be."""
+
+GROWTH = 8
+"""How much larger than the one before a chunk may be: rows that share work get cheaper together."""
 
 CONNECT_S = 5.0
 """How long to try to reach a scheduler [s]."""
@@ -60,7 +62,7 @@ def run_sweep(
     """
     if jobs == 0 or jobs < -1:
         raise SimError(f"--jobs must be at least 1, or -1 for all cores. Got {jobs}.")
-    file = SweepFile(spec, Path(path), chunk_rows(spec))
+    file = SweepFile(spec, Path(path))
     if file.is_complete():
         file.remove_parts()
         on_rows(spec.points)
@@ -77,28 +79,49 @@ def run_sweep(
     return spec.points
 
 
-def chunk_rows(spec: SweepSpec) -> int:
-    """Return the rows per chunk; a function of the specification alone, so that runs can resume."""
-    together = spec.rows_per_structure if _shares_passes(spec) else 1.0
-    row_s = STRUCTURE_S / together + ROW_S
-    return max(8, round(CHUNK_S / row_s))
+@dataclass(slots=True)
+class _Pace:
+    """How many rows the next chunk gets, by what the last one took."""
 
+    rows: int = FIRST_ROWS
 
-def _shares_passes(spec: SweepSpec) -> bool:
-    try:
-        return is_batchable(Scenario.from_mapping(spec.mapping(spec.rows(0, 1)[0])))
-    except RULE_BREAKS:
-        return False
+    def note(self, rows: int, seconds: float) -> None:
+        """Aim the next chunk at `CHUNK_S` after one of so many rows and seconds [s]."""
+        wanted = rows * CHUNK_S / max(seconds, 1e-9)
+        self.rows = max(1, round(min(wanted, GROWTH * rows)))
+
+    def chunks(self, stretches: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+        """Yield stretches of rows in pieces, each as large as is known to be right by then."""
+        for start, stop in stretches:
+            while start < stop:
+                end = min(stop, start + self.rows)
+                yield start, end
+                start = end
 
 
 def _evaluated(
     spec: SweepSpec,
-    chunks: list[tuple[int, int]],
+    stretches: Sequence[tuple[int, int]],
     backend: Backend,
     scheduler: str | None,
     jobs: int,
 ) -> Iterator[tuple[int, list[Row]]]:
     """Yield the first row and the rows of each chunk, as they get done."""
+    pace = _Pace()
+    chunks = pace.chunks(stretches)
+    for start, rows, seconds in _done(spec, chunks, backend, scheduler, jobs):
+        pace.note(len(rows), seconds)
+        yield start, rows
+
+
+def _done(
+    spec: SweepSpec,
+    chunks: Iterator[tuple[int, int]],
+    backend: Backend,
+    scheduler: str | None,
+    jobs: int,
+) -> Iterator[tuple[int, list[Row], float]]:
+    """Yield the first row, the rows and the seconds of each chunk, whoever evaluates it."""
     if backend == "serial":
         yield from (_chunk(spec, start, stop) for start, stop in chunks)
         return
@@ -110,8 +133,10 @@ def _evaluated(
         yield from Parallel(n_jobs=count, return_as="generator_unordered", batch_size=1)(tasks)
 
 
-def _chunk(spec: SweepSpec, start: int, stop: int) -> tuple[int, list[Row]]:
-    return start, evaluate(spec, start, stop)
+def _chunk(spec: SweepSpec, start: int, stop: int) -> tuple[int, list[Row], float]:
+    begun_s = time.perf_counter()
+    rows = evaluate(spec, start, stop)
+    return start, rows, time.perf_counter() - begun_s
 
 
 @contextmanager

@@ -5,6 +5,8 @@ import os
 import signal
 import subprocess
 import sys
+import time
+from itertools import pairwise
 
 import pandas as pd
 import pyarrow.parquet as pq
@@ -15,7 +17,7 @@ from sim.errors import OutputError, SimError
 from sim.explore import sweeps
 from sim.explore.designs import SweepSpec
 from sim.explore.sweep_files import SweepFile
-from sim.explore.sweeps import chunk_rows, run_sweep
+from sim.explore.sweeps import FIRST_ROWS, run_sweep
 
 BASE = {
     "device": "ideal_85gbps_50tflops",
@@ -107,6 +109,25 @@ def test_runs_that_the_governor_slows_are_simulated_one_by_one(tmp_path):
     assert found[1] > 1.05 * simulate(cool).summary().decode_s
 
 
+def assert_same_rows(one, other):
+    pd.testing.assert_frame_equal(pd.read_parquet(one), pd.read_parquet(other), rtol=1e-9)
+
+
+def test_chunks_follow_the_time_they_take(monkeypatch, tmp_path):
+    def slow(spec, start, stop):
+        time.sleep(0.01 * (stop - start))
+        return [{"error": None}] * (stop - start)
+
+    monkeypatch.setattr(sweeps, "evaluate", slow)
+    monkeypatch.setattr(sweeps, "CHUNK_S", 0.05)
+    seen = []
+    run_sweep(SLOW, tmp_path / "rows.parquet", on_rows=seen.append)
+    sizes = [after - before for before, after in pairwise(seen)]
+    assert sizes[0] == FIRST_ROWS
+    assert max(sizes[1:]) <= 6
+    assert sum(sizes) == SLOW.points
+
+
 def test_a_stopped_sweep_continues_where_it_was(tmp_path):
     file = tmp_path / "rows.parquet"
     with pytest.raises(KeyboardInterrupt):
@@ -118,11 +139,11 @@ def test_a_stopped_sweep_continues_where_it_was(tmp_path):
     seen = []
     with pytest.raises(KeyboardInterrupt):
         run_sweep(SLOW, file, on_rows=lambda done: seen.append(done) or rows_until(76)(done))
-    assert seen[0] == chunk_rows(SLOW)
+    assert seen[0] == FIRST_ROWS
     assert all(part.stat().st_mtime_ns == written for part, written in kept.items())
     assert run_sweep(SLOW, file) == 80
     run_sweep(SLOW, tmp_path / "whole.parquet")
-    assert file.read_bytes() == (tmp_path / "whole.parquet").read_bytes()
+    assert_same_rows(file, tmp_path / "whole.parquet")
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["rows.parquet", "whole.parquet"]
 
 
@@ -137,12 +158,12 @@ def test_a_killed_process_loses_no_finished_part(tmp_path):
     child = subprocess.Popen(
         [sys.executable, "-c", code, SLOW.model_dump_json(), str(file)], stdout=subprocess.PIPE
     )
-    assert [int(child.stdout.readline()) for _ in range(2)] == [0, chunk_rows(SLOW)]
+    assert [int(child.stdout.readline()) for _ in range(2)] == [0, FIRST_ROWS]
     child.kill()
     child.wait()
     seen = []
     run_sweep(SLOW, file, on_rows=seen.append)
-    assert seen[0] >= chunk_rows(SLOW)
+    assert seen[0] >= FIRST_ROWS
     assert list(pd.read_parquet(file)["deployment.prefill_chunk_tokens"]) == list(range(8, 88))
 
 
@@ -166,10 +187,10 @@ def test_rows_of_a_device_file_that_has_changed_since_are_not_taken_for_its_own(
     base.write_text("extends: dimensity_9500\n")
     device.write_text("extends: ./base.yaml\n")
     spec = SLOW.model_copy(update={"base": BASE | {"device": str(device)}})
-    before = SweepFile(spec, file, 8).identity
-    assert before == SweepFile(spec, file, 8).identity
+    before = SweepFile(spec, file).identity
+    assert before == SweepFile(spec, file).identity
     base.write_text("extends: dimensity_9400\n")
-    assert before != SweepFile(spec, file, 8).identity
+    assert before != SweepFile(spec, file).identity
 
 
 def test_parts_of_another_sweep_are_refused(tmp_path):
@@ -190,7 +211,7 @@ def test_an_unwritable_place_is_refused_before_anything_runs(tmp_path):
 
 
 def test_a_full_disk_leaves_finished_parts_and_nothing_half_written(tmp_path, monkeypatch):
-    file = SweepFile(SLOW, tmp_path / "rows.parquet", 32)
+    file = SweepFile(SLOW, tmp_path / "rows.parquet")
     file.open()
     file.write(0, [{}] * 32)
 
@@ -200,14 +221,17 @@ def test_a_full_disk_leaves_finished_parts_and_nothing_half_written(tmp_path, mo
     monkeypatch.setattr(pq, "write_table", full)
     with pytest.raises(OutputError, match="No space left"):
         file.write(32, [{}] * 32)
-    assert sorted(part.name for part in file.parts.iterdir()) == ["000000000.parquet", "sweep.json"]
-    assert file.missing() == [(32, 64), (64, 80)]
+    assert sorted(part.name for part in file.parts.iterdir()) == [
+        "000000000-000000032.parquet",
+        "sweep.json",
+    ]
+    assert file.missing() == [(32, 80)]
 
 
 def test_the_file_says_which_sweep_it_holds(tmp_path):
     run_sweep(MIXED, tmp_path / "rows.parquet")
     schema = pq.read_schema(tmp_path / "rows.parquet")
-    expected = SweepFile(MIXED, tmp_path / "x.parquet", chunk_rows(MIXED)).identity
+    expected = SweepFile(MIXED, tmp_path / "x.parquet").identity
     assert schema.metadata[b"andesim.sweep"].decode() == expected
     assert schema.names[-2:] == ["fingerprint", "error"]
 
@@ -215,13 +239,12 @@ def test_the_file_says_which_sweep_it_holds(tmp_path):
 def test_rows_do_not_depend_on_the_backend(tmp_path):
     run_sweep(SLOW, tmp_path / "serial.parquet")
     run_sweep(SLOW, tmp_path / "loky.parquet", backend="loky", jobs=2)
-    assert (tmp_path / "serial.parquet").read_bytes() == (tmp_path / "loky.parquet").read_bytes()
+    assert_same_rows(tmp_path / "serial.parquet", tmp_path / "loky.parquet")
 
 
 def test_a_cluster_that_loses_a_worker_at_work_loses_no_row(tmp_path, monkeypatch):
     distributed = pytest.importorskip("distributed")
     monkeypatch.setattr(sweeps, "CHUNK_S", 0.1)
-    assert chunk_rows(SLOW) == 8  # ten chunks for two workers
     run_sweep(SLOW, tmp_path / "serial.parquet")
     with distributed.LocalCluster(
         n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0"
@@ -243,7 +266,7 @@ def test_a_cluster_that_loses_a_worker_at_work_loses_no_row(tmp_path, monkeypatc
             on_rows=on_rows,
         )
     assert killed
-    assert (tmp_path / "serial.parquet").read_bytes() == (tmp_path / "dask.parquet").read_bytes()
+    assert_same_rows(tmp_path / "serial.parquet", tmp_path / "dask.parquet")
 
 
 def test_an_unreachable_scheduler_is_told_within_ten_seconds(tmp_path, monkeypatch):
@@ -283,7 +306,7 @@ def test_parts_that_nobody_claims_are_not_taken_for_ones_own(tmp_path):
     """A kill while the parts are removed may leave some, without the claim that says whose."""
     path = tmp_path / "rows.parquet"
     other = MIXED.model_copy(update={"base": BASE | {"model": "qwen3-1.7b"}})
-    file = SweepFile(other, path, chunk_rows(other))
+    file = SweepFile(other, path)
     with pytest.raises(KeyboardInterrupt):
         run_sweep(other, path, on_rows=rows_until(8))
     (file.parts / "sweep.json").unlink()
