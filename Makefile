@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --disable-pip-version-check -q -c constraints.txt
 
-.PHONY: simulate test validate dashboard bench pages docs lint clean
+.PHONY: simulate test check-long validate dashboard bench pages docs lint clean
 .DEFAULT_GOAL := simulate
 
 $(BIN)/python:
@@ -27,6 +27,9 @@ simulate: $(VENV)/.core  ## the default scenario: AndesVL-4B on a Dimensity 9500
 test: $(VENV)/.dev  ## lint, types, layers, and the whole test suite
 	@$(MAKE) --no-print-directory lint
 	$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
+
+check-long: $(VENV)/.dev  ## the checks that the suite takes a sample of
+	$(BIN)/python -m pytest -n auto -m long $(ARGS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -12,7 +12,9 @@ SAMPLE = ["gemma3-1b", "lfm2-350m", "olmoe-1b-7b", "qwen2.5-0.5b"]
 
 
 @pytest.mark.torch
-@pytest.mark.parametrize("model", ANDESVL + SAMPLE)
+@pytest.mark.parametrize(
+    "model", [*SAMPLE, *(pytest.param(model, marks=pytest.mark.long) for model in ANDESVL)]
+)
 def test_capturing_again_gives_the_same_bytes(model):
     torch = pytest.importorskip("torch")
     shipped = (FOLDER / f"{model}.json").read_text()

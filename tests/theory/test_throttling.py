@@ -71,8 +71,15 @@ CHANGING = {
 }
 
 
-@pytest.mark.parametrize("die_trip_c", [85.0, 46.0], ids=["body alone", "die as well"])
-@pytest.mark.parametrize("environment", [HOT, CHANGING], ids=["throttled", "throttled and busy"])
+@pytest.mark.parametrize(
+    ("environment", "die_trip_c"),
+    [
+        pytest.param(HOT, 85.0, marks=pytest.mark.long, id="throttled, body alone"),
+        pytest.param(HOT, 46.0, marks=pytest.mark.long, id="throttled, die as well"),
+        pytest.param(CHANGING, 85.0, marks=pytest.mark.long, id="busy too, body alone"),
+        pytest.param(CHANGING, 46.0, id="busy too, die as well"),
+    ],
+)
 def test_auto_equals_the_event_engine_across_changes(environment, die_trip_c):
     """Where the clock alone changes, max-plus is exact and nothing needs replaying."""
     phone = soc(**die_trip(die_trip_c))

@@ -65,6 +65,7 @@ def test_a_vit_of_224_pixels_has_196_patches():
     assert PATCH_PX["vit-b-16-224"] == 16
 
 
+@pytest.mark.long
 def test_the_noise_that_ships_is_that_of_the_rows():
     shipped, found = pd.read_csv(FOLDER / "noise.csv"), noise()
     assert list(shipped["relation"]) == list(found["relation"])

@@ -159,7 +159,7 @@ def test_the_report_uses_the_what_if_values():
 
 
 def test_the_report_gives_the_link_that_opens_its_choices():
-    choices = Choices(prompt_tokens=96, what_if="dram.rate=5 GT/s")
+    choices = Choices(model="smollm2-135m", images=0, output_tokens=9, what_if="dram.rate=5 GT/s")
     link = handover.document(choices)["reproduce"]["link"]
     assert read_query(dict(parse_qsl(urlsplit(link).query, keep_blank_values=True))) == (
         choices,
@@ -260,7 +260,7 @@ def test_a_hot_phone_throttles_and_says_when():
     assert f"after {found.throttled_at_s:.0f} s" in found.sentence()
 
 
-@pytest.mark.parametrize("what_if", ["", "dram.rate=8 GT/s"])
+@pytest.mark.parametrize("what_if", ["", pytest.param("dram.rate=8 GT/s", marks=pytest.mark.long)])
 def test_the_command_of_a_report_writes_the_same_report(what_if, andesim, tmp_path, monkeypatch):
     choices = Choices(model="smollm2-135m", images=0, output_tokens=9, what_if=what_if)
     found = handover.document(choices)

@@ -81,6 +81,7 @@ def test_all_times_of_a_fitted_stack_move_by_the_spread_of_its_rows():
     assert seconds.mean() == pytest.approx(np.log(result.makespan_s), abs=0.01)
 
 
+@pytest.mark.long
 def test_draws_of_fitted_stacks_hold_four_of_five_measured_rows():
     rows = runs_in_role(load_exhibits(), "validation")
     found = [item for item in coverage_of_draws(rows, 100) if item.is_fitted]

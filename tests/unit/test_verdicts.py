@@ -19,6 +19,7 @@ from sim.reports.question import Question
 from sim.verdicts import FAIL_TO, PASS_FROM, SLOWED, Status, judge, verdict
 from sim.wording import shown
 
+LONG = pytest.mark.long
 SMALL = ("model=smollm2-135m", "session={turns: [{prompt_tokens: 8, output_tokens: 3}]}")
 SHARES = st.floats(0.0, 1.0)
 
@@ -119,7 +120,9 @@ def test_out_of_memory_is_said_first():
     assert found.sentence.startswith("Out of memory")
 
 
-@pytest.mark.parametrize("rate", [8.0, 15.0, 22.0])
+@pytest.mark.parametrize(
+    "rate", [pytest.param(8.0, marks=LONG), 15.0, pytest.param(22.0, marks=LONG)]
+)
 def test_command_line_report_and_dashboard_agree(rate, andesim):
     choices = Choices(least_tokens_per_s=rate, most_first_token_s=4.0)
     targets = runs.targets(choices)
