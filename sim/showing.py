@@ -250,7 +250,7 @@ def _notes(console: Console, result: Result) -> None:
 
     for warning in result.warnings:
         console.print(f"[yellow]Warning:[/yellow] {escape(warning)}")
-    found = least_certain(result.first_reply())
+    found = least_certain(result.first_reply()) if result.fits else None
     if found is not None:
         console.print(f"Least certain assumption: {found.sentence()}")
     console.print(_provenance(result))

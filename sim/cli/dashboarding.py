@@ -6,18 +6,16 @@ It listens on this machine only.
 
 from __future__ import annotations
 
-import signal
-import socket
-import subprocess
 import sys
 import time
-import urllib.request
-import webbrowser
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sim.errors import SimError
+
+if TYPE_CHECKING:
+    import subprocess
 
 HOST = "localhost"
 FIRST_PORT = 8501
@@ -35,6 +33,10 @@ Browser = Annotated[bool, typer.Option(help="Open the browser once the dashboard
 
 def dashboard(port: Port = None, browser: Browser = True) -> None:
     """Open the dashboard in the browser; nothing leaves this machine."""
+    import signal
+    import subprocess
+    import webbrowser
+
     chosen = port or free_port()
     if not is_free(chosen):
         raise SimError(f"--port must be free. Got {chosen}, which another program uses.")
@@ -70,12 +72,16 @@ def free_port() -> int:
 
 def is_free(port: int) -> bool:
     """Return whether nothing listens on a port of this machine."""
+    import socket
+
     with socket.socket() as probe:
         return probe.connect_ex((HOST, port)) != 0
 
 
 def wait_until_healthy(server: subprocess.Popen[bytes], port: int) -> bool:
     """Return whether the dashboard answers; not, if it ends or takes longer than a minute."""
+    import urllib.request
+
     deadline_s = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline_s and server.poll() is None:
         try:

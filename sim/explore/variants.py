@@ -29,7 +29,7 @@ from sim.engine.pricing import Pricing
 from sim.engine.progress import StepTimes
 from sim.engine.timed import FloatColumn
 from sim.engine.times import GroupTimes, hidden_in_s
-from sim.explore.sweep_steps import distinct
+from sim.explore.sweep_steps import Indices, distinct
 from sim.facts import Facts, HeatFacts, facts_of_groups, joined, sustained
 from sim.heat.course import TENTH, unthrottled
 from sim.heat.governors import Governors
@@ -40,6 +40,7 @@ from sim.results import Result
 from sim.simulation import simulate
 from sim.work import Work, works
 from workloads.background import get_background
+from workloads.program import Program, StepGroup
 
 MetricColumns = dict[str, NDArray[np.float64]]
 Values = Mapping[str, NDArray[np.float64]]
@@ -86,9 +87,20 @@ def reply_seconds(result: Result, values: Values) -> FloatColumn:
     variants = len(next(iter(values.values())))
     if not _keeps_its_pace(result):
         return np.array([_alone(result, values, i).makespan_s for i in range(variants)])
+    paths = shaping(result.soc, result.stack, values)
+    prices = shaping_prices(result.soc, result.stack, paths)
+    lowering = [path for path in paths if path not in prices]
+    own = tuple(float(result.soc.parameters()[path].value) for path in lowering)
+    programs = {own: _few(result.program)} if result.fits and not result.mapped else {}
     found = np.empty(variants)
-    for members, side in _side_by_side(result, values):
-        found[members] = np.ravel(side.groups[-1].ends_s[..., -1])
+    for members, soc in side_by_side(result.soc, values, paths):
+        shape = tuple(float(values[path][members[0]]) for path in lowering)
+        if shape not in programs:
+            planned = plan(result.scenario, soc, result.seed, to_run=True)
+            programs[shape] = _few(planned.program)
+        pricing = Pricing(soc, soc.stack(result.stack))
+        times = _side_times(programs[shape], pricing, len(members))
+        found[members] = np.ravel(times[-1].ends_s[..., -1])
     return found
 
 
@@ -179,6 +191,34 @@ def side_by_side(
         yield members.tolist(), moved(soc, columns)
 
 
+Few = tuple[StepGroup, StepGroup, Indices]
+"""A group of steps, the same without repeated ones, and where each step is in that."""
+
+
+def _few(program: Program) -> list[Few]:
+    return [(group, *distinct(group)) for group in program.groups]
+
+
+def _side_times(groups: Sequence[Few], pricing: Pricing, devices: int) -> list[GroupTimes]:
+    """Return the times of all steps at nominal rates, shape (devices, steps)."""
+    times = StepTimes()
+    found: list[GroupTimes] = []
+    now_s = np.zeros((devices, 1))
+    for group, few, step_of in groups:
+        seconds = np.broadcast_to(times.seconds(pricing.group(few), NOMINAL), (devices, few.steps))[
+            :, step_of
+        ]
+        if group.images_needed is None:
+            ends_s = np.maximum(now_s, group.at_s) + np.cumsum(seconds, axis=1)
+        else:
+            ahead_s = found[-1].ends_s - found[-1].starts_s
+            begun_s = found[-1].starts_s[:, :1]
+            ends_s = step_ends_beside(ahead_s, seconds, group.images_needed, begun_s)
+        found.append(GroupTimes(group, ends_s - seconds, ends_s))
+        now_s = ends_s[:, -1:]
+    return found
+
+
 @dataclass(frozen=True)
 class _Side:
     """A run on devices side by side.
@@ -200,23 +240,8 @@ class _Side:
     @cached_property
     def groups(self) -> list[GroupTimes]:
         """Times of all steps at nominal rates, shape (devices, steps)."""
-        pricing, times = Pricing(self.soc, self.soc.stack(self.result.stack)), StepTimes()
-        found: list[GroupTimes] = []
-        now_s = np.zeros((self.devices, 1))
-        for group in self.planned.program.groups:
-            few, step_of = distinct(group)
-            seconds = np.broadcast_to(
-                times.seconds(pricing.group(few), NOMINAL), (self.devices, few.steps)
-            )[:, step_of]
-            if group.images_needed is None:
-                ends_s = np.maximum(now_s, group.at_s) + np.cumsum(seconds, axis=1)
-            else:
-                ahead_s = found[-1].ends_s - found[-1].starts_s
-                begun_s = found[-1].starts_s[:, :1]
-                ends_s = step_ends_beside(ahead_s, seconds, group.images_needed, begun_s)
-            found.append(GroupTimes(group, ends_s - seconds, ends_s))
-            now_s = ends_s[:, -1:]
-        return found
+        pricing = Pricing(self.soc, self.soc.stack(self.result.stack))
+        return _side_times(_few(self.planned.program), pricing, self.devices)
 
     @cached_property
     def work(self) -> list[Work]:
