@@ -103,6 +103,7 @@ def capture_entry(entry: Mapping[str, Any], name: str) -> Trace:
     from workloads.models.stored_formats import stored_formats
     from workloads.models.text_phases import text_phases
     from workloads.models.text_shape import context_of, decoder_shape, parameter_counts
+    from workloads.models.vision_phases import capture_vision
 
     formats = stored_formats(entry, name)
     built = build(read_config(entry, name), name)
@@ -117,17 +118,20 @@ def capture_entry(entry: Mapping[str, Any], name: str) -> Trace:
             f"{name}: the class of model_type {built.config.model_type!r} must run on tensors "
             f"without data. {type(error).__name__}: {said}"
         ) from None
+    seen = capture_vision(built, names)
     return Trace(
         model=name,
         config_digest=digest(entry),
         torch_version=torch.__version__.partition("+")[0],
         decoder=decoder_shape(built, phases["decode"]),
-        vision=None,
+        vision=seen.shape,
         parameters=parameter_counts(built, names),
-        phases=phases,
-        config=_plain(built.config.to_dict()),
+        phases=seen.phases | phases,
+        config=_plain(built.config.to_dict() | seen.config),
         captured_by=f"transformers {VERSION}",
         stored_as=formats,
+        image_rule=seen.rule,
+        no_images=seen.refusal,
     )
 
 

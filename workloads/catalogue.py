@@ -18,6 +18,7 @@ from typing import Any
 from workloads import trace_cache
 from workloads.errors import WorkloadError, did_you_mean
 from workloads.files import read_text, read_yaml
+from workloads.image_kinds import encoded_image
 from workloads.models import entry as entries
 from workloads.models.config import ModelConfig
 from workloads.models.config_file import read_model
@@ -143,7 +144,16 @@ def trace_of(entry: Mapping[str, Any], name: str) -> Trace:
     _MEMORY[key] = found
     while len(_MEMORY) > REMEMBERED:
         del _MEMORY[next(iter(_MEMORY))]
+    found = _with_preprocessor(found, entry)
     return replace(found, model=name) if found.model != name else found
+
+
+def _with_preprocessor(trace: Trace, entry: Mapping[str, Any]) -> Trace:
+    """Return the trace with the numbers of the image processor's file beside a configuration."""
+    settings = entry.get("preprocessor_config")
+    if trace.image_rule is None or not isinstance(settings, Mapping):
+        return trace
+    return replace(trace, image_rule=trace.image_rule.with_preprocessor(settings))
 
 
 REMEMBERED = 8
@@ -279,7 +289,6 @@ def describe_model(model: str) -> ModelFacts:
     """
     trace = trace_for(model)
     entry = get_entry(model)
-    seeing = trace.parameters.get("vision", 0)
     return ModelFacts(
         id=trace.model,
         model_type=str(entry.get("model_type") or entries.text_part(entry).get("model_type") or ""),
@@ -289,10 +298,23 @@ def describe_model(model: str) -> ModelFacts:
         kv_bytes_per_token_16bit=2 * trace.kv_elements_per_token,
         kv_bytes_16bit={str(tokens): cache_bytes_16bit(trace, tokens) for tokens in CACHE_TOKENS},
         state_bytes=trace.state_bytes,
-        vision={"parameters": seeing, "visual_tokens": {}} if seeing else None,
+        vision=_vision_facts(trace),
         stored_as=dict(trace.stored_as),
         source=next(iter(entry.get("sources", ())), model),
     )
+
+
+IMAGES_PX = ((448, 448), (1080, 2400))
+"""Images that a description of a model counts visual tokens of, width x height."""
+
+
+def _vision_facts(trace: Trace) -> dict[str, Any] | None:
+    seeing = trace.parameters.get("vision", 0)
+    if not seeing:
+        return None
+    images = IMAGES_PX if "vision" in trace.phases else ()
+    tokens = {f"{w}x{h}": encoded_image(trace, (w, h)).tokens for w, h in images}
+    return {"parameters": seeing, "visual_tokens": tokens}
 
 
 def cache_bytes_16bit(trace: Trace, tokens: int) -> int:

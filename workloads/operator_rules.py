@@ -57,7 +57,8 @@ RULES: Mapping[str, OperatorRule] = MappingProxyType(
             "bitwise_and bitwise_or bitwise_xor bitwise_not logical_and logical_or logical_not "
             "__and__ __or__ __lshift__ __rshift__ eq ne lt le gt ge isnan isinf erf cumsum cumprod "
             "lerp addcdiv isin leaky_relu hardtanh threshold polar view_as_complex nan_to_num "
-            "logical_xor xlogy multiply subtract divide absolute negative clip",
+            "logical_xor xlogy multiply subtract divide absolute negative clip bucketize "
+            "searchsorted _is_all_true nonzero",
         ),
         **_elementwise(2, "addcmul outer cumsum_"),
         **_elementwise(3, "softplus elu hardsigmoid softsign celu selu glu"),

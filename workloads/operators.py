@@ -17,7 +17,7 @@ from typing import TypeAlias
 import numpy as np
 
 from workloads.errors import WorkloadError, did_you_mean
-from workloads.extent import Size
+from workloads.extent import Extent, Size
 from workloads.operator_rules import RULES, SOFTMAX_OPERATIONS, OperatorRule
 from workloads.trace import Operator, TensorRef, dtype_bytes
 
@@ -33,7 +33,7 @@ class Gemm:
 
     batch: Real
     m: Real
-    n: Size
+    n: Real
     k: Size
 
 
@@ -254,12 +254,27 @@ def _attention(operator: Operator, sizes: Mapping[str, Size]) -> tuple[Gemm, Siz
     if operator.causal:
         pairs = visible_pairs(queries, context, operator.window_tokens)
     flops_per_pair = 2 * heads * (depth + value[-1])
+    if operator.work is not None:
+        return _windows(operator.work, sizes, query, depth + value[-1])
     return (
         Gemm(batch=heads, m=queries, n=visible, k=depth),
         flops_per_pair * queries * visible,
         flops_per_pair * pairs,
         SOFTMAX_OPERATIONS * heads * pairs,
     )
+
+
+def _windows(
+    work: tuple[Extent, Extent], sizes: Mapping[str, Size], query: tuple[Size, ...], wide: Size
+) -> tuple[Gemm, Size, Size, Size]:
+    """Return the work of attention inside windows, which is stated as a sum over them.
+
+    A query sees ``FLOP / (2 * heads * queries * (Dk + Dv))`` keys on average.
+    """
+    flops, vector = (extent.at(sizes) for extent in work)
+    heads, queries, depth = math.prod(query[:-2]), query[-2], query[-1]
+    seen = flops / (2 * heads * queries * wide)
+    return Gemm(batch=heads, m=queries, n=seen, k=depth), flops, flops, vector
 
 
 def _weights(operator: Operator, sizes: Mapping[str, Size], skew: float) -> Weights:

@@ -1,7 +1,7 @@
 """Find the affine form that explains the sizes recorded at several probes, exactly, in fractions.
 
-The first probe is the base, one more per name solves its coefficient, the rest verify. Sizes that
-no form explains are refused: a trace holds nothing that was only seen once.
+The first probes that tell the names apart solve the coefficients, the rest verify. Sizes that no
+form explains are refused: a trace holds nothing that was only seen once.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from functools import lru_cache
 
 from workloads.errors import WorkloadError
 from workloads.extent import Extent
@@ -24,7 +25,7 @@ def solve(
 
     Arguments:
         runs: the segments recorded at each probe, with constant sizes.
-        probes: sizes of each run: a base, one per symbol that changes it, others to verify.
+        probes: sizes of each run, enough to tell the symbols apart, and others to verify.
         symbols: the size names.
     """
     outlines = [[(s.name, s.repeat, len(s.operators)) for s in run] for run in runs]
@@ -97,12 +98,55 @@ def solve_extent(
     >>> str(solve_extent((5, 7, 21), probes, ("N",), "merge"))
     'N/4+1'
     """
-    base, coefficients = probes[0], dict[str, Fraction]()
-    for symbol, probe, value in zip(symbols, probes[1:], values[1:], strict=False):
-        coefficients[symbol] = Fraction(value - values[0]) / (probe[symbol] - base[symbol])
-    constant = values[0] - sum(c * base[symbol] for symbol, c in coefficients.items())
-    for probe, value in zip(probes, values, strict=True):
-        if sum(c * probe[symbol] for symbol, c in coefficients.items()) + constant != value:
-            found = ", ".join(map(str, values))
-            raise WorkloadError(f"{place}: sizes must be affine in {symbols}. Got {found}.")
-    return Extent.of(constant, **coefficients)
+    if all(value == values[0] for value in values):
+        return Extent.of(Fraction(values[0]))
+    rows = tuple((1, *(probe[symbol] for symbol in symbols)) for probe in probes)
+    basis, inverse = _inverse(rows)
+    found = [sum(c * values[i] for c, i in zip(row, basis, strict=True)) for row in inverse]
+    for row, value in zip(rows, values, strict=True):
+        if sum(c * size for c, size in zip(found, row, strict=True)) != value:
+            seen = ", ".join(map(str, values))
+            raise WorkloadError(f"{place}: sizes must be affine in {symbols}. Got {seen}.")
+    return Extent.of(found[0], **dict(zip(symbols, found[1:], strict=True)))
+
+
+def independent(rows: Sequence[Sequence[int | Fraction]]) -> list[int]:
+    """Return the first rows that are independent of the rows before them.
+
+    >>> independent([[1, 2], [2, 4], [0, 1]])
+    [0, 2]
+    """
+    kept: list[int] = []
+    reduced: list[tuple[int, list[Fraction]]] = []
+    for index, row in enumerate(rows):
+        rest = [Fraction(value) for value in row]
+        for pivot, other in reduced:
+            factor = rest[pivot]
+            rest = [a - factor * b for a, b in zip(rest, other, strict=True)]
+        pivot = next((i for i, value in enumerate(rest) if value), None)
+        if pivot is not None:
+            kept.append(index)
+            reduced.append((pivot, [value / rest[pivot] for value in rest]))
+    return kept
+
+
+@lru_cache(maxsize=64)
+def _inverse(rows: tuple[tuple[int, ...], ...]) -> tuple[list[int], list[list[Fraction]]]:
+    """Return independent rows and the inverse of their matrix.
+
+    Raises `WorkloadError` where the probes do not tell the names apart.
+    """
+    basis, width = independent(rows), len(rows[0])
+    if len(basis) < width:
+        raise WorkloadError("probes must tell the size names apart.")
+    table = [[*map(Fraction, rows[i]), *(Fraction(i == j) for j in basis)] for i in basis]
+    for column in range(width):
+        pivot = next(r for r in range(column, width) if table[r][column])
+        table[column], table[pivot] = table[pivot], table[column]
+        table[column] = [value / table[column][column] for value in table[column]]
+        for other in range(width):
+            if other != column:
+                factor = table[other][column]
+                pairs = zip(table[other], table[column], strict=True)
+                table[other] = [a - factor * b for a, b in pairs]
+    return basis, [row[width:] for row in table]

@@ -108,9 +108,12 @@ class Compiler:
         patches = np.array(plan.patches, dtype=np.float64)
         nothing = np.zeros_like(patches)
         phase = self.trace.phases["vision"]
-        segments, held = self._segments(
-            phase, {"N": patches}, np.ones_like(patches), self._adapter(plan)
-        )
+        names = ("N", *(name for name in phase.symbols if name != "N"))
+        sizes = {
+            name: np.array([image.sizes[name] for image in plan.images], dtype=np.float64)
+            for name in names
+        }
+        segments, held = self._segments(phase, sizes, np.ones_like(patches), self._adapter(plan))
         return StepGroup(
             phase="vision",
             turn=index,

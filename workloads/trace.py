@@ -7,7 +7,7 @@ layers are stored once. Tensor sizes are `Extent`s in
 ========  ==========================================================================
 ``T``     new tokens in this call (prefill chunk, or verify width in decode)
 ``S``     visible context in tokens, the new ones included (``S >= T``)
-``N``     image patches
+``N``     image patches; others of an image: `workloads.image_rules`
 ========  ==========================================================================
 
 Views (reshape, transpose, slice) move no data and are not in a trace; real copies are. Not
@@ -25,6 +25,7 @@ from functools import cached_property
 from typing import Any
 
 from workloads.extent import Extent
+from workloads.image_rules import Rule
 
 SCHEMA = "andesim.trace/1"
 KINDS = (
@@ -227,6 +228,9 @@ class Trace:
         config: the configuration it was captured from, class defaults filled in; empty where none.
         captured_by: the library whose class was run, such as ``transformers 5.24.0``.
         stored_as: weight format id per tensor class, where the model's file says how it is stored.
+        image_rule: what an image becomes; None for a text model, and for AndesVL, whose rule a
+            deployment chooses.
+        no_images: why a model with a vision tower takes none here; empty where it does.
     """
 
     model: str
@@ -241,11 +245,14 @@ class Trace:
     captured_by: str = ""
     stored_as: Mapping[str, str] = field(default_factory=dict)
     schema: str = SCHEMA
+    image_rule: Rule | None = field(default=None, repr=False)
+    no_images: str = field(default="", repr=False)
 
     @cached_property
     def digest(self) -> str:
         """SHA-256 of all that the trace holds."""
-        return hashlib.sha256(repr((self, dict(self.phases))).encode()).hexdigest()
+        held = (self, dict(self.phases), *([self.image_rule] if self.image_rule else []))
+        return hashlib.sha256(repr(held).encode()).hexdigest()
 
     @property
     def kv_elements_per_token(self) -> int:

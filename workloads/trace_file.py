@@ -18,6 +18,8 @@ from typing import Any, TypeVar, get_type_hints
 from workloads.errors import WorkloadError, did_you_mean
 from workloads.extent import Extent
 from workloads.files import parse_json, read_text, write_text
+from workloads.image_kinds import read_rule
+from workloads.image_rules import Rule
 from workloads.operator_rules import RULES
 from workloads.trace import (
     KINDS,
@@ -97,6 +99,10 @@ def format_trace(trace: Trace) -> str:
         head |= {"config": dict(trace.config), "captured_by": trace.captured_by}
     if trace.stored_as:
         head["stored_as"] = dict(trace.stored_as)
+    if trace.image_rule is not None:
+        head["image_rule"] = trace.image_rule.facts()
+    if trace.no_images:
+        head["no_images"] = trace.no_images
     return _dump(head) + "\n"
 
 
@@ -128,7 +134,18 @@ def parse_trace(text: str, name: str = "trace") -> Trace:
         config=top.value.get("config", {}),
         captured_by=str(top.value.get("captured_by", "")),
         stored_as=top.value.get("stored_as", {}),
+        image_rule=_image_rule(top.child("image_rule")),
+        no_images=str(top.value.get("no_images", "")),
     )
+
+
+def _image_rule(node: _Node) -> Rule | None:
+    if node.value is None:
+        return None
+    try:
+        return read_rule(node.of(dict))
+    except WorkloadError as error:
+        raise WorkloadError(f"{node.place}: {error}") from None
 
 
 class _Node:

@@ -17,7 +17,8 @@ import numpy as np
 
 from workloads.errors import WorkloadError
 from workloads.eviction import Eviction
-from workloads.images import VisualGrid, visual_tokens
+from workloads.image_kinds import encoded_image
+from workloads.image_rules import EncodedImage
 from workloads.lora import AdapterCache, AdapterSwitch, LinearSizes
 from workloads.program import Column
 from workloads.scenario import Deployment, ImageRule
@@ -26,8 +27,6 @@ from workloads.speculation import Drafting
 from workloads.storage import is_layer
 from workloads.trace import Trace
 
-IMAGE_TAG_TOKENS = 2  # <img> and </img> around the visual tokens of each image
-
 
 @dataclass(frozen=True, slots=True)
 class TurnPlan:
@@ -35,8 +34,8 @@ class TurnPlan:
 
     Attributes
     ----------
-    patches, image_tokens
-        Patches and visual tokens of each image.
+    images
+        What each image becomes.
     prefill_tokens
         Tokens prefilled: visual, tag and text tokens, and what must be computed again.
     cached_tokens
@@ -52,8 +51,7 @@ class TurnPlan:
     """
 
     turn: Turn
-    patches: tuple[int, ...]
-    image_tokens: tuple[int, ...]
+    images: tuple[EncodedImage, ...]
     prefill_tokens: int
     cached_tokens: int
     committed: Column
@@ -65,7 +63,12 @@ class TurnPlan:
     @property
     def visual_tokens(self) -> int:
         """Visual tokens of all images."""
-        return sum(self.image_tokens)
+        return sum(image.tokens for image in self.images)
+
+    @property
+    def patches(self) -> tuple[int, ...]:
+        """Patches of each image."""
+        return tuple(image.patches for image in self.images)
 
     @property
     def prompt_tokens(self) -> int:
@@ -86,13 +89,14 @@ class TurnPlan:
     def images_needed(self, chunk: int) -> Column:
         """Return how many images must be encoded before each prefill step of ``chunk`` tokens.
 
-        What is computed again comes first, then each image between its two tags, then the text. A
-        step needs every image of which it, or a step before it, holds a visual token.
+        What is computed again comes first, then each image with its tags, half of them before it,
+        then the text. A step needs every image of which it, or a step before it, holds a visual
+        token.
         """
-        sizes = np.array(self.image_tokens, dtype=np.int64)
-        images = self.visual_tokens + IMAGE_TAG_TOKENS * len(sizes)
-        again = self.prefill_tokens - images - self.turn.prompt_tokens
-        first_visual = again + np.cumsum(sizes + IMAGE_TAG_TOKENS) - sizes - 1
+        sizes = np.array([image.tokens for image in self.images], dtype=np.int64)
+        tags = np.array([image.tag_tokens for image in self.images], dtype=np.int64)
+        again = self.prefill_tokens - int((sizes + tags).sum()) - self.turn.prompt_tokens
+        first_visual = again + np.cumsum(sizes + tags) - sizes - tags // 2
         steps = -(-self.prefill_tokens // chunk)
         ends = chunk * np.arange(1, steps + 1)
         return np.searchsorted(first_visual, ends).astype(np.float64)
@@ -130,15 +134,13 @@ def plan_turns(
         before = None if turn.fresh else latest.get(turn.client)
         history = before.live_tokens if before else 0
         recomputed = history if switch is not None and switch.invalidates_kv else 0
-        grids = [_grid(trace, deployment.images, sides_px) for sides_px in turn.images_px]
-        visual = sum(grid.tokens for grid in grids)
-        own = visual + IMAGE_TAG_TOKENS * len(grids) + turn.prompt_tokens
+        images = [_image(trace, deployment.images, sides_px) for sides_px in turn.images_px]
+        own = sum(image.tokens + image.tag_tokens for image in images) + turn.prompt_tokens
         if own == 0:
             raise WorkloadError(f"session.turns[{index}] must have a prompt token or an image.")
         latest[turn.client] = TurnPlan(
             turn=turn,
-            patches=tuple(grid.patches for grid in grids),
-            image_tokens=tuple(grid.tokens for grid in grids),
+            images=tuple(images),
             prefill_tokens=own + recomputed,
             cached_tokens=history - recomputed,
             committed=committed_tokens(deployment, turn, random),
@@ -213,19 +215,20 @@ def _switch(adapters: AdapterCache | None, turn: Turn, index: int) -> AdapterSwi
     return None
 
 
-def _grid(trace: Trace, rule: ImageRule, sides_px: tuple[int, int]) -> VisualGrid:
+def _image(trace: Trace, rule: ImageRule, sides_px: tuple[int, int]) -> EncodedImage:
     if trace.vision is None or "vision" not in trace.phases:
         why = "a text model" if trace.vision is None else "whose trace lacks the phase vision"
-        if trace.parameters.get("vision") and trace.vision is None:
-            why = "whose vision tower is not modelled; without images it is the same model"
+        if trace.no_images or (trace.parameters.get("vision") and trace.vision is None):
+            why = trace.no_images or "whose vision tower is not modelled"
+            why += "; without images it is the same model"
         raise WorkloadError(
             f"session.turns: images_px must be empty for {trace.model}, {why}. "
             f"Got {list(sides_px)}."
         )
-    return visual_tokens(
-        *sides_px,
-        cell_px=trace.vision.cell_px,
-        preprocessor=rule.preprocessor,
-        max_size_px=rule.max_size_px,
-        merge=trace.vision.merge,
-    )
+    if trace.image_rule is not None and rule != ImageRule():
+        raise WorkloadError(
+            f"deployment.images must be left out for {trace.model}, whose images follow its own "
+            f"processor. Got {rule.preprocessor}, {rule.max_size_px} px. Remedy: put the model's "
+            "preprocessor_config.json beside its config.json."
+        )
+    return encoded_image(trace, sides_px, rule.preprocessor, rule.max_size_px)

@@ -28,7 +28,8 @@ from sim.engine.times import hidden_s
 from sim.explore.variants import reply_seconds
 from sim.heat.phone import Load, Phone
 from workloads.background import get_background
-from workloads.turns import IMAGE_TAG_TOKENS, TurnPlan
+from workloads.image_rules import EncodedImage
+from workloads.turns import TurnPlan
 
 SOC = load_soc("dimensity_9500")
 SMALL = (
@@ -88,11 +89,10 @@ def test_the_makespan_is_the_longest_path_whatever_waits_for_what(data):
 )
 def test_a_step_waits_for_the_images_it_or_an_earlier_one_holds(images, again, text, chunk):
     known = {item.name: None for item in dataclasses.fields(TurnPlan)}
-    tokens = again + sum(images) + IMAGE_TAG_TOKENS * len(images) + text
+    seen = tuple(EncodedImage(tokens, {"N": 4 * tokens}) for tokens in images)
+    tokens = again + sum(image.tokens + image.tag_tokens for image in seen) + text
     turn = load_scenario(None, (f"session.turns.0.prompt_tokens={text}",)).session.turns[0]
-    plan = TurnPlan(
-        **{**known, "turn": turn, "image_tokens": tuple(images), "prefill_tokens": tokens}
-    )
+    plan = TurnPlan(**{**known, "turn": turn, "images": seen, "prefill_tokens": tokens})
     owner = [0] * again  # which image a token shows, 0 for text and tags
     for image, size in enumerate(images, start=1):
         owner += [0, *[image] * size, 0]

@@ -49,6 +49,7 @@ BOOKKEEPING = frozenset(
         "layer_norm_eps",
         "max_position_embeddings",
         "chunk_size_feed_forward",
+        "preprocessor_config",
         "problem_type",
         "id2label",
         "label2id",
@@ -91,7 +92,21 @@ def read_entry(name: str) -> dict[str, Any]:
         entry = parse_json(read_text(path), str(path))
     if not isinstance(entry, dict):
         raise WorkloadError(f"{name} must hold a mapping. Got {type(entry).__name__}.")
-    return entry
+    return entry | _preprocessor(path) if "vision_config" in entry else entry
+
+
+PREPROCESSOR = "preprocessor_config.json"
+
+
+def _preprocessor(config: Path) -> dict[str, Any]:
+    """Return the settings of the image processor in the file beside a configuration, if any."""
+    file = config.with_name(PREPROCESSOR)
+    if not file.is_file():
+        return {}
+    settings: Any = parse_json(read_text(file), str(file))
+    if not isinstance(settings, dict):
+        raise WorkloadError(f"{file} must hold a mapping. Got {type(settings).__name__}.")
+    return {"preprocessor_config": settings}
 
 
 def _is_hub_id(name: str) -> bool:
@@ -131,6 +146,12 @@ def _shaping(entry: Mapping[str, Any], keep_formats: bool = False) -> dict[str, 
     }
 
 
+def vision_part(entry: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the configuration of the vision tower; empty where there is none."""
+    part = entry.get("vision_config")
+    return part if isinstance(part, Mapping) else {}
+
+
 def describes(entry: Mapping[str, Any], given: Mapping[str, Any], full: Mapping[str, Any]) -> bool:
     """Return whether ``entry`` is the model that ``given`` describes, without its class.
 
@@ -143,7 +164,14 @@ def describes(entry: Mapping[str, Any], given: Mapping[str, Any], full: Mapping[
     known entry gives must be in the file: what it leaves out is the default of a class that is not
     at hand.
     """
-    mine, known = _shaping(text_part(entry)), _shaping(text_part(given))
+    parts = (
+        (text_part(entry), text_part(given), full),
+        (vision_part(entry), vision_part(given), vision_part(full)),
+    )
+    return all(_is_same(*map(_shaping, part)) for part in parts)
+
+
+def _is_same(mine: dict[str, Any], known: dict[str, Any], full: dict[str, Any]) -> bool:
     if any(key not in mine for key, value in known.items() if value is not None):
         return False
     return all(key not in full or full[key] == value for key, value in mine.items())

@@ -256,6 +256,6 @@ def tensor_class(parameter: str, module: str, names: Context) -> str:
         return "adapter"
     if module == names.head:
         return "lm_head"
-    if parameter in names.embeddings:
-        return "embedding"
-    return "vision" if parameter in names.vision else "body"
+    if parameter in names.vision:
+        return "vision"
+    return "embedding" if parameter in names.embeddings else "body"

@@ -91,7 +91,16 @@ def read_config(entry: Mapping[str, Any], name: str) -> Any:
 
 
 _NOT_THE_CLASS = frozenset(
-    ["quantization_config", "quantization", "id", "parameters", "sources", "stored_as", "auto_map"]
+    [
+        "quantization_config",
+        "quantization",
+        "id",
+        "parameters",
+        "preprocessor_config",
+        "sources",
+        "stored_as",
+        "auto_map",
+    ]
 )
 _COUNTS = re.compile(
     r"^(num_|n_)?(hidden_size|intermediate_size|vocab_size|head_dim|.*_layers|"

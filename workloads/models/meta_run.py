@@ -55,7 +55,7 @@ class MetaRun(TorchDispatchMode):
         if not on_meta or all(tensor.device == META for tensor in tensors):
             return args, kwargs
         if func.__name__.partition(".")[0] in _INDEXING:
-            args = tree_map(_positions_of, args)
+            args = tuple(map(_positions_of, args))
         return tree_map(self._to_meta, args), tree_map(self._to_meta, kwargs)
 
     def _to_meta(self, leaf: Any) -> Any:

@@ -59,22 +59,22 @@ def _chunks(config: Any) -> list[int]:
 def _segments(built: Built, names: Context, new: int, context: int) -> tuple[Segment, ...]:
     names = replace(names, context_tokens=context)
     try:
-        found = _by_layer(built, names, fold(record_text(built, new, context)))
+        found = by_layer(built, names, fold(record_text(built, new, context)))
     except WorkloadError:
         raise
     except Exception:  # a layer that is skipped may have to return more than its hidden state
         found = None
     if found is None:
         full = Built(built.model, built.config, built.layers_path, [*range(len(built.kinds))])
-        found = _by_layer(full, names, fold(record_text(full, new, context)), between=True)
+        found = by_layer(full, names, fold(record_text(full, new, context)), between=True)
     return found
 
 
-class _BetweenLayersError(Exception):
+class BetweenLayersError(Exception):
     """Something runs between the layers, so that every layer must be run to see it."""
 
 
-def _by_layer(
+def by_layer(
     built: Built, names: Context, events: Sequence[Any], between: bool = False
 ) -> tuple[Segment, ...]:
     """Return the segments of a run: before the layers, runs of equal layers, after them."""
@@ -87,7 +87,7 @@ def _by_layer(
         operator = _star(as_operator(event, names), prefix, number)
         if number is not None:
             if after and not between:
-                raise _BetweenLayersError
+                raise BetweenLayersError
             if after:
                 layers[max(layers)] += after
                 after = []

@@ -11,7 +11,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from workloads.images import visual_tokens
+from workloads.image_kinds import encoded_image
 from workloads.trace import Trace
 
 PREPROCESSOR: Final = "ceil"
@@ -59,14 +59,8 @@ class Case(BaseModel):
     def sizes(self, trace: Trace) -> dict[str, int]:
         """Return the sizes of the trace's extents; ``rows`` of patches too for vision."""
         if self.image_px is not None and trace.vision is not None:
-            grid = visual_tokens(
-                *self.image_px,
-                cell_px=trace.vision.cell_px,
-                preprocessor=PREPROCESSOR,
-                max_size_px=MAX_IMAGE_PX,
-                merge=trace.vision.merge,
-            )
-            return {"N": grid.patches, "rows": grid.rows * trace.vision.merge}
+            image = encoded_image(trace, self.image_px, PREPROCESSOR, MAX_IMAGE_PX)
+            return dict(image.sizes)
         tokens = self.tokens or 1
         return {"T": tokens if self.phase == "prefill" else 1, "S": tokens}
 

@@ -1,0 +1,151 @@
+"""Vision towers of many families: small ones, run for real, do what their traces say.
+
+Visual tokens are those of the family's own image processor, and the FLOP those that PyTorch's
+counter sees in attention that is written out.
+"""
+
+import dataclasses
+import importlib
+from functools import cache
+
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("transformers")
+
+from tests.vision_families import PROCESSORS, VISION_FAMILIES
+
+pytestmark = pytest.mark.torch
+
+IMAGES_PX = (
+    (448, 448),
+    (1080, 2400),
+    (2400, 1080),
+    (640, 480),
+    (333, 777),
+    (1000, 100),
+    (1920, 1080),
+    (56, 84),
+    (1024, 1024),
+    (719, 1281),
+)
+
+
+@cache
+def built(family, device="meta"):
+    import torch
+
+    from workloads.models.from_transformers import build, read_config
+
+    torch.manual_seed(0)
+    return build(read_config(VISION_FAMILIES[family], family), family, device)
+
+
+@cache
+def rule(family):
+    from workloads.models.image_families import image_rule
+
+    return image_rule(built(family).model.config.to_dict())
+
+
+@cache
+def phase(family):
+    from workloads.models.text_shape import context_of
+    from workloads.models.vision_phases import vision_phase
+
+    return vision_phase(built(family), context_of(built(family)), rule(family))
+
+
+def processed(family, sides):
+    """Return (tokens, patches or tiles) as the family's image processor gives them."""
+    import numpy as np
+
+    folder, name, settings = PROCESSORS[family]
+    place = f"transformers.models.{folder}.image_processing_pil_{folder}"
+    processor = getattr(importlib.import_module(place), name)(**settings)
+    width, height = sides
+    kind = family.partition("_")[0]
+    if kind == "native":
+        patches = processor.get_number_of_image_patches(height, width)
+        return patches // 4, patches
+    if kind == "tiles":
+        tiles = processor.get_number_of_image_patches(height, width, {})
+        return tiles * 4, tiles
+    image = np.full((height, width, 3), 128, dtype=np.uint8)
+    made = processor(images=[image], return_tensors="pt")
+    if kind == "pooled":
+        return int(made["num_soft_tokens_per_image"][0]), made["pixel_values"].shape[1]
+    if kind == "slices":
+        patches = int(made["target_sizes"].prod(-1).sum())
+        return patches // 16, patches
+    if kind == "bounded":
+        high, wide = (int(side) for side in made["image_sizes"][0])
+        return high * wide // 28**2, high * wide // 14**2
+    tiles = made["pixel_values"].shape[0 if kind == "fixed" else 1]
+    return (None if kind == "anyres" else tiles * 4), tiles
+
+
+@pytest.mark.parametrize("family", sorted(PROCESSORS))
+def test_visual_tokens_are_those_of_the_image_processor(family):
+    for sides in IMAGES_PX:
+        image = rule(family).encode(*sides)
+        tokens, parts = processed(family, sides)
+        counted = image.sizes.get("K") if family.split("_")[0] != "slices" else None
+        assert parts == (counted or image.patches), sides
+        assert tokens in (None, image.tokens), sides
+
+
+def sized(segments, sizes):
+    return [
+        (
+            segment.name,
+            segment.repeat,
+            operator.name,
+            operator.module,
+            [
+                [int(extent.at(sizes)) for extent in tensor.shape]
+                for tensor in (*operator.inputs, *operator.outputs)
+                if "float" in tensor.dtype
+            ],
+        )
+        for segment in segments
+        for operator in segment.operators
+    ]
+
+
+SEEN_PX = (448, 672)
+
+
+@pytest.mark.parametrize("family", sorted(VISION_FAMILIES))
+def test_a_real_run_makes_the_calls_of_the_trace_and_the_flop_of_the_counter(family):
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    from workloads.flop_check import phase_flops
+    from workloads.models.loops import condensed, varying_modules
+    from workloads.models.text_shape import context_of
+    from workloads.models.vision_inputs import image_call, image_inputs
+    from workloads.models.vision_phases import record_image, segments_of, tower_of
+
+    traced, image = phase(family), rule(family).encode(*SEEN_PX)
+    real = built(family, "cpu")
+    tower = tower_of(real, context_of(real))
+    whole = dataclasses.replace(tower, kinds=[*range(len(tower.kinds))])
+
+    def run(sides):
+        inputs = image_inputs(real.model, rule(family), sides, torch.bfloat16)
+        return inputs, *record_image(real, inputs, folded=False, real=True)
+
+    inputs, events, tokens = run(SEEN_PX)
+    assert tokens == image.tokens
+    loops = varying_modules([events, run((336, 336))[1]])
+    said = sized(traced.segments, image.sizes)
+    found = [
+        sized(segments_of(whole, context_of(real), kept), {})
+        for kept in (events, condensed(events, loops))
+    ]
+    assert said in found
+    real.model.set_attn_implementation("eager")
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        image_call(real.model)(**inputs)
+    assert counter.get_total_flops() == phase_flops(traced, image.sizes)

@@ -1,0 +1,166 @@
+"""The image rule of each model family, from its configuration.
+
+What a configuration does not say (pixel budgets, numbers of tiles) is what the family's released
+``preprocessor_config.json`` files say; a file beside the configuration overrules it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from workloads.image_rules import Bounded, Fixed, Native, Pooled, Rule
+from workloads.image_tiles import AnyRes, Padded, Slices, Split, Tiles
+
+Config = Mapping[str, Any]
+
+
+def image_rule(config: Config) -> Rule | None:
+    """Return the rule of a configuration with its class's defaults; None: not known.
+
+    ``config`` is the mapping of the whole model, text and vision parts inside.
+    """
+    family = FAMILIES.get(str(config.get("model_type", "")))
+    return family(config) if family is not None else None
+
+
+def _vision(config: Config) -> Config:
+    for key in ("vision_config", "perceiver_config"):
+        if isinstance(config.get(key), Mapping):
+            return config[key]
+    return config
+
+
+def _side(value: Any) -> int:
+    """Return a side that is given as a number or as a pair."""
+    return int(value[0] if isinstance(value, list | tuple) else value)
+
+
+def _patches(config: Config) -> int:
+    vision = _vision(config)
+    return (_side(vision["image_size"]) // _side(vision["patch_size"])) ** 2
+
+
+def _native(low: int, high: int, frames: int = 1, merge: int = 2) -> Callable[[Config], Rule]:
+    def rule(config: Config) -> Rule:
+        vision = _vision(config)
+        return Native(
+            patch_px=_side(vision["patch_size"]),
+            merge=vision.get("spatial_merge_size") or vision.get("merge_size") or merge,
+            min_pixels=low,
+            max_pixels=high,
+            window_px=vision.get("window_size") or 0,
+            frames=frames,
+        )
+
+    return rule
+
+
+def _bounded(longest: int) -> Callable[[Config], Rule]:
+    def rule(config: Config) -> Rule:
+        vision = _vision(config)
+        merge = config.get("spatial_merge_size") or vision.get("spatial_merge_size") or 1
+        return Bounded(_side(vision["patch_size"]), merge, longest)
+
+    return rule
+
+
+def _fixed(tokens: Callable[[Config], int], tags: int = 2) -> Callable[[Config], Rule]:
+    def rule(config: Config) -> Rule:
+        side = _side(_vision(config)["image_size"])
+        return Fixed(side, _patches(config), tokens(config), tags)
+
+    return rule
+
+
+def _tiles(tokens: Callable[[Config], int], most: int, tags: int = 0) -> Callable[[Config], Rule]:
+    def rule(config: Config) -> Rule:
+        side = _side(_vision(config)["image_size"])
+        return Tiles(side, _patches(config), tokens(config), 1, most, tags)
+
+    return rule
+
+
+def _split(times: int) -> Callable[[Config], Rule]:
+    def rule(config: Config) -> Rule:
+        side, patches = _side(_vision(config)["image_size"]), _patches(config)
+        return Split(side, times * side, patches, patches // config["scale_factor"] ** 2)
+
+    return rule
+
+
+def _anyres(config: Config) -> Rule:
+    side = _side(_vision(config)["image_size"])
+    points = tuple((int(high), int(wide)) for high, wide in config["image_grid_pinpoints"])
+    ratio = str(config.get("vision_aspect_ratio", ""))
+    most = int(ratio.removeprefix("anyres_max_")) if ratio.startswith("anyres_max_") else 0
+    return AnyRes(side, _patches(config), math.isqrt(_patches(config)), points, most)
+
+
+def _padded(config: Config) -> Rule:
+    return Padded(_side(_vision(config)["patch_size"]), config.get("downsample_factor", 2))
+
+
+def _slices(config: Config) -> Rule:
+    merge = 2 if config.get("downsample_mode") == "4x" else 4
+    return Slices(_side(_vision(config)["patch_size"]), merge)
+
+
+def _pooled(config: Config) -> Rule:
+    vision = _vision(config)
+    pool = vision.get("pooling_kernel_size", 3)
+    most = vision.get("default_output_length") or config.get("vision_soft_tokens_per_image") or 280
+    return Pooled(_side(vision["patch_size"]), pool, most)
+
+
+def _shuffled(key: str) -> Callable[[Config], int]:
+    """Tokens of a square whose patches are merged by a ratio of the configuration."""
+
+    def tokens(config: Config) -> int:
+        ratio = config.get(key, 1)
+        share = ratio**2 if ratio < 1 else 1 / ratio**2
+        return round(_patches(config) * share)
+
+    return tokens
+
+
+def _stated(key: str, default: int = 0) -> Callable[[Config], int]:
+    return lambda config: int(config.get(key) or default or _patches(config))
+
+
+def _fast(config: Config) -> Rule:
+    side = _side(_vision(config).get("image_size") or 1024)
+    tokens = (side // 64) ** 2
+    return Fixed(side, tokens, tokens, 0)
+
+
+def _qwen() -> Callable[[Config], Rule]:
+    """Qwen2-VL and 2.5-VL: 4 to 16,384 visual tokens."""
+    return _native(56 * 56, 28 * 28 * 16_384)
+
+
+QWEN3 = _native(256 * 256, 4096 * 4096)
+GLM = _native(112 * 112, 28 * 28 * 2 * 6144, frames=2)
+
+FAMILIES: Mapping[str, Callable[[Config], Rule]] = {
+    "qwen2_vl": _qwen(),
+    "qwen2_5_vl": _qwen(),
+    "qwen3_vl": QWEN3,
+    "qwen3_vl_moe": QWEN3,
+    "qwen3_5": QWEN3,
+    "qwen3_5_moe": QWEN3,
+    "internvl": _tiles(_shuffled("downsample_ratio"), 12),
+    "idefics3": _split(4),
+    "smolvlm": _split(4),
+    "llava": _fixed(_stated("image_seq_length"), 0),
+    "llava_next": _anyres,
+    "llava_onevision": _anyres,
+    "fast_vlm": _fast,
+    "minicpmv4_6": _slices,
+    "gemma3": _fixed(_stated("mm_tokens_per_image", 256)),
+    "gemma4": _pooled,
+    "paligemma": _fixed(_patches, 0),
+    "mistral3": _bounded(1540),
+    "lfm2_vl": _padded,
+}

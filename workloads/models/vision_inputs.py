@@ -1,0 +1,142 @@
+"""The tensors that a family's vision tower is called with for an image of a given size.
+
+Shapes and integers are those that the family's image processor makes; the pixels are ones.
+"""
+
+# mypy: disable-error-code="no-any-return, no-untyped-call"
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from workloads.errors import WorkloadError
+from workloads.image_rules import Bounded, EncodedImage, Fixed, Native, Pooled, Rule
+from workloads.image_tiles import AnyRes, Padded, Slices, Split, Tiles
+
+CHANNELS = 3
+
+
+def image_call(model: nn.Module) -> Callable[..., Any]:
+    """Return what makes visual tokens of pixels; raises `WorkloadError` where a class has none."""
+    for owner in (model, getattr(model, "model", None)):
+        call = getattr(owner, "get_image_features", None)
+        if call is not None:
+            return call
+    raise WorkloadError(f"{type(model).__name__} must have get_image_features. It has not.")
+
+
+def image_inputs(
+    model: nn.Module, rule: Rule, sides_px: tuple[int, int], dtype: torch.dtype
+) -> dict[str, Tensor]:
+    """Return the arguments of `image_call` for one image of ``sides_px`` (width, height)."""
+    made = _MAKERS[type(rule)](rule, rule.encode(*sides_px), sides_px, model)
+    owner = getattr(model, "model", model)
+    call = getattr(owner, "get_image_features", None) or image_call(model)
+    known = inspect.signature(call).parameters
+    kept = {name: tensor for name, tensor in made.items() if name in known}
+    return {
+        name: tensor.to(dtype) if tensor.is_floating_point() else tensor
+        for name, tensor in kept.items()
+    }
+
+
+def _vision(model: Any) -> Any:
+    return getattr(model.config, "vision_config", model.config)
+
+
+def _native(
+    rule: Native, image: EncodedImage, sides: tuple[int, int], model: nn.Module
+) -> dict[str, Tensor]:
+    frames = getattr(_vision(model), "temporal_patch_size", None) or 1
+    patch = CHANNELS * frames * rule.patch_px**2
+    grid = torch.tensor([[1, image.sizes["H"], image.sizes["W"]]])
+    return {
+        "pixel_values": torch.ones(image.patches, patch),
+        "image_grid_thw": grid,
+        "image_grid_hw": grid[:, 1:],
+        "image_merge_sizes": torch.tensor([rule.merge]),
+    }
+
+
+def _bounded(
+    rule: Bounded, image: EncodedImage, sides: tuple[int, int], model: nn.Module
+) -> dict[str, Tensor]:
+    high, wide = image.sizes["H"] * rule.patch_px, image.sizes["W"] * rule.patch_px
+    return {
+        "pixel_values": torch.ones(1, CHANNELS, high, wide),
+        "image_sizes": torch.tensor([[high, wide]]),
+    }
+
+
+def _squares(
+    rule: Any, image: EncodedImage, sides: tuple[int, int], model: nn.Module
+) -> dict[str, Tensor]:
+    side = rule.side_px if isinstance(rule, Fixed) else rule.tile_px
+    return {"pixel_values": torch.ones(image.sizes["K"], CHANNELS, side, side)}
+
+
+def _nested(
+    rule: Any, image: EncodedImage, sides: tuple[int, int], model: nn.Module
+) -> dict[str, Tensor]:
+    pixels = _squares(rule, image, sides, model)["pixel_values"][None]
+    return {
+        "pixel_values": pixels,
+        "pixel_attention_mask": torch.ones(pixels[:, :, 0].shape, dtype=torch.bool),
+        "image_sizes": torch.tensor([[sides[1], sides[0]]]),
+    }
+
+
+def _padded(
+    rule: Padded, image: EncodedImage, sides: tuple[int, int], model: nn.Module
+) -> dict[str, Tensor]:
+    tile = rule.tile_px // rule.patch_px
+    wide, high = (side // rule.patch_px for side in rule.whole(*sides))
+    shapes = torch.tensor([[tile, tile]] * (image.sizes["K"] - 1) + [[high, wide]])
+    slots = torch.arange(rule.slots)[None]
+    return {
+        "pixel_values": torch.ones(len(shapes), rule.slots, CHANNELS * rule.patch_px**2),
+        "spatial_shapes": shapes,
+        "pixel_attention_mask": (slots < shapes.prod(-1)[:, None]).long(),
+    }
+
+
+def _slices(
+    rule: Slices, image: EncodedImage, sides: tuple[int, int], model: nn.Module
+) -> dict[str, Tensor]:
+    parts = torch.tensor([(rows, columns) for columns, rows in rule.parts(*sides)])
+    wide = rule.patch_px * image.patches
+    return {
+        "pixel_values": torch.ones(1, CHANNELS, rule.patch_px, wide),
+        "target_sizes": parts,
+    }
+
+
+def _pooled(
+    rule: Pooled, image: EncodedImage, sides: tuple[int, int], model: nn.Module
+) -> dict[str, Tensor]:
+    rows, columns = image.sizes["H"], image.sizes["W"]
+    places = torch.full((1, image.patches, 2), -1)
+    grid = torch.cartesian_prod(torch.arange(rows), torch.arange(columns))
+    places[0, : rows * columns] = grid.flip(-1)
+    return {
+        "pixel_values": torch.ones(1, image.patches, CHANNELS * rule.patch_px**2),
+        "image_position_ids": places,
+    }
+
+
+_MAKERS: Mapping[type[Rule], Callable[..., dict[str, Tensor]]] = {
+    Native: _native,
+    Bounded: _bounded,
+    Fixed: _squares,
+    Tiles: _squares,
+    Split: _nested,
+    AnyRes: _nested,
+    Padded: _padded,
+    Slices: _slices,
+    Pooled: _pooled,
+}
