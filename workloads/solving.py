@@ -123,10 +123,10 @@ def independent(rows: Sequence[Sequence[int | Fraction]]) -> list[int]:
         for pivot, other in reduced:
             factor = rest[pivot]
             rest = [a - factor * b for a, b in zip(rest, other, strict=True)]
-        pivot = next((i for i, value in enumerate(rest) if value), None)
-        if pivot is not None:
+        first = next((i for i, value in enumerate(rest) if value), None)
+        if first is not None:
             kept.append(index)
-            reduced.append((pivot, [value / rest[pivot] for value in rest]))
+            reduced.append((first, [value / rest[first] for value in rest]))
     return kept
 
 

@@ -27,8 +27,9 @@ def image_rule(config: Config) -> Rule | None:
 
 def _vision(config: Config) -> Config:
     for key in ("vision_config", "perceiver_config"):
-        if isinstance(config.get(key), Mapping):
-            return config[key]
+        part = config.get(key)
+        if isinstance(part, Mapping):
+            return part
     return config
 
 
@@ -119,7 +120,7 @@ def _shuffled(key: str) -> Callable[[Config], int]:
 
     def tokens(config: Config) -> int:
         ratio = config.get(key, 1)
-        share = ratio**2 if ratio < 1 else 1 / ratio**2
+        share = float(ratio**2 if ratio < 1 else 1 / ratio**2)
         return round(_patches(config) * share)
 
     return tokens
