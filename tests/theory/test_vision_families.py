@@ -113,7 +113,7 @@ def sized(segments, sizes):
     ]
 
 
-SEEN_PX = (448, 672)
+SEEN_PX = (336, 448)
 
 
 @pytest.mark.parametrize("family", sorted(VISION_FAMILIES))
@@ -138,7 +138,7 @@ def test_a_real_run_makes_the_calls_of_the_trace_and_the_flop_of_the_counter(fam
 
     inputs, events, tokens = run(SEEN_PX)
     assert tokens == image.tokens
-    loops = varying_modules([events, run((336, 336))[1]])
+    loops = varying_modules([events, run((336, 560))[1]])
     said = sized(traced.segments, image.sizes)
     found = [
         sized(segments_of(whole, context_of(real), kept), {})
