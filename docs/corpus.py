@@ -22,6 +22,11 @@ SIZES: Final = ((0.0, "below 1B"), (1.0, "1 to 2B"), (2.5, "3 to 4B"), (5.0, "7B
 SHOWN: Final = (30, 22)
 """Devices and stacks in the coverage grid, the commonest."""
 
+BYTES: Final = ("decode_bytes_per_step", "prefill_bytes", "weight_bytes")
+"""Derived columns that say what a row must move; a table has some of them."""
+MENTIONED: Final = 12
+"""Networks and chips that the page names; of the rest it says how many."""
+
 HEAD: Final = """# The corpus: published measurements
 
 Written by `python docs/corpus.py`; not edited by hand.
@@ -91,6 +96,11 @@ DERIVED: Final = (
         "",
         "Device and stack that the counts are of; `ideal`: live lengths, no padding.",
     ),
+    (
+        "derived_network",
+        "",
+        "Catalogue network that the counts are of: the row's own, or one of the same shapes.",
+    ),
     ("not_derived", "", "Why nothing could be counted."),
     ("decode_bytes_per_step", "B", "Bytes that one step of decode moves: weights and cache."),
     ("decode_flops_per_step", "FLOP", "Arithmetic of one step."),
@@ -101,6 +111,11 @@ DERIVED: Final = (
         "weight_bytes",
         "B",
         "Parameters times bits, for networks of one component that see an image.",
+    ),
+    (
+        "peak_bytes_per_s",
+        "B/s",
+        "Peak bandwidth of the device, upper end: of its file, else of `peaks.csv`.",
     ),
     ("impossible", "", "The bandwidth bound that the row breaks; such rows have no role."),
     ("beyond_assumed_rate", "", "Products faster than the device file assumes the unit can be."),
@@ -218,30 +233,74 @@ def _sizes(language: pd.DataFrame) -> str:
 
 
 def _bounds(tables: dict[str, pd.DataFrame]) -> str:
-    text = (
+    parts = [
         "Each row is held against the peak bandwidth of its own device: the bytes of its weights "
         "and cache, counted from our traces, cannot move faster. A row that would need more is "
-        "excluded by this rule, with the bound it breaks, and neither fits nor judges.\n\n"
-    )
+        "excluded by this rule, with the bound it breaks, and neither fits nor judges. A row is "
+        "counted where the catalogue holds its network, or one of the same shapes, and the source "
+        "says how its weights are stored; it is held where a file of its device, or `peaks.csv`, "
+        "gives the bandwidth.",
+        _held(tables),
+        _broken(tables),
+        _beyond(tables["language"]),
+        _not_held(tables),
+    ]
+    return "\n\n".join(parts)
+
+
+def _held(tables: dict[str, pd.DataFrame]) -> str:
+    lines = [
+        "| table | rows | bytes counted | held against a bandwidth | impossible |",
+        "|---|---|---|---|---|",
+    ]
+    for kind, table in tables.items():
+        counted = table.reindex(columns=list(BYTES)).notna().any(axis=1)
+        held = counted & table["peak_bytes_per_s"].notna()
+        broken = int((table[IMPOSSIBLE] != "").sum())
+        lines.append(f"| {kind} | {len(table)} | {counted.sum()} | {held.sum()} | {broken} |")
+    return "\n".join(lines)
+
+
+def _broken(tables: dict[str, pd.DataFrame]) -> str:
     lines = ["| row | device | bound |", "|---|---|---|"]
     for table in tables.values():
-        broken = table[table[IMPOSSIBLE] != ""]
+        broken = table[table[IMPOSSIBLE] != ""].drop_duplicates("id")
         lines += [
             f"| {row} | {device} | {bound} |"
             for row, device, bound in zip(
                 broken["id"], broken["device"], broken[IMPOSSIBLE], strict=True
             )
         ]
-    language = tables["language"]
-    derived = int((language["derived_for"] != "").sum())
+    return "\n".join(lines) if len(lines) > 2 else "No row breaks its bound."
+
+
+def _beyond(language: pd.DataFrame) -> str:
     beyond = int((language["beyond_assumed_rate"] != "").sum())
     return (
-        text + ("\n".join(lines) if len(lines) > 2 else "No row breaks its bound.")
-        + f"\n\nBytes and FLOP are known for {derived} of {len(language)} rows of language models "
-        f"(the rest are of networks that the catalogue does not hold, or leave open what ran). "
         f"{beyond} rows multiply faster than their device file assumes: a note on those files, "
         "whose rates nobody publishes, and no fault of the rows (`beyond_assumed_rate`)."
+    )
+
+
+def _not_held(tables: dict[str, pd.DataFrame]) -> str:
+    """Return what cannot be counted, by network and reason, and the chips without a bandwidth."""
+    language = tables["language"]
+    left = language[language["derived_for"] == ""]
+    silent = int((left["weights"] == "").sum())
+    networks = left[left["weights"] != ""]["counts_as"].value_counts()
+    chips = pd.concat(list(tables.values()))
+    chips = chips[chips["peak_bytes_per_s"].isna()]["device"].replace("", "no chip named")
+    return (
+        f"Not counted are {len(left)} rows of language models: {silent} do not say how their "
+        "weights are stored; the rest are mostly of networks that the catalogue lacks: "
+        f"{_named(networks)}. No bandwidth is known of: {_named(chips.value_counts())}."
     )  # fmt: skip
+
+
+def _named(counts: pd.Series) -> str:
+    shown = [f"{name} ({count})" for name, count in counts.head(MENTIONED).items()]
+    rest = f", and {len(counts) - MENTIONED} more" if len(counts) > MENTIONED else ""
+    return ", ".join(shown) + rest
 
 
 def _noise() -> str:

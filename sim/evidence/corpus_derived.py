@@ -1,36 +1,38 @@
 """What our traces derive for rows of the corpus, and the bound that an impossible row breaks.
 
 ``python -m sim.evidence.corpus_derived`` writes ``derived_<kind>.parquet`` beside each table. A
-row whose network the catalogue holds is compiled for its own device and stack where a file
-describes them, else for the ideal device (live lengths, no padding). Nothing is priced or fitted:
-counts of bytes and FLOPs only.
+row whose network the catalogue holds, or that has the shapes of one (``counts_as``), is compiled
+for its own device and stack where a file describes them, else for the ideal device (live lengths,
+no padding). Nothing is priced or fitted: counts of bytes and FLOPs only. Of a network that also
+sees an image only decode is counted: how many positions its images fill is not known of every row.
 
 A row is *impossible* if the bytes it must move would need more than the peak bandwidth of its
-device, at the upper end of the file's range. Products beyond the assumed rate of a unit make no
-row impossible, since nobody publishes that rate; ``beyond_assumed_rate`` says so, for the authors
-of device files. Not modelled: what a system-level cache spares a small network.
+device, at the upper end of the file's range, or as ``peaks.csv`` quotes it for a chip without a
+file. Where no file describes the stack, the bytes are those of the row's own prompt and reply: a
+cache that was allocated need not have been full. Products beyond the assumed rate of a unit make
+no row impossible, since nobody publishes that rate; ``beyond_assumed_rate`` says so, for the
+authors of device files. A series is held by its fastest instant and the bytes of the ideal device,
+since it does not say what its cache held. Not modelled: what a system-level cache spares a small
+network.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import pandas as pd
 
-from hw_models.soc import load_soc
+from hw_models.soc import list_socs, load_soc
 from sim.calibration.rows import Observation, observe
 from sim.evidence.corpus_tables import FOLDER, IMPOSSIBLE, KINDS
 from sim.evidence.measured import MeasuredRun
-from sim.evidence.questions import CannotSimulate
-from sim.validation.roofline import (
-    highest_bytes_per_s,
-    matrix_floor_seconds,
-    measured_seconds,
-    memory_floor_seconds,
-)
+from sim.evidence.questions import DECODE, CannotSimulate
+from sim.validation.roofline import highest_bytes_per_s, matrix_floor_seconds, measured_seconds
+from workloads.catalogue import model_ids
 
 IDEAL: Final = ("ideal_85gbps_50tflops", "ideal")
 """Device and stack that stand in where no file describes a row's own."""
@@ -52,108 +54,152 @@ SMALLEST_BYTES: Final = 32e6
 
 
 class Counts(NamedTuple):
-    """What one metric of a row needs: per step for decode, in all for the rest."""
+    """What one metric of a row needs: per step for decode, in all for the rest.
+
+    ``least`` is the program whose bytes the row cannot have done without.
+    """
 
     where: str
     dram_bytes: float
     flops: float
-    observation: Observation | None
+    least: Observation
 
 
 def derive(kind: str, folder: Path = FOLDER) -> pd.DataFrame:
     """Return the derived columns of one table, a row an id."""
     table = pd.read_parquet(folder / f"{kind}.parquet")
     if kind == "time_series":
-        return pd.DataFrame({"id": table["id"].unique(), IMPOSSIBLE: ""})
-    if kind == "network":
-        return _networks(table)
-    known: dict[tuple[Any, ...], Counts | str] = {}
+        table = _fastest_instants(table)
+    derived = _networks(table) if kind == "network" else _language(kind, table)
+    return derived.assign(peak_bytes_per_s=table["device"].map(_peak).to_numpy())
+
+
+def _language(kind: str, table: pd.DataFrame) -> pd.DataFrame:
+    metrics = DERIVED_METRICS if kind != "vision_language" else (DECODE,)
+    count = Counter(bare=kind == "time_series")
     records = table.to_dict(orient="records")
-    rows = [_language_row({str(k): v for k, v in row.items()}, known) for row in records]
+    rows = [_language_row({str(k): v for k, v in row.items()}, metrics, count) for row in records]
     derived = pd.DataFrame(rows)
     if kind == "vision_language":
-        derived["patches"] = _patches(table)
+        derived["patches"] = _patches(table).to_numpy()
     return derived
 
 
+def _fastest_instants(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a row a series: the instant at which it was fastest."""
+    order = table["tokens_per_s"].fillna(0.0).sort_values(ascending=False, kind="stable").index
+    return table.loc[order].drop_duplicates("id").sort_index()
+
+
 def _language_row(
-    row: Mapping[str, Any], known: dict[tuple[Any, ...], Counts | str]
+    row: Mapping[str, Any], metrics: tuple[str, ...], count: Counter
 ) -> dict[str, Any]:
-    found: dict[str, Any] = {"id": row["id"], "derived_for": "", "not_derived": ""}
+    found: dict[str, Any] = dict.fromkeys(("derived_for", "derived_network", "not_derived"), "")
     bounds: dict[str, list[str]] = {IMPOSSIBLE: [], "beyond_assumed_rate": []}
-    for metric in DERIVED_METRICS:
+    for metric in metrics:
         value = row.get(metric)
         if value is None or pd.isna(value):
             continue
-        counts = _counts(row, metric, known)
+        run = measured_run(row, metric)
+        counts = count(run, metric)
         if isinstance(counts, str):
             found["not_derived"] = counts
             continue
-        found["derived_for"] = counts.where
-        phase = "decode" if metric == "tokens_per_s" else "prefill"
+        found |= {"derived_for": counts.where, "derived_network": run.model}
+        phase = "decode" if metric == DECODE else "prefill"
         per = "_per_step" if phase == "decode" else ""
         found |= {f"{phase}_bytes{per}": counts.dram_bytes, f"{phase}_flops{per}": counts.flops}
-        if counts.observation:
-            _check(replace(counts.observation, measured=float(value)), bounds)
-    return found | {name: " ".join(said) for name, said in bounds.items()}
-
-
-def _counts(
-    row: Mapping[str, Any], metric: str, known: dict[tuple[Any, ...], Counts | str]
-) -> Counts | str:
-    run = measured_run(row, metric)
-    key = (metric, *(str(getattr(run, name)) for name in _FACTS))
-    if key not in known:
-        known[key] = _counted(run, metric)
-    return known[key]
+        _check(run.device, replace(counts.least, measured=float(value)), bounds)
+    return {"id": row["id"]} | found | {name: " ".join(said) for name, said in bounds.items()}
 
 
 _FACTS: Final = ("device", "stack", "model", "weights", "activations", "kv_dtype", *COUNTS)
 
 
-def _counted(run: MeasuredRun, metric: str) -> Counts | str:
-    try:
-        row = observe(run, metric)
-        return _totals(row, f"{run.device} / {run.stack}", row)
-    except CannotSimulate:
-        device, stack = IDEAL
-    try:
-        row = observe(run.model_copy(update={"device": device, "stack": stack}), metric)
-    except CannotSimulate as error:
-        return str(error)
-    return _totals(row, "ideal", None)
+class Counter:
+    """Counts of a run's metric, made once for runs that ask the same; ``bare``: see `_least`."""
+
+    def __init__(self, *, bare: bool) -> None:
+        self.bare = bare
+        self._known: dict[tuple[str, ...], Counts | str] = {}
+
+    def __call__(self, run: MeasuredRun, metric: str) -> Counts | str:
+        """Return the counts, or why there are none."""
+        key = (metric, *(str(getattr(run, name)) for name in _FACTS))
+        if key not in self._known:
+            self._known[key] = self._counted(run, metric)
+        return self._known[key]
+
+    def _counted(self, run: MeasuredRun, metric: str) -> Counts | str:
+        try:
+            row = observe(run, metric)
+            least = _least(run, metric) if self.bare else row
+            return _totals(row, f"{run.device} / {run.stack}", least)
+        except CannotSimulate:
+            pass
+        try:
+            return _totals(observe(_on_ideal(run), metric), "ideal", _least(run, metric))
+        except CannotSimulate as error:
+            return str(error)
 
 
-def _totals(row: Observation, where: str, own: Observation | None) -> Counts:
-    steps = sum(group.steps for group in row.groups) if row.metric == "tokens_per_s" else 1
-    moved = sum(group.total("dram_bytes") for group in row.groups)
+def _on_ideal(run: MeasuredRun) -> MeasuredRun:
+    device, stack = IDEAL
+    return run.model_copy(update={"device": device, "stack": stack})
+
+
+def _least(run: MeasuredRun, metric: str) -> Observation:
+    """Return the run on the ideal device with no more cache than its own prompt and reply."""
+    return observe(_on_ideal(run).model_copy(update={"context_tokens": None}), metric)
+
+
+def _totals(row: Observation, where: str, least: Observation) -> Counts:
+    steps = sum(group.steps for group in row.groups) if row.metric == DECODE else 1
     computed = sum(group.total("flops") for group in row.groups)
-    return Counts(where, moved / steps, computed / steps, own)
+    return Counts(where, _moved(row) / steps, computed / steps, least)
+
+
+def _moved(row: Observation) -> float:
+    return float(sum(group.total("dram_bytes") for group in row.groups))
 
 
 def measured_run(row: Mapping[str, Any], metric: str) -> MeasuredRun:
     """Return a row of the language tables as a measured run with one metric."""
-    texts = ("id", "device", "stack", "model", "weights", "activations", "kv_dtype")
+    texts = ("id", "device", "stack", "weights", "activations", "kv_dtype")
     fields: dict[str, Any] = {name: row.get(name) or "" for name in texts}
     for name in COUNTS:
         value = row.get(name)
         fields[name] = None if value is None or pd.isna(value) else int(value)
     fields["kv_dtype"] = {"f16": "fp16"}.get(fields["kv_dtype"], fields["kv_dtype"])
-    return MeasuredRun(**fields | {metric: row[metric]})
+    return MeasuredRun(**fields | {"model": network_of(row), metric: row[metric]})
 
 
-def _check(row: Observation, bounds: dict[str, list[str]]) -> None:
-    soc, seconds = load_soc(row.device), measured_seconds(row)
-    memory_s, matrix_s = memory_floor_seconds(row, soc), matrix_floor_seconds(row, soc)
+def network_of(row: Mapping[str, Any]) -> str:
+    """Return the catalogue network of a row: its own, else the one whose shapes it has."""
+    held = [name for name in (row["model"], row["counts_as"]) if name in _held()]
+    return str(held[0] if held else row["model"])
+
+
+@cache
+def _held() -> frozenset[str]:
+    return frozenset(model_ids())
+
+
+def _check(device: str, row: Observation, bounds: dict[str, list[str]]) -> None:
+    """Add the bounds that a row on ``device`` breaks; ``row`` may be of the ideal device."""
+    seconds, memory_s = measured_seconds(row), _moved(row) / _peak(device)
     if seconds < memory_s:
         bounds[IMPOSSIBLE].append(
             f"{row.metric} of {row.measured:g} means {seconds:.3g} s; its bytes need "
-            f"{memory_s:.3g} s at the peak bandwidth of {soc.id}."
+            f"{memory_s:.3g} s at the peak bandwidth of {device}."
         )
+    if row.device != device:
+        return
+    matrix_s = matrix_floor_seconds(row, load_soc(device))
     if seconds < matrix_s:
         bounds["beyond_assumed_rate"].append(
             f"{row.metric} of {row.measured:g} means {seconds:.3g} s; its products need "
-            f"{matrix_s:.3g} s at the highest rate that {soc.id} assumes."
+            f"{matrix_s:.3g} s at the highest rate that {device} assumes."
         )
 
 
@@ -183,12 +229,21 @@ def _networks(table: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+@cache
 def _peak(device: str) -> float:
-    """Return the peak bandwidth at the upper ends of its ranges [B/s]; NaN without a file."""
-    try:
+    """Return the peak bandwidth at the upper end of what is published [B/s]; NaN where nothing is.
+
+    Of its file, else of ``peaks.csv``.
+    """
+    if device in list_socs():
         return highest_bytes_per_s(load_soc(device))
-    except ValueError:
-        return float("nan")
+    return peaks().get(device, float("nan"))
+
+
+def peaks(folder: Path = FOLDER) -> dict[str, float]:
+    """Return the published peak bandwidth of chips without a device file [B/s]."""
+    table = pd.read_csv(folder / "peaks.csv")
+    return dict(zip(table["device"], table["peak_bytes_per_s"], strict=True))
 
 
 def _patches(table: pd.DataFrame) -> pd.Series:

@@ -34,6 +34,13 @@ PUBLISHED = {
     "qwen2.5-1.5b": 1_543_714_304,
     "qwen3-4b": 4_022_468_096,
     "smollm2-135m": 134_515_008,
+    "granite-4.0-micro": 3_402_836_480,
+    "qwen3.5-2b": 1_881_825_088,
+    "qwen3.6-35b-a3b": 34_660_610_688,
+    "ministral-3-3b": 3_429_006_336,
+    "chatglm3-6b": 6_243_584_000,
+    "lfm2-2.6b": 2_569_272_320,
+    "gemma2-9b": 9_241_705_984,
     "andesvl-0.6b": 695_069_952,
     "andesvl-1b": 927_010_816,
     "andesvl-2b": 2_055_731_200,
@@ -67,6 +74,32 @@ def test_the_module_has_the_published_total(model):
 
     config = get_model(model)
     assert sum(p.numel() for p in build(config).parameters()) == config.parameters
+
+
+@pytest.mark.parametrize(
+    ("model", "published", "width", "kv_widths", "layers"),
+    [
+        ("gemma4-e2b", 4_647_450_147, 1536, 16 * [256] + 4 * [512], 35),
+        ("gemma4-e4b", 7_518_069_290, 2560, 15 * [2 * 256] + 3 * [2 * 512], 42),
+    ],
+)
+def test_a_checkpoint_also_stores_what_layers_with_a_shared_cache_never_use(
+    model, published, width, kv_widths, layers
+):
+    """llama.cpp's count: keys and values of those layers, a key norm a head, a scale a layer."""
+    heads = load_trace(model).decoder.kv_heads
+    unused = sum(2 * width * wide + wide // heads for wide in kv_widths)
+    rotary = 256
+    assert load_trace(model).total_parameters + unused + layers + rotary == published
+
+
+@pytest.mark.parametrize(
+    ("model", "layers", "heads"), [("qwen3.5-2b", 18, 16), ("qwen3.5-9b", 24, 32)]
+)
+def test_a_gated_delta_layer_keeps_a_matrix_a_head_and_four_columns(model, layers, heads):
+    keys = 16 * 128
+    matrices, columns = heads * 128 * 128 * 4, 4 * (2 * keys + heads * 128) * 2
+    assert load_trace(model).state_bytes == layers * (matrices + columns)
 
 
 def test_parts_of_the_largest_model():
