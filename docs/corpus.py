@@ -14,6 +14,7 @@ from typing import Final
 import pandas as pd
 
 from hw_models.soc import list_socs
+from sim.evidence.corpus_noise import FEWEST, METRICS
 from sim.evidence.corpus_pictures import Axis, Line, grid, scatter
 from sim.evidence.corpus_tables import FOLDER, IMPOSSIBLE, KINDS, ROLES, corpus, dictionary
 
@@ -318,6 +319,8 @@ def _noise() -> str:
             for kind, metric, relation, questions, median, most, spread, low, high in own.to_numpy()
         ),
         "",
+        f"Fewer than {FEWEST} questions repeat of {_too_few(own)}: no spread is given.",
+        "",
         "What AI Hub's releases say of its own figures, over many more of them than stand here "
         "(`noise_ai_hub.csv`): the same graph timed again, a graph exported anew, which is another "
         "program, and language models republished.",
@@ -327,6 +330,12 @@ def _noise() -> str:
         *("| " + " | ".join(row) + " |" for row in _hub_noise()),
     ]
     return "\n".join(lines)
+
+
+def _too_few(own: pd.DataFrame) -> str:
+    known = set(zip(own["kind"], own["metric"], strict=True))
+    named = [(kind, metric) for kind, metrics in METRICS.items() for metric in metrics]
+    return ", ".join(f"{metric} ({kind})" for kind, metric in named if (kind, metric) not in known)
 
 
 def _hub_noise() -> list[list[str]]:

@@ -18,6 +18,7 @@ from sim.evidence.corpus_noise import noise
 from sim.evidence.corpus_pictures import Axis, Line, scatter
 from sim.evidence.corpus_tables import FOLDER, KINDS
 from sim.validation.roofline import highest_bytes_per_s
+from workloads.catalogue import model_ids
 
 DOCS = Path(__file__).parents[2] / "docs"
 WRITER = load_script(DOCS / "corpus.py")
@@ -34,15 +35,33 @@ def test_each_row_has_its_derived_columns_and_each_of_them_is_explained(kind):
 def test_an_impossible_rate_moves_more_bytes_than_the_bus_and_no_other_does():
     table = corpus("language").query("tokens_per_s.notna() and decode_bytes_per_step.notna()")
     own = table[table["device"].isin(list_socs()) & (table["derived_for"] != "ideal")]
-    peaks = own["device"].map(
-        {name: highest_bytes_per_s(load_soc(name)) for name in set(own["device"])}
-    )
+    peaks = own["peak_bytes_per_s"]
+    for name in ("apple_a15", "snapdragon_8_elite"):
+        assert set(peaks[own["device"] == name]) == {highest_bytes_per_s(load_soc(name))}
     faster = own["decode_bytes_per_step"] * own["tokens_per_s"] > peaks * (1.0 + 1e-9)
     told = own["impossible"].str.contains("tokens_per_s of") & ~own["impossible"].str.contains(
         "prefill_tokens_per_s of"
     )
     assert (faster == told).all()
     assert told.any()
+
+
+@pytest.mark.parametrize("kind", ["language", "vision_language", "energy"])
+def test_a_row_is_counted_with_its_own_network_or_with_one_of_its_shapes(kind):
+    counted = corpus(kind).query("derived_network != ''")
+    named = counted["derived_network"]
+    assert ((named == counted["model"]) | (named == counted["counts_as"])).all()
+    assert set(named) <= set(model_ids())
+    assert (counted["model"] != named).any()
+
+
+def test_a_chip_without_a_device_file_is_held_against_a_published_bandwidth():
+    quoted = pd.read_csv(FOLDER / "peaks.csv")
+    assert not set(quoted["device"]) & set(list_socs())
+    assert quoted["source_url"].str.startswith("https://").all()
+    rows = corpus("language").query("device == 'ryzen_ai_7_350' and tokens_per_s.notna()")
+    assert set(rows["peak_bytes_per_s"]) == {128e9}
+    assert (rows["decode_bytes_per_step"] * rows["tokens_per_s"]).max() < 128e9
 
 
 def test_impossible_rows_have_no_role():
