@@ -33,10 +33,14 @@ def flags(port: int) -> list[str]:
         "client.toolbarMode": "minimal",
         "client.showErrorDetails": "none",
         "global.disableWidgetStateDuplicationWarning": "true",
-        "theme.base": "light",
-        "theme.primaryColor": "#0072B2",
-        "theme.textColor": "#0B0B10",  # captions fade it; this keeps them above 4.5 to 1
+        "theme.light.primaryColor": "#0072B2",
+        "theme.light.textColor": "#0B0B10",  # captions fade it; this keeps them above 4.5 to 1
+        "theme.dark.primaryColor": "#56B4E9",
+        "theme.dark.backgroundColor": "#14171D",
+        "theme.dark.secondaryBackgroundColor": "#1C2028",
+        "theme.dark.textColor": "#F4F6F8",
         "theme.baseFontSize": 15,
+        "theme.headingFontSizes": "1.05rem",
         "theme.paddingTop": "1.2rem",
         "theme.sidebar.paddingTop": "1rem",
     }

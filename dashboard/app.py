@@ -7,20 +7,53 @@ import streamlit as st
 from dashboard import state
 from dashboard.sidebar import baseline_sentence, sidebar
 
-PAGES = ("explore", "timeline", "tradeoffs", "sustained", "validate", "report", "assumptions")
-TITLES = {"tradeoffs": "Trade-offs"}
-
-st.set_page_config(page_title="andesim", page_icon="📱", layout="wide")
-state.open_link()
-page = st.navigation(
-    [st.Page(f"app_pages/{name}.py", title=TITLES.get(name, name.capitalize())) for name in PAGES],
-    position="top",
+PAGES = {
+    "explore": ("Explore", "Will it fit, and will it feel fast?"),
+    "feel": ("Feel it", "What is it like to wait for it?"),
+    "timeline": ("Timeline", "Who waits for whom?"),
+    "bytes": ("Bytes", "What moves, and what lies where?"),
+    "tradeoffs": ("Trade-offs", "What is the best configuration?"),
+    "phones": ("Phones", "Which phone, which stack?"),
+    "sustained": ("Sustained", "What happens after ten minutes?"),
+    "validate": ("Validate", "How wrong is it?"),
+    "evidence": ("Evidence", "Why should I believe it?"),
+    "runs": ("Runs", "How do my runs compare?"),
+    "own": ("Bring your own", "What about my phone and my model?"),
+    "report": ("Report", "What do I hand over?"),
+    "assumptions": ("Assumptions", "Says who?"),
+}
+"""File of each page, its name, and the question it answers."""
+NARROW = (
+    "<style>@media (min-width: 640px) {.st-key-pages {display: none}}"
+    "[data-testid=stMain] h1 {font-size: 1.5rem; padding: 0}"
+    "[data-testid=stMain] h2 {padding: 0.1rem 0}</style>"
 )
+"""The list of pages stands in the page only where the bar at the top hides it."""
+
+st.set_page_config(page_icon="📱", layout="wide")
+state.open_link()
+pages = {name: st.Page(f"app_pages/{name}.py", title=title) for name, (title, _) in PAGES.items()}
+page = st.navigation(list(pages.values()), position="top")
+st.set_page_config(page_title=f"{page.title} · andesim")
 choices = sidebar()
+st.html(NARROW)
+question = next(asked for title, asked in PAGES.values() if title == page.title)
+st.title(f"{page.title} :gray[{question}]", anchor=False)
+with st.container(key="pages"), st.popover("Pages"):
+    for target in pages.values():
+        st.page_link(target)
 if state.faults():
     st.warning("This link was not fully understood. What is wrong in it was left at its default:")
     st.code("\n".join(state.faults()), language=None, wrap_lines=True)
     st.button("Dismiss", on_click=state.forget_faults)
+if broken := state.broken():
+    st.error(
+        "**The numbers below are of the last question that could be asked**, not of what the "
+        "sidebar shows:",
+        icon=":material/history:",
+    )
+    st.code("\n".join(broken), language=None, wrap_lines=True)
+    st.button("Back to it", key="back_to_valid", on_click=state.back_to_valid)
 pinned = state.baseline()
 if pinned is not None:
     st.badge(baseline_sentence(choices, pinned), icon=":material/push_pin:", color="gray")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dashboard.choices import Choices
+from dashboard.own import place
 from dashboard.runs import device, parameter_swings, what_if_text, what_if_values
 from hw_models.soc import load_soc
 from hw_models.units import format_quantity
@@ -59,6 +60,6 @@ def found(parameters: pd.DataFrame, text: str, kinds: list[str]) -> pd.DataFrame
 def with_what_if(choices: Choices, path: str, value: float) -> str:
     """Return the what-if text with one parameter set; at the device's own value it is dropped."""
     values = what_if_values(choices.what_if) | {path: value}
-    if value == load_soc(choices.device).parameters()[path].value:
+    if value == load_soc(place(choices.device)).parameters()[path].value:
         del values[path]
     return what_if_text(values)

@@ -89,14 +89,14 @@ def card(
 def change(new: float | None, old: float | None, unit: str, digits: int = 2) -> str | None:
     """Return the change of a number as text, ``None`` where there is nothing to compare.
 
-    >>> change(1.5, 2.0, "s"), change(2.0, 2.0, "s"), change(2.0, None, "s")
+    >>> change(1.5, 2.0, "s"), change(2.0, 2.001, "s"), change(2.0, None, "s")
     ('-0.50 s', 'no change', None)
     """
     if new is None or old is None:
         return None
-    if abs(new - old) <= SMALLEST_CHANGE * abs(old):
-        return UNCHANGED
-    return f"{new - old:+.{digits}f} {unit}"
+    said = f"{new - old:+.{digits}f} {unit}"
+    is_nothing = not said.strip(f"+-0. {unit}")
+    return UNCHANGED if is_nothing or abs(new - old) <= SMALLEST_CHANGE * abs(old) else said
 
 
 def number(value: float | None, unit: str, digits: int = 2) -> str:

@@ -14,6 +14,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from dashboard.own import place
 from workloads.eviction_policies import EVICTION_POLICIES
 
 STACK_DEFAULT = "default"
@@ -98,7 +99,7 @@ class Choices(BaseModel):
             "speculation": self._speculation(),
             "lora": {"rank": self.rank, "adapters": self._adapters()} if self.adapters else {},
         }
-        scenario: dict[str, Any] = {"device": self.device, "model": self.model}
+        scenario: dict[str, Any] = {"device": place(self.device), "model": place(self.model)}
         if self.stack != STACK_DEFAULT:
             scenario["stack"] = self.stack
         parts = {"deployment": _given(deployment), "environment": self._environment()}

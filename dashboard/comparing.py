@@ -1,21 +1,26 @@
 """Measured beside simulated: what was read, a row per metric, doubts about the measurements.
 
-Judging is `sim.validation.judging`'s. Rows that name no device are simulated on that of the
-sidebar, without its what-if values. Not repeated here: tolerances and reference intervals;
-`andesim validate` prints them.
+Judging is `sim.validation.judging`'s. A row that names no device waits until the person says which
+phone ran. Not repeated here: tolerances and reference intervals; `andesim validate` prints them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from dashboard.choices import STACK_DEFAULT, Choices
+from dashboard.own import place, read_soc
+from hw_models.soc import SocSpec, list_socs, load_soc
+from sim.calibration.rows import by_stack, observations
+from sim.calibration.stacks import checked_rows, fit_stack, overlay, report
 from sim.charts.data import ScatterChart, parity_chart
 from sim.charts.plotly import named
+from sim.cli.measured_files import Given, settled
+from sim.errors import SimError
 from sim.evidence.checks import checks
 from sim.evidence.exhibits import Exhibit, load_exhibits
+from sim.evidence.importers.processors import devices_of
 from sim.evidence.measured import MeasuredRun
 from sim.validation.judging import Judged, Scores, Validation, validate
 from sim.validation.judging import scores as judged
@@ -44,12 +49,68 @@ KINDS: Final = {
 NEAR: Final = 0.25
 """A relative error that still counts as near."""
 EVERY: Final = "every measurement that judges"
+COMMENT: Final = "Fitted on the Validate page: the device it extends, with fitted stacks."
 COLUMNS: Final = ("id", "device", "stack", "model", "metric", "measured", "simulated", "error")
 
 
-def compare(runs: Sequence[MeasuredRun], choices: Choices) -> Validation:
-    """Return each metric of the runs beside its simulation, and the runs left out."""
-    return validate(_placed(run, choices) for run in runs)
+class Fitted(NamedTuple):
+    """A fit: the device file, what was fitted in words, the rows judged before and after."""
+
+    yaml: str
+    said: str
+    before: Validation
+    after: Validation
+
+
+def compare(runs: Sequence[MeasuredRun], soc: SocSpec | None = None) -> Validation:
+    """Return each metric of the runs beside its simulation, and the runs left out.
+
+    ``soc`` stands for the devices that the runs name, e.g. with a fitted stack.
+    """
+    return validate(runs, soc)
+
+
+def open_runs(runs: Sequence[MeasuredRun], field: str) -> list[MeasuredRun]:
+    """Return the runs that can be judged but leave a field open, such as ``device``."""
+    return [run for run in runs if not run.refusal and not getattr(run, field)]
+
+
+def candidates(runs: Sequence[MeasuredRun]) -> list[str]:
+    """Return the devices that the chips named in the runs may be; all where none is named."""
+    found = [devices_of(run.processor) for run in runs if run.processor]
+    named_chips = [devices for devices in found if devices]
+    return sorted(frozenset.intersection(*named_chips)) if named_chips else list_socs()
+
+
+def processors(runs: Sequence[MeasuredRun]) -> str:
+    """Return what the runs say of their chips."""
+    return ", ".join(sorted({run.processor for run in runs if run.processor}))
+
+
+def placed(runs: Sequence[MeasuredRun], given: Given) -> list[MeasuredRun]:
+    """Return the runs with what the person said they ran on; a run keeps what it says itself."""
+    found = settled(runs, given)
+    return [
+        run if run.device or run.refusal else run.model_copy(update={"device": given.device})
+        for run in found
+    ]
+
+
+def fit(runs: Sequence[MeasuredRun]) -> Fitted:
+    """Fit the stacks of the one device that the runs are of, and judge them before and after.
+
+    Raises SimError where the runs are of several devices, or of none that can be fitted.
+    """
+    rows, _ = observations([run for run in runs if run.role != "context"])
+    checked_rows(rows)
+    devices = sorted({row.device for row in rows})
+    if len(devices) > 1:
+        raise SimError(f"Rows to fit must be of one device. Got {', '.join(devices)}.")
+    soc = load_soc(place(devices[0]))
+    fits = [fit_stack(soc, own) for own in by_stack(rows).values()]
+    text = overlay(devices[0], soc, fits, COMMENT)
+    fitted = read_soc(text)
+    return Fitted(text, report(fits), compare(runs), compare(runs, fitted))
 
 
 def table(found: Validation) -> pd.DataFrame:
@@ -83,8 +144,10 @@ def sentence(found: Validation) -> str:
     worst, score = max(found.by_metric().items(), key=lambda item: item[1].mape)
     near = sum(abs(row.error) <= NEAR for row in found.rows)
     side = "high" if score.bias > 0.0 else "low"
+    places = sorted({f"{load_soc(place(row.device)).name} under {row.stack}" for row in found.rows})
+    where = places[0] if len(places) == 1 else f"{len(places)} pairs of device and stack"
     return (
-        f"{near} of {len(found.rows)} numbers are simulated within {NEAR:.0%}; "
+        f"On {where}, {near} of {len(found.rows)} numbers are simulated within {NEAR:.0%}; "
         f"{label(worst)} is furthest off, {score.mape:.0%} on average, "
         f"mostly too {side}."
     )
@@ -111,17 +174,11 @@ def readable(scored: pd.DataFrame) -> pd.DataFrame:
 
 
 def parity(found: Validation, before: Validation | None = None) -> ScatterChart | None:
-    """Return simulated over measured; rows simulated as the pinned baseline stand beside."""
+    """Return simulated over measured; rows judged before a fit stand beside."""
     theirs = document(before)["rows"] if before else ()
     return parity_chart(
         document(found)["rows"], alt=sentence(found) if found.rows else "", before=theirs
     )
-
-
-def baseline_rows(runs: Sequence[MeasuredRun], pinned: Choices | None) -> Validation | None:
-    """Return rows simulated as the pinned baseline; none where every run names its own device."""
-    open_runs = [run for run in runs if not run.device]
-    return compare(open_runs, pinned) if pinned and open_runs else None
 
 
 def doubts(runs: Sequence[MeasuredRun], found: Validation) -> list[str]:
@@ -177,14 +234,6 @@ def understood(runs: Sequence[MeasuredRun]) -> pd.DataFrame:
 @lru_cache(maxsize=1)
 def _exhibits() -> dict[str, Exhibit]:
     return {exhibit.name: exhibit for exhibit in load_exhibits()}
-
-
-def _placed(run: MeasuredRun, choices: Choices) -> MeasuredRun:
-    """Return the run on the sidebar's device, where it names none."""
-    if run.device:
-        return run
-    stack = run.stack or ("" if choices.stack == STACK_DEFAULT else choices.stack)
-    return run.model_copy(update={"device": choices.device, "stack": stack})
 
 
 def _cells(row: Judged) -> tuple[str | float | None, ...]:

@@ -6,7 +6,7 @@ The page previews it; sections can be left out. What-if values reach it as a dev
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -17,21 +17,24 @@ from dashboard.links import WHAT_IF_DEVICE, overrides, query
 from dashboard.runs import device, targets
 from sim import simulate
 from sim.cli.dashboarding import FIRST_PORT, HOST
-from sim.reports.document import report_document
+from sim.reports.document import STEPS, report_steps
 from sim.reports.files import write_report
 from sim.reports.page import Page
 from sim.reports.question import Question, command_line
-from sim.reports.sections import sizing_page
 from sim.verdicts import DRAWS
 from workloads.scenario import Scenario
 
 ADDRESS: Final = f"http://{HOST}:{FIRST_PORT}/"
-"""Where `andesim dashboard` serves if the port is free."""
+"""Where `andesim dashboard` serves if the port is free, for who asks outside of a page."""
 
 
-@lru_cache(maxsize=8)
-def document(choices: Choices) -> dict[str, Any]:
-    """Return everything the report says, ready for JSON."""
+def writing(choices: Choices, address: str = ADDRESS) -> tuple[Iterator[Any], int]:
+    """Return the steps of writing a report, the report last, and how many there are."""
+    return _writing(choices, address), STEPS + 1
+
+
+def _writing(choices: Choices, address: str) -> Iterator[Any]:
+    """Yield what is done next in words, and last everything the report says, ready for JSON."""
     with tempfile.TemporaryDirectory() as folder:
         mapping, path = choices.mapping(), Path(folder) / WHAT_IF_DEVICE
         if choices.what_if:
@@ -44,15 +47,21 @@ def document(choices: Choices) -> dict[str, Any]:
             command=command_line(
                 None, targets(choices), DRAWS, seed=0, overrides=overrides(choices)
             ),
-            link=ADDRESS + "?" + query(choices),
+            link=address + "?" + query(choices),
         )
-        found = report_document(question)
-    return _without_folder(found, choices, str(path)) if choices.what_if else found
+        found: Any = None
+        for found in report_steps(question):
+            if isinstance(found, str):
+                yield found
+    yield _without_folder(found, choices, str(path)) if choices.what_if else found
 
 
-def page(choices: Choices) -> Page:
-    """Return the report with all its sections."""
-    return sizing_page(document(choices))
+@lru_cache(maxsize=8)
+def document(choices: Choices) -> dict[str, Any]:
+    """Return everything the report says, ready for JSON."""
+    *_, found = _writing(choices, ADDRESS)
+    assert isinstance(found, dict)  # steps before the last are words
+    return found
 
 
 def shortened(whole: Page, titles: Collection[str]) -> Page:
@@ -61,14 +70,14 @@ def shortened(whole: Page, titles: Collection[str]) -> Page:
     return replace(whole, sections=kept)
 
 
-def file(choices: Choices, shown: Page, ending: str) -> bytes:
+def file(found: dict[str, Any], shown: Page, ending: str) -> bytes:
     """Return the report as a file of an ending: ``.html``, ``.pdf``, ``.md`` or ``.json``.
 
     JSON holds all sections. Raises SimError for a PDF without WeasyPrint.
     """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"report{ending}"
-        write_report(path, shown, document(choices))
+        write_report(path, shown, found)
         return path.read_bytes()
 
 

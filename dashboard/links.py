@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl, urlencode
 import yaml
 from pydantic import ValidationError
 
+from dashboard import own
 from dashboard.choices import Choices
 from dashboard.options import options
 from workloads.errors import did_you_mean
@@ -22,31 +23,49 @@ from workloads.scenario import DEFAULT
 
 BASELINE = "baseline"
 """Name of the entry of a link that holds the pinned baseline."""
+VIEW = ("phase", "decode_per", "view", "tornado_metric", "across", "up", "exhibit", "errors_by",
+        "sweep_axes", "fan_axis", "solve_for", "evidence_metric")  # fmt: skip
+"""Entries of a link that say what a page shows, beside the choices."""
 WHAT_IF_DEVICE = "what_if_device.yaml"
 """Name under which the Assumptions page saves the device with its what-if values."""
 
 
 class Reading(NamedTuple):
-    """What a link holds: choices, the pinned baseline if any, and a sentence per bad entry."""
+    """What a link holds: choices, the pinned baseline if any, and a sentence per bad entry.
+
+    ``wrong`` names the entries that the sentences are about.
+    """
 
     choices: Choices
     baseline: Choices | None
     faults: tuple[str, ...]
+    wrong: tuple[str, ...] = ()
 
 
-def query(choices: Choices, baseline: Choices | None = None) -> str:
+def query(
+    choices: Choices, baseline: Choices | None = None, view: Mapping[str, str] | None = None
+) -> str:
     """Return the query string of a link; the baseline as what differs from the choices.
+
+    ``view`` holds what the page itself shows, such as the phase of the timeline.
 
     >>> query(Choices(), Choices(body="w8")).rpartition("&")[2]
     'baseline=body%3Dw8'
     """
-    entries = _texts(choices)
+    entries = _texts(choices) | dict(view or {})
     if baseline is not None:
-        theirs = _texts(baseline)
-        entries[BASELINE] = urlencode(
-            {name: text for name, text in theirs.items() if text != entries[name]}
-        )
+        entries[BASELINE] = difference(choices, baseline)
     return urlencode(entries)
+
+
+def difference(choices: Choices, baseline: Choices) -> str:
+    """Return what differs in the baseline, as an entry of a link holds it.
+
+    >>> difference(Choices(), Choices(body="w8"))
+    'body=w8'
+    """
+    ours = _texts(choices)
+    return urlencode({name: text for name, text in _texts(baseline).items() if text != ours[name]})
 
 
 def read_query(entries: Mapping[str, str]) -> Reading:
@@ -55,13 +74,16 @@ def read_query(entries: Mapping[str, str]) -> Reading:
     >>> read_query({"body_bits": "99"}).faults
     ("body_bits must be less than or equal to 16. Got '99'.",)
     """
-    own = {name: text for name, text in entries.items() if name != BASELINE}
+    own = {name: text for name, text in entries.items() if name not in (BASELINE, *VIEW)}
     choices, faults = _choices(own)
+    wrong = tuple(name for name, fault in faults.items() if fault)
+    said = tuple(fault for fault in faults.values() if fault)
     if BASELINE not in entries:
-        return Reading(choices, None, faults)
+        return Reading(choices, None, said, wrong)
     pairs = dict(parse_qsl(entries[BASELINE], keep_blank_values=True))
     baseline, more = _choices(_texts(choices) | pairs)
-    return Reading(choices, baseline, faults + tuple(f"{BASELINE}: {fault}" for fault in more))
+    said += tuple(f"{BASELINE}: {fault}" for fault in more.values() if fault)
+    return Reading(choices, baseline, said, wrong)
 
 
 def command_line(choices: Choices) -> str:
@@ -93,18 +115,21 @@ def scenario_yaml(choices: Choices) -> str:
 
 def _mapping(choices: Choices) -> dict[str, Any]:
     """Return the scenario; what-if values lie in a device file, `WHAT_IF_DEVICE`, that it names."""
+    names = {key: getattr(choices, key) for key in ("device", "model")}
+    files = {key: own.kept(name).path.name for key, name in names.items() if own.is_own(name)}
     device = {"device": WHAT_IF_DEVICE} if choices.what_if else {}
-    return choices.mapping() | device
+    return choices.mapping() | files | device
 
 
 def _texts(choices: Choices) -> dict[str, str]:
     return {name: str(value) for name, value in choices.model_dump().items()}
 
 
-def _choices(entries: Mapping[str, str]) -> tuple[Choices, tuple[str, ...]]:
+def _choices(entries: Mapping[str, str]) -> tuple[Choices, dict[str, str | None]]:
+    """Return the choices of good entries, and what is wrong with each, ``None`` if nothing."""
     faults = {name: _fault(name, text, entries) for name, text in entries.items()}
     good = {name: text for name, text in entries.items() if faults[name] is None}
-    return Choices.model_validate(good), tuple(fault for fault in faults.values() if fault)
+    return Choices.model_validate(good), faults
 
 
 def _fault(name: str, text: str, entries: Mapping[str, str]) -> str | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import cache
 from typing import get_args
 
+from dashboard import own
 from dashboard.choices import BY_BITS, STACK_DEFAULT, WEIGHT_CLASSES
 from hw_models.soc import list_socs, load_soc
 from workloads.background import BackgroundId
@@ -23,18 +24,26 @@ DRAFTING = ("method", "depth", "acceptance")
 """What the sidebar says of a draft method."""
 
 
-@cache
 def options(device: str) -> dict[str, tuple[str, ...]]:
-    """Return the options of each choice that has some, on a device.
+    """Return the options of each choice that has some, on a device; files that were brought too.
 
     >>> options("ideal_85gbps_50tflops")["stack"]
     ('default', 'ideal')
     """
+    shipped = _shipped()
+    return shipped | {
+        "model": (*shipped["model"], *own.ids("model")),
+        "device": (*shipped["device"], *own.ids("device")),
+        "stack": stacks(device),
+    }
+
+
+@cache
+def _shipped() -> dict[str, tuple[str, ...]]:
     formats = (STACK_DEFAULT, BY_BITS, *catalogue())
     return {
         "model": tuple(model_ids()),
         "device": tuple(list_socs()),
-        "stack": stacks(device),
         **dict.fromkeys(WEIGHT_CLASSES, formats),
         "kv_dtype": (STACK_DEFAULT, *KV_FORMAT_IDS),
         "eviction": tuple(EVICTION_POLICIES.known()),
@@ -55,5 +64,6 @@ def draft_methods() -> tuple[str, ...]:
 
 def stacks(device: str) -> tuple[str, ...]:
     """Return the stacks of a device, ``default`` first; of an unknown device only that."""
-    known = load_soc(device).stacks if device in list_socs() else {}
+    is_known = device in list_socs() or own.is_own(device)
+    known = load_soc(own.place(device)).stacks if is_known else {}
     return (STACK_DEFAULT, *known)

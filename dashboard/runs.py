@@ -9,6 +9,7 @@ from functools import lru_cache
 
 from dashboard import precomputed
 from dashboard.choices import Choices
+from dashboard.own import place
 from dashboard.workers import Worker
 from hw_models.errors import HardwareError
 from hw_models.soc import SocSpec, load_soc
@@ -59,7 +60,7 @@ def what_if_text(values: dict[str, float | str]) -> str:
 
 def device(choices: Choices) -> SocSpec:
     """Return the device, with the what-if values; raises for a value it cannot have."""
-    soc, values = load_soc(choices.device), what_if_values(choices.what_if)
+    soc, values = load_soc(place(choices.device)), what_if_values(choices.what_if)
     return soc.with_overrides(values) if values else soc
 
 
@@ -86,10 +87,10 @@ def nominal(choices: Choices, metric: str) -> float:
     return float(result[metric] or 0.0)
 
 
-def draws(choices: Choices) -> MetricColumns | None:
+def draws(choices: Choices, viewer: str = "") -> MetricColumns | None:
     """Return the metrics on draws of the device; ``None`` while they are made, empty where none."""
     question = choices.question()
-    return precomputed.shipped(_run(question)) or _WORKER.ask(question)
+    return precomputed.shipped(_run(question)) or _WORKER.ask(question, viewer)
 
 
 def targets(choices: Choices) -> tuple[Target, ...]:

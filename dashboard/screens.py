@@ -8,15 +8,16 @@ from typing import Any, TypeVar
 
 import streamlit as st
 
-from dashboard import state
+from dashboard import own, state
 from dashboard.cards import UNCHANGED, Card, cards, with_ranges
 from dashboard.choices import Choices
 from dashboard.runs import USER_ERRORS, decode_terms, draws, judged, run, word
 from sim.breakdown import Term
-from sim.charts.data import Chart, LayerChart, memory_chart
-from sim.charts.frame import Figure
+from sim.charts.data import STEP, TOKEN, Chart, LayerChart, memory_chart
+from sim.charts.frame import Figure, themed
 from sim.charts.plotly import drawn
 from sim.explore.uncertainty import intervals
+from sim.explore.variants import MetricColumns
 from sim.results import Result
 from sim.verdicts import headline
 
@@ -30,7 +31,7 @@ _BADGES: dict[str, tuple[Callable[..., Any], str]] = {
 
 POLL_S = 0.7
 """Between two looks at whether the intervals are computed [s]."""
-_CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["lasso2d", "select2d"]}
+_CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["lasso2d"], "scrollZoom": False}
 
 Made = TypeVar("Made")
 
@@ -75,18 +76,44 @@ def made_or_none(make: Callable[[], Made]) -> Made | None:
         return None
 
 
+def made_or_none_saying(make: Callable[[], Made], title: str) -> Made | None:
+    """Return what `make` makes; where it cannot, say why, and go on with the page."""
+    try:
+        return make()
+    except USER_ERRORS as error:
+        st.error(title, icon=":material/block:")
+        st.code(own.without_folder(str(error)), language=None, wrap_lines=True)
+        return None
+
+
 def baseline_result() -> Result | None:
     """Return the run of the pinned baseline; none where it cannot be simulated."""
     pinned = state.baseline()
     return made_or_none(lambda: run(pinned)) if pinned is not None else None
 
 
-def baseline_terms() -> tuple[list[Term], int] | None:
-    """Return what bounds decode of the pinned baseline, and its steps."""
+def decoded(result: Result, per: str) -> float:
+    """Return how many output tokens after the first, or steps, a run decoded; at least 1."""
+    summary = result.summary()
+    return max(1, summary.decode_steps if per == STEP else summary.output_tokens - 1)
+
+
+def baseline_terms(per: str) -> tuple[list[Term], float] | None:
+    """Return what bounds decode of the pinned baseline, and its output tokens or steps."""
     pinned, result = state.baseline(), baseline_result()
     if pinned is None or result is None or not result.fits:
         return None
-    return decode_terms(pinned), max(1, result.summary().decode_steps)
+    return decode_terms(pinned), decoded(result, per)
+
+
+def count_decode_by(result: Result) -> None:
+    """Offer to count decode by output tokens or by steps, which commit several with a draft."""
+    switch, said = st.columns([2, 3], vertical_alignment="bottom")
+    switch.segmented_control(
+        "Decode per", [TOKEN, STEP], default=TOKEN, key="decode_per", bind="query-params"
+    )
+    if tokens := result.summary().tokens_per_step:
+        said.caption(f"A step commits {tokens:.2f} output tokens on average.")
 
 
 def residency(result: Result, before: Result | None = None) -> LayerChart:
@@ -99,9 +126,14 @@ def residency(result: Result, before: Result | None = None) -> LayerChart:
     )
 
 
+def sampled(choices: Choices) -> MetricColumns | None:
+    """Return the draws of this viewer's question, ``None`` while they are made."""
+    return draws(choices, state.viewer())
+
+
 def show_verdict(choices: Choices, result: Result) -> None:
     """Draw the verdict: on the run alone, until the draws of its device are made."""
-    found = judged(choices, result, draws(choices) if result.fits else None)
+    found = judged(choices, result, sampled(choices) if result.fits else None)
     said = word(result, found)
     draw, icon = _BADGES[said]
     numbers = f" {headline(result)}" if result.fits else ""
@@ -110,16 +142,16 @@ def show_verdict(choices: Choices, result: Result) -> None:
 
 def live_cards(choices: Choices, result: Result) -> None:
     """Draw the cards at once, and again with their intervals when those are computed."""
-    waiting = draws(choices) is None
+    waiting = sampled(choices) is None
     fragment = st.fragment(_cards_when_ready, run_every=POLL_S if waiting else None)
     fragment(choices, result, waiting)
 
 
 def _cards_when_ready(choices: Choices, result: Result, waiting: bool) -> None:
-    sampled = draws(choices)
-    if waiting and sampled is not None:
+    drawn_now = sampled(choices)
+    if waiting and drawn_now is not None:
         st.rerun()  # a full run ends the polling
-    ranges = None if sampled is None else intervals(sampled)
+    ranges = None if drawn_now is None else intervals(drawn_now)
     show_cards(with_ranges(cards(result, baseline_result()), ranges))
 
 
@@ -143,30 +175,22 @@ def delta(card: Card) -> dict[str, Any]:
 def selectable(title: str, figure: Figure, alt: str, key: str) -> Any:
     """Draw a chart whose points can be clicked and return the event."""
     with st.container(border=True):
-        st.markdown(f"**{title}**")
+        heading(title)
         return st.plotly_chart(
-            figure,
+            in_theme(figure),
             key=key,
             alt=alt,
             on_select="rerun",
-            selection_mode="points",
+            selection_mode=("points", "box"),
             theme=None,
             config=_CONFIG,
         )
 
 
-def first_point(event: Any, picked: Any, otherwise: int | None) -> int | None:
-    """Return the row clicked in a chart, else the one picked in a table, else the given one."""
-    points, rows = event.selection.points, picked.selection.rows
-    if points and points[0].get("customdata"):
-        return int(points[0]["customdata"][0])
-    return rows[0] if rows else otherwise
-
-
 def chart(title: str, figure: Figure, alt: str, key: str | None = None) -> None:
     """Draw a chart under a heading, with its takeaway for people who cannot see it."""
     with st.container(border=True):
-        st.markdown(f"**{title}**")
+        heading(title)
         plot(figure, alt, key)
 
 
@@ -178,4 +202,15 @@ def show(found: Chart | None, title: str = "") -> None:
 
 def plot(figure: Figure, alt: str, key: str | None = None) -> None:
     """Draw a figure with its takeaway for people who cannot see it."""
-    st.plotly_chart(figure, key=key, alt=alt, theme=None, config=_CONFIG)
+    st.plotly_chart(in_theme(figure), key=key, alt=alt, theme=None, config=_CONFIG)
+
+
+def in_theme(figure: Figure) -> Figure:
+    """Return a figure in the colours of the viewer's theme."""
+    found: Figure = themed(figure, st.context.theme.type == "dark")
+    return found
+
+
+def heading(text: str) -> None:
+    """Draw the heading of a part of a page, which screen readers list."""
+    st.header(text, anchor=False)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import streamlit as st
 
-from dashboard import state
+from dashboard import own, state
 from dashboard.choices import (
     BY_BITS,
     MOST_CHARACTERS,
@@ -60,6 +58,9 @@ LABELS = {
 
 STEPS = {
     **dict.fromkeys(("lm_head_bits", "embedding_bits", "vision_bits"), 0.5),
+    "body_bits": 0.1,
+    "keep": 0.05,
+    "acceptance": 0.05,
     "image_width_px": 28,
     "image_height_px": 28,
     "prompt_tokens": 64,
@@ -85,9 +86,11 @@ def sidebar() -> Choices:
         _mechanisms()
         _environment()
         choices = state.current()
+        state.note(choices)
         with top:
             _presets(choices)
             _share(choices)
+    state.show_baseline_in_address(choices)
     return choices
 
 
@@ -117,7 +120,7 @@ def _device() -> str:
 def _stack() -> str:
     """Return the chosen stack, the device's own where none is chosen."""
     chosen = str(st.session_state["stack"])
-    return load_soc(_device()).default_stack if chosen == STACK_DEFAULT else chosen
+    return load_soc(own.place(_device())).default_stack if chosen == STACK_DEFAULT else chosen
 
 
 def _presets(choices: Choices) -> None:
@@ -146,21 +149,25 @@ def _task() -> None:
         left, right = st.columns(2)
         with left:
             _number("images")
+        left, right = st.columns(2)
+        with left:
             _number("image_width_px")
+        with right:
+            _number("image_height_px")
+        left, right = st.columns(2)
+        with left:
             _number("prompt_tokens")
         with right:
-            st.space("large")
-            _number("image_height_px")
             _number("output_tokens")
 
 
 def _weights() -> None:
     with st.expander("Weights", expanded=True):
-        own = load_soc(_device()).stack(_stack()).defaults
-        said = ", ".join(f"{LABELS[name]} {getattr(own, name)}" for name in WEIGHT_CLASSES)
+        theirs = load_soc(own.place(_device())).stack(_stack()).defaults
+        said = ", ".join(f"{LABELS[name]} {getattr(theirs, name)}" for name in WEIGHT_CLASSES)
         st.caption(f"Default of {_stack()}: {said}.")
         _select("body", options(_device())["body"])
-        _slider("body_bits", 0.1, disabled=st.session_state["body"] != BY_BITS)
+        _slider_with_box("body_bits", 0.1, disabled=st.session_state["body"] != BY_BITS)
         for name in WEIGHT_CLASSES[1:]:
             left, right = st.columns([3, 2])
             with left:
@@ -174,15 +181,15 @@ def _kv_cache() -> None:
         _number("context_tokens")
         _select("kv_dtype", options(_device())["kv_dtype"])
         _select("eviction", options(_device())["eviction"])
-        _slider("keep", 0.05, disabled=not has_keep(st.session_state["eviction"]))
+        _slider_with_box("keep", 0.05, disabled=not has_keep(st.session_state["eviction"]))
 
 
 def _mechanisms() -> None:
     with st.expander("Speculation and adapters"):
         _select("speculation", options(_device())["speculation"])
         drafts = st.session_state["speculation"] != "none"
-        _slider("depth", 1, disabled=not drafts)
-        _slider("acceptance", 0.05, disabled=not drafts)
+        _number("depth", disabled=not drafts)
+        _slider_with_box("acceptance", 0.05, disabled=not drafts)
         _number("adapters")
         _number("rank", disabled=not st.session_state["adapters"])
 
@@ -202,10 +209,28 @@ def _environment() -> None:
 
 
 def _share(choices: Choices) -> None:
-    left, right = st.columns([2, 3])
-    left.button("Reset", on_click=state.apply_preset, args=("balanced",), width="stretch")
+    back, forth, reset = st.columns([1, 1, 2])
+    back.button(
+        "Undo",
+        icon=":material/undo:",
+        key="undo",
+        on_click=state.undo,
+        disabled=not state.can_undo(),
+        help="Back to the choices before",
+        width="stretch",
+    )
+    forth.button(
+        "Redo",
+        icon=":material/redo:",
+        key="redo",
+        on_click=state.redo,
+        disabled=not state.can_redo(),
+        help="Take back what was undone",
+        width="stretch",
+    )
+    reset.button("Reset", on_click=state.apply_preset, args=("balanced",), width="stretch")
     pinned = state.baseline() is not None
-    right.button(
+    st.button(
         "Unpin baseline" if pinned else "Pin baseline",
         key="pin",
         on_click=state.pin,
@@ -228,21 +253,18 @@ def _share(choices: Choices) -> None:
 
 
 def _select(name: str, allowed: tuple[str, ...]) -> None:
+    mine = (*state.mine(), str(st.session_state.get(name, st.query_params.get(name, ""))))
+    allowed = tuple(one for one in allowed if not own.is_own(one) or one in mine)
     index = allowed.index(str(default(name)))
     st.selectbox(LABELS[name], allowed, index, key=name, bind="query-params")
 
 
-def _bounds(name: str) -> tuple[str, Any, Any, Any]:
-    """Return label, lowest and highest value, and default of a number, all of one type."""
-    lowest, highest = limits(name)
-    kind = type(default(name))
-    return LABELS[name], kind(lowest), kind(highest), default(name)
-
-
 def _number(name: str, disabled: bool = False) -> None:
+    """Draw a number box; it takes any number, and the page says which break a rule."""
     kind = type(default(name))
     st.number_input(
-        *_bounds(name),
+        LABELS[name],
+        value=default(name),
         step=kind(STEPS.get(name, 1)),
         format="%d" if kind is int else "%.4g",
         key=name,
@@ -251,11 +273,21 @@ def _number(name: str, disabled: bool = False) -> None:
     )
 
 
-def _slider(name: str, step: float, disabled: bool = False) -> None:
-    st.slider(
-        *_bounds(name),
-        type(default(name))(step),
-        key=name,
-        bind="query-params",
+def _slider_with_box(name: str, step: float, disabled: bool = False) -> None:
+    """Draw a slider to drag and a box to type into; the box holds the number."""
+    lowest, highest = limits(name)
+    left, right = st.columns([3, 2], vertical_alignment="bottom")
+    with right:
+        _number(name, disabled)
+    hand = f"{name}_slider"
+    st.session_state[hand] = min(max(float(st.session_state[name]), lowest), highest)
+    left.slider(
+        LABELS[name],
+        float(lowest),
+        float(highest),
+        step=step,
+        key=hand,
+        on_change=lambda: state.apply({name: round(st.session_state[hand], 6)}),
         disabled=disabled,
+        label_visibility="collapsed",
     )

@@ -1,7 +1,7 @@
 """What one viewer's session holds: choices in the widgets, pinned baseline, faults of the link.
 
-Every widget of the sidebar is bound to the address bar under the name of its choice, so the
-address is a link; the full link adds what lies at its default, and the baseline.
+Every widget of the sidebar is bound to the address bar under the name of its choice, and the pinned
+baseline lies there too, so the address is a link; the full link adds what lies at its default.
 """
 
 from __future__ import annotations
@@ -9,14 +9,23 @@ from __future__ import annotations
 from typing import Any
 
 import streamlit as st
+from pydantic import ValidationError
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from dashboard import own
 from dashboard.choices import Choices
-from dashboard.links import BASELINE, query, read_query
+from dashboard.links import BASELINE, difference, query, read_query
 from dashboard.presets import CUSTOM, preset
+from workloads.explain import sentences
 
 _BASELINE = "pinned_baseline"
 _FAULTS = "link_faults"
-_REPORTED = "reported_choices"
+_PAST, _FUTURE = "past_choices", "undone_choices"
+_MINE, _MEASURED = "own_files_used", "own_measured"
+_SAVED = "saved_runs"
+_VALID = "last_valid_choices"
+MOST_PAST = 100
+"""Choices that Undo goes back through."""
 
 
 def open_link() -> None:
@@ -27,11 +36,17 @@ def open_link() -> None:
     reading = read_query(entries)
     st.session_state[_FAULTS] = reading.faults
     st.session_state[_BASELINE] = reading.baseline
-    if BASELINE in st.query_params:
-        del st.query_params[BASELINE]
-    if reading.choices.what_if != entries.get("what_if", ""):
-        del st.query_params["what_if"]  # too long: its widget would cut it and not drop it
+    wrong = [name for name in Choices.model_fields if name in entries and name in reading.wrong]
+    for name in wrong:  # its widget would cut it, or show what cannot be simulated
+        del st.query_params[name]
+    if wrong:
         st.rerun()  # bound widgets took the address of this run already
+
+
+def viewer() -> str:
+    """Return the name of this viewer's session."""
+    context = get_script_run_ctx()
+    return context.session_id if context is not None else ""
 
 
 def faults() -> tuple[str, ...]:
@@ -46,8 +61,74 @@ def forget_faults() -> None:
 
 
 def current() -> Choices:
-    """Return the choices as the widgets stand; call after the sidebar."""
-    return Choices(**{name: st.session_state[name] for name in Choices.model_fields})
+    """Return the choices as the widgets stand; call after the sidebar.
+
+    Where a number breaks a rule they are the last that broke none; `broken` says which.
+    """
+    try:
+        choices = Choices(**_given())
+    except ValidationError:
+        return _last_valid()
+    st.session_state[_VALID] = choices
+    return choices
+
+
+def broken() -> list[str]:
+    """Return a sentence for each choice that breaks a rule."""
+    try:
+        Choices(**_given())
+    except ValidationError as error:
+        return list(sentences(error))
+    return []
+
+
+def back_to_valid() -> None:
+    """Put the last valid choices into the widgets; for callbacks."""
+    apply(_last_valid().model_dump())
+
+
+def _given() -> dict[str, Any]:
+    return {name: st.session_state[name] for name in Choices.model_fields}
+
+
+def _last_valid() -> Choices:
+    found: Choices = st.session_state.get(_VALID, Choices())
+    return found
+
+
+def note(choices: Choices) -> None:
+    """Remember the choices for Undo."""
+    past: list[Choices] = st.session_state.setdefault(_PAST, [])
+    if not past or past[-1] != choices:
+        past.append(choices)
+        del past[:-MOST_PAST]
+        future: list[Choices] = st.session_state.setdefault(_FUTURE, [])
+        if future and future[-1] != choices:
+            future.clear()
+
+
+def can_undo() -> bool:
+    """Return whether there are choices to go back to."""
+    return len(st.session_state.get(_PAST, ())) > 1
+
+
+def can_redo() -> bool:
+    """Return whether something was undone."""
+    return bool(st.session_state.get(_FUTURE))
+
+
+def undo() -> None:
+    """Go back to the choices before; for callbacks."""
+    past: list[Choices] = st.session_state[_PAST]
+    st.session_state.setdefault(_FUTURE, []).append(past.pop())
+    apply(past[-1].model_dump())
+
+
+def redo() -> None:
+    """Take back what was undone last; for callbacks."""
+    again: Choices = st.session_state[_FUTURE].pop()
+    st.session_state[_PAST].append(again)
+    apply(again.model_dump())
 
 
 def baseline() -> Choices | None:
@@ -61,14 +142,46 @@ def pin(choices: Choices | None) -> None:
     st.session_state[_BASELINE] = choices
 
 
-def note_report(choices: Choices) -> None:
-    """Remember which choices the report was asked for."""
-    st.session_state[_REPORTED] = choices
+def show_baseline_in_address(choices: Choices) -> None:
+    """Keep the pinned baseline in the address bar, as what differs from the choices."""
+    pinned = baseline()
+    if pinned is not None:
+        st.query_params[BASELINE] = difference(choices, pinned)
+    elif BASELINE in st.query_params:
+        del st.query_params[BASELINE]
 
 
-def reported() -> Choices | None:
-    """Return the choices the report was asked for."""
-    found: Choices | None = st.session_state.get(_REPORTED)
+def saved() -> dict[str, Choices]:
+    """Return the runs this viewer saved, by name, in the order they were saved."""
+    found: dict[str, Choices] = st.session_state.setdefault(_SAVED, {})
+    return found
+
+
+def save(name: str, choices: Choices) -> None:
+    """Save a run under a name; one of the same name is replaced. For callbacks."""
+    saved()[name.strip()] = choices
+
+
+def forget(name: str) -> None:
+    """Forget a saved run; for callbacks."""
+    saved().pop(name, None)
+
+
+def mine(*names: str) -> tuple[str, ...]:
+    """Return the files this viewer brought, after adding some; names of the catalogue are none."""
+    found: list[str] = st.session_state.setdefault(_MINE, [])
+    found += [name for name in names if own.is_own(name) and name not in found]
+    return tuple(found)
+
+
+def bring_measured(item: own.Brought) -> None:
+    """Remember measurements for the Validate page."""
+    st.session_state[_MEASURED] = item
+
+
+def measured() -> own.Brought | None:
+    """Return the measurements that were brought last."""
+    found: own.Brought | None = st.session_state.get(_MEASURED)
     return found
 
 
@@ -85,5 +198,13 @@ def apply_preset(name: str) -> None:
 
 
 def link() -> str:
-    """Return the address that reproduces this screen."""
-    return f"{(st.context.url or '').partition('?')[0]}?{query(current(), baseline())}"
+    """Return the address that reproduces this screen: choices, baseline, and the page's view."""
+    entries = st.query_params.to_dict()
+    view = {name: entries[name] for name in entries if name not in Choices.model_fields}
+    view.pop(BASELINE, None)
+    return f"{(st.context.url or '').partition('?')[0]}?{query(current(), baseline(), view)}"
+
+
+def address() -> str:
+    """Return the address under which this dashboard was opened."""
+    return (st.context.url or "").partition("?")[0].rpartition("/")[0] + "/"

@@ -1,4 +1,4 @@
-"""Who waits for whom in one step: lanes, busy and waiting seconds, operators, roofline points.
+"""Who waits for whom: busy and waiting seconds and operators of a step, and of a phase per token.
 
 Everything is read from the records of the run. DMA and DRAM carry the same transfers: the first
 says for which operator, the second at which rate the memory works.
@@ -10,21 +10,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dashboard.transfers import DRAM, FLASH, LOAD, dram_bars, flash_bars, load_frame, with_flash
+from dashboard.transfers import DMA, DRAM, FLASH, HOST, LOAD, load_frame, with_flash
 from sim.results import Result
 
 if TYPE_CHECKING:
     import pandas as pd
-
-MOST_BARS = 2000
-"""Browsers draw about this many bars without a pause; the Perfetto file holds the rest."""
-
-DMA, HOST = "DMA", "host CPU"
-LANES = ("NPU", "GPU", "CPU", DMA, DRAM, HOST, FLASH)
-"""From top to bottom."""
-WAITING = "waiting for operands"
-SHORTEST_S = 1e-9
-"""Shorter bars are rounding and are left out."""
 
 
 def phases(result: Result) -> dict[str, int]:
@@ -52,34 +42,6 @@ def step_frame(result: Result, phase: str, step: int) -> pd.DataFrame:
     frame[times] -= frame["ready_s"].min() if len(frame) else 0.0
     frame["dram_bytes"] = frame["dram_read_bytes"] + frame["dram_write_bytes"]
     return with_flash(frame, result)
-
-
-def lanes(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return a row per bar: lane, name, layer, start and seconds, bytes, and what bounds it.
-
-    A unit first waits for an operator's operands, then computes; the tiles of a large operator do
-    both in turn, which is drawn as one wait and one stretch of work.
-    """
-    import pandas as pd
-
-    unit = _lane_of(frame)
-    shared = frame[["name", "layer", "bound"]].assign(moved_bytes=frame["dram_bytes"])
-    wait_s = frame["wait_s"].clip(lower=0.0)
-    work_s = frame["end_s"] - frame["ready_s"] - wait_s
-    waiting = shared.assign(lane=unit, start_s=frame["ready_s"], seconds=wait_s, bound=WAITING)
-    computing = shared.assign(lane=unit, start_s=frame["ready_s"] + wait_s, seconds=work_s)
-    moving = shared.assign(
-        lane=DMA,
-        start_s=frame["fetch_start_s"],
-        seconds=frame["fetch_end_s"] - frame["fetch_start_s"],
-    )
-    bars = pd.concat(
-        [waiting, computing, moving, dram_bars(frame), flash_bars(frame)], ignore_index=True
-    )
-    bars = bars[bars["seconds"] > SHORTEST_S].sort_values(
-        "start_s", kind="stable", ignore_index=True
-    )
-    return bars.head(MOST_BARS)
 
 
 def busy(frame: pd.DataFrame) -> pd.DataFrame:
@@ -171,6 +133,45 @@ def perfetto(result: Result) -> bytes:
         return path.read_bytes()
 
 
-def _lane_of(frame: pd.DataFrame) -> pd.Series[str]:
-    """Return the lane of each record; work of the host has no operator and is named as its kind."""
-    return frame["unit"].str.upper().mask(frame["name"] == frame["kind"], HOST)
+def per_token(result: Result, phase: str) -> pd.DataFrame:
+    """Return the operators of a phase of the first turn per output token, or per turn.
+
+    Columns ``name``, ``ms`` and ``moved_bytes``; decode is divided by the tokens after the first.
+    """
+    import pandas as pd
+
+    records = result.records
+    chosen = (records["phase"] == phase) & (records["turn"] == 0)
+    tokens = max(1, result.summary().output_tokens - 1) if phase == "decode" else 1
+    frame = pd.DataFrame(
+        {
+            "name": records["name"][chosen],
+            "ms": (records["end_s"] - records["ready_s"])[chosen] * 1e3 / tokens,
+            "moved_bytes": (records["dram_read_bytes"] + records["dram_write_bytes"])[chosen]
+            / tokens,
+        }
+    )
+    return frame.groupby("name", sort=False, as_index=False).sum()
+
+
+def differences(before: Result, now: Result, phase: str) -> pd.DataFrame:
+    """Return A beside B, operator by operator, the largest difference first.
+
+    An operator that one of them lacks, such as a draft's, has 0 there.
+    """
+    both = per_token(before, phase).merge(
+        per_token(now, phase), on="name", how="outer", suffixes=("_a", "_b")
+    )
+    both = both.fillna(0.0)
+    change = both["ms_b"] - both["ms_a"]
+    table = both[["name"]].rename(columns={"name": "operator"})
+    table = table.assign(
+        **{
+            "A [ms]": both["ms_a"].round(4),
+            "B [ms]": both["ms_b"].round(4),
+            "B - A [ms]": change.round(4),
+            "A [MB]": (both["moved_bytes_a"] / 1e6).round(2),
+            "B [MB]": (both["moved_bytes_b"] / 1e6).round(2),
+        }
+    )
+    return table.iloc[np.argsort(-change.abs().to_numpy(), kind="stable")].reset_index(drop=True)

@@ -1,8 +1,8 @@
-"""Work that is too slow to wait for: done in a thread, the newest question first.
+"""Work that is too slow to wait for: done in a thread, the newest question of each viewer first.
 
-A question is begun once it has stayed the newest for a moment, so that a slider on the move keeps
-the processor to itself; questions that nobody waits for any more are never begun. Answers are
-remembered.
+A question is begun once it has stayed its viewer's newest for a moment, so that a slider on the
+move keeps the processor to itself; questions that nobody waits for any more are never begun. Those
+of several viewers are answered in the order in which they came to rest. Answers are remembered.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from threading import Lock, Thread
-from time import sleep
+from time import monotonic, sleep
 from typing import Generic, TypeVar
 
 Question = TypeVar("Question", bound=Hashable)
@@ -27,7 +27,7 @@ class Worker(Generic[Question, Answer]):
     remembered
         Answers kept.
     settle_s
-        How long a question must stay the newest before it is begun [s].
+        How long a question must stay its viewer's newest before it is begun [s].
     """
 
     def __init__(
@@ -37,16 +37,21 @@ class Worker(Generic[Question, Answer]):
         self._remembered = remembered
         self._settle_s = settle_s
         self._answers: OrderedDict[Question, Answer] = OrderedDict()
-        self._next: Question | None = None
+        self._waiting: dict[str, tuple[Question, float]] = {}
         self._working = False
         self._lock = Lock()
 
-    def ask(self, question: Question) -> Answer | None:
-        """Return the answer if it is known; else ``None``, and begin to work on it."""
+    def ask(self, question: Question, viewer: str = "") -> Answer | None:
+        """Return the answer if it is known; else ``None``, and begin to work on it.
+
+        A viewer waits for one question; the next takes its place.
+        """
         with self._lock:
             if question in self._answers:
+                self._waiting.pop(viewer, None)
                 return self._answers[question]
-            self._next = question
+            if self._waiting.get(viewer, (None, 0.0))[0] != question:
+                self._waiting[viewer] = question, monotonic()
             if not self._working:
                 self._working = True
                 Thread(target=self._work, daemon=True).start()
@@ -66,13 +71,22 @@ class Worker(Generic[Question, Answer]):
                     self._answers.popitem(last=False)
 
     def _taken(self) -> Question | None:
-        """Return the newest question once it has settled; with none left, the thread ends."""
-        newest = None
-        while newest != (newest := self._next):
-            sleep(self._settle_s)
-        with self._lock:
-            question, self._next = self._next, None
-            if question is None or question in self._answers:
-                self._working = False
-                return None
-            return question
+        """Return the question that has rested longest; with none left, the thread ends."""
+        while True:
+            with self._lock:
+                answered = [who for who, (asked, _) in self._waiting.items() if self._knows(asked)]
+                for who in answered:
+                    del self._waiting[who]
+                if not self._waiting:
+                    self._working = False
+                    return None
+                viewer = min(self._waiting, key=lambda who: self._waiting[who][1])
+                question, since_s = self._waiting[viewer]
+                left_s = since_s + self._settle_s - monotonic()
+                if left_s <= 0.0:
+                    del self._waiting[viewer]
+                    return question
+            sleep(left_s)
+
+    def _knows(self, question: Question) -> bool:
+        return question in self._answers

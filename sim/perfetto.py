@@ -34,7 +34,7 @@ Event = dict[str, Any]
 def trace_events(run: Run) -> Iterator[Event]:
     """Yield the events of a run, slices of each track in order of time."""
     units = [str(unit) for unit in np.unique(run.records["unit"])] if run.keeps_tasks else []
-    beside = _turns_beside(run)
+    beside = turns_beside(run)
     yield from _names(f"{run.soc.name} / {run.program.model}", units, bool(beside))
     yield from _steps(run)
     if run.keeps_tasks:
@@ -43,9 +43,18 @@ def trace_events(run: Run) -> Iterator[Event]:
         yield from _tasks(run, is_beside)
         yield from _bandwidth(records, ~is_beside, "DRAM bandwidth")
         yield from _bandwidth(records, is_beside, "DRAM bandwidth beside")
-    yield from _resident(run)
+    for name, at_s, values in counters(run):
+        yield _counter(name, at_s, **values)
+
+
+def counters(run: Run) -> Iterator[tuple[str, float, dict[str, float]]]:
+    """Yield name, instant [s] and values of what is counted: residency, power, heat, clock."""
+    for residency in run.ledger.timeline:
+        yield "resident bytes", residency.at_s, dict(residency.by_class)
     yield from _power(run)
-    yield from _temperatures(run)
+    for reading in run.heat.readings:
+        yield "temperature", reading.at_s, {"die": reading.die_c, "body": reading.body_c}
+        yield "clock", reading.at_s, {"fraction": reading.clock}
 
 
 def write_trace(run: Run, path: Path) -> None:
@@ -61,7 +70,7 @@ def _put_events(run: Run, path: Path) -> None:
         stream.write("]}\n")
 
 
-def _turns_beside(run: Run) -> set[int]:
+def turns_beside(run: Run) -> set[int]:
     """Return the turns whose prefill may run beside the encoding of their images."""
     groups = (times.group for times in run.groups)
     return {group.turn for group in groups if group.images_needed is not None}
@@ -145,19 +154,7 @@ def _bandwidth(records: RecordTable, chosen: NDArray[np.bool_], name: str) -> It
         yield _counter(name, last_s, gb_per_s=0.0)
 
 
-def _resident(run: Run) -> Iterator[Event]:
-    for residency in run.ledger.timeline:
-        yield _counter("resident bytes", residency.at_s, **dict(residency.by_class))
-
-
-def _temperatures(run: Run) -> Iterator[Event]:
-    for reading in run.heat.readings:
-        temperatures = {"die": reading.die_c, "body": reading.body_c}
-        yield _counter("temperature", reading.at_s, **temperatures)
-        yield _counter("clock", reading.at_s, fraction=reading.clock)
-
-
-def _power(run: Run) -> Iterator[Event]:
+def _power(run: Run) -> Iterator[tuple[str, float, dict[str, float]]]:
     """Yield the power whenever a step starts or ends: idle and host power, plus all running steps.
 
     A step counts with its mean power; two at once add up.
@@ -175,8 +172,8 @@ def _power(run: Run) -> Iterator[Event]:
     total_w = model.idle_w() + _in_force(instants, starts, ends, dynamic_w)
     total_w[running > 0.5] += model.static_w() - model.idle_w()
     for at_s, power_w in zip(instants[:-1].tolist(), total_w.tolist(), strict=False):
-        yield _counter("power", at_s, w=power_w)
-    yield _counter("power", run.makespan_s, w=0.0)
+        yield "power", at_s, {"w": power_w}
+    yield "power", run.makespan_s, {"w": 0.0}
 
 
 def _in_force(

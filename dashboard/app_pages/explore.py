@@ -2,10 +2,11 @@
 
 import streamlit as st
 
-from dashboard import screens, state
+from dashboard import questions, screens, state
 from dashboard.remedies import remedies
 from dashboard.runs import decode_terms, judged
-from sim.charts.data import decode_chart, first_token_chart
+from sim.charts.data import TOKEN, decode_chart, first_token_chart
+from sim.charts.plotly import drawn
 from sim.verdicts import Status
 
 choices = state.current()
@@ -16,7 +17,7 @@ screens.live_cards(choices, result)
 
 if judged(choices, result).status is not Status.PASS:
     with st.container(border=True):
-        st.markdown("**Cheapest change that passes**")
+        screens.heading("Cheapest change that passes")
         found = remedies(choices)
         if not found:
             st.markdown("No single change passes. Try two: the Trade-offs page sweeps them.")
@@ -33,6 +34,7 @@ if judged(choices, result).status is not Status.PASS:
                 width="stretch",
             )
 
+questions.solve_for(choices)
 baseline = screens.baseline_result()
 before = baseline.summary().as_dict() if baseline and baseline.fits else None
 left, right = st.columns(2)
@@ -40,8 +42,14 @@ if result.fits:
     with left:
         screens.show(first_token_chart(summary.as_dict(), choices.most_first_token_s, before))
     with right:
-        steps = max(1, summary.decode_steps)
-        screens.show(decode_chart(decode_terms(choices), steps, screens.baseline_terms()))
+        per = st.session_state.get("decode_per") or TOKEN
+        count, before_terms = screens.decoded(result, per), screens.baseline_terms(per)
+        drawn_decode = decode_chart(decode_terms(choices), count, before_terms, per)
+        with st.container(border=True):
+            screens.heading(drawn_decode.title)
+            screens.plot(drawn(drawn_decode), drawn_decode.alt)
+            screens.count_decode_by(result)
 screens.show(screens.residency(result, baseline))
+questions.fans(choices)
 for warning in result.warnings:
     st.warning(warning)

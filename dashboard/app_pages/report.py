@@ -4,8 +4,10 @@ from functools import partial
 
 import streamlit as st
 
-from dashboard import handover, screens, state, timeline
+from dashboard import handover, progress, screens, state, timeline
+from dashboard.jobs import Job
 from sim.reports.page import html
+from sim.reports.sections import sizing_page
 
 choices = state.current()
 result = screens.result_or_stop(choices)
@@ -14,38 +16,45 @@ asked = st.button(
     "Write the report",
     type="primary",
     key="write_report",
-    help="Tries other configurations and compares with measurements: about ten seconds.",
+    help="In the background, step by step: the page stays usable, and Stop ends it.",
 )
-if asked:
-    state.note_report(choices)
-if state.reported() != choices:
+writing = progress.job(
+    "report", choices, lambda: handover.writing(choices, state.address()), asked=asked
+)
+if writing is None:
     st.info(
         "**The report on these choices is not written yet.** It holds the verdict against the "
-        "targets, what to change, memory, the first token, sensitivities and sources. Writing it "
-        "tries other configurations, about ten seconds; then choose sections and download HTML, "
-        "PDF, Markdown, JSON or CSV."
+        "targets, what to change, memory, the first token, sensitivities and sources. Then choose "
+        "sections and download HTML, PDF, Markdown, JSON or CSV."
     )
     st.stop()
 
-with st.spinner("Trying configurations, comparing with measurements", show_time=True):
-    whole = screens.made_or_stop(lambda: handover.page(choices))
-titles = [section.title for section in whole.sections]
-wanted = st.pills("Sections", titles, selection_mode="multi", default=titles, key="sections")
-shown = handover.shortened(whole, wanted)
 
-with st.container(horizontal=True):
-    for ending, name in ((".html", "HTML"), (".md", "Markdown"), (".json", "JSON")):
-        make = partial(handover.file, choices, shown, ending)
-        st.download_button(name, make, f"report{ending}", on_click="ignore")
-    if result.fits:
-        st.download_button(
-            "CSV of operators",
-            lambda: timeline.operators(result.to_frame()).to_csv(index=False),
-            "operators.csv",
-            "text/csv",
-            on_click="ignore",
-        )
-    if st.button("Make PDF", key="make_pdf"):
-        made = screens.made_or_stop(lambda: handover.file(choices, shown, ".pdf"))
-        st.download_button("PDF", made, "report.pdf", "application/pdf", on_click="ignore")
-st.iframe(html(shown), height=900)
+def drawn(found: Job[object]) -> None:
+    """Draw the report once it is written."""
+    whole = found.pieces[-1] if found.is_whole and found.pieces else None
+    if not isinstance(whole, dict):
+        if not found.is_working and not found.error:
+            st.info("Stopped. Write the report again to have it.")
+        return
+    every = sizing_page(whole)
+    titles = [section.title for section in every.sections]
+    wanted = st.pills("Sections", titles, selection_mode="multi", default=titles, key="sections")
+    shown = handover.shortened(every, wanted)
+    with st.container(horizontal=True):
+        for ending, name in ((".html", "HTML"), (".pdf", "PDF"), (".md", "Markdown"),
+                             (".json", "JSON")):  # fmt: skip
+            make = partial(handover.file, whole, shown, ending)
+            st.download_button(name, make, f"report{ending}", on_click="ignore")
+        if result.fits:
+            st.download_button(
+                "CSV of operators",
+                lambda: timeline.operators(result.to_frame()).to_csv(index=False),
+                "operators.csv",
+                "text/csv",
+                on_click="ignore",
+            )
+    st.iframe(html(shown), height=900)
+
+
+progress.watch("report", writing, drawn, "Writing the report")

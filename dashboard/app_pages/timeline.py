@@ -2,17 +2,21 @@
 
 import streamlit as st
 
-from dashboard import screens, state, timeline
-from dashboard.charts import lanes
+from dashboard import instruments, screens, state, timeline
+from dashboard.charts import roofline
+from dashboard.transfers import LOAD
 from sim.records import BOUNDS
 
 choices = state.current()
 result = screens.fitting_or_stop(choices)
-steps = timeline.phases(result)
+baseline = screens.baseline_result()
+with st.container(border=True):
+    instruments.canvas(result, baseline)
 
-left, middle, near, right = st.columns([3, 3, 2, 2], vertical_alignment="bottom")
+steps = timeline.phases(result)
+left, middle, right = st.columns([3, 3, 2], vertical_alignment="bottom")
 phase = left.segmented_control(
-    "Phase", list(steps), default=list(steps)[-1], key="phase", required=True
+    "Phase", list(steps), default=list(steps)[-1], key="phase", required=True, bind="query-params"
 )
 last = steps[phase] - 1
 step = middle.slider("Step", 0, last, 0, key=f"step_{phase}") if last else 0
@@ -26,39 +30,34 @@ right.download_button(
     help="The whole run, for ui.perfetto.dev",
 )
 
-frame = timeline.step_frame(result, phase, step)
-layers = sorted(set(frame["layer"].tolist()))
-layer = near.selectbox("Layer", ["all", *layers], key=f"layer_{phase}")
-seen = frame if layer == "all" else frame[frame["layer"] == layer]
-bars, table = timeline.lanes(seen), timeline.operators(frame)
-baseline = screens.baseline_result()
-before_s = timeline.step_s(baseline, phase, step) if baseline else None
-slowest = table.iloc[0]
-screens.chart(
-    f"{phase.capitalize()} step {step}: {frame['end_s'].max() * 1e3:.1f} ms"
-    + (f"; A, pinned: {before_s * 1e3:.1f} ms" if before_s else ""),
-    lanes.gantt(bars, before_s),
-    f"The slowest operator is {slowest['name']}: {slowest['share']:.0%} of the step.",
-)
-if len(bars) == timeline.MOST_BARS:
-    st.caption(f"The first {timeline.MOST_BARS} bars; the Perfetto trace has all.")
+if baseline is not None and baseline.fits and phase != LOAD:
+    with st.container(border=True):
+        per = "output token" if phase == "decode" else "turn"
+        screens.heading(f"Operator by operator, per {per}: A, pinned, and B, the sidebar")
+        table = timeline.differences(baseline, result, phase)
+        a_ms, b_ms = table["A [ms]"].sum(), table["B [ms]"].sum()
+        st.markdown(f"{phase.capitalize()}: **{a_ms:.2f} ms** in A, **{b_ms:.2f} ms** in B.")
+        st.dataframe(table, hide_index=True, height=320)
 
+frame = timeline.step_frame(result, phase, step)
+table = timeline.operators(frame)
+percent = st.column_config.ProgressColumn(format="percent", min_value=0.0, max_value=1.0)
 left, right = st.columns(2)
 with left.container(border=True):
-    st.markdown("**Busy and waiting**")
-    percent = st.column_config.ProgressColumn(format="percent", min_value=0.0, max_value=1.0)
+    screens.heading(f"Busy and waiting in {phase} step {step}: {frame['end_s'].max() * 1e3:.1f} ms")
     small = st.column_config.NumberColumn(format="%.1f", width="small")
     columns = {"busy [ms]": small, "idle [ms]": small, "busy share": percent}
     st.dataframe(timeline.busy(frame), hide_index=True, column_config=columns)
     st.caption("Lanes overlap: DMA brings operands while the unit computes.")
 with right:
     alt = "Attained FLOP/s of each operator against the roofs of the device."
-    before = timeline.step_frame(baseline, phase, step) if baseline and before_s else None
+    has_step = baseline is not None and step < timeline.phases(baseline).get(phase, 0)
+    before = timeline.step_frame(baseline, phase, step) if baseline and has_step else None
     theirs = timeline.operators(before) if before is not None else None
-    screens.chart("Roofline of this step", lanes.roofline(result, table, theirs), alt)
+    screens.chart("Roofline of this step", roofline.roofline(result, table, theirs), alt)
 
 with st.container(border=True):
-    st.markdown("**Operators of this step**, all layers together")
+    screens.heading("Operators of this step, all layers together")
     words, limits = st.columns([3, 2])
     text = words.text_input("Search", key="operator_search", placeholder="attention, mlp, lm_head")
     bounds = limits.pills("Bound by", BOUNDS, selection_mode="multi", key="operator_bounds")

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard import comparing, screens, state, uploads
+from dashboard import asking, comparing, screens, state, uploads
 from dashboard.charts.residuals import residuals
 from sim.charts.plotly import named
 
@@ -15,12 +15,20 @@ dropped = left.file_uploader(
     "or a CSV. It stays on this machine.",
 )
 sample = right.selectbox(
-    "Or look at measurements that ship", comparing.exhibit_names(), index=None, key="exhibit"
+    "Or look at measurements that ship",
+    comparing.exhibit_names(),
+    index=None,
+    key="exhibit",
+    bind="query-params",
 )
 mapping = right.text_input(
     "Column mapping of a CSV", key="column_mapping", placeholder="speed=tokens_per_s; name=id"
 )
-if dropped is None and sample is None:
+brought = state.measured()
+file = (dropped.name, dropped.getvalue()) if dropped is not None else None
+if file is None and sample is None and brought is not None:
+    file = brought.id, brought.content
+if file is None and sample is None:
     st.info("**No measurement yet.** Drop one, or look at those that ship.")
     st.button(
         "Judge every measurement that ships",
@@ -35,23 +43,21 @@ if dropped is None and sample is None:
         language=None,
         wrap_lines=True,
     )
-    st.caption(
-        "A file that names no device is simulated on the sidebar's device and stack, without "
-        "what-if values."
-    )
+    st.caption("A file that names no phone waits until you say which one ran.")
     st.stop()
 
-if dropped is not None:
-    content = dropped.getvalue()
+if file is not None:
+    name, content = file
     runs = screens.made_or_stop(
         lambda: uploads.read_upload(content, mapping),
-        title=f"{dropped.name} cannot be read.",
+        title=f"{name} cannot be read.",
         remedy="Drop another file, or rename columns of a CSV above. Nothing was kept of it.",
     )
+    runs = asking.settled_runs(runs)
 else:
     runs = comparing.exhibit_runs(str(sample))
 with st.spinner(f"Simulating {len(runs)} runs", show_time=True):
-    found = screens.made_or_stop(lambda: comparing.compare(runs, choices))
+    found = screens.made_or_stop(lambda: comparing.compare(runs))
 rows = comparing.table(found)
 if not rows.empty:
     verdict, scores = comparing.sentence(found), found.by_metric()
@@ -63,10 +69,11 @@ if not rows.empty:
                 st.metric(name, f"{score.mape:.1%}", help="Mean absolute error (MAPE).")
                 for line in comparing.notes(score):
                     st.caption(line)
-    before = comparing.baseline_rows(runs, state.baseline())
+    before = asking.fitted(runs)
     left, right = st.columns(2)
     with left:
-        screens.show(comparing.parity(found, before))
+        screens.show(comparing.parity(found if before is None else before.after,
+                                      before and before.before))  # fmt: skip
     with right, st.container(border=True):
         kind = st.segmented_control(
             "Errors by",
@@ -75,6 +82,7 @@ if not rows.empty:
             format_func=lambda name: comparing.KINDS[name],
             key="errors_by",
             required=True,
+            bind="query-params",
         )
         screens.plot(residuals(rows, kind), f"Signed errors by {kind}.")
     with st.expander(f"Errors by {comparing.KINDS[kind]} as a table"):
@@ -87,7 +95,7 @@ if doubts:
 if found.skipped:
     with st.expander(f"Left out: {len(found.skipped)}", expanded=rows.empty):
         st.dataframe(found.skipped, hide_index=True)
-with st.expander(f"What was understood: {len(runs)} runs", expanded=dropped is not None):
+with st.expander(f"What was understood: {len(runs)} runs", expanded=file is not None):
     st.dataframe(comparing.understood(runs), hide_index=True)
 if rows.empty:
     st.warning("Nothing of this file could be simulated; the reasons are above.")

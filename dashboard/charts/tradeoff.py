@@ -2,19 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
+from dashboard.sweeping import NOT_WEIGHED
 from dashboard.tradeoffs import ACROSS, METRICS, UP, Row, front, judged_by
-from sim.charts.data import ALERT, GREY
-from sim.charts.frame import BASELINE, INK, Figure, Trace, figure
+from sim.charts.data import ALERT, BLUE, GREY, ORANGE, SKY
+from sim.charts.frame import (
+    BASELINE,
+    INK,
+    Figure,
+    Trace,
+    figure,
+    marked,
+    text_at,
+    together,
+    vertical_line,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
 
+GROUPS: Final = {
+    "misses several": {"color": GREY, "symbol": "x", "size": 8, "opacity": 0.55},
+    "misses one": {"color": ORANGE, "symbol": "x", "size": 10},
+    "not weighed yet": {"color": SKY, "symbol": "circle-open", "size": 12},
+    "may miss one": {"color": ORANGE, "symbol": "diamond", "size": 12},
+    "meets every target": {"color": BLUE, "symbol": "circle", "size": 13},
+}
+"""Marks of points, those that matter last so that they lie on top."""
 SCALE = "Cividis"
 """A colour scale that colour-blind readers can order."""
-COLOURED = "first token [s]"
 OTHER = "A"
 """Level of the pinned baseline on an axis of parallel coordinates."""
 
@@ -25,18 +43,23 @@ def pareto(
     now: Row,
     baseline: Row | None = None,
     plane: tuple[str, str] = (ACROSS, UP),
+    limits: Mapping[str, float] | None = None,
 ) -> Figure:
-    """Draw two metrics of all points: passing ones, failing ones in grey, the front, you, A."""
+    """Draw two metrics of all points by how many targets they miss, the front, you and A.
+
+    Points that coincide are one mark with their number; bars hold 80 % of the draws; targets that
+    are metrics of the plane are dashed lines (``limits``).
+    """
     across, up = plane
-    passing, failing = table[table["status"] == "PASS"], table[table["status"] != "PASS"]
-    coloured = {"color": passing[COLOURED].tolist(), "colorscale": SCALE, "size": 12}
-    bar = {"title": {"text": "first<br>token [s]", "font": {"size": 12}}, "thickness": 14}
-    coloured |= {"showscale": True, "colorbar": bar}
-    faint = {"color": GREY, "symbol": "x", "size": 9, "opacity": 0.7}
+    marks = zip(table["status"].tolist(), table["missed"].tolist(), strict=True)
+    found = table.assign(group=[_group(status, missed) for status, missed in marks])
     traces = [
-        _points("misses a target", failing, axes, faint, plane),
+        *(
+            _points(name, found[found["group"] == name], axes, marker, plane)
+            for name, marker in GROUPS.items()
+            if (found["group"] == name).any()
+        ),
         _front(table, plane),
-        _points("meets every target", passing, axes, coloured, plane),
         *([_star(BASELINE, baseline, "star-open", INK, plane)] if baseline else []),
         _star("the sidebar", now, "star", ALERT, plane),
     ]
@@ -46,7 +69,34 @@ def pareto(
         xaxis={"title": {"text": directed(across)}, "rangemode": "tozero"},
         yaxis={"title": {"text": directed(up)}, "rangemode": "tozero"},
         clickmode="event+select",
+        dragmode="zoom",
+        **_targets(plane, limits or {}),
     )
+
+
+def _group(status: str, missed: int) -> str:
+    """Return which group of marks a point belongs to."""
+    if status == "PASS":
+        return "meets every target"
+    if status in ("MARGINAL", "THROTTLES"):
+        return "may miss one"
+    if status == NOT_WEIGHED:
+        return "not weighed yet"
+    return "misses one" if missed == 1 else "misses several"
+
+
+def _targets(plane: tuple[str, str], limits: Mapping[str, float]) -> Figure:
+    """Return dashed lines at the targets that the plane shows."""
+    across, up = plane
+    parts = []
+    if across in limits:
+        parts.append(vertical_line(limits[across], "target"))
+    if up in limits:
+        y = limits[up]
+        line = {"type": "line", "y0": y, "y1": y, "xref": "paper", "x0": 0, "x1": 1}
+        name = text_at(1, y, "target", xref="paper", xanchor="right", yanchor="bottom")
+        parts.append(marked(line, name, ALERT))
+    return together(*parts)
 
 
 def directed(metric: str) -> str:
@@ -118,9 +168,28 @@ def _points(
 ) -> Trace:
     named = table[list(axes)].astype(str).agg(", ".join, axis=1).tolist() if len(table) else []
     across, up = plane
+    places = table[[across, up]].round(4).apply(tuple, axis=1) if len(table) else table[across]
+    counts = places.map(places.value_counts()).tolist() if len(table) else []
+    ends = [row or {} for row in table["spans"].tolist()] if "spans" in table else [{}] * len(table)
+    rows = table[[across, up]].fillna(0.0).to_dict("records")
+    bars = {
+        f"error_{letter}": {
+            "type": "data",
+            "array": [max(0.0, span.get(metric, (0, row[metric]))[1] - row[metric])
+                      for row, span in zip(rows, ends, strict=True)],
+            "arrayminus": [max(0.0, row[metric] - span.get(metric, (row[metric], 0))[0])
+                           for row, span in zip(rows, ends, strict=True)],
+            "thickness": 1,
+            "width": 0,
+        }
+        for letter, metric in (("x", across), ("y", up))
+    }  # fmt: skip
     return {
+        **(bars if any(ends) else {}),
         "type": "scatter",
-        "mode": "markers",
+        "mode": "markers+text",
+        "text": [f"×{count}" if count > 1 else "" for count in counts],
+        "textposition": "top right",
         "name": name,
         "x": table[across].fillna(0.0).tolist(),
         "y": table[up].fillna(0.0).tolist(),  # out of memory: no token at all

@@ -57,6 +57,8 @@ TAIL: Final = 0.05
 SMALLEST_SHARE: Final = 0.005
 """Terms of decode below this share of a step are left out."""
 FIRST_TOKEN: Final = "first token"
+TOKEN, STEP = "output token", "step"
+"""What decode is counted by."""
 
 
 def colour(name: str) -> str:
@@ -244,24 +246,36 @@ def _until_first_token(metrics: Metrics) -> tuple[Bar, ...]:
 
 
 def decode_chart(
-    terms: Sequence[Term], steps: int, before: tuple[Sequence[Term], int] | None = None
+    terms: Sequence[Term],
+    count: float,
+    before: tuple[Sequence[Term], float] | None = None,
+    per: str = TOKEN,
 ) -> BarChart:
-    """Return what bounds a decode step; ``before`` holds terms and steps of the baseline."""
+    """Return what bounds decode, per output token or per step.
+
+    Parameters
+    ----------
+    count
+        How many of them were decoded. Where several tokens are committed in a step, steps of two
+        runs are no measure of each other; tokens are.
+    before
+        Terms and count of the baseline.
+    """
     alt = "No decode step ran."
     if terms:
-        alt = f"Decode is bound by {terms[0].name}: {terms[0].share:.0%} of each step."
+        alt = f"Decode is bound by {terms[0].name}: {terms[0].share:.0%} of each {per}."
     return BarChart(
         id="decode",
         title="What bounds decode",
         alt=alt,
-        bars=_per_step(terms, steps),
-        unit="milliseconds per step",
-        before=_per_step(*before) if before else (),
+        bars=_each(terms, count),
+        unit=f"milliseconds per {per}",
+        before=_each(*before) if before else (),
     )
 
 
-def _per_step(terms: Sequence[Term], steps: int) -> tuple[Bar, ...]:
-    shares = ((term, term.seconds / steps * 1e3) for term in terms if term.share >= SMALLEST_SHARE)
+def _each(terms: Sequence[Term], count: float) -> tuple[Bar, ...]:
+    shares = ((term, term.seconds / count * 1e3) for term in terms if term.share >= SMALLEST_SHARE)
     return tuple(
         Bar(
             *(term.name, 0.0, each_ms, colour(term.name.removeprefix("DRAM: "))),

@@ -5,6 +5,7 @@ What the dashboard draws by itself (lanes, roofline, endurance, trade-offs) stan
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from sim.charts.data import ALERT, GREY
@@ -18,6 +19,15 @@ BASELINE: Final = "A, pinned"
 ABOVE: Final = {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}
 """Where a legend lies: over the plot, so that it never meets the name of an axis."""
 FADED: Final = "rgba(255,255,255,0.85)"
+DARK_THEME: Final = {
+    INK: "#E6E8EB",
+    FADED: "rgba(20,23,29,0.85)",
+    "#E3E5E8": "#30343C",
+    "white": "rgba(0,0,0,0)",
+    "#0072B2": "#56A0D8",
+    "#5F6368": "#B9BEC6",
+}
+"""What stands for a colour on a dark page; the others are readable on both."""
 _AXIS: Final = {
     "gridcolor": "#E3E5E8",
     "linecolor": GREY,
@@ -43,6 +53,26 @@ def figure(data: list[Trace], height: int, **layout: Any) -> Figure:
         "bargap": 0.3,
     }
     return {"data": data, "layout": shared | layout}
+
+
+def themed(part: Any, is_dark: bool) -> Any:
+    """Return a figure, or a part of one, in the colours of a light or of a dark page.
+
+    >>> themed({"font": {"color": INK}, "x": [1, 2]}, True)
+    {'font': {'color': '#E6E8EB'}, 'x': [1, 2]}
+    """
+    if not is_dark:
+        return part
+    if isinstance(part, dict):
+        return {name: themed(item, is_dark) for name, item in part.items()}
+    if isinstance(part, list | tuple):
+        return [themed(item, is_dark) for item in part] if _has_colours(part) else part
+    return DARK_THEME.get(part, part) if isinstance(part, str) else part
+
+
+def _has_colours(items: Sequence[Any]) -> bool:
+    """Return whether a list may hold colours: long columns of numbers do not."""
+    return len(items) > 0 and isinstance(items[0], str | dict | list | tuple)
 
 
 def text_at(x: float, y: float, text: str, **place: Any) -> Figure:

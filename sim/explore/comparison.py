@@ -87,7 +87,7 @@ class Comparison:
     @property
     def changes(self) -> list[Change]:
         """Entries of the scenarios that differ, in the order of the file."""
-        first, second = (_entries(run.scenario) for run in (self.before, self.after))
+        first, second = (entries(run.scenario) for run in (self.before, self.after))
         paths = dict.fromkeys((*first, *second))
         pairs = [Change(p, first.get(p, MISSING), second.get(p, MISSING)) for p in paths]
         return [pair for pair in pairs if pair.before != pair.after]
@@ -156,7 +156,7 @@ def compare(before: Scenario, after: Scenario, seed: int = 0) -> Comparison:
     return Comparison(simulate(before, seed=seed), simulate(after, seed=seed))
 
 
-def _entries(scenario: Scenario) -> dict[str, Any]:
+def entries(scenario: Scenario) -> dict[str, Any]:
     """Return the entries of a scenario that are not defaults, by dotted path."""
     return dict(_leaves(scenario.model_dump(mode="json", exclude_defaults=True)))
 

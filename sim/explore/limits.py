@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from hw_models.errors import HardwareError
-from hw_models.soc import list_socs, load_soc
+from hw_models.soc import SocSpec, list_socs, load_soc
 from sim.engine.memory import peak_bytes
 from sim.errors import SimError
 from sim.explore.scales import Scale, scale_of
@@ -80,32 +80,45 @@ def limit_of(
     judge: Judge,
     ends: tuple[float, float] | None = None,
     seed: int = 0,
+    soc: SocSpec | None = None,
 ) -> Limit:
-    """Return how far a setting of a scenario can go before its judge objects."""
+    """Return how far a setting of a scenario can go before its judge objects.
+
+    ``soc`` stands for the scenario's device, e.g. with numbers moved.
+    """
     mapping = base.model_dump(mode="json", exclude_defaults=True)
 
     def look(value: float) -> Look:
-        return _look(scale, mapping, value, judge, seed)
+        return _look(scale, mapping, value, judge, seed, soc)
 
     if judge is not fits_alone or not runs_in_turn(base):
         return solve(scale, goal, look, ends)
-    limit = solve(scale, goal, lambda value: _memory_look(scale, mapping, value, seed), ends)
+    limit = solve(scale, goal, lambda value: _memory_look(scale, mapping, value, seed, soc), ends)
     return replace(limit, best=look(limit.best.value)) if limit.best else limit
 
 
-def _look(scale: Scale, mapping: Mapping[str, Any], value: float, judge: Judge, seed: int) -> Look:
+def _look(
+    scale: Scale,
+    mapping: Mapping[str, Any],
+    value: float,
+    judge: Judge,
+    seed: int,
+    soc: SocSpec | None,
+) -> Look:
     try:
-        result = simulate(scale.scenario(mapping, value), seed=seed)
+        result = simulate(scale.scenario(mapping, value), seed=seed, soc=soc)
     except RULE_BREAKS as error:
         return Look(value, str(error))
     return Look(value, judge(result), result.summary().as_dict())
 
 
-def _memory_look(scale: Scale, mapping: Mapping[str, Any], value: float, seed: int) -> Look:
+def _memory_look(
+    scale: Scale, mapping: Mapping[str, Any], value: float, seed: int, soc: SocSpec | None
+) -> Look:
     """Return whether a value fits in memory, which takes no seconds to know."""
     try:
         scenario = scale.scenario(mapping, value)
-        planned = plan(scenario, load_soc(scenario.device), seed, to_run=True)
+        planned = plan(scenario, soc or load_soc(scenario.device), seed, to_run=True)
     except RULE_BREAKS as error:
         return Look(value, str(error))
     peak = float(peak_bytes(memory_of(scenario, planned), planned.program.groups))

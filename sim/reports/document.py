@@ -6,7 +6,7 @@ Nothing here depends on the clock of this computer, so the same question gives t
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from typing import Any, Final
 
@@ -33,6 +33,8 @@ from sim.simulation import simulate
 from sim.verdicts import Judgement, judge
 
 SCHEMA: Final = "andesim.report/1"
+STEPS: Final = 5
+"""What `report_steps` tells before the report is there."""
 SWINGS: Final = 5
 MOST_METRICS: Final = 3
 HEADLINES: Final = ("time_to_first_token_s", "tokens_per_s")
@@ -45,11 +47,26 @@ LONGEST_NUMBER: Final = 9
 
 def report_document(question: Question) -> dict[str, Any]:
     """Return everything a report says, ready for JSON."""
+    *_, found = report_steps(question)
+    assert isinstance(found, dict)  # steps before the last are words
+    return found
+
+
+def report_steps(question: Question) -> Iterator[str | dict[str, Any]]:
+    """Yield what is done next in words, `STEPS` times, and last everything a report says."""
+    yield "simulating"
     result = simulate(question.scenario, engine=question.engine, seed=question.seed)
     asked = question.draws, question.seed, question.minutes
+    yield "drawing devices"
     sampled = sampled_metrics(result, *asked) if question.draws else None
     judged = judge(result, question.targets, sampled, question.minutes)
-    return {
+    yield "trying other configurations"
+    recommended = recommendation(question, result.ledger.budget_bytes)
+    yield "moving every assumption"
+    swings = _sensitivities(result, question.targets)
+    yield "comparing with measurements"
+    judged_rows = evidence(result.soc.id, result.stack)
+    yield {
         "schema": SCHEMA,
         "verdict": {
             "word": judged.status.value,
@@ -60,16 +77,16 @@ def report_document(question: Question) -> dict[str, Any]:
         },
         "question": _asked(result),
         "targets": [_target(item) for item in (*judged.targets, judged.budget)],
-        "recommendation": recommendation(question, result.ledger.budget_bytes),
+        "recommendation": recommended,
         "run": summary_document(result, intervals(sampled) if sampled else None),
         "memory": memory(result),
         "phases": _phases(result),
         "waiting_s": _waiting_s(result),
         "heat": _heat(result),
-        "sensitivities": _sensitivities(result, question.targets),
+        "sensitivities": swings,
         "assumptions": _assumptions(result),
         "formats": _formats(result),
-        "validation": evidence(result.soc.id, result.stack),
+        "validation": judged_rows,
         "not_modelled": [gap._asdict() for gap in gaps()],
         "differences": _differences(question, result),
         "reproduce": {
@@ -85,6 +102,9 @@ def report_document(question: Question) -> dict[str, Any]:
 
 def _asked(result: Result) -> dict[str, Any]:
     turns = result.session.turns
+    background = result.scenario.environment.background
+    drafts = result.scenario.deployment.speculation
+    adapters = result.scenario.deployment.lora
     return {
         "model": result.program.model,
         "device": result.soc.name,
@@ -95,6 +115,10 @@ def _asked(result: Result) -> dict[str, Any]:
         "prompt_tokens": sum(turn.prompt_tokens for turn in turns),
         "output_tokens": sum(turn.output_tokens for turn in turns),
         "start": result.scenario.environment.start,
+        "ambient_c": result.scenario.environment.ambient_c,
+        "background": background if isinstance(background, str) else "several",
+        "adapters": len(adapters.adapters) if adapters is not None else 0,
+        "speculation": drafts.method if drafts is not None else None,
     }
 
 

@@ -15,7 +15,7 @@ import yaml
 
 from dashboard import assumptions, handover, runs, screens, sustained, timeline
 from dashboard.cards import cards, with_ranges
-from dashboard.charts import endurance, lanes
+from dashboard.charts import endurance, roofline
 from dashboard.choices import Choices
 from dashboard.links import WHAT_IF_DEVICE, read_query, scenario_yaml
 from dashboard.remedies import MOST_SHOWN, remedies
@@ -31,6 +31,7 @@ from dashboard.workers import Worker
 from sim.charts import plotly
 from sim.charts.data import decode_chart
 from sim.errors import SimError
+from sim.reports.sections import sizing_page
 from sim.verdicts import Status
 
 
@@ -87,12 +88,8 @@ def test_no_remedy_is_invented_where_none_exists():
     assert remedies(Choices(most_first_token_s=0.05, least_tokens_per_s=1000.0)) == []
 
 
-def test_lanes_never_overlap_and_end_with_the_step(result):
+def test_a_step_ends_with_its_last_operator(result):
     frame = timeline.step_frame(result, "decode", 5)
-    bars = timeline.lanes(frame)
-    for _, lane in bars.groupby("lane"):
-        ends = (lane["start_s"] + lane["seconds"]).to_numpy()
-        assert (lane["start_s"].to_numpy()[1:] >= ends[:-1] - 1e-9).all()
     decode = [times for times in result.groups if times.group.phase == "decode"]
     seconds = np.concatenate([times.ends_s - times.starts_s for times in decode])
     assert frame["end_s"].max() == pytest.approx(seconds[5], rel=1e-9)
@@ -161,20 +158,19 @@ def test_the_report_uses_the_what_if_values():
 def test_the_report_gives_the_link_that_opens_its_choices():
     choices = Choices(model="smollm2-135m", images=0, output_tokens=9, what_if="dram.rate=5 GT/s")
     link = handover.document(choices)["reproduce"]["link"]
-    assert read_query(dict(parse_qsl(urlsplit(link).query, keep_blank_values=True))) == (
-        choices,
-        None,
-        (),
-    )
-    assert link in handover.file(choices, handover.page(choices), ".md").decode()
+    reading = read_query(dict(parse_qsl(urlsplit(link).query, keep_blank_values=True)))
+    assert reading == (choices, None, (), ())
+    found = handover.document(choices)
+    assert link in handover.file(found, sizing_page(found), ".md").decode()
 
 
 def test_sections_of_the_report_can_be_left_out():
-    whole = handover.page(Choices())
+    found = handover.document(Choices())
+    whole = sizing_page(found)
     first = whole.sections[0].title
     shown = handover.shortened(whole, [first])
     assert [section.title for section in shown.sections] == [first]
-    text = handover.file(Choices(), shown, ".md").decode()
+    text = handover.file(found, shown, ".md").decode()
     assert first in text
     assert whole.sections[-1].title not in text
 
@@ -229,8 +225,7 @@ def test_every_chart_is_a_valid_figure(result):
     for figure in (
         plotly.drawn(screens.residency(result)),
         plotly.drawn(decode_chart(decode_terms(Choices()), 127)),
-        lanes.gantt(timeline.lanes(frame)),
-        lanes.roofline(result, timeline.operators(frame)),
+        roofline.roofline(result, timeline.operators(frame)),
     ):
         assert Figure(figure).data
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from urllib.parse import parse_qsl
 
@@ -27,6 +28,12 @@ def opened(**query: str) -> AppTest:
 
 def shown(app: AppTest) -> dict[str, str]:
     return {metric.label: metric.value for metric in app.metric}
+
+
+def done(app: AppTest, job: str) -> None:
+    """Run the page again once a job of it is done."""
+    app.session_state[f"job_{job}"][1].wait(90.0)
+    app.run()
 
 
 def expected(choices: Choices) -> dict[str, str]:
@@ -128,18 +135,28 @@ def test_another_device_offers_its_own_stacks():
 
 def test_a_swept_point_is_loaded_into_the_sidebar():
     app = opened().switch_page("app_pages/tradeoffs.py").run()
+    done(app, "weigh")
+    said = app.success[0].value
+    assert said.startswith("**Least given up of")
+    model, bits = said.partition(": ")[2].partition(".**")[0].split(", ")
     app.button(key="load_point").click().run()
-    fastest = Choices(model="andesvl-0.6b", body="by bits", body_bits=1.8)
+    best = Choices(model=model, body="by bits", body_bits=float(bits.removesuffix(" bits")))
     app.switch_page("app_pages/explore.py").run()
-    assert shown(app) == expected(fastest)
+    assert shown(app) == expected(best)
+    assert app.success[0].value.startswith("**PASS.**")
 
 
 def test_an_upload_is_judged_and_a_broken_one_is_explained():
     imports = Path(__file__).parents[1] / "fixtures" / "imports"
     app = opened(device="snapdragon_8_elite").switch_page("app_pages/validate.py").run()
-    uploader = app.file_uploader[0]
-    uploader.upload("../../x.json", (imports / "llama_bench.json").read_bytes()).run()
+    rows = json.loads((imports / "llama_bench.json").read_text())
+    told = [row | {"cpu_info": "Qualcomm Oryon", "gpu_info": ""} for row in rows]
+    app.file_uploader[0].upload("../../x.json", json.dumps(told).encode()).run()
+    assert "not judged yet" in app.warning[0].value
+    assert not app.metric
+    app.selectbox(key="ran_on").set_value("snapdragon_8_elite").run()
     assert not app.exception
+    assert app.info[0].value.startswith("**On Qualcomm Snapdragon 8 Elite")
     assert {metric.label for metric in app.metric} >= {"Decode rate"}
     app = opened().switch_page("app_pages/validate.py").run()
     app.file_uploader[0].upload("x.json", b'{"model": ').run()
@@ -150,6 +167,7 @@ def test_the_report_is_written_when_asked_and_not_before():
     app = opened().switch_page("app_pages/report.py").run()
     assert not app.get("iframe")
     app.button(key="write_report").click().run()
+    done(app, "report")
     assert not app.exception
     assert len(app.get("iframe")) == 1
     app.number_input(key="prompt_tokens").set_value(128).run()

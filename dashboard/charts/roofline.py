@@ -1,4 +1,4 @@
-"""One step as lanes over time, and its operators under the roofs of the device."""
+"""The operators of a step under the roofs of the device."""
 
 from __future__ import annotations
 
@@ -6,10 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dashboard.timeline import DMA, HOST, LANES, WAITING
-from dashboard.transfers import DRAM, FLASH
 from sim.charts.data import ALERT, GREY, colour
-from sim.charts.frame import ABOVE, BASELINE, INK, Figure, Trace, figure, text_at, vertical_line
+from sim.charts.frame import BASELINE, INK, Figure, Trace, figure, text_at
 from sim.records import BOUNDS
 from sim.results import Result
 
@@ -22,27 +20,6 @@ UNMOVED = 0.02
 """Decades: operators that moved by less have no arrow."""
 
 
-def gantt(bars: pd.DataFrame, baseline_s: float | None = None) -> Figure:
-    """Draw the bars of a step, lanes that rest included; the baseline's end is a line [s]."""
-    used = set(bars["lane"]) | {DMA, DRAM, HOST, FLASH}
-    rows = [lane for lane in LANES if lane in used]
-    end = vertical_line(baseline_s * 1e3, f"{BASELINE}: ends", INK) if baseline_s else {}
-    return figure(
-        [_bars(bars[bars["bound"] == bound], bound) for bound in (*BOUNDS, FLASH, WAITING)],
-        110 + 46 * len(rows),
-        barmode="overlay",
-        xaxis={"title": {"text": "milliseconds from the start of the step"}},
-        yaxis={
-            "categoryorder": "array",
-            "categoryarray": rows,
-            "range": [len(rows) - 0.5, -0.5],
-            "tickvals": rows,
-        },
-        legend=ABOVE | {"title": {"text": "bound by ", "font": {"size": 13}}, "y": 1.06},
-        **end,
-    )
-
-
 def roofline(
     result: Result, operators: pd.DataFrame, baseline: pd.DataFrame | None = None
 ) -> Figure:
@@ -53,9 +30,9 @@ def roofline(
     points = _placed(operators)
     before = _placed(baseline) if baseline is not None else points.iloc[:0]
     reach = [0.1, max(1e4, float(points["intensity"].max() * 3) if len(points) else 0.0)]
-    roofs, names = _roofs(result, reach)
+    lines, names = roofs(result, reach)
     rings = [_rings(before)] if baseline is not None else []
-    traces = [*roofs, *(_points(points, bound) for bound in BOUNDS), *rings]
+    traces = [*lines, *(_points(points, bound) for bound in BOUNDS), *rings]
     return figure(
         traces,
         420,
@@ -98,21 +75,6 @@ def _arrows(before: pd.DataFrame, now: pd.DataFrame) -> list[Figure]:
     ]
 
 
-def _bars(bars: pd.DataFrame, bound: str) -> Trace:
-    return {
-        "type": "bar",
-        "orientation": "h",
-        "name": bound,
-        "y": bars["lane"].tolist(),
-        "base": (bars["start_s"] * 1e3).tolist(),
-        "x": (bars["seconds"] * 1e3).tolist(),
-        "marker": {"color": colour(bound), "line": {"width": 0}},
-        "customdata": bars[["name", "layer", "moved_bytes"]].to_numpy().tolist(),
-        "hovertemplate": "%{customdata[0]}, layer %{customdata[1]}<br>%{x:.3f} ms, "
-        "%{customdata[2]:.3s}B<extra></extra>",
-    }
-
-
 def _points(operators: pd.DataFrame, bound: str) -> Trace:
     chosen = operators[operators["bound"] == bound]
     area = np.sqrt(chosen["share"]) * LARGEST_MARKER_PX
@@ -142,7 +104,7 @@ def _rings(before: pd.DataFrame) -> Trace:
     }
 
 
-def _roofs(result: Result, reach: list[float]) -> tuple[list[Trace], list[Figure]]:
+def roofs(result: Result, reach: list[float]) -> tuple[list[Trace], list[Figure]]:
     """Return the roofs of the stack's unit with their names on them.
 
     One per rate at the DRAM peak, and the bandwidth that the stack attains.
@@ -152,12 +114,12 @@ def _roofs(result: Result, reach: list[float]) -> tuple[list[Trace], list[Figure
     rates: dict[float, str] = {}
     for name, item in soc.units[stack.unit].matrix.rates.items():
         rates[item.value] = f"{rates[item.value]}, {name}" if item.value in rates else name
-    roofs = [_roof(reach, rate, peak_bytes_per_s, name, GREY) for rate, name in rates.items()]
+    lines = [_roof(reach, rate, peak_bytes_per_s, name, GREY) for rate, name in rates.items()]
     names = [_roof_name(rate, f"{name}: {rate / 1e12:g} TFLOP/s") for rate, name in rates.items()]
     fraction = min(stack.bandwidth_fraction.value, soc.units[stack.unit].dram_fraction.value)
     attained = fraction * peak_bytes_per_s
     said = f"attained bandwidth, {attained / 1e9:.0f} GB/s"
-    return [*roofs, _roof(reach, max(rates), attained, said, ALERT)], names
+    return [*lines, _roof(reach, max(rates), attained, said, ALERT)], names
 
 
 def _roof_name(flops_per_s: float, text: str) -> Figure:

@@ -1,0 +1,60 @@
+"""A job on a page: begun when asked, drawn piece by piece, with its progress and a way to stop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator
+from typing import Any
+
+import streamlit as st
+
+from dashboard.jobs import Job
+
+POLL_S = 0.8
+"""Between two looks at a job that works [s]."""
+
+Begin = Callable[[], tuple[Iterator[Any], int]]
+"""Returns the pieces of a job, and how many there are."""
+
+
+def job(name: str, question: Hashable, begin: Begin, *, asked: bool) -> Job[Any] | None:
+    """Return the job of a question, begun now if it is asked for; none before that.
+
+    Parameters
+    ----------
+    name
+        Of the job within this viewer's session; a new question replaces and stops the old one.
+    """
+    held: tuple[Hashable, Job[Any]] | None = st.session_state.get(f"job_{name}")
+    if held is not None and held[0] == question and not asked:
+        return held[1]
+    if not asked:
+        return None
+    if held is not None:
+        held[1].stop()
+    begun: Job[Any] = Job(*begin())
+    st.session_state[f"job_{name}"] = question, begun
+    return begun
+
+
+def watch(name: str, found: Job[Any], draw: Callable[[Job[Any]], None], words: str) -> None:
+    """Draw a job now, and again while it works; `draw` draws the pieces so far."""
+    fragment = st.fragment(_watched, run_every=POLL_S if found.is_working else None)
+    fragment(name, found, draw, words, found.is_working)
+
+
+def _watched(
+    name: str, found: Job[Any], draw: Callable[[Job[Any]], None], words: str, waited: bool
+) -> None:
+    if found.is_working:
+        done = len(found.pieces)
+        bar, button = st.columns([5, 1], vertical_alignment="center")
+        said = f"{words}: {done} of {found.total}"
+        if done and isinstance(found.pieces[-1], str):
+            said += f", {found.pieces[-1]}"
+        bar.progress(min(1.0, done / max(1, found.total)), said)
+        button.button("Stop", key=f"stop_{name}", on_click=found.stop, width="stretch")
+    elif waited:
+        st.rerun()  # a full run ends the polling
+    if found.error:
+        st.error(found.error, icon=":material/block:")
+    draw(found)
