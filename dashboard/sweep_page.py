@@ -142,5 +142,5 @@ def _table(
         )
     shown = table.drop(columns=["changes", "spans"])
     actions.download_button(
-        "Table as CSV", shown.to_csv(), "sweep.csv", "text/csv", on_click="ignore"
+        "Table as CSV", shown.to_csv, "sweep.csv", "text/csv", on_click="ignore"
     )
