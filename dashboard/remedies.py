@@ -1,28 +1,34 @@
-"""The cheapest change that passes: single changes of the choices, tried one by one.
+"""The cheapest change that passes: changes of the choices, tried one by one, then two at once.
 
 Ordered by what they cost the person who uses the phone, least first: what only the engineer sees,
 then numerics, then less input, then a smaller model. That order is a judgement and is shown.
 
 A change passes where the run on the device's own numbers does; draws are made once it is applied.
-Not searched here: combinations of changes; the sweep on the Trade-offs page tries those.
+Not searched here: three changes and more; the sweep on the Trade-offs page tries those.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import combinations
 from typing import Any
 
-from dashboard.choices import BY_BITS, Choices
+from dashboard.choices import BY_BITS, STACK_DEFAULT, Choices
 from dashboard.options import stacks
-from dashboard.runs import USER_ERRORS, judged, run
+from dashboard.runs import USER_ERRORS, device, judged, run
 from sim.verdicts import Status, headline
+from workloads.kv_cache import get_kv_format
 
 Change = tuple[str, str, dict[str, Any]]
 """A change in words, what it costs, and the new values by name of the choice."""
 
 SMALLER = ("andesvl-4b", "andesvl-2b", "andesvl-1b", "andesvl-0.6b")
 MOST_SHOWN = 4
+MOST_PAIRS = 40
+"""Pairs of changes that are tried."""
+EIGHT_BITS = 8.0
 MOST_STACKS = 3
 """Stacks of a device that are tried, in the order of its file."""
 SMALL_PX = 448
@@ -45,10 +51,16 @@ class Remedy:
     answer: str
 
 
+@lru_cache(maxsize=64)
 def remedies(choices: Choices) -> list[Remedy]:
-    """Return the changes that make a failing run pass, cheapest first."""
+    """Return the changes that make a failing run pass, cheapest first; two at once if one fails."""
+    single = list(_candidates(choices))
+    return _passing(choices, single) or _passing(choices, list(_pairs(single))[:MOST_PAIRS])
+
+
+def _passing(choices: Choices, tried: Iterable[Change]) -> list[Remedy]:
     found = []
-    for text, cost, changes in _candidates(choices):
+    for text, cost, changes in tried:
         changed = choices.changed(**changes)
         try:
             result = run(changed)
@@ -59,6 +71,13 @@ def remedies(choices: Choices) -> list[Remedy]:
         if len(found) == MOST_SHOWN:
             break
     return found
+
+
+def _pairs(single: Iterable[Change]) -> Iterator[Change]:
+    """Yield two changes at once that do not overrule each other, the cheapest first."""
+    for (one, its_cost, first), (other, cost, second) in combinations(single, 2):
+        if not first.keys() & second.keys():
+            yield f"{one} and {other}", f"{its_cost}; {cost}", first | second
 
 
 def _candidates(choices: Choices) -> Iterator[Change]:
@@ -79,8 +98,16 @@ def _software(choices: Choices) -> Iterator[Change]:
             yield f"use the {stack} stack", "another toolchain", {"stack": stack}
 
 
+def _kv_bits(choices: Choices) -> float:
+    """Return the bits of the KV cache's format, the stack's own where none is chosen."""
+    soc = device(choices)
+    own = soc.stack(choices.stack if choices.stack in soc.stacks else soc.default_stack).defaults
+    name = own.kv if choices.kv_dtype == STACK_DEFAULT else choices.kv_dtype
+    return get_kv_format(str(name)).bits
+
+
 def _numerics(choices: Choices) -> Iterator[Change]:
-    if choices.kv_dtype in ("default", "int16", "fp16"):
+    if _kv_bits(choices) > EIGHT_BITS:
         yield "keep the KV cache in int8", "some accuracy", {"kv_dtype": "int8"}
     if choices.eviction == "none":
         changes = {"eviction": "okv", "keep": 0.5}

@@ -95,6 +95,28 @@ def cards(found: Endurance, before: Endurance | None) -> list[Card]:
     ]
 
 
+def missed_from_s(result: Result, least_tokens_per_s: float) -> float | None:
+    """Return from when on a target rate is missed in every window [s]; ``None`` if it is met."""
+    table = rates(result).dropna()
+    missed = (table["tokens_per_s"] < least_tokens_per_s).to_numpy()
+    if not missed.size or not missed[-1]:
+        return None
+    first = int(np.flatnonzero(~missed)[-1]) + 1 if (~missed).any() else 0
+    return float(table["at_s"].iloc[first]) - WINDOW_S / 2
+
+
+def against_target(result: Result, least_tokens_per_s: float) -> str:
+    """Return how ten minutes fare against the target rate; "" where none is asked for."""
+    if not least_tokens_per_s:
+        return ""
+    since_s = missed_from_s(result, least_tokens_per_s)
+    if since_s is None:
+        return f"It keeps {least_tokens_per_s:g} tokens/s for ten minutes."
+    if since_s <= WINDOW_S:
+        return f"It misses {least_tokens_per_s:g} tokens/s from the start."
+    return f"It misses {least_tokens_per_s:g} tokens/s from {since_s / 60:.1f} min on."
+
+
 def clocks(result: Result) -> list[float]:
     """Return the fraction of the full clock at each reading of the sensor."""
     return [reading.clock for reading in result.heat.readings]

@@ -20,7 +20,9 @@ if judged(choices, result).status is not Status.PASS:
         screens.heading("Cheapest change that passes")
         found = remedies(choices)
         if not found:
-            st.markdown("No single change passes. Try two: the Trade-offs page sweeps them.")
+            st.markdown(
+                "No one or two of the changes that are tried pass; the Trade-offs page sweeps more."
+            )
         for index, remedy in enumerate(found):
             text, button = st.columns([5, 1], vertical_alignment="center")
             said = remedy.text[:1].upper() + remedy.text[1:]

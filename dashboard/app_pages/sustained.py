@@ -4,6 +4,7 @@ import streamlit as st
 
 from dashboard import screens, state, sustained
 from dashboard.charts import endurance
+from dashboard.runs import judged, run
 
 choices = state.current()
 screens.fitting_or_stop(choices)
@@ -13,8 +14,21 @@ with st.spinner("Simulating ten minutes", show_time=True):
     before = screens.made_or_none(lambda: sustained.baseline_session(state.baseline()))
 found = sustained.endurance(session)
 then = sustained.endurance(before) if before else None
-draw = st.success if found.throttled_at_s is None else st.warning
-draw(f"**{found.sentence()}** The question is asked again as soon as it is answered.")
+said = sustained.against_target(session, choices.least_tokens_per_s)
+missed = sustained.missed_from_s(session, choices.least_tokens_per_s)
+draw = st.success if missed is None and found.throttled_at_s is None else st.warning
+drawn = screens.sampled(choices)
+likely = ""
+if drawn:
+    share = judged(choices, run(choices), drawn).probability_sustained
+    likely = f" {share:.0%} of the draws of the device meet every target in minute ten."
+draw(
+    f"**{said} {found.sentence()}**{likely} The question is asked again as soon as it is answered."
+)
 screens.show_cards(sustained.cards(found, then))
-screens.chart("Ten minutes", endurance.endurance(session, before), found.sentence())
+screens.chart(
+    "Ten minutes",
+    endurance.endurance(session, before, choices.least_tokens_per_s),
+    f"{said} {found.sentence()}".strip(),
+)
 st.caption("Ambient temperature and background are set in the sidebar, Environment and device.")

@@ -13,17 +13,31 @@ PANELS = ("tokens/s", "°C", "clock [%]", "W")
 GAP = 0.05
 
 
-def endurance(result: Result, baseline: Result | None = None) -> Figure:
-    """Draw four panels over minutes; spans below the full clock are shaded, A is dashed."""
+def endurance(result: Result, baseline: Result | None = None, least: float = 0.0) -> Figure:
+    """Draw four panels over minutes; spans below the full clock are shaded, A is dashed.
+
+    ``least`` is the target of the first panel [tokens/s]; 0: none.
+    """
     before = _lines(baseline) if baseline else []
     dashed = [_dashed(trace) for trace in before]
     return figure(
         [*_lines(result), *dashed],
         620,
         xaxis={"title": {"text": "minutes"}, "anchor": "y4"},
-        **together(_first_trip(result), {"shapes": _throttled(result)}),
+        **together(_first_trip(result), _target(least), {"shapes": _throttled(result)}),
         **_axes(),
     )
+
+
+def _target(least: float) -> Figure:
+    """Return the line of the target rate in the first panel."""
+    if not least:
+        return {}
+    line = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": least, "y1": least}
+    line |= {"yref": "y", "line": {"color": ALERT, "dash": "dash"}}
+    place = {"xref": "paper", "yref": "y", "xanchor": "right", "yanchor": "bottom"}
+    said = text_at(1, least, f"target {least:g}", font={"color": ALERT}, **place)
+    return {"shapes": [line], "annotations": [said]}
 
 
 def _first_trip(result: Result) -> Figure:

@@ -251,15 +251,10 @@ def decode_chart(
     before: tuple[Sequence[Term], float] | None = None,
     per: str = TOKEN,
 ) -> BarChart:
-    """Return what bounds decode, per output token or per step.
+    """Return what bounds decode, per output token or per step, of which there were ``count``.
 
-    Parameters
-    ----------
-    count
-        How many of them were decoded. Where several tokens are committed in a step, steps of two
-        runs are no measure of each other; tokens are.
-    before
-        Terms and count of the baseline.
+    Steps that commit several tokens are no measure of each other; tokens are. ``before`` holds
+    terms and count of the baseline.
     """
     alt = "No decode step ran."
     if terms:

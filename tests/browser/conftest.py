@@ -21,12 +21,29 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
+SETTLED_MS = 700
+"""How long a page must rest before a script types into it; Streamlit runs a page again soon after
+it was opened, from the address it had then."""
+RESTED = """(rest) => {
+  const app = document.querySelector("[data-testid=stApp]");
+  const busy = !app || app.dataset.testScriptState !== "notRunning"
+    || document.querySelector("[data-testid=stSkeleton]")
+    || !document.querySelector("[data-testid=stMainBlockContainer] h1");
+  if (busy || window.restedSince === undefined) window.restedSince = performance.now();
+  return performance.now() - window.restedSince > rest;
+}"""
 HARMLESS = (
     "_stcore/health",  # Streamlit asks for these beside a page's path first, then at the root
     "_stcore/host-config",
 )
 
 Open = Callable[..., Any]
+
+
+def rested(page: Any) -> None:
+    """Return once the script of a page has run and all of it is drawn."""
+    page.evaluate("() => { window.restedSince = undefined }")
+    page.wait_for_function(RESTED, arg=SETTLED_MS)
 
 
 def unused_port() -> int:
@@ -88,9 +105,11 @@ def opened(browser: Any, address: str) -> Iterator[Open]:
         page.on("pageerror", lambda error: faults.append(f"page error: {error}"))
         page.on("request", request)
 
-    def open_page(path: str = "/", width_px: int = 1440) -> Any:
+    def open_page(path: str = "/", width_px: int = 1440, scheme: str = "light") -> Any:
         height_px = 900 if width_px > 800 else 844
-        context = browser.new_context(viewport={"width": width_px, "height": height_px})
+        context = browser.new_context(
+            viewport={"width": width_px, "height": height_px}, color_scheme=scheme
+        )
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(60_000)

@@ -1,0 +1,155 @@
+"""What a person brings is told by what it holds, checked, and used; what it hides does no harm."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+import dashboard
+from dashboard import bringing, notebook, own
+from dashboard.choices import Choices
+from dashboard.links import command_line, query, read_query, scenario_yaml
+from dashboard.runs import USER_ERRORS, run
+from sim.errors import SimError
+
+DEVICE = b"extends: dimensity_9500\nname: My phone\ndram:\n  channels: 2\n"
+SMALL = Choices(model="smollm2-135m", images=0, output_tokens=8)
+
+
+def test_a_device_of_ones_own_is_simulated_and_named_without_its_folder():
+    (taken,) = bringing.take(DEVICE, "../my phone!.yaml", SMALL)
+    choices = taken.choices
+    assert choices.device.startswith("my_phone@")
+    assert run(choices).summary().tokens_per_s < run(SMALL).summary().tokens_per_s
+    assert "/" not in command_line(choices)
+    assert "device: my_phone.yaml" in scenario_yaml(choices)
+
+
+def test_a_link_names_it_by_digest_and_an_unknown_digest_is_named():
+    (taken,) = bringing.take(DEVICE, "my.yaml", SMALL)
+    pairs = dict(pair.split("=", 1) for pair in query(taken.choices).split("&"))
+    device = pairs["device"].replace("%40", "@")
+    assert read_query({"device": device}).faults == ()
+    (fault,) = read_query({"device": "my@00000000"}).faults
+    assert "device must be a known option" in fault
+
+
+def test_a_scenario_fills_the_sidebar_and_names_what_it_cannot_hold():
+    text = scenario_yaml(SMALL.changed(body="by bits", body_bits=2.5, ambient_c=31.0))
+    text += "  - {prompt_tokens: 9, output_tokens: 4}\n"
+    (taken,) = bringing.take(text.encode(), "scenario.yaml", Choices())
+    assert taken.choices.body_bits == 2.5
+    assert taken.choices.ambient_c == 31.0
+    assert taken.choices.model == "smollm2-135m"
+    assert any("turns" in path for path in taken.left_out)
+
+
+def test_every_choice_of_the_sidebar_comes_back_from_its_scenario():
+    choices = SMALL.changed(
+        prompt_tokens=99, kv_dtype="int8", eviction="okv", keep=0.4, context_tokens=2048,
+        speculation="ngram", depth=3, acceptance=0.5, adapters=2, rank=8, start="cold",
+        app_budget_gib=6.0,
+    )  # fmt: skip
+    (taken,) = bringing.take(scenario_yaml(choices).encode(), "s.yaml", Choices())
+    assert taken.choices.mapping() == choices.mapping()
+    assert taken.left_out == ()
+
+
+def test_a_bundle_carries_a_device_and_the_scenario_that_uses_it():
+    (taken,) = bringing.take(DEVICE, "mine.yaml", SMALL)
+    whole = own.bundle([taken.choices.device], scenario_yaml(taken.choices), "http://x/?a=b")
+    names = zipfile.ZipFile(io.BytesIO(whole)).namelist()
+    assert set(names) == {"scenario.yaml", "link.txt", "mine.yaml"}
+    *_, last = bringing.take(whole, "question.zip", Choices())
+    assert last.choices.device == taken.choices.device
+    assert last.choices.model == SMALL.model
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"extends: nowhere\n", b"extends: dimensity_9500\ndram: {channels: -1}\n",
+     b"PK\x03\x04broken", b"session: 3\n", b"session: {turns: []}\ndevice: /etc/passwd\n"],
+)  # fmt: skip
+def test_what_cannot_be_used_is_refused_in_words(content):
+    with pytest.raises(USER_ERRORS):
+        bringing.take(content, "x", SMALL)
+
+
+def test_a_file_that_is_nothing_we_know_is_taken_for_measurements():
+    assert own.bring(b"hello world", "x").kind == "measured"
+    assert own.bring(json.dumps({"model_type": "llama"}).encode(), "config.json").kind == "model"
+    assert own.bring(b"GGUF\x03\x00\x00\x00", "m.gguf").kind == "model"
+
+
+def test_a_file_larger_than_the_limit_is_refused(monkeypatch):
+    monkeypatch.setattr(own, "LIMIT_BYTES", 5)
+    with pytest.raises(SimError, match="at most"):
+        own.bring(b"123456", "x")
+
+
+def opened(**query_of: str) -> AppTest:
+    app = AppTest.from_file(str(Path(dashboard.__file__).with_name("app.py")), default_timeout=60)
+    for name, text in query_of.items():
+        app.query_params[name] = text
+    return app.run()
+
+
+def test_pasted_text_becomes_the_sidebar_s_device():
+    app = opened(model="smollm2-135m", images="0").switch_page("app_pages/own.py").run()
+    app.text_area(key="own_text").set_value(DEVICE.decode())
+    next(button for button in app.button if button.label == "Take it").click().run()
+    app.button(key="use_0_0").click().run()
+    assert not app.exception
+    assert app.selectbox(key="device").value.startswith("pasted@")
+
+
+def test_runs_are_saved_compared_and_written_as_one_report():
+    app = opened(model="smollm2-135m", images="0").switch_page("app_pages/runs.py").run()
+    app.button(key="save_run").click().run()
+    app.number_input(key="prompt_tokens").set_value(640).run()
+    app.button(key="save_run").click().run()
+    saved = app.session_state["saved_runs"]
+    assert len(saved) == 2
+    assert not app.exception
+    html = notebook.report(saved)
+    assert "prompt_tokens 640" in html
+    assert "andesim simulate" in html
+    assert set(json.loads(notebook.document(saved))["runs"]) == set(saved)
+
+
+def test_an_impossible_number_marks_the_page_and_keeps_the_last_question():
+    app = opened(model="smollm2-135m", images="0")
+    before = {metric.label: metric.value for metric in app.metric}
+    app.number_input(key="prompt_tokens").set_value(999_999_999).run()
+    assert app.error[0].value.startswith("**The numbers below are of the last question")
+    assert "prompt_tokens must be less than or equal to" in app.main.code[0].value
+    assert {metric.label: metric.value for metric in app.metric} == before
+    app.button(key="back_to_valid").click().run()
+    assert not app.error
+    assert app.number_input(key="prompt_tokens").value == Choices().prompt_tokens
+
+
+def test_undo_and_redo_walk_through_the_choices():
+    app = opened(model="smollm2-135m", images="0")
+    for number in (100, 200):
+        app.number_input(key="prompt_tokens").set_value(number).run()
+    app.button(key="undo").click().run()
+    assert app.number_input(key="prompt_tokens").value == 100
+    app.button(key="redo").click().run()
+    assert app.number_input(key="prompt_tokens").value == 200
+    app.button(key="undo").click().run()
+    app.button(key="undo").click().run()
+    assert app.number_input(key="prompt_tokens").value == Choices().prompt_tokens
+
+
+def test_the_baseline_stands_in_the_address():
+    app = opened(model="smollm2-135m", images="0")
+    app.button(key="pin").click().run()
+    app.number_input(key="prompt_tokens").set_value(300).run()
+    (held,) = app.query_params["baseline"]
+    assert held == "prompt_tokens=64"
