@@ -25,6 +25,7 @@ from workloads.trace import PHASES, Operator, Phase, Segment, TensorRef, Trace
 
 if TYPE_CHECKING:
     from workloads.models.andesvl import LanguageModel
+    from workloads.models.from_transformers import Built
 
 # The first probe is the base, one more per name solves it, the rest verify.
 TEXT_PROBES: Sequence[Sizes] = (
@@ -99,25 +100,14 @@ def capture_entry(entry: Mapping[str, Any], name: str) -> Trace:
     """
     import torch
 
-    from workloads.models.from_transformers import VERSION, build, read_config
+    from workloads.models.from_transformers import VERSION, read_config
     from workloads.models.stored_formats import stored_formats
-    from workloads.models.text_phases import text_phases
     from workloads.models.text_shape import context_of, decoder_shape, parameter_counts
     from workloads.models.vision_phases import capture_vision
 
     formats = stored_formats(entry, name)
-    built = build(read_config(entry, name), name)
+    built, phases = _run_text(read_config(entry, name), name)
     names = context_of(built)
-    try:
-        phases = text_phases(built, names)
-    except WorkloadError as error:
-        raise WorkloadError(f"{name}: {error}") from None
-    except Exception as error:  # whatever the class's own code raises on these values
-        said = " ".join(str(error).split())[:200]
-        raise WorkloadError(
-            f"{name}: the class of model_type {built.config.model_type!r} must run on tensors "
-            f"without data. {type(error).__name__}: {said}"
-        ) from None
     seen = capture_vision(built, names)
     return Trace(
         model=name,
@@ -133,6 +123,31 @@ def capture_entry(entry: Mapping[str, Any], name: str) -> Trace:
         image_rule=seen.rule,
         no_images=seen.refusal,
     )
+
+
+def _run_text(config: Any, name: str) -> tuple[Built, dict[str, Phase]]:
+    """Return a model and its phases: attention as one call, or, where the class needs, in pieces.
+
+    Raises `WorkloadError` with what the first way met.
+    """
+    from workloads.models.from_transformers import ATTENTIONS, build
+    from workloads.models.text_phases import text_phases
+    from workloads.models.text_shape import context_of
+
+    faults = []
+    for first in range(len(ATTENTIONS)):
+        built = build(config, name, attentions=ATTENTIONS[first:])
+        try:
+            return built, text_phases(built, context_of(built))
+        except WorkloadError as error:
+            faults.append(f"{name}: {error}")
+        except Exception as error:  # whatever the class's own code raises on these values
+            said = " ".join(str(error).split())[:200]
+            faults.append(
+                f"{name}: the class of model_type {built.config.model_type!r} must run on tensors "
+                f"without data. {type(error).__name__}: {said}"
+            )
+    raise WorkloadError(faults[0])
 
 
 def version() -> str | None:

@@ -11,7 +11,7 @@ import inspect
 import os
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -85,6 +85,8 @@ def read_config(entry: Mapping[str, Any], name: str) -> Any:
         padding, vocab = getattr(part, "pad_token_id", None), getattr(part, "vocab_size", None)
         if isinstance(padding, int) and isinstance(vocab, int) and padding >= vocab:
             part.pad_token_id = None  # the class's own, beyond this vocabulary
+    if getattr(config, "is_decoder", None) is False and not config.is_encoder_decoder:
+        config.is_decoder = True  # classes of the BERT family attend both ways until told
     if isinstance(entry.get("tie_word_embeddings"), bool):
         config.get_text_config(decoder=True).tie_word_embeddings = entry["tie_word_embeddings"]
     return config
@@ -145,10 +147,17 @@ def _one_line(error: Exception) -> str:
     return f"{type(error).__name__}: {text[:200]}"
 
 
-def build(config: Any, name: str, device: str = "meta") -> Built:
+ATTENTIONS = (NAME, "eager")
+"""How attention may be built: as one call where the class lets a caller in, else in its pieces."""
+
+
+def build(
+    config: Any, name: str, device: str = "meta", attentions: Sequence[str] = ATTENTIONS
+) -> Built:
     """Return the language model of a configuration, a vision tower with it.
 
-    On ``meta`` it has no weights; on ``cpu`` random ones.
+    On ``meta`` it has no weights; on ``cpu`` random ones. Of ``attentions`` the first that the
+    class can be built with is taken.
 
     Raises `WorkloadError` where there is none, or the class cannot be built from these values.
     """
@@ -157,7 +166,7 @@ def build(config: Any, name: str, device: str = "meta") -> Built:
     model: Any = None
     failure = ""
     for kind, chosen in _choices(config, text):
-        for attention in (NAME, "eager"):
+        for attention in attentions:
             try:
                 model = _construct(kind, chosen, attention, device)
                 break

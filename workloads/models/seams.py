@@ -125,6 +125,7 @@ class CacheSeam:
         self._cache, self._recorder = cache, recorder
         for name, stand_in in {
             "update": self._update,
+            "update_indexer": self._update,
             "get_conv_state": self._state_read,
             "get_recurrent_state": self._state_read,
             "update_conv_state": self._state_written,
@@ -144,7 +145,7 @@ class CacheSeam:
         for tensor, place in zip(given, written, strict=True):
             self._recorder.tag(place, "kv_write")
             self._recorder.note("aten.copy", [tensor], [place], window_tokens=window)
-        for tensor in held:
+        for tensor in (held,) if isinstance(held, Tensor) else held:
             self._recorder.tag(tensor, "kv_read")
         return held
 

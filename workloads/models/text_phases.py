@@ -41,6 +41,7 @@ def text_phases(built: Built, names: Context) -> dict[str, Phase]:
     many = _streamed(solve([_bare(run) for run in runs], probes, ("T", "S")), runs[0], chunk)
     steps = [{"T": 1, "S": size} for size in (chunk, 2 * chunk, 3 * chunk + 5)]
     single = [_segments(built, names, 1, p["S"]) for p in steps]
+    _check_memory(single[0])
     prefill = Phase("prefill", ("T", "S"), _last_token(many))
     shared = _for_any_width(many, single, steps)
     if shared is not None:
@@ -48,6 +49,16 @@ def text_phases(built: Built, names: Context) -> dict[str, Phase]:
     alone = solve([_bare(run) for run in single], [{"S": p["S"]} for p in steps], ("S",))
     alone = _streamed(alone, single[0], 1)
     return {"prefill": prefill, "decode": Phase("decode", ("S",), alone)}
+
+
+def _check_memory(step: Sequence[Segment]) -> None:
+    """Refuse a model whose steps leave nothing behind for the next one."""
+    written = (t.role for s in step for o in s.operators for t in o.outputs)
+    if not {"kv_write", "state_write"} & set(written):
+        raise WorkloadError(
+            "the class must keep a cache or a state from step to step. It keeps none that is "
+            "understood: every step would read the whole text again, which is not modelled."
+        )
 
 
 def _chunks(config: Any) -> list[int]:

@@ -13,7 +13,7 @@ from torch import nn
 from workloads.errors import WorkloadError
 from workloads.models.folding import Context, tensor_class
 from workloads.models.from_transformers import Built
-from workloads.trace import DecoderShape, Operator, Phase
+from workloads.trace import DecoderShape, Operator, Phase, TensorRef
 
 _SEES = re.compile(r"(^|[._])(vision|visual|image|audio|projector|connector|aligner|merger)")
 
@@ -54,12 +54,12 @@ def decoder_shape(built: Built, decode: Phase) -> DecoderShape:
     """Return the dimensions that costs outside the trace need, from its operators."""
     calls = [(repeat, operator) for repeat, operator in decode.operators()]
     attending = [(r, o) for r, o in calls if o.kind == "attention"]
-    heads = [o for _, o in calls if any(t.tensor_class == "lm_head" for t in o.inputs)]
+    heads = [t for _, o in calls for t in o.inputs if _is_head(t)]
     query, key = ((0, 0), (0, 0))
     if attending:
         query, key = (_heads(attending[0][1], place) for place in (0, 1))
     windows = [(o.window_tokens, r) for r, o in attending if o.window_tokens is not None]
-    weight = next((t for t in heads[-1].inputs if t.role == "weight"), None) if heads else None
+    weight = heads[-1] if heads else None
     vocab, hidden = (
         (int(extent.at({})) for extent in weight.shape[:2])
         if weight is not None
@@ -80,6 +80,10 @@ def decoder_shape(built: Built, decode: Phase) -> DecoderShape:
         window_tokens=min((w for w, _ in windows), default=None),
         window_layers=sum(r for _, r in windows),
     )
+
+
+def _is_head(tensor: TensorRef) -> bool:
+    return tensor.tensor_class == "lm_head" and len(tensor.shape) == 2
 
 
 def _heads(operator: Operator, place: int) -> tuple[int, int]:
