@@ -21,6 +21,7 @@ from workloads.errors import WorkloadError
 from workloads.extent import Extent
 from workloads.models.folding import Context, as_operator, fold
 from workloads.models.from_transformers import Built, record_text
+from workloads.models.latent import absorbed
 from workloads.solving import solve
 from workloads.trace import Operator, Phase, Segment, TensorRef
 
@@ -45,10 +46,10 @@ def text_phases(built: Built, names: Context) -> dict[str, Phase]:
     prefill = Phase("prefill", ("T", "S"), _last_token(many))
     shared = _for_any_width(many, single, steps)
     if shared is not None:
-        return {"prefill": prefill, "decode": Phase("decode", ("T", "S"), shared)}
+        return {"prefill": prefill, "decode": Phase("decode", ("T", "S"), absorbed(shared))}
     alone = solve([_bare(run) for run in single], [{"S": p["S"]} for p in steps], ("S",))
     alone = _streamed(alone, single[0], 1)
-    return {"prefill": prefill, "decode": Phase("decode", ("S",), alone)}
+    return {"prefill": prefill, "decode": Phase("decode", ("S",), absorbed(alone))}
 
 
 def _check_memory(step: Sequence[Segment]) -> None:
