@@ -1,16 +1,12 @@
-"""Traces of the catalogue against the closed form of their architecture, from the file's keys alone.
-
-Per layer and token, with h hidden, H heads and G key-value heads of d, k experts of width I each::
-
-    h*(H + 2*G)*d + H*d*h + 3*k*h*I + h*E        multiply-accumulates of weights
-    pairs * H * 2*d                              of attention, over the pairs a mask leaves
-"""
+"""Traces of the catalogue against the closed form of their architecture, from the file's keys alone."""
 
 import pytest
 
+from workloads import closed_forms
 from workloads.catalogue import cache_bytes_16bit, get_entry
+from workloads.closed_forms import causal_flops
 from workloads.models.entry import text_part
-from workloads.operators import cost
+from workloads.operators import cost, visible_pairs
 from workloads.trace_file import load_trace
 
 DENSE = [
@@ -27,37 +23,6 @@ def keys(model):
     return text_part(get_entry(model))
 
 
-def windows(model):
-    """The window of each layer, None for a layer that sees everything: from the file's own keys."""
-    part = keys(model)
-    layers, window = part["num_hidden_layers"], part.get("sliding_window")
-    periods = {"gemma2": 2, "gemma3_text": part.get("sliding_window_pattern", 6), "gpt_oss": 2}
-    period = periods.get(part["model_type"])
-    if period is None:
-        return [None] * layers
-    return [None if (layer + 1) % period == 0 else window for layer in range(layers)]
-
-
-def pairs(new, seen, window):
-    """Pairs of a token and one it sees, counted one token at a time."""
-    each = range(seen - new + 1, seen + 1)
-    return sum(each) if window is None else sum(min(window, tokens) for tokens in each)
-
-
-def closed_form(model, new, seen, logits):
-    """Causal matrix FLOP of ``new`` tokens that see ``seen``, with ``logits`` rows of logits."""
-    part = keys(model)
-    h, heads = part["hidden_size"], part["num_attention_heads"]
-    groups, d = part.get("num_key_value_heads", heads), part.get("head_dim", h // heads)
-    experts = part.get("num_experts", part.get("num_local_experts", 0))
-    each = part.get("num_experts_per_tok", 1)
-    width = part.get("moe_intermediate_size", part["intermediate_size"])
-    weights = h * (2 * heads + 2 * groups) * d + 3 * each * h * width + h * experts
-    attention = sum(pairs(new, seen, window) for window in windows(model)) * heads * 2 * d
-    layers = part["num_hidden_layers"]
-    return 2 * (new * layers * weights + attention + logits * h * part["vocab_size"])
-
-
 def counted(model, phase, new, seen):
     """The same from the trace."""
     return sum(
@@ -69,19 +34,22 @@ def counted(model, phase, new, seen):
 @pytest.mark.parametrize("model", DENSE + MIXTURES)
 def test_flops_are_those_of_the_closed_form_from_1k_to_128k(model):
     for new, seen in SIZES:
-        assert counted(model, "decode", new, seen) == closed_form(model, new, seen, new)
-        assert counted(model, "prefill", new, seen) == closed_form(model, new, seen, 1)
+        assert counted(model, "decode", new, seen) == causal_flops(keys(model), new, seen, new)
+        assert counted(model, "prefill", new, seen) == causal_flops(keys(model), new, seen, 1)
 
 
 @pytest.mark.parametrize("model", DENSE + MIXTURES)
 @pytest.mark.parametrize("tokens", [1024, 8192, 32_768, 131_072])
 def test_a_windowed_layer_holds_its_window_and_no_more(model, tokens):
-    part = keys(model)
-    heads = part["num_attention_heads"]
-    groups, d = part.get("num_key_value_heads", heads), part.get("head_dim")
-    each = 2 * groups * (d or part["hidden_size"] // heads)
-    held = sum(min(tokens, window or tokens) for window in windows(model))
-    assert cache_bytes_16bit(load_trace(model), tokens) == 2 * each * held
+    held = cache_bytes_16bit(load_trace(model), tokens)
+    assert held == closed_forms.cache_bytes_16bit(keys(model), tokens)
+
+
+@pytest.mark.parametrize(("new", "seen"), [(1, 1), (4, 9), (9, 9), (5, 40)])
+@pytest.mark.parametrize("window", [None, 1, 6, 100])
+def test_pairs_are_those_counted_one_token_at_a_time(new, seen, window):
+    each = range(seen - new + 1, seen + 1)
+    assert visible_pairs(new, seen, window) == sum(min(window or n, n) for n in each)
 
 
 def test_gemma3_4b_at_32k_holds_a_fifth_of_a_full_cache():

@@ -1,16 +1,18 @@
 """Read the header of a ``.gguf`` file: the architecture, and how each class of tensors is stored.
 
 Metadata become the configuration of the ``transformers`` class (its own table of names is used);
-of the tensors only names, types and sizes are read. Needs the ``trace`` extra.
+of the tensors only names, types and sizes are read. A class stored in one type takes that format;
+one stored in several (``Q4_K_M`` is two) takes its exact bits per weight. Needs the ``trace`` extra.
 
-Not modelled: tensors of one class in several types; the type with most bytes stands for them.
+Not modelled: vectors (norms, biases), which stay in 32 bit and are a thousandth of the bytes.
 """
 
 # mypy: disable-error-code="no-untyped-call"
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -43,21 +45,62 @@ def read_gguf(path: Path) -> dict[str, Any]:
     if not isinstance(entry.get("model_type"), str):
         raise WorkloadError(f"{path.name}: general.architecture must be given.")
     kept = {key: value for key, value in entry.items() if not key.startswith("_")}
-    return {**kept, "stored_as": _types(reader)}
+    return {**kept, "stored_as": _types(stored_tensors(reader))}
 
 
-def _types(reader: Any) -> dict[str, str]:
-    """Return the type with most bytes for the layers, the LM head and the embedding table."""
-    held: dict[str, Counter[str]] = {}
-    for tensor in reader.tensors:
-        if len(tensor.shape) < 2 or int(tensor.shape[1]) == 1:
-            continue
-        named = {"token_embd.weight": "embedding", "output.weight": "lm_head"}
-        place = named.get(tensor.name, "body")
-        held.setdefault(place, Counter())[tensor.tensor_type.name] += int(tensor.n_bytes)
-    most = {place: types.most_common(1)[0][0] for place, types in held.items()}
-    most.setdefault("lm_head", most.get("embedding", most.get("body", "F16")))
-    return {place: _format(name) for place, name in most.items()}
+@dataclass(frozen=True)
+class StoredTensor:
+    """One tensor of a file.
+
+    Attributes
+    ----------
+    name, type
+        As the file says, such as ``blk.0.attn_q.weight`` and ``Q4_K``.
+    tensor_class
+        body, lm_head or embedding.
+    elements, bytes
+        Its weights, and the bytes they take in the file.
+    """
+
+    name: str
+    type: str
+    tensor_class: str
+    elements: int
+    bytes: int
+
+
+def stored_tensors(reader: Any) -> list[StoredTensor]:
+    """Return the matrices of a file that a ``gguf.GGUFReader`` has open, in its order."""
+    named = {"token_embd.weight": "embedding", "output.weight": "lm_head"}
+    return [
+        StoredTensor(
+            tensor.name,
+            tensor.tensor_type.name,
+            named.get(tensor.name, "body"),
+            int(tensor.n_elements),
+            int(tensor.n_bytes),
+        )
+        for tensor in reader.tensors
+        if len(tensor.shape) > 1 and int(tensor.shape[1]) > 1
+    ]
+
+
+def _types(tensors: Sequence[StoredTensor]) -> dict[str, str]:
+    """Return the format of each class; a tied LM head is stored as the embedding table."""
+    held: dict[str, list[StoredTensor]] = {}
+    for tensor in tensors:
+        held.setdefault(tensor.tensor_class, []).append(tensor)
+    held.setdefault("lm_head", held.get("embedding", held.get("body", [])))
+    return {place: _stored(group) for place, group in held.items() if group}
+
+
+def _stored(group: Sequence[StoredTensor]) -> str:
+    """Return the one type of a group, or the exact bits per weight of several."""
+    types = {tensor.type for tensor in group}
+    if len(types) == 1:
+        return _format(types.pop())
+    bits = 8 * sum(tensor.bytes for tensor in group) / sum(tensor.elements for tensor in group)
+    return f"bpw{bits:.6f}"
 
 
 def _format(name: str) -> str:

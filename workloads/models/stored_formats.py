@@ -12,7 +12,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from workloads.errors import WorkloadError
+from workloads.models.entry import text_part
 from workloads.weight_formats import get_format
+
+_KEYS = ("quantization_config", "quantization")
 
 
 def stored_formats(entry: Mapping[str, Any], name: str) -> dict[str, str]:
@@ -23,7 +26,9 @@ def stored_formats(entry: Mapping[str, Any], name: str) -> dict[str, str]:
     stated = entry.get("stored_as")
     if isinstance(stated, Mapping):
         return {str(key): str(value) for key, value in stated.items()}
-    quantised = entry.get("quantization_config") or entry.get("quantization")
+    quantised = next(
+        (part[key] for part in (entry, text_part(entry)) for key in _KEYS if part.get(key)), None
+    )
     if not isinstance(quantised, Mapping):
         return {}
     method = str(quantised.get("quant_method") or "mlx").lower()
@@ -53,9 +58,29 @@ def _format_of(method: str, stated: Mapping[str, Any]) -> str | None:
     if method == "bitnet":
         return "bitnet"
     if method == "torchao":
-        found = re.search(r"(?:int|float|fp)(\d)", str(stated.get("quant_type")).lower())
-        return _grouped(int(found.group(1)), stated.get("group_size")) if found else None
+        return _torchao(stated)
     return None
+
+
+def _torchao(stated: Mapping[str, Any]) -> str | None:
+    """Return the format of a torchao type: its last number of bits is that of the weights.
+
+    The older form is ``int4_weight_only`` with its arguments beside it, the newer one the name of a
+    configuration class with its fields below.
+    """
+    kind = stated.get("quant_type")
+    named = kind if isinstance(kind, str) else str(_nested(kind, "_type"))
+    bits = re.findall(r"(?:int|float|fp)(\d)", named.lower())
+    return _grouped(int(bits[-1]), _nested(stated, "group_size")) if bits else None
+
+
+def _nested(value: Any, key: str) -> Any:
+    """Return the first value of a key in nested mappings; None where there is none."""
+    if not isinstance(value, Mapping):
+        return None
+    if key in value:
+        return value[key]
+    return next((x for part in value.values() if (x := _nested(part, key)) is not None), None)
 
 
 def _grouped(bits: object, group: object) -> str | None:
