@@ -161,9 +161,7 @@ def page(found: Sequence[Attempt]) -> str:
         f"| {item.seconds:.1f} |\n"
         for item in traced
     )
-    reasons = "".join(
-        f"| {item.type} | {_cell(item.reason)} |\n" for item in found if item.reason
-    )
+    reasons = "".join(f"| {item.type} | {_cell(item.reason)} |\n" for item in found if item.reason)
     return (
         HEAD.format(traced=len(traced), types=len(found), version=found[0].version)
         + "| type | parameters | decode at 32K [GFLOP] | cache at 32K, 16 bit [MiB] "
@@ -200,10 +198,9 @@ def main() -> None:
     ]
     for item in run([name for name in todo if not given.only or name in given.only], __version__):
         print(f"{item.type:24} {item.reason or f'{item.seconds:.1f} s'}", flush=True)
-    found = [item for item in map(_kept, types()) if item is not None]
-    if len(found) == len(types()):
-        PAGE.write_text(page(found))
-        print(f"{sum(not item.reason for item in found)} of {len(found)} types trace")
+    found = [_kept(name) or Attempt(name, __version__, "not tried yet") for name in types()]
+    PAGE.write_text(page(found))
+    print(f"{sum(not item.reason for item in found)} of {len(found)} types trace")
 
 
 if __name__ == "__main__":

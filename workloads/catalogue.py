@@ -9,6 +9,7 @@ PyTorch it is answered from a shipped or kept trace of the same content.
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
@@ -141,6 +142,7 @@ def trace_of(entry: Mapping[str, Any], name: str) -> Trace:
     if found is None:
         found = _captured(entry, name)
         trace_cache.keep(key, found)
+    _say_what_is_odd(entry, found, name)
     _MEMORY[key] = found
     while len(_MEMORY) > REMEMBERED:
         del _MEMORY[next(iter(_MEMORY))]
@@ -156,6 +158,30 @@ def _with_preprocessor(trace: Trace, entry: Mapping[str, Any]) -> Trace:
     return replace(trace, image_rule=trace.image_rule.with_preprocessor(settings))
 
 
+def _say_what_is_odd(entry: Mapping[str, Any], trace: Trace, name: str) -> None:
+    """Warn of sizes that the class filled in, and of weight files of another size."""
+    given = entries.text_part(entry)
+    filled = [key for key in _SIZES if key in trace.config and key not in given]
+    if filled:
+        values = ", ".join(f"{key} {trace.config[key]}" for key in filled)
+        warnings.warn(
+            f"{name} does not give {' and '.join(filled)}: the defaults of its class are taken "
+            f"({values}).",
+            stacklevel=2,
+        )
+    stored = entry.get("stored_bytes")
+    each = trace.total_parameters * (4 if "32" in str(entry.get("torch_dtype")) else 2)
+    if stored and not trace.stored_as and abs(stored / each - 1) > UNEXPLAINED:
+        warnings.warn(
+            f"{name}: the weight files beside it hold {stored:,} bytes, the configuration makes "
+            f"{each:,}. They may belong to different models.",
+            stacklevel=2,
+        )
+
+
+_SIZES = ("hidden_size", "num_hidden_layers")
+UNEXPLAINED = 0.05
+"""Difference between stored and configured bytes that buffers and towers left out may explain."""
 REMEMBERED = 8
 """Traces of configurations that one process keeps in memory."""
 _MEMORY: dict[str, Trace] = {}
@@ -180,9 +206,10 @@ def _same_content(entry: Mapping[str, Any], name: str) -> Trace:
     """
     formats = stored_formats(entry, name)
     for model in model_ids():
+        if not entries.gives(entry, get_entry(model)):
+            continue
         shipped = load_trace(model)
-        given = get_entry(model)
-        if shipped.config and entries.describes(entry, given, shipped.config):
+        if shipped.config and entries.describes(entry, shipped.config):
             return replace(shipped, stored_as=formats)
     for trace in trace_cache.kept():
         if trace.config and trace.config_digest == entries.digest(entry):

@@ -1,7 +1,7 @@
 """What a decoder's architecture implies, from the keys of its file alone, to check traces against.
 
-Per layer and token, with ``h`` hidden, ``H`` heads and ``G`` key-value heads of ``d``, ``k`` experts
-of width ``I`` out of ``E`` each (dense: one expert, no router)::
+Per layer and token, with ``h`` hidden, ``H`` heads and ``G`` key-value heads of ``d``, ``k``
+experts of width ``I`` out of ``E`` each (dense: one expert, no router)::
 
     2*h*(H + G)*d + 3*k*h*I + h*E                multiply-accumulates of weights
     pairs * H * 2*d                              of attention, over the pairs a causal mask leaves
@@ -18,8 +18,10 @@ from typing import Any
 from workloads.operators import visible_pairs
 
 _PLAIN = frozenset(
-    "bitnet gemma gemma2 gemma3_text gpt_oss granite llama mistral mixtral olmo2 olmoe phi3 qwen2 "
-    "qwen3 qwen3_moe smollm3".split()
+    [
+        *("bitnet", "gemma", "gemma2", "gemma3_text", "gpt_oss", "granite", "llama", "mistral"),
+        *("mixtral", "olmo2", "olmoe", "phi3", "qwen2", "qwen3", "qwen3_moe", "smollm3"),
+    ]
 )
 _PERIODS = {"gemma2": 2, "gemma3_text": 6, "gpt_oss": 2}
 """Every how many-th layer sees everything, of types whose other layers have a window."""

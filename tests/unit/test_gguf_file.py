@@ -1,17 +1,15 @@
-"""A ``.gguf`` file in its true form: architecture, bytes per tensor and class, mixed types as they are."""
-
-import pytest
-
-gguf = pytest.importorskip("gguf")
-pytest.importorskip("transformers")
+"""A ``.gguf`` file in its true form: architecture, bytes per tensor and class, mixed types."""
 
 import numpy as np
+import pytest
 
 from workloads.errors import WorkloadError
 from workloads.models.gguf_file import read_gguf, stored_tensors
 from workloads.models.stored_formats import stored_formats
 from workloads.weight_formats import get_format
 
+gguf = pytest.importorskip("gguf")
+pytest.importorskip("transformers")
 pytestmark = pytest.mark.torch
 HIDDEN, FEED, LAYERS, VOCAB, KV = 256, 512, 2, 512, 128
 BLOCK = {"Q4_K": 144 / 256, "Q6_K": 210 / 256, "Q8_0": 34 / 32, "F32": 4.0}

@@ -53,9 +53,14 @@ BOOKKEEPING = frozenset(
         "problem_type",
         "id2label",
         "label2id",
+        "stored_bytes",
     }
 )
 """Keys that change neither an operator nor the size of a tensor."""
+
+
+INDEX = "model.safetensors.index.json"
+"""Beside a config.json whose weights lie in several files: the size of all tensors."""
 
 
 def is_model_path(name: str) -> bool:
@@ -92,7 +97,9 @@ def read_entry(name: str) -> dict[str, Any]:
         entry = parse_json(read_text(path), str(path))
     if not isinstance(entry, dict):
         raise WorkloadError(f"{name} must hold a mapping. Got {type(entry).__name__}.")
-    return entry | _preprocessor(path) if "vision_config" in entry else entry
+    beside = _preprocessor(path) if "vision_config" in entry else {}
+    stored = _stored_bytes(path.parent / INDEX) if path.name == "config.json" else None
+    return entry | beside | ({"stored_bytes": stored} if stored else {})
 
 
 PREPROCESSOR = "preprocessor_config.json"
@@ -107,6 +114,16 @@ def _preprocessor(config: Path) -> dict[str, Any]:
     if not isinstance(settings, dict):
         raise WorkloadError(f"{file} must hold a mapping. Got {type(settings).__name__}.")
     return {"preprocessor_config": settings}
+
+
+def _stored_bytes(index: Path) -> int | None:
+    """Return the bytes of all tensors that an index of weight files states; None: it does not."""
+    if not index.is_file():
+        return None
+    stated: Any = parse_json(read_text(index), str(index))
+    metadata = stated.get("metadata") if isinstance(stated, dict) else None
+    total = metadata.get("total_size") if isinstance(metadata, dict) else None
+    return total if isinstance(total, int) and total > 0 else None
 
 
 def _is_hub_id(name: str) -> bool:
@@ -152,26 +169,26 @@ def vision_part(entry: Mapping[str, Any]) -> Mapping[str, Any]:
     return part if isinstance(part, Mapping) else {}
 
 
-def describes(entry: Mapping[str, Any], given: Mapping[str, Any], full: Mapping[str, Any]) -> bool:
-    """Return whether ``entry`` is the model that ``given`` describes, without its class.
-
-    Arguments:
-        entry: a user's file.
-        given: what the known model's own entry says.
-        full: the same with the defaults of its class, as it was captured.
-
-    Every key of the file must have the value that the captured model had, and every key that the
-    known entry gives must be in the file: what it leaves out is the default of a class that is not
-    at hand.
-    """
-    parts = (
-        (text_part(entry), text_part(given), full),
-        (vision_part(entry), vision_part(given), vision_part(full)),
+def gives(entry: Mapping[str, Any], given: Mapping[str, Any]) -> bool:
+    """Return whether a user's file gives every key that a known model's entry gives, alike."""
+    parts = ((text_part(entry), text_part(given)), (vision_part(entry), vision_part(given)))
+    return all(
+        key in mine and mine[key] == value
+        for mine, known in ((_shaping(a), _shaping(b)) for a, b in parts)
+        for key, value in known.items()
+        if value is not None
     )
-    return all(_is_same(*map(_shaping, part)) for part in parts)
 
 
-def _is_same(mine: dict[str, Any], known: dict[str, Any], full: dict[str, Any]) -> bool:
-    if any(key not in mine for key, value in known.items() if value is not None):
-        return False
-    return all(key not in full or full[key] == value for key, value in mine.items())
+def describes(entry: Mapping[str, Any], full: Mapping[str, Any]) -> bool:
+    """Return whether every key of a user's file has the value that a model was captured with.
+
+    ``full`` has the defaults of the model's class filled in. Together with `gives` this says that
+    the file is that model, without its class: what it leaves out is a default that is not at hand.
+    """
+    parts = ((text_part(entry), full), (vision_part(entry), vision_part(full)))
+    return all(
+        key not in known or known[key] == value
+        for mine, known in ((_shaping(a), _shaping(b)) for a, b in parts)
+        for key, value in mine.items()
+    )

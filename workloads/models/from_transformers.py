@@ -94,14 +94,8 @@ def read_config(entry: Mapping[str, Any], name: str) -> Any:
 
 _NOT_THE_CLASS = frozenset(
     [
-        "quantization_config",
-        "quantization",
-        "id",
-        "parameters",
-        "preprocessor_config",
-        "sources",
-        "stored_as",
-        "auto_map",
+        *("quantization_config", "quantization", "id", "parameters", "sources"),
+        *("stored_as", "stored_bytes", "auto_map", "preprocessor_config"),
     ]
 )
 _COUNTS = re.compile(
@@ -130,6 +124,11 @@ def _check_sizes(entry: Mapping[str, Any], name: str) -> None:
 
 
 def _unknown(entry: Mapping[str, Any], model_type: object, name: str, known: list[str]) -> str:
+    if model_type is None:
+        return (
+            f"{name}: model_type must be given. Got {', '.join(list(entry)[:6]) or 'nothing'}. "
+            "Remedy: give the config.json that lies beside a model's weights."
+        )
     remote = (
         " Its auto_map points to code of its own repository, which is not run."
         if entry.get("auto_map")

@@ -2,7 +2,8 @@
 
 Metadata become the configuration of the ``transformers`` class (its own table of names is used);
 of the tensors only names, types and sizes are read. A class stored in one type takes that format;
-one stored in several (``Q4_K_M`` is two) takes its exact bits per weight. Needs the ``trace`` extra.
+one stored in several (``Q4_K_M`` is two) takes its exact bits per weight. Needs the
+``trace`` extra.
 
 Not modelled: vectors (norms, biases), which stay in 32 bit and are a thousandth of the bytes.
 """

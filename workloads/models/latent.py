@@ -113,4 +113,3 @@ def _over_latents(linear: Operator, attention: Operator, found: _Expansion) -> l
 
 def _whole(extent: Extent) -> int:
     return int(extent.at({}))
-
