@@ -25,9 +25,12 @@ from sim.explore.draws import draw
 from sim.heat.course import sustained_fractions
 from sim.planning import plan
 from sim.results import Result
+from workloads.capture import version
 
 RUNS = 5
 DEVICES = 500
+CAPTURED = {"qwen3-4b": "< 10 s, 1 GB", "qwen3-30b-a3b": "< 30 s"}
+"""Models whose capture is timed, with its target."""
 HOT_W = 8.0
 """Power above the static one that brings most phones to a trip within ten minutes [W]."""
 
@@ -43,13 +46,13 @@ def median_s(action: Callable[[], object], runs: int = RUNS) -> float:
     return statistics.median(times)
 
 
-def process(*arguments: str) -> tuple[float, float]:
+def process(*arguments: str, runs: int = RUNS) -> tuple[float, float]:
     """Return the median CPU seconds and the peak memory of a command, bytecode cached [s, MB]."""
     command = [sys.executable, "-c", _CHILD, *arguments]
     environment = {**os.environ, "PYTHONPYCACHEPREFIX": tempfile.gettempdir() + "/andesim-pycache"}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     seconds, megabytes = [], []
-    for _ in range(RUNS + 1):
+    for _ in range(runs + 1):
         done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
         cpu_s, peak_mb = done.stderr.split()[-2:]
         seconds.append(float(cpu_s))
@@ -107,6 +110,21 @@ def rows() -> list[tuple[str, str, str]]:
     ]
 
 
+def captures() -> list[tuple[str, str, str]]:
+    """Return what capturing a model takes, libraries loaded from nothing; empty without PyTorch."""
+    if version() is None:
+        return []
+    found = []
+    for model, target in CAPTURED.items():
+        file = f"{tempfile.gettempdir()}/andesim-captured.json"
+        line = ("-m", "sim", "trace", "--model", model, "-o", file)
+        cpu_s, peak_mb = process(sys.executable, *line, runs=1)
+        found.append(
+            (f"capture of {model}, process", f"{cpu_s:.1f} s CPU, {peak_mb:.0f} MB", target)
+        )
+    return found
+
+
 def _peak_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
@@ -116,7 +134,7 @@ def main() -> None:
     table = Table(title="andesim benchmarks (medians)", title_justify="left", box=None)
     for name in ("what", "figure", "target"):
         table.add_column(name)
-    for row in rows():
+    for row in (*rows(), *captures()):
         table.add_row(*row)
     Console().print(table)
 
