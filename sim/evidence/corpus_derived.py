@@ -26,12 +26,14 @@ from typing import Any, Final, NamedTuple
 
 import pandas as pd
 
-from hw_models.soc import list_socs, load_soc
+from hw_models.soc import load_soc
 from sim.calibration.rows import Observation, observe
+from sim.evidence.corpus_calls import derive_networks, patches
+from sim.evidence.corpus_peaks import peak
 from sim.evidence.corpus_tables import FOLDER, IMPOSSIBLE, KINDS
 from sim.evidence.measured import MeasuredRun
 from sim.evidence.questions import DECODE, CannotSimulate
-from sim.validation.roofline import highest_bytes_per_s, matrix_floor_seconds, measured_seconds
+from sim.validation.roofline import matrix_floor_seconds, measured_seconds
 from workloads.catalogue import model_ids
 
 IDEAL: Final = ("ideal_85gbps_50tflops", "ideal")
@@ -39,18 +41,6 @@ IDEAL: Final = ("ideal_85gbps_50tflops", "ideal")
 DERIVED_METRICS: Final = ("tokens_per_s", "prefill_tokens_per_s", "time_to_first_token_s")
 """What a row may have measured that bytes and FLOPs can be counted for."""
 COUNTS: Final = ("prompt_tokens", "output_tokens", "context_tokens", "depth_tokens")
-PATCH_PX: Final = {
-    "qwen2-vl-2b": 14, "qwen2.5-vl-3b": 14, "qwen3-vl-2b": 16, "qwen3-vl-8b": 16,
-    "minicpm-v-2-6": 14, "smolvlm-256m": 16, "internvl2.5-1b-mpo": 14, "internvl3-2b": 14,
-    "mobilevlm-1.7b": 14, "mobilevlm-v2-1.7b": 14, "llava-tinyllama-1.1b": 14, "gemma4-e2b": 16,
-    "gemma4-e4b": 16, "deepseek-ocr-3b": 16, "vit-b-16-224": 16, "vit-b-16-336": 16,
-    "vit-b-16": 16, "clip-vit-b-16": 16, "depth-anything": 14, "depth-anything-v2-small": 14,
-    "siglip2-base-224": 16, "swin-t-224": 4, "swin-s-224": 4, "swinv2-b-256": 4,
-    "owl-vit": 32, "owlv2": 16, "trocr": 16,
-}  # fmt: skip
-"""Side of a patch by network, from its published configuration [px]."""
-SMALLEST_BYTES: Final = 32e6
-"""Networks below may rest in a cache and are not held against the bandwidth."""
 
 
 class Counts(NamedTuple):
@@ -70,8 +60,8 @@ def derive(kind: str, folder: Path = FOLDER) -> pd.DataFrame:
     table = pd.read_parquet(folder / f"{kind}.parquet")
     if kind == "time_series":
         table = _fastest_instants(table)
-    derived = _networks(table) if kind == "network" else _language(kind, table)
-    return derived.assign(peak_bytes_per_s=table["device"].map(_peak).to_numpy())
+    derived = derive_networks(table) if kind == "network" else _language(kind, table)
+    return derived.assign(peak_bytes_per_s=table["device"].map(peak).to_numpy())
 
 
 def _language(kind: str, table: pd.DataFrame) -> pd.DataFrame:
@@ -81,7 +71,7 @@ def _language(kind: str, table: pd.DataFrame) -> pd.DataFrame:
     rows = [_language_row({str(k): v for k, v in row.items()}, metrics, count) for row in records]
     derived = pd.DataFrame(rows)
     if kind == "vision_language":
-        derived["patches"] = _patches(table).to_numpy()
+        derived["patches"] = patches(table).to_numpy()
     return derived
 
 
@@ -187,7 +177,7 @@ def _held() -> frozenset[str]:
 
 def _check(device: str, row: Observation, bounds: dict[str, list[str]]) -> None:
     """Add the bounds that a row on ``device`` breaks; ``row`` may be of the ideal device."""
-    seconds, memory_s = measured_seconds(row), _moved(row) / _peak(device)
+    seconds, memory_s = measured_seconds(row), _moved(row) / peak(device)
     if seconds < memory_s:
         bounds[IMPOSSIBLE].append(
             f"{row.metric} of {row.measured:g} means {seconds:.3g} s; its bytes need "
@@ -201,59 +191,6 @@ def _check(device: str, row: Observation, bounds: dict[str, list[str]]) -> None:
             f"{row.metric} of {row.measured:g} means {seconds:.3g} s; its products need "
             f"{matrix_s:.3g} s at the highest rate that {device} assumes."
         )
-
-
-def _networks(table: pd.DataFrame) -> pd.DataFrame:
-    """Return patches, weight bytes and the bandwidth bound of networks of one component."""
-    parts = table.groupby("model_label")["component"].transform("nunique")
-    bits = table["weights"].map({"w8": 8, "f16": 16, "f32": 32, "w4": 4})
-    images = table["image_px"] != ""  # a table of words is not read in full
-    weight_bytes = (table["parameters"] * bits / 8).where((parts == 1) & images)
-    peaks = {name: _peak(name) for name in table["device"].unique()}
-    floor_s = weight_bytes / table["device"].map(peaks)
-    broken = (weight_bytes > SMALLEST_BYTES) & (table["inference_s"] < floor_s)
-    said = [
-        f"inference_s of {seconds:g} is below the {floor:.3g} s that its weights need at the peak "
-        f"bandwidth of {device}."
-        for seconds, floor, device in zip(
-            table["inference_s"], floor_s, table["device"], strict=True
-        )
-    ]
-    return pd.DataFrame(
-        {
-            "id": table["id"],
-            "patches": _patches(table),
-            "weight_bytes": weight_bytes,
-            IMPOSSIBLE: pd.Series(said, table.index).where(broken, ""),
-        }
-    )
-
-
-@cache
-def _peak(device: str) -> float:
-    """Return the peak bandwidth at the upper end of what is published [B/s]; NaN where nothing is.
-
-    Of its file, else of ``peaks.csv``.
-    """
-    if device in list_socs():
-        return highest_bytes_per_s(load_soc(device))
-    return peaks().get(device, float("nan"))
-
-
-def peaks(folder: Path = FOLDER) -> dict[str, float]:
-    """Return the published peak bandwidth of chips without a device file [B/s]."""
-    table = pd.read_csv(folder / "peaks.csv")
-    return dict(zip(table["device"], table["peak_bytes_per_s"], strict=True))
-
-
-def _patches(table: pd.DataFrame) -> pd.Series:
-    """Return the patches of the image; none for the parts of a network that see words."""
-    sides = table["image_px"].str.extract(r"^(\d+)x(\d+)$").astype("float64")
-    patch = table["model"].map(PATCH_PX)
-    found = (sides[0] // patch) * (sides[1] // patch)
-    if "component" in table:
-        found = found.where(~table["component"].str.contains("text|decoder", case=False))
-    return found
 
 
 def main(folder: Path = FOLDER) -> None:

@@ -13,7 +13,7 @@ import pytest
 from hw_models.soc import list_socs, load_soc
 from sim.cli.studying import load_script
 from sim.evidence import corpus
-from sim.evidence.corpus_derived import PATCH_PX
+from sim.evidence.corpus_calls import PATCH_PX
 from sim.evidence.corpus_noise import noise
 from sim.evidence.corpus_pictures import Axis, Line, scatter
 from sim.evidence.corpus_tables import FOLDER, KINDS

@@ -1,0 +1,32 @@
+"""The bandwidth that a row of the corpus is held against: of its device file, or as quoted.
+
+``peaks.csv`` quotes width and rate of chips that nobody simulates; a chip with a file is not in it.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import pandas as pd
+
+from hw_models.soc import list_socs, load_soc
+from sim.evidence.corpus_tables import FOLDER
+from sim.validation.roofline import highest_bytes_per_s
+
+
+@cache
+def peak(device: str) -> float:
+    """Return the peak bandwidth at the upper end of what is published [B/s]; NaN where nothing is.
+
+    Of its file, else of ``peaks.csv``.
+    """
+    if device in list_socs():
+        return highest_bytes_per_s(load_soc(device))
+    return peaks().get(device, float("nan"))
+
+
+def peaks(folder: Path = FOLDER) -> dict[str, float]:
+    """Return the published peak bandwidth of chips without a device file [B/s]."""
+    table = pd.read_csv(folder / "peaks.csv")
+    return dict(zip(table["device"], table["peak_bytes_per_s"], strict=True))
