@@ -27,8 +27,11 @@ def load_frame(result: Result) -> pd.DataFrame:
     host = {"phase": LOAD, "unit": "cpu", "bound": "launch", "layer": 0, "tiles": 1}
     read = {"name": "read the model", "ready_s": 0.0, "end_s": start.read_s}
     read |= {"flash_s": start.read_s, "flash_bytes": result.program.file_bytes}
-    graphs = {"name": "set up graphs", "ready_s": start.read_s, "end_s": start.total_s}
-    rows = [host | {"kind": part["name"]} | part for part in (read, graphs)]
+    opened_s = start.read_s + start.graph_init_s
+    graphs = {"name": "set up graphs", "ready_s": start.read_s, "end_s": opened_s}
+    ready = {"name": "make weights ready", "ready_s": opened_s, "end_s": start.total_s}
+    parts = (read, graphs, ready) if start.prepare_s else (read, graphs)
+    rows = [host | {"kind": part["name"]} | part for part in parts]
     columns = [*result.records.columns, "dram_bytes", "flash_bytes", "flash_s"]
     texts = {"phase": LOAD, "name": "", "kind": "", "unit": "", "bound": ""}
     frame = pd.DataFrame(rows, columns=columns)

@@ -17,6 +17,10 @@ Count = Annotated[Parameter, Quantity("count", 1, 1e9, whole=True)]
 Fraction = Annotated[Parameter, Quantity("fraction", 0, 1, above_minimum=True)]
 Exponent = Annotated[Parameter, Quantity("fraction", 0, 3)]
 """A power of the clock, hence without a unit."""
+Factor = Annotated[Parameter, Quantity("fraction", 1, 1e3)]
+"""How many times something happens, at least once."""
+Share = Annotated[Parameter, Quantity("fraction", 0, 1)]
+"""A fraction that may be none at all."""
 Elements = Annotated[Parameter, Quantity("elements", 0, 1e9)]
 Seconds = Annotated[Parameter, Quantity("s", 0, 1e4)]
 Period = Annotated[Parameter, Quantity("s", 0, 1e4, above_minimum=True)]

@@ -27,9 +27,11 @@ from hw_models.quantities import (
     Buffers,
     Bytes,
     BytesPerSecond,
+    Celsius,
     Count,
     Elements,
     Exponent,
+    Factor,
     FlopPerSecond,
     Fraction,
     Fractions,
@@ -39,6 +41,7 @@ from hw_models.quantities import (
     Kelvin,
     Plain,
     Seconds,
+    Share,
     Sizes,
     TransfersPerSecond,
     Watts,
@@ -106,6 +109,8 @@ class ComputeUnit(Part):
     active_w: Watts | None = None
     """Power of the busy unit at full clock besides operations, traffic and the polling host: clock
     tree, control, caches, cores that wait for DRAM. None: not known, and not counted."""
+    allocation_bytes: Bytes | None = None
+    """Largest piece of memory it can be given at once, or address in one graph; None: not known."""
 
 
 class DramEfficiency(Part):
@@ -114,6 +119,15 @@ class DramEfficiency(Part):
     read_only: Fraction
     read_80: Fraction
     read_50: Fraction
+
+
+class Reclaim(Part):
+    """What Android does before it ends an app: pages leave, and come back when they are read."""
+
+    swap: Bytes
+    """Bytes beyond the budget that swap and reclaim can take."""
+    churn: Factor
+    """Bytes fetched again in a pass over those that lack: 1 if always the same pages leave."""
 
 
 class Dram(Part):
@@ -129,11 +143,20 @@ class Dram(Part):
     app_fraction: Fraction
     """Fraction of the capacity that an app may occupy before it is ended."""
     energy: JoulePerBit
+    reclaim: Reclaim | None = None
+    """None: an app over its share is ended at once."""
 
     @property
     def peak_bytes_per_s(self) -> float:
         """Peak bandwidth: channels x width x rate / 8 [B/s]."""
         return self.channels.value * self.width_bits.value * self.rate.value / 8
+
+
+class HotFlash(Part):
+    """Storage that a hot phone slows down."""
+
+    from_c: Celsius
+    fraction: Fraction
 
 
 class Flash(Part):
@@ -143,6 +166,8 @@ class Flash(Part):
     random_read_4k: BytesPerSecond
     latency_s: Seconds
     energy: JoulePerByte
+    hot: HotFlash | None = None
+    """None: no such state is known."""
 
 
 class Host(Part):
@@ -190,6 +215,21 @@ class StackDefaults(Part):
     vision: str
     activations: ActivationFormat
     kv: ActivationFormat
+
+
+class StackMemory(Part):
+    """How a stack keeps what the model file holds; what is left open is as the file has it."""
+
+    packed_share: Share | None = None
+    """Share of the weights kept once more in the kernels' order, beside the mapped file."""
+    embedding_share: Share | None = None
+    """Share of the embedding table that becomes resident where rows are looked up in the file."""
+    ties_table: bool | None = None
+    """Whether one table serves as embedding and LM head where both have one format."""
+    graph_buffer: Bytes | None = None
+    """Working memory that each compiled graph keeps while it is open."""
+    prepare: BytesPerSecond | None = None
+    """Weights made ready per second of a cold start: first touch, unpacking, upload."""
 
 
 class Kernel(Part):
@@ -289,6 +329,7 @@ class Stack(Part):
     """Opening one graph on a cold start; None: not known, and not counted."""
     runtime: Bytes | None = None
     """What the runtime and its compiled graphs keep resident besides tensors; None: not known."""
+    memory: StackMemory = StackMemory()
     prefill_chunk_tokens: Count | None
     """Tokens per prefill call; None runs the whole prompt at once."""
     cache_buckets_tokens: Sizes

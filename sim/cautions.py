@@ -7,15 +7,39 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+
+from hw_models.schema import Stack
+from hw_models.soc import SocSpec
 from workloads.catalogue import position_limit
 from workloads.eviction_policies import SlidingWindow
 from workloads.program import Program
 from workloads.scenario import Scenario
 
 
-def cautions(scenario: Scenario, program: Program) -> list[str]:
+def cautions(scenario: Scenario, program: Program, soc: SocSpec, stack: Stack) -> list[str]:
     """Return a sentence with its remedy for each thing that is asked for in vain."""
-    return [*_beyond_positions(scenario, program), *_no_overlap(scenario, program)]
+    return [
+        *_beyond_positions(scenario, program),
+        *_no_overlap(scenario, program),
+        *_beyond_allocation(program, soc, stack),
+    ]
+
+
+def _beyond_allocation(program: Program, soc: SocSpec, stack: Stack) -> Iterator[str]:
+    """Tell of weights of one graph that its unit cannot be given at once."""
+    limit = soc.units[stack.unit].allocation_bytes
+    graphs = stack.graphs_per_step.value
+    weights = np.max(program.resident_bytes.get("weights", 0.0) / graphs)
+    if limit is None or weights <= np.max(limit.value):
+        return
+    needed = int(np.ceil(weights * np.max(graphs) / np.max(limit.value)))
+    yield (
+        f"the weights of one graph take {weights / 1e9:.1f} GB, and the {stack.unit} is given at "
+        f"most {np.max(limit.value) / 1e9:.1f} GB at once: seconds and bytes hold, but the runtime "
+        f"may refuse to load. Remedy: {needed} graphs (stacks.*.graphs_per_step), or fewer bits "
+        "per weight."
+    )
 
 
 def _beyond_positions(scenario: Scenario, program: Program) -> Iterator[str]:

@@ -22,7 +22,7 @@ from sim.energy import energy_parts
 from sim.engine.timed import FloatColumn
 from sim.engine.times import GroupTimes, clock_means, hidden_in_s
 from sim.heat.course import TENTH, sustained_fractions
-from sim.loading import read_s
+from sim.loading import cold_start
 from sim.phase_facts import FULL_CLOCK, PhaseFacts, added, phase_facts, whole
 from sim.work import Work
 from workloads.program import Program
@@ -64,7 +64,7 @@ class Facts:
     fits
         Whether the run stayed inside the budget.
     file_bytes, flash_read_bytes, load_s
-        The deployed file [B]; bytes read from flash [B]; seconds to read the file [s].
+        The deployed file [B]; bytes read from flash [B]; seconds of a cold start [s].
     visual_tokens, kv_tokens, weight_bytes_per_step
         Image tokens, tokens in the KV cache at the end, weights that one decode step reads [B].
     dram_peak_bytes_per_s
@@ -157,7 +157,7 @@ def facts_of(
     decoded: PhaseFacts | None,
     kv_tokens: Any = None,
     adapter_bytes: float = 0.0,
-    mapped: bool = False,
+    mapped: float = 0.0,
 ) -> Facts:
     """Return the facts of runs, given the sums over their steps; `sustained` adds the last one.
 
@@ -174,12 +174,12 @@ def facts_of(
     adapter_bytes
         Read from flash when turns begin [B].
     mapped
-        Weights were read from flash in every pass.
+        Share of the weights that was read from flash in every pass.
     """
     around = scenario.environment
     busy_s = sum(part.seconds for part in phases) - phases[1].hidden_s
     cold_bytes = program.file_bytes if around.start == "cold" else 0.0
-    weight_bytes = sum(part.weight_bytes for part in phases) if mapped else 0.0
+    weight_bytes = mapped * sum(part.weight_bytes for part in phases)
     flash_bytes = cold_bytes + adapter_bytes + weight_bytes
     columns: dict[str, Any] = {
         "turns": turns,
@@ -191,7 +191,9 @@ def facts_of(
         "fits": np.asarray(peak_dram_bytes) <= budget_bytes,
         "file_bytes": program.file_bytes,
         "flash_read_bytes": flash_bytes,
-        "load_s": read_s(soc, program.file_bytes),
+        "load_s": cold_start(
+            soc, soc.stack(scenario.stack), program.file_bytes, around.ambient_c
+        ).total_s,
         "visual_tokens": program.visual_tokens,
         "kv_tokens": program.kv_tokens_final if kv_tokens is None else kv_tokens,
         "weight_bytes_per_step": program.weight_bytes_per_step,
@@ -264,7 +266,7 @@ def facts_of_groups(
     heat: HeatFacts,
     peak_dram_bytes: Any,
     budget_bytes: Any,
-    mapped: bool = False,
+    mapped: float = 0.0,
 ) -> Facts:
     """Return the facts of runs whose step groups ran at known times, each whole.
 

@@ -16,6 +16,7 @@ from sim.calibrated_range import range_warnings
 from sim.cautions import cautions
 from sim.engine.memory import Memory
 from sim.errors import SimError
+from sim.held import held_by
 from sim.streams import random_stream
 from workloads.arrivals import expanded
 from workloads.background import get_background
@@ -100,14 +101,13 @@ def plan(scenario: Scenario, soc: SocSpec, seed: int = 0, *, to_run: bool = Fals
         random_stream(seed, "acceptance"),
         budget if may_stop else np.inf,
     )
-    runtime = {"runtime": runtime_bytes(stack)}
     program = replace(
         program,
-        resident_bytes={**program.resident_bytes, **runtime},
-        initial_bytes={**program.initial_bytes, **runtime},
+        resident_bytes=held_by(stack, program.resident_bytes),
+        initial_bytes=held_by(stack, program.initial_bytes),
     )
     warnings = range_warnings(program, stack)
-    warnings += cautions(scenario, program)
+    warnings += cautions(scenario, program, soc, stack)
     return Plan(program, session, name, budget, tuple(warnings))
 
 
@@ -122,11 +122,6 @@ def _check_that_someone_asks(session: Session) -> None:
             "session must ask at least one turn before until_s. "
             f"Got the first at {first_s:g} s, until_s {session.until_s:g} s."
         )
-
-
-def runtime_bytes(stack: Stack) -> float:
-    """Return what the runtime keeps resident besides tensors; 0 where nobody knows [B]."""
-    return stack.runtime.value if stack.runtime else 0.0
 
 
 def formats(scenario: Scenario, soc: SocSpec, stack: Stack) -> Formats:
@@ -149,8 +144,14 @@ def formats(scenario: Scenario, soc: SocSpec, stack: Stack) -> Formats:
         activation_bits=ACTIVATION_BITS[activations],
         kv=get_kv_format(deployment.kv_cache.dtype or defaults.kv),
         units=placement(scenario, soc, stack),
-        shared_table=stack.unit != "npu" and head.id == table.id,
+        shared_table=_ties(stack) and head.id == table.id,
     )
+
+
+def _ties(stack: Stack) -> bool:
+    """Return whether one table serves a stack twice; NPU graphs hold an LM head of their own."""
+    known = stack.memory.ties_table
+    return stack.unit != "npu" if known is None else known
 
 
 def placement(scenario: Scenario, soc: SocSpec, stack: Stack) -> dict[str, Unit]:

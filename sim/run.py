@@ -56,7 +56,7 @@ class Run:
     observed
         Heat as the engine saw it; ``None`` where only step times are known.
     mapped
-        Weights did not fit and were read from flash in every pass.
+        Share of the weights that did not fit and was read from flash in every pass.
     """
 
     scenario: Scenario
@@ -72,7 +72,7 @@ class Run:
     warnings: tuple[str, ...] = ()
     turns: tuple[TurnTimes, ...] = ()
     observed: Heat | None = None
-    mapped: bool = False
+    mapped: float = 0.0
 
     @property
     def fits(self) -> bool:
@@ -221,4 +221,5 @@ class Run:
 
     def cold_start(self) -> ColdStart:
         """Return the parts of a cold start; the clock of a run starts after it."""
-        return cold_start(self.soc, self.soc.stack(self.stack), self.program.file_bytes)
+        at_c = self.scenario.environment.ambient_c
+        return cold_start(self.soc, self.soc.stack(self.stack), self.program.file_bytes, at_c)

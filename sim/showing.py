@@ -222,6 +222,8 @@ def _cold_start(result: Result) -> str:
     """Return what a cold start takes, and whether this run begins with one."""
     cold = result.cold_start()
     said = f"{cold.read_s:.2f} s reading from flash, {cold.graph_init_s:.2f} s opening graphs"
+    if cold.prepare_s:
+        said += f", {cold.prepare_s:.2f} s making weights ready"
     if result.scenario.environment.start == "warm":
         return f"A cold start would come before: {said}."
     first_s = result.summary().time_to_first_token_s

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import Literal
 
+from hw_models.reclaim import refetched_share
 from hw_models.soc import SocSpec, load_soc
 from sim.engine.conditions import Conditions
 from sim.engine.fast import MaxPlusEngine
@@ -55,7 +56,7 @@ def simulate(
 
 def _simulated(scenario: Scenario, soc: SocSpec, engine: EngineName, seed: int) -> Result:
     planned = plan(scenario, soc, seed, to_run=True)
-    resident_bytes, mapped = _residency(scenario, planned)
+    resident_bytes, mapped = _residency(scenario, soc, planned)
     timed = Pricing(soc, soc.stack(planned.stack), mapped).program(planned.program)
     phone, times = _phone(scenario, soc, seed), StepTimes()
     groups = _progress(planned.program, timed, times, soc)
@@ -102,13 +103,22 @@ def _engine_name(engine: EngineName, groups: tuple[GroupTimes, ...]) -> str:
     return "event" if engine == "event" else "maxplus+event" if replayed else "maxplus"
 
 
-def _residency(scenario: Scenario, planned: Plan) -> tuple[Mapping[str, float], bool]:
-    """Return what is resident from the start [B], and whether weights are mapped from flash."""
+def _residency(
+    scenario: Scenario, soc: SocSpec, planned: Plan
+) -> tuple[Mapping[str, float], float]:
+    """Return what is resident from the start [B], and the share of weights read anew in a pass."""
     initial, resident = planned.program.initial_bytes, planned.program.resident_bytes
-    if fits_whole(planned) or scenario.environment.over_budget == "stop":
-        return initial, False
+    rule, reclaim = scenario.environment.over_budget, soc.dram.reclaim
+    if fits_whole(planned) or rule == "stop":
+        return initial, 0.0
     activation_bytes = max(activations_held(planned.program.groups))
-    return spilled(initial, resident, activation_bytes, planned.budget_bytes), True
+    share = 1.0
+    if rule == "reclaim":
+        over_bytes = sum(resident.values()) + activation_bytes - planned.budget_bytes
+        if reclaim is None or over_bytes > reclaim.swap.value:
+            return initial, 0.0
+        share = float(refetched_share(over_bytes, resident["weights"], reclaim.churn.value))
+    return spilled(initial, resident, activation_bytes, planned.budget_bytes), share
 
 
 def _progress(

@@ -164,7 +164,7 @@ class Summary:
         "cold start",
         "lower",
         "`t_L`",
-        "time to read the deployed file from flash; not part of TTFT",
+        "cold start: read the deployed file, open its graphs, make weights ready; not in TTFT",
     )
     energy_j: float = _shown(
         lambda f: f.energy_j,

@@ -157,7 +157,8 @@ class Environment(Strict):
         DRAM the app may use; ``None``: the device's share less what the background holds [B].
     over_budget
         Over budget, the low-memory killer ends the run (``stop``), or weights are mapped from flash
-        and read anew in every pass (``spill``).
+        and read anew in every pass (``spill``), or the pages that lack are (``reclaim``), until
+        more lacks than swap can take.
     start
         ``cold`` reads the model from flash before the first turn; the clock starts afterwards.
     charging_heat_w
@@ -169,7 +170,7 @@ class Environment(Strict):
     ambient_c: Annotated[float, Field(ge=-40.0, le=60.0)] = 25.0
     background: BackgroundId | Annotated[tuple[BackgroundAt, ...], Field(min_length=1)] = "idle"
     app_budget_bytes: AppBytes | None = None
-    over_budget: Literal["stop", "spill"] = "stop"
+    over_budget: Literal["stop", "spill", "reclaim"] = "stop"
     start: Literal["warm", "cold"] = "warm"
     charging_heat_w: Annotated[float, Field(ge=0.0, le=20.0)] = 0.0
     battery_wh: Annotated[float, Field(gt=0.0, le=1000.0)] = 19.25

@@ -47,12 +47,13 @@ class Pricing:
     Attributes
     ----------
     mapped
-        Weights do not fit in memory: every pass brings them in from flash by page faults.
+        Share of the weights that does not fit in memory: every pass brings it in from flash by page
+        faults.
     """
 
     soc: SocSpec
     stack: Stack
-    mapped: bool = False
+    mapped: float = 0.0
     _priced: dict[tuple[int, str], tuple[object, tuple[TimedSegment, ...]]] = field(
         default_factory=dict, compare=False
     )
@@ -239,8 +240,9 @@ class Pricing:
             slowed = task.kv_read_bytes * (1.0 / stack.kv_read_share.value - 1.0)
             rate = rate * moved / (moved + slowed)
         if self.mapped and task.weight_bytes.any():
-            rest = task.dram_bytes - task.weight_bytes
-            rate = moved / (task.weight_bytes / fault_bytes_per_s(self.soc) + rest / rate)
+            fetched = self.mapped * task.weight_bytes
+            rest = task.dram_bytes - fetched
+            rate = moved / (fetched / fault_bytes_per_s(self.soc) + rest / rate)
         return bus, rate
 
     def _stack_of(self, unit: Unit) -> Stack:

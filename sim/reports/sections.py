@@ -239,11 +239,13 @@ def _cold_start(document: Document) -> tuple[Text, ...]:
     """Return what a cold start takes, and whether the run begins with one."""
     cold = document["run"]["cold_start"]
     read, graphs = (shown("seconds_s", cold[name]) for name in ("read_s", "graph_init_s"))
-    said = (read, " reading from flash and ", graphs, " opening graphs")
+    said: tuple[Text, ...] = (read, " reading from flash and ", graphs, " opening graphs")
+    if cold["prepare_s"]:
+        said += (" and ", shown("seconds_s", cold["prepare_s"]), " making weights ready")
     if document["question"]["start"] == "warm":
         return ("On loaded weights; a cold start takes ", *said, " before it.")
     first_s = document["run"]["metrics"]["time_to_first_token_s"]
-    opened = shown("seconds_s", cold["read_s"] + cold["graph_init_s"] + first_s)
+    opened = shown("seconds_s", sum(cold.values()) + first_s)
     tail = ("; the first token appears ", opened, " after the app was opened.")
     return ("The cold start came before: ", *said, *tail)
 

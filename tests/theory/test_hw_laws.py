@@ -111,9 +111,9 @@ def test_large_requests_stream_at_the_sequential_rate(read_bytes):
 def test_small_reads_gain_from_the_queue_until_the_request_rate_binds(depth):
     count = 10_000
     seconds = read_seconds(4096 * count, 4096, **UFS, queue_depth=depth)
-    round_trip = 1e-4 + 4096 / 4e9
+    share_s = 4096 / 4e9 + 1e-4 / depth
     assert seconds >= count * 4096 / 2e8
-    assert seconds == pytest.approx(count * max(4096 / 2e8, round_trip / depth), rel=0.01)
+    assert seconds == pytest.approx(count * max(4096 / 2e8, share_s), rel=0.01)
 
 
 def test_a_request_begun_is_a_request_read():
