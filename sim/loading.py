@@ -4,7 +4,8 @@ The runtime reads its file in large requests with several in flight, as mmap rea
 loaders do; the request size and depth matter little at that size.
 
 Weights that do not fit stay in the file and are mapped: every pass reads all of them again, since
-the pages that leave first are those needed next. Page faults fetch one read-ahead window at a time.
+the pages that leave first are those needed next. Page faults fetch windows of read-ahead, two at a
+time.
 
 Not modelled: parts that overlap, and a partly warm page cache.
 """
@@ -27,6 +28,8 @@ COOL_C = 25.0
 """A phone that is not hot [C]."""
 READ_AHEAD_BYTES = 128 * 2**10
 """Linux reads 128 KiB ahead of a page fault unless told otherwise (read_ahead_kb)."""
+READ_AHEADS = 2
+"""The window after this one is asked for while this one is used (page_cache_async_readahead)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,8 @@ def cold_start(soc: SocSpec, stack: Stack, file_bytes: float, at_c: float = COOL
 
 def fault_bytes_per_s(soc: SocSpec) -> float:
     """Return the rate at which page faults bring mapped weights in [B/s]."""
-    return READ_AHEAD_BYTES / _read_s(soc, READ_AHEAD_BYTES, READ_AHEAD_BYTES, 1, COOL_C)
+    many_bytes = 2**20 * READ_AHEAD_BYTES
+    return many_bytes / _read_s(soc, many_bytes, READ_AHEAD_BYTES, READ_AHEADS, COOL_C)
 
 
 def read_s(soc: SocSpec, file_bytes: float, at_c: float = COOL_C) -> float:

@@ -1,0 +1,258 @@
+"""Pictures and figures of concepts/power_and_memory.md, calibration rows beside the simulation.
+
+    python docs/power_pictures.py
+
+writes the pictures and prints the tables. The Galaxy S25 stands in role context: it is shown, and
+nothing is fitted to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import takewhile
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+import sim
+from hw_models.flash import read_seconds
+from hw_models.soc import SocSpec, load_soc
+from sim.evidence import corpus
+from sim.facts import Facts
+from sim.heat.course import decoding
+from sim.heat.phone import Load, Phone
+
+IMAGES: Final = Path(__file__).with_name("images")
+PANEL: Final = (340, 190)
+MARGIN: Final = (46, 30, 34)
+"""Left of a panel, above it, below it."""
+MEASURED: Final = "#E69F00"
+SIMULATED: Final = "#0F5EA8"
+START: Final = {"nominal": 0.0, "fair": 0.5, "serious": 1.0}
+"""How much of the budget is spent at the start, by the thermal state that iOS tells (assumed)."""
+
+
+class Curve(NamedTuple):
+    """A line or points over time in one panel."""
+
+    x: Sequence[float]
+    y: Sequence[float]
+    colour: str
+    is_points: bool = False
+
+
+class Panel(NamedTuple):
+    """A field with its title, its ranges, and what is drawn in it."""
+
+    title: str
+    x_text: str
+    x: tuple[float, float]
+    y: tuple[float, float]
+    curves: Sequence[Curve]
+
+
+def picture(panels: Sequence[Panel], columns: int = 2) -> str:
+    """Return panels side by side as SVG."""
+    wide, high = PANEL[0] + MARGIN[0] + 16, PANEL[1] + MARGIN[1] + MARGIN[2]
+    rows = -(-len(panels) // columns)
+    size = f'width="{wide * columns}" height="{high * rows}"'
+    drawn = [f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="sans-serif">']
+    for index, panel in enumerate(panels):
+        left, top = wide * (index % columns) + MARGIN[0], high * (index // columns) + MARGIN[1]
+        drawn += _panel(panel, left, top)
+    return "\n".join([*drawn, "</svg>", ""])
+
+
+def _panel(panel: Panel, left: int, top: int) -> list[str]:
+    (x0, x1), (y0, y1) = panel.x, panel.y
+
+    def at(x: float, y: float) -> tuple[float, float]:
+        across = left + (x - x0) / (x1 - x0) * PANEL[0]
+        return across, top + PANEL[1] - (y - y0) / (y1 - y0) * PANEL[1]
+
+    def text(x: float, y: float, said: str, anchor: str = "middle", size: int = 11) -> str:
+        where = f'x="{x:.1f}" y="{y:.1f}" font-size="{size}" text-anchor="{anchor}"'
+        return f'<text {where} fill="#24292f">{said}</text>'
+
+    box = f'<rect x="{left}" y="{top}" width="{PANEL[0]}" height="{PANEL[1]}"'
+    found = [box + ' fill="none" stroke="#59636e"/>', text(left, top - 8, panel.title, "start", 12)]
+    for share in (0.0, 0.5, 1.0):
+        x, y = x0 + share * (x1 - x0), y0 + share * (y1 - y0)
+        found.append(text(at(x, y0)[0], top + PANEL[1] + 14, f"{x:g}"))
+        found.append(text(left - 5, at(x0, y)[1] + 4, f"{y:g}", "end"))
+    found.append(text(left + PANEL[0] / 2, top + PANEL[1] + 28, panel.x_text))
+    for curve in panel.curves:
+        points = [at(x, y) for x, y in zip(curve.x, curve.y, strict=True) if y0 <= y <= y1]
+        if curve.is_points:
+            dots = f'r="2" fill="{curve.colour}" fill-opacity="0.7"/>'
+            found += [f'<circle cx="{x:.1f}" cy="{y:.1f}" {dots}' for x, y in points]
+        else:
+            path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+            look = f'fill="none" stroke="{curve.colour}" stroke-width="1.8"'
+            found.append(f'<polyline points="{path}" {look}/>')
+    return found
+
+
+def facts_of(row: pd.Series) -> tuple[SocSpec, Facts]:
+    """Return the device and the facts of a cool run of an energy row."""
+    prompt, output = row["prompt_tokens"], row["output_tokens"]
+    turn = {
+        "prompt_tokens": 128 if pd.isna(prompt) else int(prompt),
+        "output_tokens": 128 if pd.isna(output) else int(output),
+    }
+    question = {
+        "device": row["device"],
+        "stack": row["stack"].replace("mnn_aecs", "mnn"),
+        "model": row["counts_as"],
+        "deployment": {"weights": {"body": row["weights"]}},
+        "session": {"turns": [turn]},
+    }
+    result = sim.simulate(set=question)
+    return result.soc, result.facts
+
+
+def course(soc: SocSpec, facts: Facts, until_s: float, spent: float) -> list[np.ndarray]:
+    """Return ends [s], clocks and powers [W] of decoding from a partly spent budget on."""
+    budget, rest_w = soc.thermal.budget, 1.35
+    start_w = rest_w + spent * (budget.sustained_w.value - rest_w) if budget else None
+    flow = decoding(soc, 25.0, facts.decode_w, 0.0, facts.decode_switched_w, start_w)
+    parts = list(takewhile(lambda part: part.start_s[0] < until_s, flow))
+    ends_s = np.minimum([part.end_s[0] for part in parts], until_s)
+    clocks, powers_w = (np.array([getattr(p, n)[0] for p in parts]) for n in ("clock", "power_w"))
+    return [ends_s, clocks, powers_w]
+
+
+def energy_table() -> pd.DataFrame:
+    """Return power and J/token of each calibration row of phones, measured and simulated."""
+    rows = corpus("energy", role="calibration")
+    phones = ["apple_a19_pro", "kirin_9000", "kirin_990", "snapdragon_8_gen_3"]
+    found = []
+    for _, row in rows[rows["device"].isin(phones)].iterrows():
+        soc, facts = facts_of(row)
+        full = float(facts.decode.committed_tokens[0] / facts.decode.full_s[0])
+        until_s = 30.0 if pd.isna(row["duration_s"]) else float(row["duration_s"])
+        ends_s, clocks, powers_w = course(soc, facts, until_s, spent_at_start(row["notes"]))
+        lengths_s = np.diff(ends_s, prepend=0.0)
+        power_w, clock = (np.average(column, weights=lengths_s) for column in (powers_w, clocks))
+        measured_w = row["tokens_per_s"] * row["energy_j_per_token"]
+        found.append(
+            {
+                "device": row["device"],
+                "stack": row["stack"],
+                "W": measured_w if pd.isna(row["power_w"]) else row["power_w"],
+                "simulated_w": power_w,
+                "J": row["energy_j_per_token"],
+                "simulated_j": power_w / (full * clock),
+                "at_measured_rate_j": power_w / row["tokens_per_s"],
+            }
+        )
+    return pd.DataFrame(found)
+
+
+def spent_at_start(notes: str) -> float:
+    """Return how much of the budget was spent when a run began, by the state its note tells."""
+    return next((share for name, share in START.items() if f"thermal {name}->" in notes), 0.0)
+
+
+def iphone_panels(names: Sequence[str] = ("TS16", "TS17", "TS15", "TS03")) -> list[Panel]:
+    """Return the rates of runs that began cool, as shares of that of the first 30 s."""
+    series, rows = corpus("time_series", role="calibration"), corpus("energy", role="calibration")
+    panels = []
+    for name in names:
+        shown = series[series["id"] == name]
+        row = rows[rows["id"] == shown["row"].iloc[0]].iloc[0]
+        soc, facts = facts_of(row)
+        spent = spent_at_start(row["notes"])
+        ends_s, clocks, _ = course(soc, facts, 600.0, spent)
+        rate = shown["tokens_per_s"] / shown[shown["time_s"] < 30.0]["tokens_per_s"].mean()
+        smooth = rate.rolling(5, center=True, min_periods=1).median()
+        curves = [
+            Curve(list(shown["time_s"]), list(smooth), MEASURED, is_points=True),
+            Curve([0.0, *ends_s], [1.0, *clocks], SIMULATED),
+        ]
+        title = f"{name}: {row['model']}, {row['stack']}, start {spent:.0%} spent"
+        panels.append(Panel(title, "s", (0.0, 600.0), (0.0, 1.2), curves))
+        late = shown["time_s"] >= 400.0
+        print(f"{title}: last minutes {rate[late].mean():.2f} measured, {clocks[-40:].mean():.2f}")
+    return panels
+
+
+def galaxy_panels() -> list[Panel]:
+    """Return clock and die of three runs back to back, and what a budget of 6.7 W makes of them."""
+    series = corpus("time_series", role="context")
+    shown = series[series["source"] == "series_s25_gpu"]
+    budget = {
+        "sustained_w": 6.7,
+        "time_constant_s": 57.0,
+        "clock_fraction": [0.9, 0.8, 0.7, 0.6, 0.5, 0.4],
+        "hysteresis_w": 0.3,
+        "sensor_period_s": 3.0,
+    }
+    soc = load_soc("snapdragon_8_elite").with_overrides({"thermal.budget": budget})
+    phone = Phone(soc, 33.0, iter([Load(0.0, None)]))
+    rows, instant = [], 0.0
+    runs = [(6.0, 75.0), (177.0, 254.0), (356.0, 449.0)]
+    while instant < 450.0:
+        is_on = any(start <= instant < end for start, end in runs)
+        phone.run((lambda now: 2.0 * now.clock + 8.0 * now.clock**2.5) if is_on else None, instant)
+        rows.append(
+            (instant, 1.2 * phone.conditions.clock if is_on else 0.22, phone.temperatures_c)
+        )
+        instant += 1.0
+        while phone.next_change_s < instant:
+            phone.advance(phone.next_change_s)
+        phone.run(None, instant)
+    times = [row[0] for row in rows]
+    clocks = [
+        Curve(list(shown["time_s"]), list(shown["gpu_clock_hz"] / 1e9), MEASURED, is_points=True),
+        Curve(times, [row[1] for row in rows], SIMULATED),
+    ]
+    dies = [
+        Curve(list(shown["time_s"]), list(shown["gpu_c"]), MEASURED, is_points=True),
+        Curve(times, [float(row[2][0, 0]) for row in rows], SIMULATED),
+    ]
+    return [
+        Panel("Galaxy S25 GPU (context): clock [GHz]", "s", (0.0, 450.0), (0.0, 1.4), clocks),
+        Panel("Galaxy S25 GPU (context): die [°C]", "s", (0.0, 450.0), (20.0, 100.0), dies),
+    ]
+
+
+READS: Final = {(128, 2): 954, (256, 2): 1536, (512, 2): 1882, (1024, 2): 2085, (8192, 2): 2529}
+"""MiB/s of a OnePlus 15R by request [KiB] and requests at a time."""
+
+
+def flash_panel() -> Panel:
+    """Return reads of a OnePlus 15R by the size of requests, two at a time, beside the law."""
+    ufs = {"sequential_bytes_per_s": 2.72e9, "random_4k_bytes_per_s": 2e8, "latency_s": 1.6e-4}
+    sizes = np.arange(5.0, 13.2, 0.1)
+    rates = [
+        2**10 / float(read_seconds(2**30, 2**size * 1024, **ufs, queue_depth=2)) for size in sizes
+    ]
+    curves = [
+        Curve(np.log2([kib for kib, _ in READS]).tolist(), list(READS.values()), MEASURED, True),
+        Curve(sizes.tolist(), rates, SIMULATED),
+    ]
+    title = "Flash, two requests at a time [MiB/s]"
+    return Panel(title, "log2 of a request in KiB", (5.0, 13.0), (0.0, 3000.0), curves)
+
+
+def main() -> None:
+    """Write the pictures and print the tables."""
+    (IMAGES / "power_budget.svg").write_text(picture(iphone_panels()), encoding="utf-8")
+    panels = [*galaxy_panels(), flash_panel()]
+    (IMAGES / "power_s25_flash.svg").write_text(picture(panels), encoding="utf-8")
+    table = energy_table()
+    print(table.groupby(["device", "stack"]).mean().round(3).to_string())
+    for name, simulated in (
+        ("W", "simulated_w"),
+        ("J", "simulated_j"),
+        ("J", "at_measured_rate_j"),
+    ):
+        error = (table[simulated] / table[name] - 1.0).abs()
+        print(f"{simulated}: mean error {error.mean():.1%} of {len(table)} rows")
+
+
+if __name__ == "__main__":
+    main()
