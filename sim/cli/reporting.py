@@ -16,8 +16,8 @@ def report(
     scenario: Annotated[
         Path | None,
         typer.Argument(
-            metavar="SCENARIO.yaml|RESULT_DIR",
-            help="Scenario, or a folder of simulate or validate --out; the default if none.",
+            metavar="SCENARIO.yaml|RESULT_DIR|MATRIX.yaml",
+            help="Scenario, folder of simulate or validate --out, or phones and models to compare.",
         ),
     ] = None,
     out: Annotated[

@@ -187,16 +187,21 @@ def load_sweep(path: str | Path) -> SweepSpec:
 
     Raises `SimError` with all faults of the sweep, `WorkloadError` where its base is no scenario.
     """
-    given = read_mapping(path)
+    return sweep_spec(with_base(read_mapping(path), path), str(path))
+
+
+def with_base(given: Mapping[str, Any], path: str | Path) -> Mapping[str, Any]:
+    """Return what a file holds with its `base` read, where that names a scenario.
+
+    Raises `WorkloadError` where there is no such scenario.
+    """
     folder, base = Path(path).parent, given.get("base")
     if isinstance(base, str):
         file = folder / base if os.path.exists(folder / base) else scenario_file(base)
         folder, base = file.parent, read_yaml(file)
     if isinstance(base, Mapping):
         base = counted_from(folder, base)
-    if base is not None:
-        given = given | {"base": base}
-    return sweep_spec(given, str(path))
+    return given if base is None else {**given, "base": base}
 
 
 def sweep_spec(given: Mapping[str, Any], name: str = "sweep") -> SweepSpec:

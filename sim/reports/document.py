@@ -23,6 +23,7 @@ from sim.explore.targets import Target
 from sim.explore.uncertainty import intervals, sampled_metrics
 from sim.metrics import moved_metrics
 from sim.planning import formats
+from sim.reports.conditions import conditions
 from sim.reports.evidence import evidence
 from sim.reports.gaps import gaps
 from sim.reports.memory import memory
@@ -102,9 +103,6 @@ def report_steps(question: Question) -> Iterator[str | dict[str, Any]]:
 
 def _asked(result: Result) -> dict[str, Any]:
     turns = result.session.turns
-    background = result.scenario.environment.background
-    drafts = result.scenario.deployment.speculation
-    adapters = result.scenario.deployment.lora
     return {
         "model": result.program.model,
         "device": result.soc.name,
@@ -115,10 +113,7 @@ def _asked(result: Result) -> dict[str, Any]:
         "prompt_tokens": sum(turn.prompt_tokens for turn in turns),
         "output_tokens": sum(turn.output_tokens for turn in turns),
         "start": result.scenario.environment.start,
-        "ambient_c": result.scenario.environment.ambient_c,
-        "background": background if isinstance(background, str) else "several",
-        "adapters": len(adapters.adapters) if adapters is not None else 0,
-        "speculation": drafts.method if drafts is not None else None,
+        "conditions": conditions(result.scenario),
     }
 
 

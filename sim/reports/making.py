@@ -10,8 +10,9 @@ from typing import Any, Final
 from sim.errors import SimError
 from sim.explore.targets import Target
 from sim.reports.document import report_document
+from sim.reports.matrix import is_matrix, matrix_document, matrix_page, read_matrix
 from sim.reports.page import Page
-from sim.reports.question import read_question
+from sim.reports.question import command_line, read_question
 from sim.reports.sections import sizing_page
 from sim.reports.validation_report import read_validation, validation_page
 from sim.verdicts import MINUTES
@@ -27,10 +28,21 @@ def make_report(
     overrides: Sequence[str] = (),
     minutes: int = MINUTES,
 ) -> tuple[dict[str, Any], Page]:
-    """Return the document and the page of a scenario, a result folder, or a validation folder.
+    """Return the document and the page of a scenario, a result or validation folder, or a matrix.
 
-    Raises SimError for targets or overrides of a validation, which is not simulated again.
+    Raises SimError for targets or overrides of a validation, which is not simulated again, and for
+    overrides of a matrix, whose base says what is asked.
     """
+    if path is not None and is_matrix(path):
+        if overrides:
+            raise SimError(
+                f"--set must go with a scenario. Got the matrix {path}. Change its base."
+            )
+        command = command_line(path, targets, draws, seed or 0, (), minutes)
+        found = matrix_document(
+            read_matrix(path), tuple(targets), draws, minutes, seed or 0, command
+        )
+        return found, matrix_page(found)
     if path is not None and os.path.isfile(path / VALIDATION):
         if targets or overrides:
             raise SimError(

@@ -5,6 +5,7 @@ Markdown has no charts; each chart stands beside a table that holds its numbers.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,6 +122,8 @@ def _rendered(template: str, page: Page, **more: Any) -> str:
     )
     environment.filters["parts"] = _parts
     environment.filters["piped"] = _piped
+    environment.filters["plain"] = plain
+    environment.filters["fence"] = _fence
     return environment.get_template(template).render(page=page, **more)
 
 
@@ -128,7 +131,22 @@ def _parts(cell: Cell) -> Sequence[Text]:
     return cell if isinstance(cell, tuple) else (cell,)
 
 
+def plain(text: str) -> str:
+    """Return text as Markdown that shows it as it is: no tags, links, emphasis or table cells.
+
+    >>> plain("<b>a</b> | *c* [d](javascript:e)")
+    '&lt;b>a&lt;/b> \\\\| \\\\*c\\\\* \\\\[d](javascript:e)'
+    """
+    escaped = re.sub(r"[\\|*\[]", lambda sign: f"\\{sign[0]}", text)
+    return re.sub("<(?=[A-Za-z/!?])", "&lt;", escaped).replace("\n", " ")
+
+
 def _piped(cell: Cell) -> str:
-    """Return a cell of a Markdown table."""
-    text = "".join(part if isinstance(part, str) else part.text for part in _parts(cell))
-    return text.replace("|", "\\|").replace("\n", " ")
+    """Return a cell of a Markdown table, or a paragraph."""
+    return plain("".join(part if isinstance(part, str) else part.text for part in _parts(cell)))
+
+
+def _fence(text: str) -> str:
+    """Return a fence that the text cannot close."""
+    longest = max((len(run) for run in re.findall("`+", text)), default=0)
+    return "`" * max(3, longest + 1)

@@ -65,20 +65,8 @@ def _subtitle(asked: Document, version: str) -> str:
     return (
         f"Stack {asked['stack']}; {turns}: {images} ({asked['visual_tokens']} visual tokens), "
         f"{asked['prompt_tokens']} prompt tokens, {asked['output_tokens']} output tokens; "
-        f"{_conditions(asked)}; andesim {version}"
+        f"{', '.join(asked['conditions'])}; andesim {version}"
     )
-
-
-def _conditions(asked: Document) -> str:
-    """Return under which conditions the question is asked, as far as they are not the usual."""
-    found = [f"{asked['ambient_c']:g} °C around the phone", f"{asked['start']} start"]
-    if asked["background"] not in ("idle", "none"):
-        found.append(f"beside {str(asked['background']).replace('_', ' ')}")
-    if asked["adapters"]:
-        found.append(f"{asked['adapters']} LoRA adapter{'s' * (asked['adapters'] != 1)}")
-    if asked["speculation"]:
-        found.append(f"drafts by {asked['speculation']}")
-    return ", ".join(found)
 
 
 def _notes(document: Document) -> Section:

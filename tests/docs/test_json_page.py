@@ -70,6 +70,9 @@ def documents(tmp_path_factory):
     one, other, long = (folder / f"{name}.yaml" for name in ("one", "other", "long"))
     long.write_text(yaml.safe_dump(LONG))
     one.write_text(yaml.safe_dump(SHORT))
+    many = folder / "many.yaml"
+    pair = {"phones": ["dimensity_9500", "none"], "models": ["andesvl-0.6b"]}
+    many.write_text(yaml.safe_dump({"base": SHORT, "targets": [TARGET[1]], **pair}))
     more = {"deployment": {"weights": {"body": "w8"}}, "device": "dimensity_9300"}
     other.write_text(yaml.safe_dump(SHORT | more))
     free = ("--free", "deployment.weights.body=[w8, w4]")
@@ -81,6 +84,7 @@ def documents(tmp_path_factory):
         ],
         "comparison": [said("compare", str(one), str(other))],
         "report": [reported(folder, str(long), *TARGET)],
+        "matrix": [reported(folder, str(many))],
         "validation": [said("validate")],
         "measurement": [cut_short(folder / "measurement.json")],
     }
@@ -102,7 +106,8 @@ def covers(key: str, path: str) -> bool:
 
 
 @pytest.mark.parametrize(
-    "schema", ["summary", "sizing", "comparison", "report", "validation", "measurement"]
+    "schema",
+    ["summary", "sizing", "comparison", "report", "matrix", "validation", "measurement"],
 )
 def test_the_keys_of_the_page_are_those_of_the_documents(documents, schema):
     assert documents[schema]

@@ -13,6 +13,7 @@ import yaml
 
 from sim.cli.app import app
 from sim.explore.designs import load_sweep
+from sim.reports.matrix import read_matrix
 from tests.docs.pages import (
     PAGES,
     ROOT,
@@ -58,7 +59,9 @@ def load(block: Block, file: str) -> None:
     """Load a YAML block as what it is: a sweep, a device, or a scenario."""
     Path(file).write_text(block.body, encoding="utf-8")
     keys = yaml.safe_load(block.body)
-    if "base" in keys:
+    if "phones" in keys:
+        assert read_matrix(Path(file)).phones
+    elif "base" in keys:
         assert load_sweep(Path(file)).points > 0
     elif "session" in keys:  # device files are read by the commands that follow them
         assert Scenario.from_mapping(keys).session

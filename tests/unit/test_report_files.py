@@ -20,7 +20,7 @@ from sim.reports.files import json_text, write_report
 from sim.reports.gaps import gaps
 from sim.reports.making import make_report
 from sim.reports.memory import memory
-from sim.reports.page import Page, Paragraph, Section, Table, html, markdown
+from sim.reports.page import Code, Page, Paragraph, Section, Table, html, markdown
 
 SMALL = ("model=smollm2-135m", "session={turns: [{prompt_tokens: 8, output_tokens: 3}]}")
 SET = [word for override in SMALL for word in ("--set", override)]
@@ -162,7 +162,13 @@ def test_text_is_escaped():
     assert "<script>" not in written
     assert "a|b &amp; &lt;script&gt;" in written
     assert "x &lt; y" in written
-    assert "a\\|b & <script>" in markdown(page)
+    assert "a\\|b & &lt;script>" in markdown(page)
+    assert "x < y" in markdown(page)
+
+
+def test_markdown_code_cannot_be_left_from_within():
+    page = Page("t", "", "", "", "", (Section("s", (Code("a\n```\n<script>"),)),))
+    assert "````\na\n```\n<script>\n````" in markdown(page)
 
 
 def test_the_interactive_page_embeds_the_library_once(made):
