@@ -26,6 +26,9 @@ _PLAIN = frozenset(
 _PERIODS = {"gemma2": 2, "gemma3_text": 6, "gpt_oss": 2}
 """Every how many-th layer sees everything, of types whose other layers have a window."""
 
+_WINDOWED = ("mistral", "mixtral", "phi3")
+"""Types whose every layer has the window that the file gives, if it gives one."""
+
 
 def attends_plainly(part: Mapping[str, Any]) -> bool:
     """Return whether the text part of an entry is of a type the closed forms cover."""
@@ -37,7 +40,8 @@ def windows(part: Mapping[str, Any]) -> list[int | None]:
     layers = int(part["num_hidden_layers"])
     period = _PERIODS.get(str(part["model_type"]))
     if period is None:
-        return [None] * layers
+        everywhere = part["model_type"] in _WINDOWED
+        return [part.get("sliding_window") if everywhere else None] * layers
     period = int(part.get("sliding_window_pattern", period))
     return [None if (n + 1) % period == 0 else part["sliding_window"] for n in range(layers)]
 

@@ -11,6 +11,7 @@ from workloads.trace_file import load_trace
 
 DENSE = [
     *("llama-2-7b", "llama-3-8b", "llama-3.2-1b", "mistral-7b-v0.3", "phi-3.5-mini", "phi-4-mini"),
+    "phi-3-mini",
     *("qwen2-7b", "qwen2.5-3b", "qwen3-0.6b", "qwen3-14b", "smollm2-360m", "smollm3-3b"),
     *("gemma-2b", "gemma2-2b", "gemma3-1b", "gemma3-4b", "granite-3.3-2b", "olmo2-1b"),
 ]

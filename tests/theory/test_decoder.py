@@ -215,3 +215,54 @@ def test_zero_centred_norms_load_with_one_added():
     model.load(state)
     assert bool((model.model.norm.weight == 1).all())
     assert bool((model.model.layers[0].self_attn.q_norm.weight == 1).all())
+
+
+def theirs(family, model):
+    """The class of transformers with the weights of ours; Gemma stores its norms less one."""
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    config = FAMILIES[family]
+    entry = {
+        "model_type": "gemma3_text" if family == "gemma3" else family,
+        "hidden_size": config.hidden,
+        "intermediate_size": config.intermediate,
+        "num_hidden_layers": config.layers,
+        "num_attention_heads": config.q_heads,
+        "num_key_value_heads": config.kv_heads,
+        "head_dim": config.head_dim,
+        "vocab_size": config.vocab,
+        "tie_word_embeddings": config.tied_embedding,
+        "rms_norm_eps": config.norm_eps,
+        "rope_theta": config.rope_theta,
+        "sliding_window": config.window_tokens,
+        "pad_token_id": 0,
+    }
+    if family == "gemma3":
+        entry |= {
+            "sliding_window_pattern": config.window_period,
+            "rope_local_base_freq": config.local_rope_theta,
+            "query_pre_attn_scalar": config.head_dim,
+        }
+    made = AutoModelForCausalLM.from_config(
+        AutoConfig.for_model(**entry), attn_implementation="eager", dtype=torch.float32
+    )
+    state = {name: tensor.float() for name, tensor in model.state_dict().items()}
+    if family == "gemma3":
+        state |= {name: tensor - 1.0 for name, tensor in state.items() if "norm" in name}
+    missing, unknown = made.load_state_dict(state, strict=False)
+    assert not unknown
+    assert set(missing) <= {"lm_head.weight"}
+    return made.eval()
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_decoder_gives_what_the_class_of_transformers_gives(family):
+    """AndesVL's text part is the Qwen3 of this list."""
+    pytest.importorskip("transformers")
+    ours = make(FAMILIES[family]).float()
+    ids = ids_of(FAMILIES[family])
+    with torch.inference_mode():
+        expected = theirs(family, ours)(input_ids=ids[None], use_cache=False).logits[0]
+    found = logits(ours, ids, [TOKENS])
+    scale = float(expected.abs().max())
+    torch.testing.assert_close(found / scale, expected / scale, rtol=0, atol=1e-5)

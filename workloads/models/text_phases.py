@@ -5,6 +5,10 @@ decode is one token. Where both are the same calls at other sizes, as in attenti
 list, which also serves verification of several tokens. Only the last token's logits of a prefill
 are computed, so what follows its layers runs on one token.
 
+A scan of many tokens is priced as chunk after chunk, each from the state that the last one left:
+the work of one whole chunk, divided by its tokens and rounded up. So a last chunk that is padded,
+and what a class does between chunks to run them at once, are left out.
+
 Not modelled: a first chunk that differs because nothing is cached yet.
 """
 
