@@ -12,8 +12,8 @@ from workloads.catalogue import model_ids
 DOCS = Path(__file__).parents[2] / "docs"
 # quick types, of every way to attend, to remember and to mix
 QUICK = [
-    *("bart", "bert", "blenderbot-small", "bloom", "codegen", "falcon", "gptj", "jais2"),
-    *("opt", "plbart", "xglm", "biogpt"),
+    *("marian", "blenderbot-small", "gpt_bigcode", "bloom", "electra", "bert"),
+    *("jais2", "biogpt", "internlm3", "aria_text", "falcon", "codegen"),
 ]
 
 
