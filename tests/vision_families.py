@@ -182,7 +182,6 @@ VISION_FAMILIES = {
             "head_dim": 16,
             "patch_size": 16,
             "pooling_kernel_size": 3,
-            "default_output_length": 70,
             "position_embedding_size": 128,
         },
     },
@@ -238,7 +237,7 @@ PROCESSORS = {
         "PixtralImageProcessorPil",
         {"size": {"longest_edge": 1540}, "patch_size": {"height": 28, "width": 28}},
     ),
-    "pooled_gemma4": ("gemma4", "Gemma4ImageProcessorPil", {"max_soft_tokens": 70}),
+    "pooled_gemma4": ("gemma4", "Gemma4ImageProcessorPil", {}),
     "slices_minicpmv4_6": ("minicpmv4_6", "MiniCPMV4_6ImageProcessorPil", {}),
     "anyres_llava_next": (
         "llava_next",

@@ -64,6 +64,10 @@ class Rule:
         """Return what an image of this size becomes."""
         raise NotImplementedError
 
+    def variants(self) -> tuple[Self, ...]:
+        """Return the rules an encoder is captured with, so that it holds for all of them."""
+        return (self,)
+
     def with_preprocessor(self, given: Mapping[str, Any]) -> Self:
         """Return the rule with the numbers of a ``preprocessor_config.json``."""
         found = {name: _first(given, keys) for name, keys in self.KEYS.items()}
@@ -240,6 +244,7 @@ class Pooled(Rule):
     """Fill a budget of patches at the image's aspect ratio, pad to it, pool squares of patches."""
 
     KIND: ClassVar[str] = "pooled"
+    KEYS: ClassVar[Mapping[str, tuple[str, ...]]] = {"max_tokens": ("max_soft_tokens",)}
     patch_px: int
     pool: int
     max_tokens: int
@@ -256,3 +261,7 @@ class Pooled(Rule):
             columns, rows = min(width_px // height_px, self.max_tokens), 1
         sizes = {"N": most, "H": rows * self.pool, "W": columns * self.pool, "M": columns * rows}
         return EncodedImage(columns * rows, sizes, self.tag_tokens)
+
+    def variants(self) -> tuple[Self, ...]:
+        """Return the rule and one of a smaller budget."""
+        return self, replace(self, max_tokens=self.max_tokens // 4)

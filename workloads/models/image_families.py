@@ -111,7 +111,7 @@ def _slices(config: Config) -> Rule:
 def _pooled(config: Config) -> Rule:
     vision = _vision(config)
     pool = vision.get("pooling_kernel_size", 3)
-    most = vision.get("default_output_length") or config.get("vision_soft_tokens_per_image") or 280
+    most = config.get("vision_soft_tokens_per_image") or 280
     return Pooled(_side(vision["patch_size"]), pool, most)
 
 

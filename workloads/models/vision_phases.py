@@ -105,9 +105,9 @@ def _count(config: Any, *keys: str) -> int:
 def vision_phase(built: Built, names: Context, rule: Rule) -> Phase:
     """Return the phase; raises `WorkloadError` where a tower is not understood."""
     symbols, images = probes(rule)
-    sizes = [rule.encode(*sides).sizes for sides in images]
-    depth = _depth(tower_of(built, names), names, rule, images[0])
-    runs = [_events(depth, rule, sides) for sides in images]
+    sizes = [other.encode(*sides).sizes for other, sides in images]
+    depth = _depth(tower_of(built, names), names, *images[0])
+    runs = [_events(depth, *image) for image in images]
     try:
         solved = solve([segments_of(depth, names, run) for run in runs], sizes, symbols)
     except WorkloadError:
@@ -117,16 +117,20 @@ def vision_phase(built: Built, names: Context, rule: Rule) -> Phase:
     return Phase("vision", symbols, solved)
 
 
-def probes(rule: Rule) -> tuple[tuple[str, ...], list[tuple[int, int]]]:
+Probe = tuple[Rule, tuple[int, int]]
+
+
+def probes(rule: Rule) -> tuple[tuple[str, ...], list[Probe]]:
     """Return the size names that a rule tells apart, and images that show them and verify them."""
-    encoded = [rule.encode(*sides).sizes for sides in IMAGES_PX]
+    images = [(other, sides) for other in rule.variants() for sides in IMAGES_PX]
+    encoded = [other.encode(*sides).sizes for other, sides in images]
     known = [name for name in SYMBOLS if all(name in sizes for sizes in encoded)]
     columns = [[1] * len(encoded), *([sizes[name] for sizes in encoded] for name in known)]
     symbols = tuple(known[index - 1] for index in independent(columns) if index)
     rows = [[1, *(sizes[name] for name in symbols)] for sizes in encoded]
     kept = independent(rows)
     kept += [index for index in range(len(rows)) if index not in kept][:VERIFIED]
-    return symbols, [IMAGES_PX[index] for index in kept]
+    return symbols, [images[index] for index in kept]
 
 
 def tower_of(built: Built, names: Context) -> Built:
