@@ -171,7 +171,10 @@ def vision_part(entry: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def gives(entry: Mapping[str, Any], given: Mapping[str, Any]) -> bool:
     """Return whether a user's file gives every key that a known model's entry gives, alike."""
-    parts = ((text_part(entry), text_part(given)), (vision_part(entry), vision_part(given)))
+    parts = [(_outer(text_part(entry)), _outer(text_part(given)))]
+    parts += [(dict(vision_part(entry)), dict(vision_part(given)))]
+    if vision_part(given):
+        parts += [(_outer(entry), _outer(given))]  # what joins the two
     return all(
         key in mine and mine[key] == value
         for mine, known in ((_shaping(a), _shaping(b)) for a, b in parts)
@@ -186,9 +189,16 @@ def describes(entry: Mapping[str, Any], full: Mapping[str, Any]) -> bool:
     ``full`` has the defaults of the model's class filled in. Together with `gives` this says that
     the file is that model, without its class: what it leaves out is a default that is not at hand.
     """
-    parts = ((text_part(entry), full), (vision_part(entry), vision_part(full)))
+    parts = ((_outer(text_part(entry)), full), (vision_part(entry), vision_part(full)))
     return all(
-        key not in known or known[key] == value
+        known[key] == value
         for mine, known in ((_shaping(a), _shaping(b)) for a, b in parts)
         for key, value in mine.items()
+        if key in known and key != "model_type"  # a flat file names the whole, not its part
     )
+
+
+def _outer(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a configuration without the vision tower and the language model inside it."""
+    inner = {*TEXT_KEYS, "vision_config"}
+    return {key: value for key, value in entry.items() if key not in inner}

@@ -130,38 +130,71 @@ def _stated(key: str, default: int = 0) -> Callable[[Config], int]:
     return lambda config: int(config.get(key) or default or _patches(config))
 
 
-def _fast(config: Config) -> Rule:
-    side = _side(_vision(config).get("image_size") or 1024)
-    tokens = (side // 64) ** 2
-    return Fixed(side, tokens, tokens, 0)
-
-
 def _qwen() -> Callable[[Config], Rule]:
     """Qwen2-VL and 2.5-VL: 4 to 16,384 visual tokens."""
     return _native(56 * 56, 28 * 28 * 16_384)
 
 
 QWEN3 = _native(256 * 256, 4096 * 4096)
-GLM = _native(112 * 112, 28 * 28 * 2 * 6144, frames=2)
+QWEN_CLASS = _native(56 * 56, 28 * 28 * 1280)
+GLM = _native(112 * 112, 28 * 28 * 15_000, frames=2)
+SQUARE = _fixed(lambda config: 0)
+"""One square; how many visual tokens come of it is seen when the tower is captured."""
 
 FAMILIES: Mapping[str, Callable[[Config], Rule]] = {
     "qwen2_vl": _qwen(),
     "qwen2_5_vl": _qwen(),
-    "qwen3_vl": QWEN3,
-    "qwen3_vl_moe": QWEN3,
-    "qwen3_5": QWEN3,
-    "qwen3_5_moe": QWEN3,
+    "qwen2_5_omni_thinker": _qwen(),
+    **dict.fromkeys(
+        [
+            "qwen3_vl",
+            "qwen3_vl_moe",
+            "qwen3_5",
+            "qwen3_5_moe",
+            "qwen3_omni_moe_thinker",
+            "qwen4_exp",
+        ],
+        QWEN3,
+    ),
+    **dict.fromkeys(
+        ["cohere_compass", "cosmos3_omni", "dots3_note", "exaone4_5", "lfm3_vl", "video_llama_3"],
+        QWEN_CLASS,
+    ),
+    **dict.fromkeys(["glm4v", "glm4v_moe", "glm46v", "glm_ocr", "glmga"], GLM),
+    "cosmos3_edge": _native(256 * 256, 4096 * 4096, frames=2),
+    "ernie4_5_vl_moe": _native(56 * 56, 28 * 28 * 6177),
+    "paddleocr_vl": _native(384 * 384, 1536 * 1536),
     "internvl": _tiles(_shuffled("downsample_ratio"), 12),
+    "qianfan_ocr": _tiles(lambda config: 0, 12),
+    "aya_vision": _tiles(lambda config: 0, 12),
     "idefics3": _split(4),
     "smolvlm": _split(4),
     "llava": _fixed(_stated("image_seq_length"), 0),
-    "llava_next": _anyres,
-    "llava_onevision": _anyres,
-    "fast_vlm": _fast,
-    "minicpmv4_6": _slices,
-    "gemma3": _fixed(_stated("mm_tokens_per_image", 256)),
-    "gemma4": _pooled,
+    **dict.fromkeys(
+        ["granite4_vision", "llava_next", "llava_next_video", "llava_onevision"], _anyres
+    ),
+    **dict.fromkeys(["minicpm_ocr", "minicpmv4_6", "minicpmv4_7"], _slices),
+    **dict.fromkeys(
+        ["gemma3", "shieldgemma2", "t5gemma2"], _fixed(_stated("mm_tokens_per_image", 256))
+    ),
+    **dict.fromkeys(["diffusion_gemma", "gemma4"], _pooled),
     "paligemma": _fixed(_patches, 0),
-    "mistral3": _bounded(1540),
+    **dict.fromkeys(["lighton_ocr", "mistral3", "mistral_large4"], _bounded(1540)),
     "lfm2_vl": _padded,
+    **dict.fromkeys(
+        [
+            "blip",
+            "blip-2",
+            "deepseek_vl",
+            "florence2",
+            "got_ocr2",
+            "janus",
+            "kosmos-2",
+            "pp_chart2table",
+            "video_llava",
+            "vipllava",
+        ],
+        SQUARE,
+    ),
 }
+"""What makes the rule, by ``model_type``."""

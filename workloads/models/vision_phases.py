@@ -19,7 +19,8 @@ import torch
 from torch import nn
 
 from workloads.errors import WorkloadError
-from workloads.image_rules import Rule
+from workloads.image_rules import Fixed, Rule
+from workloads.image_tiles import Tiles
 from workloads.models.events import Event
 from workloads.models.folding import Context, fold
 from workloads.models.from_transformers import Built
@@ -79,6 +80,7 @@ def capture_vision(built: Built, names: Context) -> Seeing:
         if rule is None:
             told = f"whose image rule is not known: model_type {config.get('model_type')!r}"
             return Seeing(config=tower, refusal=told)
+        rule = counted(built, rule)
         phase = vision_phase(built, names, rule)
     except Exception as error:  # whatever the class's own code raises on these values
         said = " ".join(str(error).split())[:200]
@@ -93,6 +95,16 @@ def capture_vision(built: Built, names: Context) -> Seeing:
         merge=getattr(rule, "merge", 1),
     )
     return Seeing(shape, rule, {"vision": phase}, tower)
+
+
+def counted(built: Built, rule: Rule) -> Rule:
+    """Return a rule of squares with the visual tokens that the class makes of one, if unstated."""
+    if not isinstance(rule, Fixed | Tiles) or rule.tokens:
+        return rule
+    side = rule.side_px if isinstance(rule, Fixed) else rule.tile_px
+    inputs = image_inputs(built.model, rule, (side, side), torch.bfloat16)
+    squares = rule.encode(side, side).sizes["K"]
+    return replace(rule, tokens=record_image(built, inputs, folded=False)[1] // squares)
 
 
 def _count(config: Any, *keys: str) -> int:

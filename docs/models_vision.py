@@ -1,0 +1,92 @@
+"""The page of models that take images, from the shipped traces: python docs/models_vision.py"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from workloads.catalogue import IMAGES_PX, get_entry, model_ids
+from workloads.flop_check import phase_flops
+from workloads.image_kinds import encoded_image
+from workloads.image_rules import Rule
+from workloads.trace import Trace
+from workloads.trace_file import load_trace
+
+PAGE: Final = Path(__file__).parent / "models_vision.md"
+HEAD: Final = """# Models that take images
+
+Written by `python docs/models_vision.py`; not edited by hand.
+
+Vision tower, projector and decoder of one configuration are the phases vision encode, prefill and
+decode. What an image becomes follows the family's own image processor; a
+`preprocessor_config.json` beside a `config.json` overrules what its rule takes from the family's
+released files. The work of the encoder counts the matrix FLOP of tower and projector, attention in
+full, windows as windows.
+
+"""
+TAIL: Final = """
+| image rule | what an image becomes | families |
+| --- | --- | --- |
+| cells | native resolution on whole cells, the rule chosen by `deployment.images` | AndesVL |
+| native | native resolution within a pixel budget | Qwen-VL since 2, Qwen3.5, GLM-4V |
+| bounded | native resolution below a longest side; each row ends in a token | Mistral 3, Pixtral |
+| fixed | one square; with pan and scan also crops | Gemma 3, PaliGemma, LLaVA 1.5 |
+| pooled | patches padded to a budget, pooled to tokens | Gemma 4 |
+| tiles | the grid of tiles of the nearest aspect ratio, and a thumbnail | InternVL3, Aya Vision |
+| split | the longer side resized, cut into tiles, and a thumbnail | SmolVLM, SmolVLM2, Idefics3 |
+| anyres | the best of listed resolutions, padding cut away | LLaVA-NeXT, LLaVA-OneVision |
+| padded | native below a budget, tiles above, all padded alike | LFM2-VL |
+| slices | slices of one aspect ratio beside a small image | MiniCPM-V |
+
+Any other model of these families works by its file:
+
+    andesim models ./config.json
+    andesim simulate --set model=./config.json --set 'session.turns.0.images_px=[[1080, 2400]]'
+
+Not modelled: towers that need `timm` (FastVLM, Gemma 3n), cross attention to images (Llama 3.2
+Vision), audio and video, the host's resizing of an image, and attention in both directions among an
+image's tokens in prefill (Gemma 3, PaliGemma), which is counted as causal. What else is not taken
+says why when it is asked.
+"""
+
+
+def table() -> str:
+    """Return the table of the catalogue's models that take images."""
+    names = [f"{wide}x{high}" for wide, high in IMAGES_PX]
+    columns = ["model", "type", "image rule", "vision parameters"]
+    columns += [f"tokens at {name}" for name in names]
+    columns += [f"encoder at {name} [TFLOP]" for name in names]
+    rows = [_row(model) for model in model_ids() if _sees(model)]
+    alike = "| --- | --- | --- |" + " ---: |" * (len(columns) - 3)
+    return "\n".join([f"| {' | '.join(columns)} |", alike, *rows]) + "\n"
+
+
+def _sees(model: str) -> bool:
+    return "vision_config" in get_entry(model) and "vision" in load_trace(model).phases
+
+
+def _row(model: str) -> str:
+    trace = load_trace(model)
+    kind = str(get_entry(model).get("model_type", "andesvl"))
+    images = [encoded_image(trace, sides) for sides in IMAGES_PX]
+    cells = [model, kind, _kind(trace.image_rule), f"{trace.parameters['vision']:,}"]
+    cells += [f"{image.tokens:,}" for image in images]
+    cells += [f"{_tflop(trace, dict(image.sizes)):.3f}" for image in images]
+    return f"| {' | '.join(cells)} |"
+
+
+def _kind(rule: Rule | None) -> str:
+    return "cells" if rule is None else rule.KIND
+
+
+def _tflop(trace: Trace, sizes: dict[str, int]) -> float:
+    return phase_flops(trace.phases["vision"], sizes) / 1e12
+
+
+def page() -> str:
+    """Return the whole page."""
+    return HEAD + table() + TAIL
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page())
