@@ -1,34 +1,43 @@
 """Cross-validation inside the calibration rows: leave one network out, leave one device out.
 
-- *Network*: the stack is fitted again without any row of the network. Networks of equal shapes are
-  left out together. A stack with one network falls back to its priors.
-- *Device*: the stack takes the geometric mean of the fractions, efficiencies and shape factors that
-  it was fitted to on the other devices. Overheads are the host's and stay with it.
+- *Network*: the posterior without any row of the network, on any device and stack. Networks of
+  equal shapes are left out together.
+- *Device*: the posterior without any row of the device; its stacks stand on other devices' rows.
 
-The residuals choose the form of the model and give the reference intervals. Not modelled: releases
-of a runtime, of which an exhibit may hold two.
+Left-out rows are simulated anew at the parameters that the other rows give. The residuals choose
+the form of the model and give the spreads of the stacks and the reference intervals.
+
+Not modelled: the derivatives, which are those at the solution of all rows.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final, Literal, NamedTuple
 
-from hw_models.soc import SocSpec
-from sim.calibration.rows import Observation, by_stack
-from sim.calibration.stacks import Calibration, fit_stack
-from sim.evidence.exhibits import same_shapes
+import numpy as np
 
-OVERHEADS: Final = ("step_overhead_s", "graph_call_s")
-"""Parameters that belong to the host and not to the runtime."""
+from sim.calibration.asked import Asked
+from sim.calibration.pooled import Posterior, Problem
+from sim.explore.draws import CENTRAL_80
+
+Fold = Literal["network", "device"]
+LEVEL: Final = 0.8
+"""Share of left-out rows that an interval is meant to hold."""
+ALONE: Final = 5.0
+"""Left-out rows as which the spread of all stacks counts beside a stack's own (assumed)."""
+WIDEST: Final = 2.0
+"""Spread beyond which none is looked for."""
 
 
 class Residual(NamedTuple):
-    """log(simulated / measured) of an observation that the fit had not seen."""
+    """log(simulated / measured) of a question whose network or device the fit had not seen.
 
-    fold: Literal["network", "device"]
+    ``of_parameters`` is the deviation that the parameters' uncertainty gives it.
+    """
+
+    fold: Fold
     id: str
     device: str
     stack: str
@@ -36,105 +45,75 @@ class Residual(NamedTuple):
     metric: str
     model: str
     log_error: float
+    of_parameters: float
 
 
-def leave_one_out(
-    rows: Sequence[Observation], fits: Sequence[Calibration], prior_of: Callable[[str], SocSpec]
-) -> list[Residual]:
-    """Return the residuals of both kinds of fold.
+def leave_one_out(problem: Problem) -> list[Residual]:
+    """Return the residuals of both kinds of fold, for a problem that was solved."""
+    networks = _residuals("network", problem, lambda item: item.network)
+    devices = _residuals("device", problem, lambda item: item.row.device)
+    return [*networks, *devices]
 
-    Parameters
-    ----------
-    fits
-        Fits to all of the rows; a device fold takes what its stack was fitted to on other devices.
-    prior_of
-        Returns the device with its priors.
+
+def _residuals(fold: Fold, problem: Problem, name_of: Callable[[Asked], str]) -> Iterator[Residual]:
+    names = np.array([name_of(item) for item in problem.rows])
+    for name in sorted(set(names.tolist())):
+        left_out = names == name
+        if left_out.all():
+            continue
+        posterior = problem.without(left_out)
+        for place in np.flatnonzero(left_out).tolist():
+            yield _residual(fold, problem, posterior, place)
+
+
+def _residual(fold: Fold, problem: Problem, posterior: Posterior, place: int) -> Residual:
+    item = problem.rows[place]
+    slots = problem.by_cell[item.cell]
+    slopes = problem.jacobian[place, problem.own(item.cell)]
+    variance = float(slopes @ posterior.of(slots)[1] @ slopes)
+    row = item.row
+    return Residual(
+        fold,
+        item.ids[0],
+        row.device,
+        row.stack,
+        row.unit,
+        row.metric,
+        row.run.model,
+        problem.value(item, posterior) - item.log_measured,
+        math.sqrt(max(0.0, variance)),
+    )
+
+
+def spread(residuals: Sequence[Residual]) -> float:
+    """Return the deviation that, beside the parameters', makes 80 % intervals hold 80 %."""
+    low, high = 0.0, WIDEST
+    for _ in range(30):
+        middle = (low + high) / 2.0
+        enough = _inside(residuals, middle) >= LEVEL
+        low, high = (low, middle) if enough else (middle, high)
+    return high
+
+
+def spread_of(residuals: Sequence[Residual], fold: Fold, stack: str) -> float:
+    """Return the spread that a row of a stack must expect whose network or device is unseen.
+
+    That of its own left-out rows and that of all, weighed by how many of its own there are.
     """
-    found = [
-        residual
-        for (device, _), own in by_stack(rows).items()
-        for residual in _networks(prior_of(device), own)
+    known = [item for item in residuals if item.fold == fold]
+    own = [item for item in known if item.stack == stack]
+    if not known:
+        return 0.0
+    pooled = spread(known) ** 2
+    if len({item.model for item in own}) < 2:
+        return math.sqrt(pooled)
+    count = len(own)
+    return math.sqrt((count * spread(own) ** 2 + ALONE * pooled) / (count + ALONE))
+
+
+def _inside(residuals: Sequence[Residual], spread: float) -> float:
+    held = [
+        abs(item.log_error) <= CENTRAL_80 * math.hypot(item.of_parameters, spread)
+        for item in residuals
     ]
-    return [*found, *_devices(fits, prior_of)]
-
-
-def with_network_spread(
-    fits: Sequence[Calibration], residuals: Iterable[Residual]
-) -> list[Calibration]:
-    """Return the fits with the spread that a network they have not seen must expect.
-
-    It is the root mean square error of the stack's networks, each left out in turn. A stack with
-    one network takes the pooled errors of the stacks with several, because its own residuals
-    measure goodness of fit, not prediction.
-    """
-    errors: dict[tuple[str, str], list[float]] = {}
-    networks: dict[tuple[str, str], set[str]] = {}
-    for item in residuals:
-        if item.fold == "network":
-            errors.setdefault((item.device, item.stack), []).append(item.log_error)
-            networks.setdefault((item.device, item.stack), set()).add(same_shapes(item.model))
-    several = {key: own for key, own in errors.items() if len(networks[key]) > 1}
-    pooled = [error for own in several.values() for error in own]
-    return [_spread_out(fit, several.get((fit.device, fit.stack), pooled)) for fit in fits]
-
-
-def _spread_out(fit: Calibration, errors: Sequence[float]) -> Calibration:
-    if fit.found is None or not errors:
-        return fit
-    seen = math.sqrt(sum(error**2 for error in errors) / len(errors))
-    return replace(fit, found=replace(fit.found, spread=max(fit.found.spread, seen)))
-
-
-def network(row: Observation) -> str:
-    """Return the network that a row's model counts as: models of equal shapes are one."""
-    return same_shapes(row.run.model)
-
-
-def _networks(soc: SocSpec, rows: Sequence[Observation]) -> Iterator[Residual]:
-    for left_out in sorted({network(row) for row in rows}):
-        kept = [row for row in rows if network(row) != left_out]
-        found = fit_stack(soc, kept).found if kept else None
-        judged = [row for row in rows if network(row) == left_out]
-        yield from _residuals("network", judged, soc, found.values if found else {})
-
-
-def _devices(fits: Sequence[Calibration], prior_of: Callable[[str], SocSpec]) -> Iterator[Residual]:
-    for item in fits:
-        others = [
-            _of_the_runtime(other.found.values)
-            for other in fits
-            if other.stack == item.stack and other.device != item.device and other.found
-        ]
-        if others:
-            yield from _residuals("device", item.rows, prior_of(item.device), mean_values(others))
-
-
-def _of_the_runtime(values: Mapping[str, float]) -> dict[str, float]:
-    return {path: value for path, value in values.items() if not path.endswith(OVERHEADS)}
-
-
-def mean_values(values: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """Return the geometric mean of each path over the mappings that hold it.
-
-    >>> mean_values([{"a": 1.0}, {"a": 4.0, "b": 1.0}])
-    {'a': 2.0, 'b': 1.0}
-    """
-    paths = sorted({path for found in values for path in found})
-    return {
-        path: math.exp(sum(logs) / len(logs))
-        for path in paths
-        if (logs := [math.log(found[path]) for found in values if path in found])
-    }
-
-
-def _residuals(
-    fold: Literal["network", "device"],
-    rows: Sequence[Observation],
-    soc: SocSpec,
-    values: Mapping[str, float],
-) -> Iterator[Residual]:
-    changed = soc.with_values(values)
-    for row in rows:
-        error = math.log(row.simulated(changed) / row.measured)
-        run = row.run
-        yield Residual(fold, run.id, row.device, row.stack, row.unit, row.metric, run.model, error)
+    return sum(held) / len(held)

@@ -1,10 +1,11 @@
-"""The shipped calibration: exhibits in role calibration -> fitted device files and residuals.
+"""The shipped calibration: corpus rows in role calibration -> device files and residuals.
 
-    validation_data/*/calibration --fit--> hw_models/devices/<id>.yaml   (extends _<id>.yaml)
+    corpus("language", role="calibration") --fit--> hw_models/devices/<id>.yaml (extends _<id>.yaml)
                                   --leave one out--> validation_data/residuals.csv
 
 A device ``<id>`` whose priors stand in ``_<id>.yaml`` is written by this module and by no person;
-running it again on the same data writes the same bytes.
+running it again on the same data writes the same bytes. A stack without rows on a device takes what
+the pooled fit says of it, with the wider ranges of a device that was not seen.
 """
 
 from __future__ import annotations
@@ -12,32 +13,37 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+
 from hw_models.errors import HardwareError
-from hw_models.soc import SocSpec, load_soc
-from sim.calibration.folds import Residual, leave_one_out, with_network_spread
-from sim.calibration.rows import Observation, Skipped, by_stack, observations
-from sim.calibration.stacks import Calibration, fit_stack, overlay
-from sim.evidence.exhibits import load_exhibits, runs_in_role
+from hw_models.soc import SocSpec, list_socs, load_soc
+from sim.calibration.asked import Asked, asked
+from sim.calibration.fit import Fit
+from sim.calibration.folds import Residual, leave_one_out, spread_of
+from sim.calibration.pooled import Posterior, Problem, Slot, slots_of
+from sim.calibration.rivals import Rival, rivals
+from sim.calibration.rows import Skipped
+from sim.calibration.stacks import Calibration, overlay
+from sim.evidence.corpus_runs import language_runs
 from sim.evidence.manifests import ROOT
 from sim.output import write_text
+from workloads.catalogue import trace_for
 
 DEVICES: Final = Path(__file__).parents[2] / "hw_models" / "devices"
 RESIDUALS: Final = ROOT / "residuals.csv"
-KEPT_AT_PRIORS: Final = {
-    (
-        "dimensity_9500",
-        "neuropilot",
-    ): "its rows are of one network of 0.6 billion parameters, whose "
-    "time is largely overheads; a bandwidth fitted to them would stand for those overheads, and "
-    "ends on the edge of its prior. The default device must not assume what it is to predict."
-}
-"""Stacks that are not fitted although they have rows, and why."""
+RIVALS: Final = ROOT / "rivals.csv"
+TOLD: Final = 0.95
+"""A parameter is written if its deviation is at most this share of its prior's, or it moved."""
+MOVED: Final = 0.2
+"""Prior deviations by which a parameter has moved."""
 COMMENT: Final = "Written by `andesim calibrate --exhibits` from validation_data; edit {} instead."
 
 
+@cache
 def prior_of(device: str) -> SocSpec:
     """Return a shipped device with the priors that its calibration starts from.
 
@@ -49,21 +55,64 @@ def prior_of(device: str) -> SocSpec:
         return load_soc(device)
 
 
-def exhibit_rows() -> tuple[list[Observation], list[Skipped]]:
-    """Return the observations of the calibration exhibits, and the rows left out."""
-    return observations(runs_in_role(load_exhibits(), "calibration"))
+def corpus_rows() -> tuple[list[Asked], list[Skipped]]:
+    """Return the questions of the corpus in role calibration, and the rows left out.
+
+    Mixtures of experts and networks with a recurrent state fit processors only: runtimes of
+    accelerators hand the operators they lack to the processor, which no row states.
+    """
+    found, skipped = asked(language_runs("calibration"), prior_of)
+    kept = [item for item in found if item.row.unit == "cpu" or is_plain(item.row.run.model)]
+    reason = "a mixture of experts or a recurrent network on an accelerator fits nothing."
+    held = {id(item) for item in kept}
+    left = [name for item in found if id(item) not in held for name in item.ids]
+    return kept, [*skipped, *(Skipped(name, reason) for name in left)]
 
 
-def fit_exhibits(rows: Sequence[Observation]) -> list[Calibration]:
-    """Fit every stack of every device that has calibration rows."""
-    fits = []
-    for (device, stack), found in by_stack(rows).items():
-        reason = KEPT_AT_PRIORS.get((device, stack))
-        if reason is None:
-            fits.append(fit_stack(prior_of(device), found))
-        else:
-            fits.append(Calibration(device, stack, tuple(found), None, reason))
-    return fits
+@cache
+def is_plain(model: str) -> bool:
+    """Whether a network holds neither experts nor a recurrent state."""
+    trace = trace_for(model)
+    parts = (part for phase in trace.phases.values() for part in phase.segments)
+    experts = [op for part in parts for op in part.operators if op.experts_per_token is not None]
+    return not trace.state_bytes and not experts
+
+
+def fitted(rows: Sequence[Asked]) -> Problem:
+    """Return the pooled problem of some rows, not yet solved."""
+    return Problem(rows, {name: prior_of(name) for name in {item.row.device for item in rows}})
+
+
+def calibrations(
+    problem: Problem, posterior: Posterior, residuals: Sequence[Residual]
+) -> list[Calibration]:
+    """Return what to write of every stack that has rows, on every device with priors of its own."""
+    measured: dict[str, list[str]] = {}
+    for device, stack in problem.by_cell:
+        measured.setdefault(stack, []).append(device)
+    expected_of = cache(lambda stack, fold: spread_of(residuals, fold, stack))
+    found = []
+    for device in sorted(name for name in list_socs() if (DEVICES / f"_{name}.yaml").is_file()):
+        soc = prior_of(device)
+        for stack in sorted(set(soc.stacks) & set(measured)):
+            own = tuple(item.row for item in problem.rows if item.cell == (device, stack))
+            expected = expected_of(stack, "network" if own else "device")
+            fit = _fit(slots_of(soc, stack), posterior, expected, f"stacks.{stack}.")
+            siblings = () if own else tuple(sorted(measured[stack]))
+            found.append(Calibration(device, stack, own, fit, siblings=siblings))
+    return found
+
+
+def _fit(slots: Sequence[Slot], posterior: Posterior, spread: float, prefix: str) -> Fit:
+    """Return the posterior of a cell, without the parameters that no row says anything of."""
+    logs, covariance = posterior.of(slots)
+    widths = np.array([slot.deviation for slot in slots])
+    moved = np.abs(logs - [slot.centre for slot in slots]) / widths
+    told = (np.sqrt(np.diag(covariance)) <= TOLD * widths) | (moved >= MOVED)
+    kept = [prefix + slot.path for slot, said in zip(slots, told, strict=True) if not said]
+    paths = [prefix + slot.path for slot, said in zip(slots, told, strict=True) if said]
+    values = dict(zip(paths, np.exp(logs[told]).tolist(), strict=True))
+    return Fit(tuple(paths), values, covariance[np.ix_(told, told)], tuple(kept), spread, 1.0)
 
 
 def write_devices(fits: Sequence[Calibration], folder: Path = DEVICES) -> list[Path]:
@@ -78,11 +127,13 @@ def write_devices(fits: Sequence[Calibration], folder: Path = DEVICES) -> list[P
     return written
 
 
-def write_residuals(residuals: Sequence[Residual], path: Path = RESIDUALS) -> None:
-    """Write what leaving networks and devices out gave."""
+def write_residuals(
+    residuals: Sequence[Residual] | Sequence[Rival], path: Path = RESIDUALS
+) -> None:
+    """Write what leaving networks and devices out gave, or what rivals gave."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(Residual._fields)
+    writer.writerow(residuals[0]._fields)
     for item in residuals:
         writer.writerow([f"{cell:.4f}" if isinstance(cell, float) else cell for cell in item])
     write_text(path, out.getvalue())
@@ -95,16 +146,31 @@ def read_residuals(path: Path = RESIDUALS) -> list[Residual]:
     with path.open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))
     return [
-        Residual._make([*row.values()])._replace(log_error=float(row["log_error"])) for row in rows
+        Residual._make([*row.values()])._replace(
+            log_error=float(row["log_error"]), of_parameters=float(row["of_parameters"])
+        )
+        for row in rows
+    ]
+
+
+def read_rivals(path: Path = RIVALS) -> list[Rival]:
+    """Read what the rivals gave; nothing where the file is missing."""
+    if not path.is_file():
+        return []
+    with path.open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    return [
+        Rival._make([*row.values()])._replace(log_error=float(row["log_error"])) for row in rows
     ]
 
 
 def calibrate_exhibits(folder: Path = DEVICES, residuals: Path = RESIDUALS) -> list[Calibration]:
     """Fit the shipped stacks, write their device files and their residuals, and return the fits."""
-    rows, _ = exhibit_rows()
-    fits = fit_exhibits(rows)
-    left_out = leave_one_out(rows, fits, prior_of)
-    fits = with_network_spread(fits, left_out)
+    problem = fitted(corpus_rows()[0])
+    posterior = problem.solved()
+    left_out = leave_one_out(problem)
+    fits = calibrations(problem, posterior, left_out)
     write_residuals(left_out, residuals)
+    write_residuals(rivals(problem), residuals.with_name(RIVALS.name))
     write_devices(fits, folder)
     return fits

@@ -25,16 +25,23 @@ from sim.errors import SimError
 FITTED: Final = (
     "bandwidth_fraction",
     "step_overhead_s",
+    "layer_s",
+    "kv_copy",
+    "kv_read_share",
     "efficiency.decode",
     "efficiency.prefill",
     "efficiency.vision",
 )
 """What is fitted of every stack. ``graph_call_s`` costs time in the same steps as
 ``step_overhead_s``, so end-to-end rows cannot tell them apart and it keeps its prior."""
+OPTIONAL: Final = ("layer_s", "kv_copy", "kv_read_share")
+"""What a stack may lack: it then costs nothing, and is not fitted."""
 KERNEL_SHAPES: Final = ("half_n", "half_k")
 """What is fitted of every kernel."""
 DIGITS: Final = 4
 """Significant digits of a written number."""
+MOST_LINKS: Final = 4
+"""Addresses that a source names; the rows hold the rest."""
 NOISE: Final = 0.1
 """Assumed deviation of the log of a published rate: two releases of one AI Hub entry, twelve days
 apart, differ by -20 to +20 % on phones."""
@@ -67,6 +74,8 @@ class Calibration:
         The fit; ``None`` where the rows contradict the priors or identify nothing.
     reason
         Why there is no fit.
+    siblings
+        Devices whose rows it stands on, where the device has none of its own.
     """
 
     device: str
@@ -74,6 +83,12 @@ class Calibration:
     rows: tuple[Observation, ...]
     found: Fit | None
     reason: str = ""
+    siblings: tuple[str, ...] = ()
+
+    @property
+    def ids(self) -> list[str]:
+        """Ids of the rows it rests on."""
+        return sorted({row.run.id for row in self.rows})
 
 
 def candidates(soc: SocSpec, stack: str) -> list[str]:
@@ -81,7 +96,8 @@ def candidates(soc: SocSpec, stack: str) -> list[str]:
     prefix = f"stacks.{stack}."
     kernels = soc.stack(stack).kernels
     shapes = [f"kernels.{name}.{size}" for name in kernels for size in KERNEL_SHAPES]
-    return [prefix + name for name in (*FITTED, *shapes)]
+    absent = [name for name in OPTIONAL if getattr(soc.stack(stack), name) is None]
+    return [prefix + name for name in (*FITTED, *shapes) if name not in absent]
 
 
 def fit_rows(
@@ -147,13 +163,15 @@ def overlay(base: str, soc: SocSpec, fits: Sequence[Calibration], comment: str) 
 
 
 def _source(item: Calibration) -> dict[str, str]:
-    runs = {row.run.id: row.run for row in item.rows}
-    links = sorted({run.source_url for run in runs.values() if run.source_url})
-    source = {"title": f"Fit of {item.stack} to the measured rows {', '.join(sorted(runs))}"}
+    if item.siblings:
+        known = ", ".join(item.siblings)
+        return {"title": f"Pooled fit: no row of {item.stack} on this device; its rows on {known}"}
+    links = sorted({row.run.source_url for row in item.rows if row.run.source_url})
+    source = {"title": f"Fit of {item.stack} to the measured rows {', '.join(item.ids)}"}
     if links:
         source["url"] = links[0]
     if len(links) > 1:
-        source["note"] = "Also " + ", ".join(links[1:])
+        source["note"] = "Also " + ", ".join(links[1:MOST_LINKS])
     return source
 
 
@@ -198,7 +216,8 @@ def report(fits: Iterable[Calibration]) -> str:
     """Return a line per parameter: what was fitted, and what kept its prior."""
     lines: list[str] = []
     for item in fits:
-        lines.append(f"{item.device} / {item.stack}: {len(item.rows)} observations")
+        on = f"rows on {', '.join(item.siblings)}" if item.siblings else "own rows"
+        lines.append(f"{item.device} / {item.stack}: {len(item.rows)} observations, {on}")
         if item.found is None:
             lines.append(f"  not fitted: {item.reason}")
             continue

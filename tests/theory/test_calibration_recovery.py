@@ -13,7 +13,6 @@ from hw_models.soc import SocSpec, load_soc
 from sim.calibration.fit import deviation
 from sim.calibration.rows import Observation, observe
 from sim.calibration.stacks import Contradiction, candidates, fit_rows
-from sim.calibration.two_numbers import TwoNumberLaw
 from sim.evidence.measured import MeasuredRun
 
 STACK = "genie"
@@ -133,16 +132,6 @@ def test_the_simulator_recovers_its_own_parameters(prior: SocSpec) -> None:
     for path, value in truth.items():
         assert found.values[path] == pytest.approx(value, rel=0.02)
     assert found.spread < 0.01
-
-
-def test_the_two_number_law_is_bytes_over_bandwidth_plus_overhead(prior: SocSpec) -> None:
-    row = made_up("llama-3.2-1b", prior)[0]
-    stack = prior.stack(STACK)
-    seconds = row.program.weight_bytes_per_step / (
-        stack.bandwidth_fraction.value * prior.dram.peak_bytes_per_s
-    )
-    expected = 1.0 / (seconds + stack.step_overhead_s.value)
-    assert TwoNumberLaw(row).simulated(prior) == pytest.approx(expected, rel=1e-12)
 
 
 def test_every_candidate_is_a_parameter_of_its_stack(prior: SocSpec) -> None:

@@ -3,30 +3,32 @@
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from hw_models.soc import load_soc
-from sim.calibration.fit import Fit
-from sim.calibration.folds import Residual, leave_one_out, mean_values, with_network_spread
+from hw_models.soc import list_socs, load_soc
+from sim.calibration.asked import Asked, asked
+from sim.calibration.folds import Residual, leave_one_out, spread, spread_of
+from sim.calibration.pooled import Posterior, Problem, slots_of
 from sim.calibration.rows import Observation, observations
 from sim.calibration.shipping import (
     DEVICES,
-    KEPT_AT_PRIORS,
-    exhibit_rows,
-    fit_exhibits,
+    calibrations,
+    fitted,
     prior_of,
     read_residuals,
+    read_rivals,
     write_devices,
     write_residuals,
 )
-from sim.calibration.stacks import Calibration, checked_rows, overlay, report
+from sim.calibration.stacks import checked_rows, overlay
 from sim.cli.calibrating import calibrate_to
 from sim.cli.validating import validate_files
 from sim.errors import SimError
+from sim.evidence.corpus_runs import language_runs
+from sim.evidence.corpus_tables import corpus
 from sim.evidence.exhibits import load_exhibits, runs_in_role
 from sim.evidence.measured import MeasuredRun
 
@@ -41,8 +43,25 @@ def rows() -> list[Observation]:
 
 
 @pytest.fixture(scope="module")
-def fits(rows: list[Observation]) -> list[Calibration]:
-    return fit_exhibits(rows)
+def questions() -> list[Asked]:
+    """The same as the corpus holds them."""
+    runs = [run for run in language_runs("calibration") if run.stack == STACK]
+    return asked(runs, prior_of)[0]
+
+
+@pytest.fixture(scope="module")
+def problem(questions: list[Asked]) -> Problem:
+    return fitted(questions)
+
+
+@pytest.fixture(scope="module")
+def posterior(problem: Problem) -> Posterior:
+    return problem.solved()
+
+
+@pytest.fixture(scope="module")
+def residuals(problem: Problem, posterior: Posterior) -> list[Residual]:
+    return leave_one_out(problem)
 
 
 def own_rows(device: str = "snapdragon_8_elite") -> list[MeasuredRun]:
@@ -59,15 +78,6 @@ def write_rows(runs: list[MeasuredRun], path: Path) -> None:
     path.write_text("\n".join([",".join(columns), *lines]) + "\n")
 
 
-def test_the_shipped_files_are_what_the_fit_writes(rows: list[Observation], tmp_path: Path) -> None:
-    """One stack stands for all: the same entries, byte for byte."""
-    fits = with_network_spread(fit_exhibits(rows), read_residuals())
-    for path in write_devices(fits, tmp_path):
-        fresh, shipped = path.read_text(), (DEVICES / path.name).read_text()
-        block = fresh[fresh.index(f"  {STACK}:") :].rstrip()
-        assert block in shipped
-
-
 def test_a_shipped_device_differs_from_its_priors_only_in_fitted_stacks() -> None:
     before = load_soc("_snapdragon_8_elite").parameters()
     after = load_soc("snapdragon_8_elite").parameters()
@@ -79,6 +89,7 @@ def test_a_shipped_device_differs_from_its_priors_only_in_fitted_stacks() -> Non
 
 def test_no_validation_row_is_in_a_fit() -> None:
     judged = {run.id for run in runs_in_role(load_exhibits(), "validation")}
+    judged |= set(corpus("language", role="validation")["id"])
     for file in DEVICES.glob("[!_]*.yaml"):
         sources = load_soc(file.stem).sources
         fits = [source.title for key, source in sources.items() if key.startswith("fit_")]
@@ -86,14 +97,14 @@ def test_no_validation_row_is_in_a_fit() -> None:
         assert not judged & cited
 
 
-def test_a_stack_kept_at_its_priors_says_why() -> None:
-    device, stack = next(iter(KEPT_AT_PRIORS))
-    runs = runs_in_role(load_exhibits(), "calibration")
-    own = observations(run for run in runs if (run.device, run.stack) == (device, stack))[0]
-    (found,) = fit_exhibits(own)
-    assert found.found is None
-    assert "overheads" in report([found])
-    assert load_soc(device).stack(stack).fit is None
+def test_a_stack_without_rows_says_on_which_devices_it_stands() -> None:
+    soc = load_soc("dimensity_9400")
+    assert "no row of neuropilot on this device" in soc.sources["fit_neuropilot"].title
+    own = load_soc("genio_720").stack("neuropilot").fit
+    pooled = soc.stack("neuropilot").fit
+    assert own
+    assert pooled
+    assert pooled.spread >= own.spread
 
 
 def test_files_are_fitted_and_written_and_read_again(tmp_path: Path) -> None:
@@ -136,31 +147,58 @@ def test_an_overlay_without_a_fit_is_only_its_base() -> None:
     assert overlay("_x", load_soc("_snapdragon_8_elite"), [], "note") == "# note\nextends: _x\n"
 
 
-def test_folds_leave_out_what_they_say(rows: list[Observation], fits: list[Calibration]) -> None:
-    one_network = [row for row in rows if row.device == "snapdragon_8_elite"]
-    found = leave_one_out(one_network, fits, prior_of)
-    networks = [item for item in found if item.fold == "network"]
-    assert sorted((item.id, item.metric) for item in networks) == sorted(
-        (row.run.id, row.metric) for row in one_network
-    )
-    assert {item.device for item in found if item.fold == "device"} == {row.device for row in rows}
-    assert {row.run.model for row in one_network} == {"llama-3.1-8b"}
-    soc = prior_of("snapdragon_8_elite")
-    at_prior = sorted(row.simulated(soc) / row.measured for row in one_network)
-    errors = sorted(math.exp(item.log_error) for item in networks if item.device == soc.id)
-    assert errors == pytest.approx(at_prior)
+def test_folds_leave_out_what_they_say(residuals: list[Residual], questions: list[Asked]) -> None:
+    for fold in ("network", "device"):
+        found = [(item.id, item.metric) for item in residuals if item.fold == fold]
+        assert sorted(found) == sorted((item.ids[0], item.row.metric) for item in questions)
+
+
+def test_a_fit_comes_nearer_than_the_priors(problem: Problem, posterior: Posterior) -> None:
+    fresh = [problem.value(item, posterior) for item in problem.rows]
+    before = np.abs(problem.at_priors - problem.measured).mean()
+    assert np.abs(np.array(fresh) - problem.measured).mean() < before
+
+
+def test_a_row_narrows_its_own_cell_more_than_another_device(posterior: Posterior) -> None:
+    def width(device: str) -> float:
+        slots = [slot for slot in slots_of(prior_of(device), STACK) if "bandwidth" in slot.path]
+        return float(posterior.of(slots)[1][0, 0] / slots[0].deviation ** 2)
+
+    assert width("snapdragon_8_elite") < width("snapdragon_8_gen_2") < 1.0
+
+
+def test_what_is_written_is_read_back(
+    problem: Problem, posterior: Posterior, residuals: list[Residual], tmp_path: Path
+) -> None:
+    fits = calibrations(problem, posterior, residuals)
+    assert {item.stack for item in fits} == {STACK}
+    chosen = [item for item in fits if item.device == "snapdragon_8_elite"]
+    (path,) = write_devices(chosen, tmp_path)
+    assert "extends: _snapdragon_8_elite" in path.read_text()
+    assert chosen[0].found
+    assert chosen[0].found.values
+    for name, value in chosen[0].found.values.items():
+        prior = prior_of("snapdragon_8_elite").parameters()[name]
+        assert prior.low <= value <= prior.high
+
+
+def test_every_device_with_priors_is_written() -> None:
+    for name in list_socs():
+        if (DEVICES / f"_{name}.yaml").is_file():
+            assert "andesim calibrate --exhibits" in (DEVICES / f"{name}.yaml").read_text()
 
 
 def test_residuals_are_read_back(tmp_path: Path) -> None:
-    item = Residual("network", "R1", "d", "s", "npu", "tokens_per_s", "m", -0.125)
+    item = Residual("network", "R1", "d", "s", "npu", "tokens_per_s", "m", -0.125, 0.25)
     write_residuals([item], tmp_path / "r.csv")
     assert read_residuals(tmp_path / "r.csv") == [item]
     assert read_residuals(tmp_path / "none.csv") == []
 
 
 def test_shipped_residuals_are_of_calibration_rows() -> None:
-    ids = {row.run.id for row in exhibit_rows()[0]}
+    ids = set(corpus("language", role="calibration")["id"])
     assert {item.id for item in read_residuals()} <= ids
+    assert {item.id for item in read_rivals()} <= ids
 
 
 def test_a_strangers_llama_bench_file_is_judged_in_one_command(tmp_path: Path) -> None:
@@ -181,41 +219,19 @@ def test_a_strangers_llama_bench_file_is_judged_in_one_command(tmp_path: Path) -
     assert "--device" in unnamed.found.skipped[0].reason
 
 
-def test_means_are_geometric_and_per_path() -> None:
-    assert mean_values([{"a": 1.0}, {"a": 4.0}]) == {"a": pytest.approx(2.0)}
+def left_out(stack: str, model: str, log_error: float) -> Residual:
+    return Residual("network", "r", "d", stack, "npu", "tokens_per_s", model, log_error, 0.0)
 
 
-def test_a_fit_moves_its_own_stack_only(fits: list[Calibration]) -> None:
-    paths = [path for item in fits if item.found for path in item.found.paths]
-    assert paths
-    assert all(path.startswith(f"stacks.{STACK}.") for path in paths)
+def test_a_spread_holds_80_percent_of_what_was_left_out() -> None:
+    errors = np.linspace(-1.0, 1.0, 101)
+    found = spread([left_out("a", "m", float(error)) for error in errors])
+    assert np.mean(np.abs(errors) <= 1.2816 * found) == pytest.approx(0.8, abs=0.02)
 
 
-def test_a_left_out_device_borrows_no_overhead_of_another_host(rows: list[Observation]) -> None:
-    slow = {f"stacks.{STACK}.step_overhead_s": 1.0}
-    found = Fit(tuple(slow), slow, np.eye(1), (), 0.1, 1.0)
-    fits = [Calibration(device, STACK, tuple(rows[:1]), found) for device in ("one", "other")]
-    soc = prior_of(rows[0].device)
-    at_priors = math.log(rows[0].simulated(soc) / rows[0].measured)
-    residuals = leave_one_out([], fits, lambda _: soc)
-    assert [item.log_error for item in residuals] == pytest.approx([at_priors, at_priors])
-
-
-def test_a_stack_of_one_network_expects_what_others_saw_of_a_second(
-    fits: list[Calibration],
-) -> None:
-    def left_out(device: str, model: str, log_error: float) -> Residual:
-        return Residual("network", "r", device, STACK, "npu", "tokens_per_s", model, log_error)
-
-    one, two = (item.device for item in fits)
-    seen = [left_out(one, "a", 0.9), left_out(two, "a", 0.6), left_out(two, "b", -0.8)]
-    spreads = [item.found.spread for item in with_network_spread(fits, seen) if item.found]
-    assert spreads == pytest.approx([math.sqrt(0.5), math.sqrt(0.5)])
-    assert with_network_spread(fits, []) == fits
-    alike = [left_out(two, "llama-3-8b", 0.6), left_out(two, "llama-3.1-8b", -0.8)]
-    assert with_network_spread(fits, alike) == fits
-
-
-def test_a_spread_never_falls_below_that_of_the_fit(fits: list[Calibration]) -> None:
-    exact = [item._replace(log_error=0.0) for item in read_residuals()]
-    assert with_network_spread(fits, exact) == fits
+def test_a_stack_of_one_network_expects_what_others_saw_of_a_second() -> None:
+    several = [left_out("a", model, error) for model, error in (("m", 0.6), ("n", -0.8))]
+    known = [*several, left_out("b", "m", 0.1)]
+    assert spread_of(known, "network", "b") == pytest.approx(spread(known))
+    assert spread_of(known, "network", "a") > spread_of(known, "network", "b")
+    assert spread_of([], "network", "a") == 0.0
