@@ -13,11 +13,13 @@ from typing import Any, Final
 
 from dashboard.choices import BY_BITS, Choices, limits
 from dashboard.runs import USER_ERRORS, device, judged, run, targets
+from sim.errors import SimError
 from sim.explore.limits import judge_of, limit_of
 from sim.explore.scales import scale_of
 from sim.explore.solve import Goal, Limit
 from sim.explore.targets import Target
 from sim.explore.uncertainty import sampled_metrics
+from sim.wording import label, shown
 from workloads.scenario import Scenario
 
 DRAWS: Final = 40
@@ -105,11 +107,11 @@ def found(choices: Choices, name: str, by_memory: bool) -> Found:
         why = said_of(limit.binding) if limit.binding else "no value was found"
         return Found(f"**No {name} meets it**: in the way is {why}.", {})
     value = limit.best.value
-    shown = spoken(value / 2**30 if setting.choice == "app_budget_gib" else value, setting.unit)
+    text = spoken(value / 2**30 if setting.choice == "app_budget_gib" else value, setting.unit)
     rate, first = limit.best.metrics["tokens_per_s"], limit.best.metrics["time_to_first_token_s"]
     numbers = f" First token {first:.2f} s" + (f", {rate:.1f} tokens/s." if rate else ".")
     beyond = f" Beyond it: {said_of(limit.binding)}." if limit.beyond else " Nothing tried fails."
-    return Found(f"**{what}: {shown}.**{beyond}{numbers}", setting.changes(choices, value))
+    return Found(f"**{what}: {text}.**{beyond}{numbers}", setting.changes(choices, value))
 
 
 def spoken(value: float, unit: str) -> str:
@@ -125,13 +127,19 @@ def spoken(value: float, unit: str) -> str:
 def said_of(binding: str) -> str:
     """Return what is in the way for people.
 
-    >>> said_of("memory"), said_of("time_to_first_token_s<=2")
-    ('memory does not suffice', 'the target time_to_first_token_s<=2')
+    >>> said_of("memory"), said_of("tokens_per_s>=15")
+    ('memory does not suffice', 'the decode rate is no more at least 15.0 tokens/s')
     """
     words = {"memory": "memory does not suffice", "heat": "it throttles within ten minutes"}
     if binding in words:
         return words[binding]
-    return f"the target {binding}" if " " not in binding else binding.rstrip(".")
+    try:
+        target = Target.parse(binding)
+    except SimError:
+        return binding.rstrip(".")  # a rule of the scenario, in words
+    bound = "at most" if target.is_ceiling else "at least"
+    limit = shown(target.metric, target.limit).text
+    return f"the {label(target.metric)} is no more {bound} {limit}"
 
 
 @lru_cache(maxsize=64)

@@ -15,10 +15,21 @@ phones = [(choices, result, "This phone")]
 pinned, baseline = state.baseline(), screens.baseline_result()
 if pinned is not None and baseline is not None and baseline.fits:
     phones = [(pinned, baseline, "A, pinned"), (choices, result, "B, the sidebar")]
-instruments.reply(
-    [(one, name, draws(asked, f"{state.viewer()}/{name}")) for asked, one, name in phones],
-    instruments.MINUTES[when],
-)
+
+
+def played(waited: bool) -> None:
+    """Play the replies, again with their ghosts once the draws are made."""
+    drawn = [draws(asked, f"{state.viewer()}/{name}") for asked, _, name in phones]
+    if waited and None not in drawn:
+        st.rerun()  # a full run ends the polling
+    instruments.reply(
+        [(one, name, columns) for (_, one, name), columns in zip(phones, drawn, strict=True)],
+        instruments.MINUTES[when],
+    )
+
+
+waits = any(draws(asked, f"{state.viewer()}/{name}") is None for asked, _, name in phones)
+st.fragment(played, run_every=screens.POLL_S if waits else None)(waits)
 st.caption(
     "Tokens come when the simulation says; the words are an example. Dotted words are not there "
     "yet on a phone at the slow end of the 80 % range. Pin a baseline to play A beside B."

@@ -1,6 +1,6 @@
 // A reply at the pace of the simulated phone. The times come from the server (dashboard/pace.py).
 const HELD = new WeakMap();
-const TEXT = "The screen shows a train ticket from Utrecht to Groningen, second class, valid on Saturday. " +
+const TEXT = " The screen shows a train ticket from Utrecht to Groningen, second class, valid on Saturday. " +
   "It leaves at 10:23 from platform 12 and arrives at 12:18; you change in Zwolle, where you have nine minutes. " +
   "The price is 29.40 euros with your discount card, so bring the card with you. The seat is not reserved. " +
   "A yellow bar says that there is work on the line near Assen: after 18:00 trains go every hour. " +

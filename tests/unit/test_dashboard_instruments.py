@@ -120,7 +120,7 @@ def test_the_largest_prompt_is_the_last_that_memory_holds():
 def test_a_setting_that_no_value_saves_says_what_is_in_the_way():
     found = limits.found(SMALL.changed(most_first_token_s=0.05), "output", by_memory=False)
     assert found.changes == {}
-    assert "time_to_first_token_s" in found.said
+    assert "time to first token" in found.said
 
 
 def test_a_fan_holds_the_verdict_of_each_value():
