@@ -15,7 +15,7 @@ from tests.browser.conftest import rested
 
 pytestmark = pytest.mark.browser
 expect = pytest.importorskip("playwright.sync_api").expect
-expect.set_options(timeout=90_000)  # the machine may be busy; a person would wait, too
+expect.set_options(timeout=120_000)  # the machine may be busy; a person would wait, too
 
 IMPORTS = Path(__file__).parents[1] / "fixtures" / "imports"
 FRAME_MS = 50.0
