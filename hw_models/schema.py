@@ -204,6 +204,13 @@ class StackEfficiency(Part):
     decode: Fraction
     prefill: Fraction
     vision: Fraction
+    network: Fraction | None = None
+    """Of a graph that is no part of a language model; None: as in vision."""
+
+    def of(self, phase: str) -> Parameter:
+        """Return the efficiency in a phase."""
+        found: Parameter = getattr(self, phase) or self.vision
+        return found
 
 
 class StackDefaults(Part):
@@ -344,6 +351,10 @@ class Stack(Part):
     """What its graph compiler fuses; "scores" is flash attention in an eager framework."""
     kernels: dict[str, Kernel] = {}
     """By PyTorch operator ("linear"), or phase and operator; calibration fills them."""
+    unsupported: tuple[str, ...] = ()
+    """Operators that its graphs cannot hold, by PyTorch's name without ``aten.``."""
+    fallback: Literal["npu", "gpu", "cpu"] = "cpu"
+    """Which unit runs those."""
     laws: dict[str, Law] = {}
     """Cost laws of other packages, by operator as `kernels`; each stands for kernel and rates."""
     fit: StackFit | None = None

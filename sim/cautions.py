@@ -5,6 +5,7 @@ Not judged: what a reply says, and how long it would be.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 import numpy as np
@@ -19,11 +20,10 @@ from workloads.scenario import Scenario
 
 def cautions(scenario: Scenario, program: Program, soc: SocSpec, stack: Stack) -> list[str]:
     """Return a sentence with its remedy for each thing that is asked for in vain."""
-    return [
-        *_beyond_positions(scenario, program),
-        *_no_overlap(scenario, program),
-        *_beyond_allocation(program, soc, stack),
-    ]
+    said = [*_elsewhere(program, stack), *_beyond_allocation(program, soc, stack)]
+    if scenario.network is None:
+        said += [*_beyond_positions(scenario, program), *_no_overlap(scenario, program)]
+    return said
 
 
 def _beyond_allocation(program: Program, soc: SocSpec, stack: Stack) -> Iterator[str]:
@@ -40,6 +40,21 @@ def _beyond_allocation(program: Program, soc: SocSpec, stack: Stack) -> Iterator
         f"may refuse to load. Remedy: {needed} graphs (stacks.*.graphs_per_step), or fewer bits "
         "per weight."
     )
+
+
+def _elsewhere(program: Program, stack: Stack) -> Iterator[str]:
+    """Tell of operators that the stack's unit cannot run, and of what handing them over costs."""
+    found: Counter[str] = Counter()
+    for group in program.groups:
+        for task, repeat in group.tasks():
+            if task.unit == stack.fallback != stack.unit and task.operator in stack.unsupported:
+                found[task.operator] += repeat
+    if found:
+        names = ", ".join(f"{name} ({count})" for name, count in sorted(found.items()))
+        yield (
+            f"the {stack.unit} does not run {names}: the {stack.fallback} does, with a graph call "
+            "and a passage through DRAM on each side."
+        )
 
 
 def _beyond_positions(scenario: Scenario, program: Program) -> Iterator[str]:

@@ -27,7 +27,7 @@ from sim.phase_facts import FULL_CLOCK, PhaseFacts, added, phase_facts, whole
 from sim.work import Work
 from workloads.program import Program
 from workloads.scenario import Scenario
-from workloads.trace import PHASES
+from workloads.trace import EVERY_PHASE, NETWORK
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,8 @@ class Facts:
     ----------
     vision, prefill, decode
         The phases, all turns together.
+    network
+        The calls of a network, a step each.
     turns
         Turns of which a step ran.
     first_token_s
@@ -74,15 +76,16 @@ class Facts:
     hottest_body_c, hottest_die_c, highest_mean_w
         Highest temperatures [C] and running mean of the power [W].
     decode_w, decode_switched_w
-        Mean dynamic power of the last turn's decoding at full clock, and what of it falls with the
-        voltage; NaN without any [W].
+        Mean dynamic power of the last turn's decoding, or of a network's calls, at full clock, and
+        what of it falls with the voltage; NaN without any [W].
     sustained_fraction
-        Mean clock in the tenth minute of decoding at that power (`sustained`).
+        Mean clock in the tenth minute at that power (`sustained`).
     """
 
     vision: PhaseFacts
     prefill: PhaseFacts
     decode: PhaseFacts
+    network: PhaseFacts
     turns: FloatColumn
     first_token_s: FloatColumn
     makespan_s: FloatColumn
@@ -111,9 +114,9 @@ class Facts:
     sustained_fraction: FloatColumn
 
     @property
-    def phases(self) -> tuple[PhaseFacts, PhaseFacts, PhaseFacts]:
-        """Vision encode, prefill and decode."""
-        return self.vision, self.prefill, self.decode
+    def phases(self) -> tuple[PhaseFacts, ...]:
+        """Vision encode, prefill and decode, and a network's calls."""
+        return self.vision, self.prefill, self.decode, self.network
 
     @property
     def runs(self) -> int:
@@ -123,23 +126,28 @@ class Facts:
     @property
     def dram_j(self) -> FloatColumn:
         """Energy of all traffic [J]."""
-        return self.vision.dram_j + self.prefill.dram_j + self.decode.dram_j
+        return _summed(self.phases, "dram_j")
 
     @property
     def compute_j(self) -> FloatColumn:
         """Energy of all arithmetic [J]."""
-        return self.vision.compute_j + self.prefill.compute_j + self.decode.compute_j
+        return _summed(self.phases, "compute_j")
 
     @property
     def active_j(self) -> FloatColumn:
         """Energy of busy units besides traffic and arithmetic [J]."""
-        return self.vision.active_j + self.prefill.active_j + self.decode.active_j
+        return _summed(self.phases, "active_j")
 
     @cached_property
     def energy_j(self) -> FloatColumn:
         """Energy of the whole device, the sum of its parts [J]."""
         parts = self.dram_j + self.compute_j + self.active_j + self.host_j + self.display_j
         return parts + self.idle_j + self.leakage_j + self.flash_j + self.background_j
+
+
+def _summed(parts: Iterable[PhaseFacts], name: str) -> FloatColumn:
+    total: FloatColumn = sum((getattr(part, name) for part in parts), np.zeros(1))
+    return total
 
 
 def facts_of(
@@ -166,9 +174,9 @@ def facts_of(
     Parameters
     ----------
     phases
-        Vision encode, prefill and decode.
+        Vision encode, prefill, decode, and a network's calls; what is left out did nothing.
     decoded
-        The last turn's decoding; ``None`` without any.
+        The last turn's decoding, or a network's calls; ``None`` without any.
     kv_tokens
         Tokens in the cache at the end; ``None``: as in the program.
     adapter_bytes
@@ -205,12 +213,12 @@ def facts_of(
         **{item.name: getattr(heat, item.name) for item in fields(HeatFacts)},
     }
     runs = max(np.size(makespan_s), np.size(peak_dram_bytes))
-    vision, prefill, decode = (
+    vision, prefill, decode, network = (
         PhaseFacts(*(_over_runs(getattr(part, item.name), runs) for item in fields(PhaseFacts)))
-        for part in phases
+        for part in (*phases, *[added(())] * (len(EVERY_PHASE) - len(phases)))
     )
     filled = {name: _over_runs(column, runs) for name, column in columns.items()}
-    return Facts(vision=vision, prefill=prefill, decode=decode, **filled)
+    return Facts(vision=vision, prefill=prefill, decode=decode, network=network, **filled)
 
 
 def _over_runs(column: Any, runs: int) -> NDArray[Any]:
@@ -277,25 +285,25 @@ def facts_of_groups(
     work
         Of each group.
     """
-    found: dict[str, list[PhaseFacts]] = {name: [] for name in PHASES}
+    found: dict[str, list[PhaseFacts]] = {name: [] for name in EVERY_PHASE}
     for times, done in zip(groups, work, strict=True):
         seconds = times.ends_s - times.starts_s
         clocks = clock_means(times, soc.power.exponent) if times.spans else FULL_CLOCK
         part = phase_facts(whole, done, seconds, times.group.committed_tokens, clocks)
         found[times.group.phase].append(part)
-    vision, prefill, decode = (added(found[name]) for name in PHASES)
+    vision, prefill, decode, network = (added(found[name]) for name in EVERY_PHASE)
     return facts_of(
         scenario,
         soc,
         program,
-        phases=(vision, replace(prefill, hidden_s=hidden_in_s(groups)), decode),
+        phases=(vision, replace(prefill, hidden_s=hidden_in_s(groups)), decode, network),
         turns=float(len({times.group.turn for times in groups}) or 1),
         first_token_s=_first_token_s(groups),
         makespan_s=_makespan_s(groups),
         peak_dram_bytes=peak_dram_bytes,
         budget_bytes=budget_bytes,
         heat=heat,
-        decoded=found["decode"][-1] if found["decode"] else None,
+        decoded=next(iter((found["decode"] or found[NETWORK])[-1:]), None),
         adapter_bytes=sum(times.group.setup.flash_bytes for times in groups),
         mapped=mapped,
     )

@@ -26,6 +26,7 @@ from sim.facts import Facts
 from sim.summary import Better, Formula, Summary
 from workloads.errors import did_you_mean
 from workloads.plugins import load_all
+from workloads.scenario import Scenario
 
 AnyFormula = TypeVar("AnyFormula", bound=Formula)
 
@@ -97,6 +98,13 @@ def known_metrics() -> dict[str, Metric]:
 @cache
 def _import_plugins() -> None:
     load_all(GROUP, ModuleType, FunctionType)
+
+
+def headlines(scenario: Scenario) -> tuple[str, ...]:
+    """Return the metrics that answer a scenario first: those of a session, or of a network."""
+    if scenario.network is not None:
+        return ("inference_s",)
+    return ("time_to_first_token_s", "tokens_per_s")
 
 
 def ships(name: str) -> bool:

@@ -20,6 +20,7 @@ from sim.held import held_by
 from sim.streams import random_stream
 from workloads.arrivals import expanded
 from workloads.background import get_background
+from workloads.calls import compile_network
 from workloads.catalogue import trace_for
 from workloads.compiling import compile_session
 from workloads.compression import WeightMap, get_format
@@ -31,7 +32,7 @@ from workloads.pruning import prune
 from workloads.scenario import Scenario
 from workloads.session import Session
 from workloads.speculation import Drafting, ModelDraft
-from workloads.trace import Trace
+from workloads.trace import NETWORK, Trace
 
 ACTIVATION_BITS = {"int8": 8, "int16": 16, "fp16": 16, "bf16": 16, "fp32": 32}
 
@@ -91,16 +92,9 @@ def plan(scenario: Scenario, soc: SocSpec, seed: int = 0, *, to_run: bool = Fals
     _check_that_someone_asks(session)
     budget = budget_bytes(scenario, soc)
     may_stop = to_run and scenario.environment.over_budget == "stop"
-    program = compile_session(
-        trace,
-        scenario.deployment,
-        session,
-        stored,
-        graph_options(scenario, soc, stack),
-        draft(scenario, trace, stored),
-        random_stream(seed, "acceptance"),
-        budget if may_stop else np.inf,
-    )
+    options = graph_options(scenario, soc, stack)
+    most_bytes = budget if may_stop else np.inf
+    program = _program(scenario, trace, session, stored, options, seed, most_bytes)
     program = replace(
         program,
         resident_bytes=held_by(stack, program.resident_bytes),
@@ -109,6 +103,31 @@ def plan(scenario: Scenario, soc: SocSpec, seed: int = 0, *, to_run: bool = Fals
     warnings = range_warnings(program, stack)
     warnings += cautions(scenario, program, soc, stack)
     return Plan(program, session, name, budget, tuple(warnings))
+
+
+def _program(
+    scenario: Scenario,
+    trace: Trace,
+    session: Session,
+    stored: Formats,
+    options: GraphOptions,
+    seed: int,
+    most_bytes: float,
+) -> Program:
+    """Return the program of a network's calls, or of a session's turns."""
+    deployment = scenario.deployment
+    if scenario.network is not None:
+        return compile_network(trace, deployment, scenario.network, stored, options)
+    if NETWORK in trace.phases:
+        raise SimError(
+            f"session: model must be a language model. Got {trace.model}, a network. Remedy: "
+            "replace session by `network: {calls: 1}`, or --set network.calls=1."
+        )
+    drafting = draft(scenario, trace, stored)
+    random = random_stream(seed, "acceptance")
+    return compile_session(
+        trace, deployment, session, stored, options, drafting, random, most_bytes
+    )
 
 
 def _check_that_someone_asks(session: Session) -> None:
@@ -125,13 +144,16 @@ def _check_that_someone_asks(session: Session) -> None:
 
 
 def formats(scenario: Scenario, soc: SocSpec, stack: Stack) -> Formats:
-    """Return the storage formats: the deployment's, else the model file's, else the stack's."""
+    """Return the storage formats: the deployment's, else the model file's, else the stack's.
+
+    A network's weights are stored as the stack stores encoders.
+    """
     deployment, defaults = scenario.deployment, stack.defaults
     stored = trace_for(scenario.model).stored_as
     activations = deployment.activations or defaults.activations
     weights = deployment.weights.completed(
         WeightMap(
-            body=stored.get("body", defaults.body),
+            body=stored.get("body", defaults.body if scenario.network is None else defaults.vision),
             lm_head=stored.get("lm_head", defaults.lm_head),
             embedding=stored.get("embedding", defaults.embedding),
             vision=stored.get("vision", defaults.vision),
@@ -145,6 +167,8 @@ def formats(scenario: Scenario, soc: SocSpec, stack: Stack) -> Formats:
         kv=get_kv_format(deployment.kv_cache.dtype or defaults.kv),
         units=placement(scenario, soc, stack),
         shared_table=_ties(stack) and head.id == table.id,
+        unsupported=_unsupported(soc, stack),
+        fallback=stack.fallback,
     )
 
 
@@ -152,6 +176,15 @@ def _ties(stack: Stack) -> bool:
     """Return whether one table serves a stack twice; NPU graphs hold an LM head of their own."""
     known = stack.memory.ties_table
     return stack.unit != "npu" if known is None else known
+
+
+def _unsupported(soc: SocSpec, stack: Stack) -> dict[Unit, frozenset[str]]:
+    """Return what the graphs of each unit cannot hold: of this stack's, else of the first's."""
+    drivers = reversed([*soc.stacks.values()])
+    found: dict[Unit, frozenset[str]] = {
+        one.unit: frozenset(one.unsupported) for one in (*drivers, stack)
+    }
+    return {unit: names for unit, names in found.items() if names and unit != stack.fallback}
 
 
 def placement(scenario: Scenario, soc: SocSpec, stack: Stack) -> dict[str, Unit]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sim.metrics import metric_values, named, summarise
+from sim.metrics import headlines, metric_values, named, summarise
 from sim.run import Run
 from sim.summary import Summary
 
@@ -72,7 +72,7 @@ class Result(Run):
         """Return the run in one line."""
         from sim.wording import shown
 
-        names = ("time_to_first_token_s", "tokens_per_s", "peak_dram_bytes")
+        names = (*headlines(self.scenario), "peak_dram_bytes")
         told = ", ".join(f"{name} {shown(name, self[name]).text}" for name in names)
         return f"<Result {self.program.model} on {self.soc.id} ({self.stack}): {told}>"
 

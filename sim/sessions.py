@@ -161,9 +161,10 @@ def _client(run: Run, name: str) -> ClientSummary:
 
 
 def _percentiles(turns: Sequence[TurnTimes], until: str) -> dict[str, float]:
-    if not turns:
+    reached = [turn for turn in turns if getattr(turn, until) is not None]
+    if not reached:  # a network has no first token
         return {}
-    seconds = [getattr(turn, until) - turn.arrived_s for turn in turns]
+    seconds = [getattr(turn, until) - turn.arrived_s for turn in reached]
     found = np.percentile(seconds, PERCENTS)
     return {f"p{percent}": float(value) for percent, value in zip(PERCENTS, found, strict=True)}
 

@@ -18,12 +18,14 @@ from sim.breakdown import phase_terms
 from sim.engine.times import hidden_s
 from sim.results import Intervals, Result
 from sim.summary import Summary
-from sim.verdicts import KILO, Verdict, headline, joules
+from sim.verdicts import KILO, SMALLEST_J, Verdict, headline, joules
 from sim.wording import label, shown
+from workloads.trace import NETWORK
 
 BAR_WIDTH = 32
 GIB = 2**30
 HEADLINES = (
+    "inference_s",
     "time_to_first_token_s",
     "tokens_per_s",
     "sustained_tokens_per_s",
@@ -62,9 +64,11 @@ def show_result(
     console.print(f"[bold]{headline(result)}[/bold]\n")
     if len(result.turns) > 1:
         _session(console, result)
-    if summary.fits:
+    if summary.fits and result.scenario.network is not None:
+        _bounds(console, result, NETWORK, "What bounds an inference")
+    elif summary.fits:
         _first_token(console, result, summary)
-        _decode(console, result)
+        _bounds(console, result, "decode", "\nWhat bounds decode, per step")
     _dram(console, result)
     _energy(console, result, summary)
     if intervals is not None:
@@ -76,6 +80,14 @@ def show_result(
 
 def _asked(console: Console, result: Result, summary: Summary) -> None:
     """Print what was asked in the turns that were served, images as if all were of one size."""
+    if (network := result.scenario.network) is not None:
+        console.print(
+            f"[bold]{escape(result.program.model)}[/bold] on "
+            f"[bold]{escape(result.soc.name)}[/bold], stack {result.stack}: "
+            f"{network.calls} inference{'s' * (network.calls != 1)}, "
+            f"{summary.flops / network.calls / 2e9:.3g} GMAC each."
+        )
+        return
     served = (turn.index for turn in result.turns if turn.start_s is not None)
     turns = [result.session.turns[index] for index in served] or result.session.turns
     images = [size for turn in turns for size in turn.images_px]
@@ -149,14 +161,12 @@ def _bar(before: float, part: float, whole: float) -> str:
     return " " * start + "█" * max(1, round(BAR_WIDTH * part / whole))
 
 
-def _decode(console: Console, result: Result) -> None:
-    terms = phase_terms(result, "decode")
+def _bounds(console: Console, result: Result, phase: str, title: str) -> None:
+    terms = phase_terms(result, phase)
     if not terms:
         return
-    steps = sum(times.group.steps for times in result.groups if times.group.phase == "decode")
-    table = Table(
-        title="\nWhat bounds decode, per step", title_justify="left", box=None, pad_edge=False
-    )
+    steps = sum(times.group.steps for times in result.groups if times.group.phase == phase)
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
     for name in ("term", "ms", "share", "MB"):
         table.add_column(name, justify="left" if name == "term" else "right")
     for term in (term for term in terms if term.share >= SMALLEST_SHARE):
@@ -201,6 +211,8 @@ def _moves(result: Result) -> str:
 
 def _energy(console: Console, result: Result, summary: Summary) -> None:
     scale, unit = (1.0, "J") if summary.energy_j < KILO else (KILO, "kJ")
+    if summary.energy_j < SMALLEST_J:
+        scale, unit = 1 / KILO, "mJ"
     parts = ", ".join(
         f"{name.removesuffix('_j')} {part_j / scale:.1f}"
         for name, part_j in sorted(result.energy.parts().items(), key=lambda item: -item[1])
@@ -226,7 +238,13 @@ def _cold_start(result: Result) -> str:
         said += f", {cold.prepare_s:.2f} s making weights ready"
     if result.scenario.environment.start == "warm":
         return f"A cold start would come before: {said}."
-    first_s = result.summary().time_to_first_token_s
+    summary = result.summary()
+    first_s = summary.time_to_first_token_s
+    if summary.inference_s is not None:
+        return (
+            f"The cold start came before: {said}; the first result is there "
+            f"{cold.total_s + summary.inference_s:.2f} s after the app was opened."
+        )
     if first_s is None:
         return f"The cold start came before: {said}."
     return (

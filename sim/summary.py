@@ -33,6 +33,11 @@ def _whole(facts: Facts, column: Any) -> Any:
     return np.where(facts.fits, column, np.nan)
 
 
+def _of_turns(facts: Facts, column: Any) -> Any:
+    """Return what only a session has; NaN for a network."""
+    return np.where(facts.network.steps > 0, np.nan, column)
+
+
 def _of_all(facts: Facts, name: str) -> Any:
     return sum(getattr(part, name) for part in facts.phases)
 
@@ -46,8 +51,14 @@ def _output_tokens(facts: Facts) -> Any:
 
 
 def _encoding_s(facts: Facts) -> Any:
-    """Return the seconds of vision encode and prefill, what ran at once counted once [s]."""
-    return facts.vision.seconds + facts.prefill.seconds - facts.prefill.hidden_s
+    """Return the seconds of vision encode, prefill and a network, at once counted once [s]."""
+    encoding_s = facts.vision.seconds + facts.prefill.seconds - facts.prefill.hidden_s
+    return encoding_s + facts.network.seconds
+
+
+def _streaming(facts: Facts, name: str) -> Any:
+    """Return what decode steps do, or a network's calls."""
+    return getattr(facts.decode, name) + getattr(facts.network, name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +66,7 @@ class Summary:
     """Every metric of a run that ships; the unit is in the name, the formula in docs/metrics.md."""
 
     vision_encode_s: float | None = _shown(
-        lambda f: _whole(f, f.vision.seconds / f.turns),
+        lambda f: _of_turns(f, _whole(f, f.vision.seconds / f.turns)),
         "s",
         "vision encode",
         "lower",
@@ -63,7 +74,7 @@ class Summary:
         "sum[V] (e_i - s_i) / U",
     )
     prefill_s: float | None = _shown(
-        lambda f: _whole(f, (f.prefill.seconds - f.prefill.hidden_s) / f.turns),
+        lambda f: _of_turns(f, _whole(f, (f.prefill.seconds - f.prefill.hidden_s) / f.turns)),
         "s",
         "prefill",
         "lower",
@@ -79,7 +90,7 @@ class Summary:
         "mean over turns of f_u - a_u; weights are loaded",
     )
     decode_s: float | None = _shown(
-        lambda f: _whole(f, f.decode.seconds),
+        lambda f: _of_turns(f, _whole(f, f.decode.seconds)),
         "s",
         "decode",
         "lower",
@@ -125,6 +136,30 @@ class Summary:
         "higher",
         "`τ`",
         "sum[D] n_i / K: block efficiency",
+    )
+    inference_s: float | None = _shown(
+        lambda f: _whole(f, ratio(f.network.seconds, f.network.steps)),
+        "s",
+        "inference",
+        "lower",
+        "`t_I`",
+        "sum[N] (e_i - s_i) / number of calls of a network",
+    )
+    sustained_inference_s: float | None = _shown(
+        lambda f: _whole(f, ratio(f.network.seconds, f.network.steps * f.sustained_fraction)),
+        "s",
+        "sustained inference",
+        "lower",
+        "`t_∞`",
+        "mean time of a call in the tenth minute without a pause, under the governor",
+    )
+    energy_per_inference_j: float | None = _shown(
+        lambda f: _whole(f, ratio(f.energy_j, f.network.steps)),
+        "J",
+        "energy per inference",
+        "lower",
+        "`E_I`",
+        "E / number of calls of a network",
     )
     peak_dram_bytes: float = _shown(
         lambda f: f.peak_dram_bytes,
@@ -229,7 +264,7 @@ class Summary:
         "weight bytes per step",
         "lower",
         "`W`",
-        "bytes of decoder and LM-head weights that one decode step reads",
+        "bytes of decoder and LM-head weights that one decode step reads; of a network: a call",
     )
     flops: float = _shown(
         lambda f: _of_all(f, "flops"),
@@ -240,20 +275,25 @@ class Summary:
         "sum of F_i over all steps",
     )
     mfu: float | None = _shown(
-        lambda f: ratio(f.vision.peak_matrix_s + f.prefill.peak_matrix_s, _encoding_s(f)),
+        lambda f: ratio(
+            f.vision.peak_matrix_s + f.prefill.peak_matrix_s + f.network.peak_matrix_s,
+            _encoding_s(f),
+        ),
         "fraction",
         "MFU",
         "higher",
         "MFU",
-        "sum[V, P] F_i / R over sum[V, P] (e_i - s_i) - h",
+        "sum[V, P] F_i / R over sum[V, P] (e_i - s_i) - h; of a network over its calls",
     )
     mbu: float | None = _shown(
-        lambda f: ratio(f.decode.dram_bytes, f.decode.seconds * f.dram_peak_bytes_per_s),
+        lambda f: ratio(
+            _streaming(f, "dram_bytes"), _streaming(f, "seconds") * f.dram_peak_bytes_per_s
+        ),
         "fraction",
         "MBU",
         "higher",
         "MBU",
-        "sum[D] (r_i + w_i) / (B t_D)",
+        "sum[D] (r_i + w_i) / (B t_D); of a network over its calls",
     )
     fits: bool = _shown(
         lambda f: f.fits,

@@ -44,8 +44,15 @@ SLOWED: Final = (
     "time_per_output_token_s",
 )
 """Times that a lower clock lengthens."""
+SUSTAINED: Final = {
+    "tokens_per_s": "sustained_tokens_per_s",
+    "inference_s": "sustained_inference_s",
+}
+"""Metrics whose value of a later minute is a metric of its own."""
 GIB: Final = 2**30
 KILO: Final = 1e3
+SMALLEST_J: Final = 0.5
+"""Smaller energies are told in millijoules [J]."""
 
 Met = NDArray[np.bool_]
 """Whether each draw meets something, shape (draws,)."""
@@ -251,8 +258,8 @@ def later_values(metric: str, columns: MetricColumns) -> NDArray[np.float64]:
     A run without a decode rate is taken to keep its clock.
     """
     values = columns[metric]
-    if metric == "tokens_per_s":
-        return columns["sustained_tokens_per_s"]
+    if metric in SUSTAINED:
+        return columns[SUSTAINED[metric]]
     if metric not in SLOWED:
         return values
     clock = columns["sustained_tokens_per_s"] / columns["tokens_per_s"]
@@ -270,6 +277,12 @@ def headline(result: Result) -> str:
             f"Out of memory at {overflow.at_s:.3f} s: needs {peak}; "
             f"the largest part is {overflow.largest}, {held_bytes / GIB:.2f} GiB."
         )
+    if summary.inference_s is not None:
+        took = shown("inference_s", summary.inference_s).text
+        calls = result.program.groups[0].steps
+        each = f"{joules(summary.energy_per_inference_j or 0.0)} per inference"
+        told = "" if calls == 1 else f", {calls} calls one after another"
+        return f"Inference {took}{told}; peak DRAM {peak}; {each}."
     rate = f"{summary.tokens_per_s:.1f} tokens/s" if summary.tokens_per_s else "one token"
     after = f"after {summary.time_to_first_token_s:.2f} s"
     if len(result.turns) == 1:
@@ -283,9 +296,11 @@ def headline(result: Result) -> str:
 def joules(energy_j: float) -> str:
     """Return an energy for people.
 
-    >>> joules(44.94), joules(16790.0)
-    ('44.9 J', '16.8 kJ')
+    >>> joules(44.94), joules(16790.0), joules(0.0312)
+    ('44.9 J', '16.8 kJ', '31.2 mJ')
     """
+    if energy_j < SMALLEST_J:
+        return f"{energy_j * KILO:.1f} mJ"
     return f"{energy_j:.1f} J" if energy_j < KILO else f"{energy_j / KILO:.1f} kJ"
 
 

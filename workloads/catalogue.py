@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -23,8 +23,10 @@ from workloads.image_kinds import encoded_image
 from workloads.models import entry as entries
 from workloads.models.config import ModelConfig
 from workloads.models.config_file import read_model
+from workloads.models.encoder_types import is_network
 from workloads.models.stored_formats import stored_formats
-from workloads.trace import Trace
+from workloads.networks import network_entry, network_ids, same_network, shipped_network
+from workloads.trace import NETWORK, Trace
 from workloads.trace_file import FOLDER as TRACES
 from workloads.trace_file import load_trace, parse_trace, save_trace
 
@@ -70,14 +72,17 @@ def get_entry(model: str) -> dict[str, Any]:
     Raises `WorkloadError` for an unknown id, and for a file that can not be read.
     """
     if not entries.is_model_path(model):
-        _check_id(model, "a model must be a catalogue id or a configuration file.")
+        _check_id(model, "a model must be a catalogue id or a configuration file.", network_ids())
+        if model in network_ids():
+            return network_entry(model)
         return _with_decoder(read_yaml(FOLDER / f"{model}.yaml"), model)
     return _with_decoder(entries.read_entry(model), Path(model).name)
 
 
-def _check_id(model: str, rule: str) -> None:
-    if model not in model_ids():
-        raise WorkloadError(f"{rule} Got {model!r}. {did_you_mean(model, model_ids())}")
+def _check_id(model: str, rule: str, networks: Sequence[str] = ()) -> None:
+    known = [*model_ids(), *networks]
+    if model not in known:
+        raise WorkloadError(f"{rule} Got {model!r}. {did_you_mean(model, known)}")
 
 
 def get_model(model: str) -> ModelConfig:
@@ -104,7 +109,8 @@ def position_limit(model: str | os.PathLike[str]) -> int | None:
     """
     name = os.fspath(model)
     entry = get_entry(name)
-    return None if "schema" in entry else entries.positions(entry)
+    is_language = "schema" not in entry and not is_network(entry)
+    return entries.positions(entry) if is_language else None
 
 
 def trace_for(model: str | os.PathLike[str]) -> Trace:
@@ -138,7 +144,7 @@ def trace_of(entry: Mapping[str, Any], name: str) -> Trace:
     key = f"{entries.digest(entry)[:32]}-{version() or 'any'}"
     found = _MEMORY.get(key) or trace_cache.recall(key)
     if found is None and version() is None:
-        found = _same_content(entry, name)
+        found = same_network(entry) or _same_content(entry, name)
     if found is None:
         found = _captured(entry, name)
         trace_cache.keep(key, found)
@@ -190,6 +196,10 @@ _MEMORY: dict[str, Trace] = {}
 def _captured(entry: Mapping[str, Any], name: str) -> Trace:
     from workloads.capture import capture, capture_entry
 
+    if is_network(entry):
+        from workloads.models.encoders import capture_network
+
+        return capture_network(entry, name)
     return capture(read_model(entry, name)) if is_own(entry) else capture_entry(entry, name)
 
 
@@ -222,6 +232,8 @@ def _same_content(entry: Mapping[str, Any], name: str) -> Trace:
 
 def _runnable(trace: Trace, name: str) -> Trace:
     """Return a trace from a file if it holds what a run needs of a model."""
+    if NETWORK in trace.phases:
+        return trace
     missing = {"prefill", "decode"} - set(trace.phases)
     if missing:
         raise WorkloadError(
@@ -240,8 +252,8 @@ def _runnable(trace: Trace, name: str) -> Trace:
 
 @cache
 def _shipped_trace(model: str) -> Trace:
-    _check_id(model, "a model must be a catalogue id or a configuration file.")
-    return load_trace(model)
+    _check_id(model, "a model must be a catalogue id or a configuration file.", network_ids())
+    return shipped_network(model) if model in network_ids() else load_trace(model)
 
 
 def regenerate(directory: str | os.PathLike[str] = TRACES, models: list[str] | None = None) -> None:
@@ -256,7 +268,7 @@ def regenerate(directory: str | os.PathLike[str] = TRACES, models: list[str] | N
 def captured_model(model: str) -> Trace:
     """Return the trace of a catalogue model, captured now."""
     trace = _captured(get_entry(model), model)
-    return replace(trace, model=model)
+    return replace(trace, model=model) if trace.model != model else trace
 
 
 def _with_decoder(entry: dict[str, Any], name: str) -> dict[str, Any]:

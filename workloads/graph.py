@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from workloads.compression import WeightMap
 from workloads.kv_cache import KvFormat
@@ -61,6 +61,10 @@ class Formats:
         ``sampling`` where an operator does it.
     shared_table
         The LM head and the embedding table are one copy in memory.
+    unsupported
+        Operators that the graphs of a unit can not hold, by PyTorch's name without ``aten.``.
+    fallback
+        The unit that runs these instead.
     """
 
     weights: WeightMap
@@ -69,6 +73,14 @@ class Formats:
     kv: KvFormat
     units: Mapping[str, Unit]
     shared_table: bool = False
+    unsupported: Mapping[Unit, frozenset[str]] = field(default_factory=dict)
+    fallback: Unit = "cpu"
+
+    def unit_of(self, operator: str, tensor_class: str) -> Unit:
+        """Return the unit that runs an operator on weights of a class."""
+        wanted = self.unit_for(tensor_class)
+        missing = self.unsupported.get(wanted, frozenset())
+        return self.fallback if operator.removeprefix("aten.") in missing else wanted
 
     def unit_for(self, tensor_class: str) -> Unit:
         """Return the unit that runs operators on weights of a class."""

@@ -9,7 +9,7 @@ Not modelled: layout changes and copies that a vendor compiler may insert.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -78,7 +78,7 @@ class Lowering:
         tasks = [self.task(operator, demand, runs) for operator, demand in pairs]
         if self.options.fusion in ("elementwise", "attention"):
             tasks = fuse(tasks)
-        kept = [self._spill(task) for task in tasks]
+        kept = [self._spill(*handed) for handed in _handed_over(tasks)]
         if self.adapter is not None and is_layer:
             kept = self._beside_adapter(kept, self.adapter)
         return ProgramSegment(segment.name, segment.repeat, tuple(kept), is_layer)
@@ -101,7 +101,7 @@ class Lowering:
         return Task(
             name=operator.module,
             kind=operator.kind,
-            unit=self.formats.unit_for(tensor_class or self.default_class),
+            unit=self.formats.unit_of(operator.name, tensor_class or self.default_class),
             activations=self.formats.activations,
             operand_bits=self._operand_bits(operator, demand),
             tensor_class=tensor_class,
@@ -163,15 +163,22 @@ class Lowering:
                 total = total + use.elements * (VECTOR_BITS / 8)
         return total
 
-    def _spill(self, task: Task) -> Task:
-        """Return the task for all steps, its activations on chip where they fit there together."""
+    def _spill(self, task: Task, from_elsewhere: bool, to_elsewhere: bool) -> Task:
+        """Return the task for all steps, its activations on chip where they fit there together.
+
+        What another unit made, or will read, passes through DRAM whatever its size.
+        """
         moved = task.activation_read_bytes + task.activation_write_bytes
         self.working_set_bytes = np.maximum(self.working_set_bytes, moved)
         spilled = moved > self.options.activation_bytes
         return task.widened(
             self.steps,
-            activation_read_bytes=np.where(spilled, task.activation_read_bytes, 0.0),
-            activation_write_bytes=np.where(spilled, task.activation_write_bytes, 0.0),
+            activation_read_bytes=np.where(
+                spilled | from_elsewhere, task.activation_read_bytes, 0.0
+            ),
+            activation_write_bytes=np.where(
+                spilled | to_elsewhere, task.activation_write_bytes, 0.0
+            ),
         )
 
 
@@ -219,15 +226,23 @@ def _is_matrix(use: WeightUse) -> bool:
     return use.rows > 1 if isinstance(use.rows, int) else bool(np.all(use.rows > 1))
 
 
+def _handed_over(tasks: list[Task]) -> Iterator[tuple[Task, bool, bool]]:
+    """Yield each task, whether another unit ran before it, and whether another runs after it."""
+    for before, task, after in zip(
+        (tasks[:1] + tasks)[:-1], tasks, (tasks + tasks[-1:])[1:], strict=True
+    ):
+        yield task, before.unit != task.unit, after.unit != task.unit
+
+
 def fuse(tasks: Sequence[Task]) -> list[Task]:
-    """Fuse vector operators into the matrix operator before them.
+    """Fuse vector operators into the matrix operator before them, where one unit runs both.
 
     The fused task reads what its first operator reads, and of each later one what that one does not
     get from its predecessor (a residual, say); it writes what its last operator writes.
     """
     fused: list[Task] = []
     for task in tasks:
-        if fused and task.kind not in MATRIX_KINDS:
+        if fused and task.kind not in MATRIX_KINDS and task.unit == fused[-1].unit:
             fused[-1] = _merge(fused[-1], task)
         else:
             fused.append(task)

@@ -75,17 +75,21 @@ RULES: Mapping[str, OperatorRule] = MappingProxyType(
             "max_pool1d max_pool2d avg_pool1d avg_pool2d adaptive_avg_pool1d adaptive_avg_pool2d "
             "count_nonzero bincount histc unique",
         ),
-        **_reduction(2, "var std norm linalg_vector_norm var_mean std_mean"),
+        **_reduction(2, "var std norm linalg_norm linalg_vector_norm var_mean std_mean"),
         **_kind(
             "copy",
             "copy clone cat stack concat index index_select gather take_along_dim pad "
             "constant_pad_nd repeat repeat_interleave scatter scatter_add index_add index_put "
             "index_copy masked_scatter roll flip tril triu tile one_hot zeros_like ones_like "
             "full_like new_zeros fill zero expand_copy select_scatter slice_scatter im2col unfold "
-            "fold pixel_shuffle pixel_unshuffle diag_embed cross_entropy_loss masked_select "
+            "fold col2im pixel_shuffle pixel_unshuffle diag_embed cross_entropy_loss masked_select "
             "empty_like new_empty new_ones new_full bernoulli upsample_nearest2d dropout "
-            "upsample_bilinear2d upsample_bicubic2d _upsample_bilinear2d_aa",
+            "upsample_nearest1d upsample_nearest3d native_dropout",
         ),
+        # two linear interpolations each way: three of a product, a product and a sum
+        **_kind("copy", "upsample_linear1d", 3),
+        **_kind("copy", "upsample_bilinear2d _upsample_bilinear2d_aa grid_sampler", 9),
+        **_kind("copy", "upsample_bicubic2d _upsample_bicubic2d_aa", 35),  # five of seven
         "rope": OperatorRule("rope", 3),  # two multiplications and an addition
         "scan": OperatorRule("scan"),
         "moe.linear": OperatorRule("experts"),

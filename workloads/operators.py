@@ -25,6 +25,7 @@ TILE = 64
 """Side of the small products that a scan is priced as."""
 
 Real: TypeAlias = float | Size
+Shape: TypeAlias = tuple[Size, ...]
 
 
 @dataclass(frozen=True)
@@ -135,7 +136,7 @@ def _work(
         return _square(matrix), matrix, matrix, vector
     if operator.kind in ("linear", "matmul", "conv", "experts"):
         gemm = _product(operator, sizes, outputs, weights)
-        flops = 2 * outputs * gemm.k
+        flops = 2 * (_scattered(gemm) if _is_transposed(operator) else outputs) * gemm.k
         biases = sum(use.cols > 0 for use in weights[1:]) if operator.kind != "matmul" else 0
         return gemm, flops, flops, outputs * biases
     counted = outputs
@@ -166,15 +167,48 @@ def _product(
         (s for s, t in zip(shapes, operator.inputs, strict=True) if t.role == "weight"), shapes[1]
     )
     if operator.kind == "conv":
-        depth = math.prod(weight[1:])
-        groups = max(1, int(shapes[0][1] // weight[1])) if "transpose" not in operator.name else 1
-        features = int(weight[0]) // groups
-        return Gemm(batch=groups, m=outputs // (features * groups), n=features, k=depth)
+        return (
+            _transposed(shapes[0], weight, made)
+            if _is_transposed(operator)
+            else _convolution(shapes[0], weight, outputs)
+        )
     rows, depth = weight[-2], weight[-1]
     if operator.kind == "experts":
         pairs, chosen = outputs // rows, weights[0].copies
         return Gemm(batch=chosen, m=pairs / chosen, n=rows, k=depth)
     return Gemm(batch=1, m=outputs // rows, n=rows, k=depth)
+
+
+def _convolution(given: Shape, weight: Shape, outputs: Size) -> Gemm:
+    """Return a convolution as products: each place's window by the filters of its group.
+
+    ``groups`` of (places, Cin/groups x window) by (Cin/groups x window, Cout/groups); depthwise
+    has as many groups as channels, so its products are one column wide.
+    """
+    groups = max(1, int(given[1] // weight[1]))
+    features = int(weight[0]) // groups
+    places = outputs // (features * groups)
+    return Gemm(batch=groups, m=places, n=features, k=math.prod(weight[1:]))
+
+
+def _transposed(given: Shape, weight: Shape, made: Shape) -> Gemm:
+    """Return a transposed convolution as products: each input place makes a window of outputs.
+
+    ``groups`` of (input places, Cin/groups) by (Cin/groups, Cout/groups x window); the sums of
+    windows that overlap are vector work that runtimes fuse.
+    """
+    groups = max(1, int(made[1] // weight[1]))
+    places = math.prod(given[2:]) * given[0]
+    return Gemm(batch=groups, m=places, n=math.prod(weight[1:]), k=int(weight[0]) // groups)
+
+
+def _is_transposed(operator: Operator) -> bool:
+    return "conv_transpose" in operator.name
+
+
+def _scattered(gemm: Gemm) -> Size:
+    """Return the products' outputs before windows are summed."""
+    return int(gemm.batch) * gemm.m * gemm.n  # type: ignore[return-value]
 
 
 def expected_experts(experts: int, each: int, tokens: Size, skew: float = 0.0) -> Real:

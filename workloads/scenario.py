@@ -14,7 +14,16 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, ByteSize, Field, ValidationError
+from pydantic import (
+    BeforeValidator,
+    ByteSize,
+    Field,
+    SerializationInfo,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from workloads.arrivals_file import recorded_clients
@@ -33,6 +42,7 @@ from workloads.speculation import NoSpeculation, SpeculationPart
 
 Activations = Literal["int16", "int8", "fp16", "bf16", "fp32"]
 FreeVision = bool | Literal["reload"]
+MAX_CALLS = 100_000
 Fusion = Literal["none", "scores", "elementwise", "attention"]
 
 FOLDER = Path(__file__).parent / "scenarios"
@@ -183,8 +193,24 @@ class Environment(Strict):
         return tuple(sorted(self.background, key=lambda item: item.at_s))
 
 
+class Network(Strict):
+    """A graph that is called, in place of a session: an encoder, a convolutional network.
+
+    Attributes
+    ----------
+    calls
+        Inferences, one after another.
+    """
+
+    calls: Annotated[int, Field(ge=1, le=MAX_CALLS)] = 1
+
+
+NETWORK_SESSION = Session(turns=(Turn(prompt_tokens=0, output_tokens=1),))
+"""What stands as the session of a `network` scenario: one turn without a token."""
+
+
 class Scenario(Strict):
-    """One what-if question, complete.
+    """One what-if question, complete: a model and a session, or a network and its calls.
 
     Attributes
     ----------
@@ -193,7 +219,9 @@ class Scenario(Strict):
     stack
         Software stack of the device; its default if none.
     model
-        Model id, or path of a Hugging Face ``config.json``.
+        Model id, or path of a Hugging Face ``config.json``, a composition or a trace file.
+    network
+        Calls of a network, in place of ``session``.
     """
 
     device: str
@@ -201,7 +229,30 @@ class Scenario(Strict):
     model: str
     deployment: Deployment = Deployment()
     environment: Environment = Environment()
+    network: Network | None = None
     session: Session
+
+    @model_validator(mode="before")
+    @classmethod
+    def _session_of_a_network(cls, given: Any) -> Any:
+        """Give a network its one empty turn; a scenario that was written out has it already."""
+        if not isinstance(given, Mapping) or given.get("network") is None:
+            return given
+        own = NETWORK_SESSION.model_dump(mode="json")
+        session = given.get("session")
+        if session is not None and not _is_of_a_network(session):
+            raise PydanticCustomError("either", "either session or network, not both")
+        return {**given, "session": own}
+
+    @model_serializer(mode="wrap")
+    def _without_a_networks_session(
+        self, written: SerializerFunctionWrapHandler, info: SerializationInfo
+    ) -> dict[str, Any]:
+        """Leave out the empty turn of a network where defaults are left out."""
+        found: dict[str, Any] = written(self)
+        if self.network is not None and info.exclude_defaults:
+            found.pop("session", None)
+        return found
 
     @classmethod
     def from_mapping(cls, mapping: object, name: str = "scenario") -> Scenario:
@@ -221,9 +272,16 @@ class Scenario(Strict):
             raise WorkloadError(f"{name}:\n  {faults}") from None
 
 
+def _is_of_a_network(session: object) -> bool:
+    try:
+        return Session.model_validate(session) == NETWORK_SESSION
+    except ValidationError:
+        return False
+
+
 def _other_file(mapping: Mapping[str, Any]) -> str | None:
     """Return what a file of another kind is and how it is used, or none for a scenario."""
-    if "model" in mapping or "session" in mapping:
+    if {"model", "session", "network"} & set(mapping):
         return None
     if "axes" in mapping:
         return "a sweep; run it by `andesim sweep {name} -o rows.parquet`."
@@ -327,6 +385,9 @@ def load_scenario(path: str | Path | None = None, overrides: Iterable[str] = ())
     folder = Path() if path is None or path in scenario_ids() else Path(path).parent
     if not isinstance(mapping, dict):
         raise WorkloadError(f"{name} must be a mapping of keys. Got {type(mapping).__name__}.")
+    overrides = list(overrides)
+    if path is None and any(text.startswith("network") for text in overrides):
+        mapping = {key: value for key, value in mapping.items() if key != "session"}
     for override in overrides:
         key, equals, text = override.partition("=")
         if not equals or not key:
@@ -360,6 +421,7 @@ __all__ = [
     "Environment",
     "ImageRule",
     "KvCache",
+    "Network",
     "Scenario",
     "Session",
     "Turn",

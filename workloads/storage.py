@@ -12,7 +12,7 @@ from typing import Literal
 
 from workloads.graph import VECTOR_BITS, Formats
 from workloads.layout import WeightFormat
-from workloads.trace import Operator, Segment, TensorRef, Trace
+from workloads.trace import NETWORK, Operator, Phase, Segment, TensorRef, Trace
 
 Where = Literal["resident", "file", "traffic"]
 
@@ -40,26 +40,27 @@ def stored_bytes(trace: Trace, formats: Formats, where: Where) -> dict[str, floa
     them.
     """
     stored = {"weights": 0.0, "embedding": 0.0, "vision": 0.0}
-    for phase, name in (("vision", "vision"), ("decode", "weights")):
+    for phase, name in (("vision", "vision"), ("decode", "weights"), (NETWORK, "weights")):
         layer = 0
         for part in trace.phases[phase].segments if phase in trace.phases else ():
             for run in layer_runs(part, layer, formats, phase):
                 held = (_operator_bytes(item, formats, where, layer) for item in run.operators)
                 stored[name] += run.repeat * sum(held)
                 layer += run.repeat if is_layer(part) else 0
-    if "decode" in trace.phases:
-        stored["embedding"] = _tables_bytes(trace, formats, where)
+    for phase in ("decode", NETWORK):
+        if phase in trace.phases:
+            stored["embedding"] = _tables_bytes(trace.phases[phase], formats, where)
     return stored
 
 
-def _tables_bytes(trace: Trace, formats: Formats, where: Where) -> float:
+def _tables_bytes(phase: Phase, formats: Formats, where: Where) -> float:
     """Return the bytes of the tables that tokens are looked up in [B].
 
     A table that is the LM head too is held there where the stack shares them.
     """
     tables: dict[str, tuple[int, int]] = {}
     heads = set()
-    for _, operator in trace.phases["decode"].operators():
+    for _, operator in phase.operators():
         for tensor in operator.inputs:
             if tensor.role == "weight" and operator.kind == "embedding":
                 rows, cols = (int(extent.at({})) for extent in tensor.shape)

@@ -54,6 +54,7 @@ TENSOR_CLASSES = ("adapter", "body", "embedding", "lm_head", "vision")
 PHASES = ("vision", "prefill", "decode")
 NETWORK = "network"
 """The one phase of a trace that is a single graph."""
+EVERY_PHASE = (*PHASES, NETWORK)
 _ONE = {"T": 1, "S": 1}
 
 

@@ -25,6 +25,7 @@ from sim.evidence.conditions import as_run
 from sim.evidence.measured import MeasuredRun
 from sim.evidence.questions import (
     DECODE,
+    INFERENCE,
     CannotSimulate,
     device_of_run,
     scenario_of_run,
@@ -34,12 +35,14 @@ from sim.explore.sweep_steps import Indices, distinct, step_seconds_by_context
 from sim.planning import plan
 from workloads.errors import WorkloadError
 from workloads.program import Program, StepGroup
+from workloads.trace import NETWORK
 
 PHASES: Final = {
     DECODE: ("decode",),
     "prefill_tokens_per_s": ("prefill",),
     "time_to_first_token_s": ("vision", "prefill"),
     "vision_encode_s": ("vision",),
+    INFERENCE: (NETWORK,),
 }
 """The phases whose time makes each metric that can be fitted."""
 

@@ -45,6 +45,13 @@ def model_rows(name: str | None) -> list[Row]:
     return [asdict(describe_model(name))]
 
 
+def network_rows() -> list[Row]:
+    """Return the networks as plain data."""
+    from workloads.networks import list_networks
+
+    return [asdict(card) for card in list_networks()]
+
+
 def show_model(row: Row) -> None:
     """Print one model, a line per fact."""
     for key, value in row.items():

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 SHOWN = 10
 EXPLAINED = "time_to_first_token_s", "time_per_output_token_s", "energy_j", "peak_dram_bytes"
+OF_A_NETWORK = "inference_s", "energy_per_inference_j", "peak_dram_bytes"
 
 
 def compare(
@@ -59,11 +60,13 @@ def _show(found: Comparison) -> None:
     console.print(f"[bold]{escape(said)}[/bold]\n", soft_wrap=True)
     runs: list[tuple[str, Mapping[str, Any]]] = [("as the first", found.before.summary().as_dict())]
     runs += [(step.path.replace(" + ", "\n+ "), step.metrics) for step in found.steps]
+    is_network = found.before.scenario.network is not None
+    explained = OF_A_NETWORK if is_network else EXPLAINED
     print_table(
         console,
         "One entry after the other changed to the second's",
-        [Column("entry", is_text=True), *(Column(label(name)) for name in EXPLAINED)],
-        [[name, *(shown(key, metrics[key]).text for key in EXPLAINED)] for name, metrics in runs],
+        [Column("entry", is_text=True), *(Column(label(name)) for name in explained)],
+        [[name, *(shown(key, metrics[key]).text for key in explained)] for name, metrics in runs],
     )
     console.print()
     print_table(

@@ -57,12 +57,17 @@ def devices(
 
 def models(
     name: Annotated[str | None, typer.Argument(help="Model id; all if none.")] = None,
+    networks: Annotated[
+        bool, typer.Option("--networks", help="Encoders and convolutional networks instead.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """List models; one in detail, by id or by path."""
-    from sim.cli.catalogues import model_rows, show_model, show_rows
+    from sim.cli.catalogues import model_rows, network_rows, show_model, show_rows
 
-    rows = model_rows(name)
+    if networks and name is not None:
+        raise SimError(f"--networks must come without an id. Got {name!r}.")
+    rows = network_rows() if networks else model_rows(name)
     if as_json:
         print_json(rows)
     elif name is None:

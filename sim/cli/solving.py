@@ -160,7 +160,11 @@ def _show(document: dict[str, Any], metrics: Sequence[str]) -> None:
     from rich.markup import escape
 
     console = make_console()
-    shown = list(dict.fromkeys([*metrics, "time_to_first_token_s", "tokens_per_s"]))
+    reached = document.get("metrics") or {}
+    usual = ("time_to_first_token_s", "tokens_per_s")
+    if reached.get("inference_s") is not None:
+        usual = ("inference_s",)
+    shown = list(dict.fromkeys([*metrics, *usual]))
     if "frontier" in document:
         rows = [{**row, "meets": row["value"] is not None} for row in document["frontier"]]
         _table(console, document["path"][0], rows, shown, document["path"][1])

@@ -22,7 +22,12 @@ from sim.engine.timed import FloatColumn
 from workloads.program import StepGroup
 from workloads.scenario import FreeVision
 
-PHASES = {"vision": "vision encode", "prefill": "prefill", "decode": "decode"}
+PHASES = {
+    "vision": "vision encode",
+    "prefill": "prefill",
+    "decode": "decode",
+    "network": "the network",
+}
 
 
 class Memory:

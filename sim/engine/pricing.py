@@ -82,7 +82,8 @@ class Pricing:
         """Return what follows the opening of a step; equal turns share it."""
         key = (id(group.segments), group.phase)
         if key not in self._priced:
-            shards = 1 if group.phase == "vision" else int(self.stack.graphs_per_step.value)
+            apart = group.phase in ("vision", "network")
+            shards = 1 if apart else int(self.stack.graphs_per_step.value)
             segments = [self.segment(part, group, call) for part in group.segments]
             priced = _in_graphs(_with_hand_overs(segments, call), call, shards)
             self._priced[key] = group.segments, tuple(priced)
@@ -214,7 +215,7 @@ class Pricing:
             task.k,
             rate_flops_per_s=rates[key].value,
             tile=(matrix.tile_m.value, matrix.tile_n.value, matrix.tile_k.value),
-            efficiency=getattr(self._stack_of(task.unit).efficiency, phase).value,
+            efficiency=self._stack_of(task.unit).efficiency.of(phase).value,
         )
         executed = task.flops / np.maximum(1.0, 2.0 * task.batch * task.m * task.n * task.k)
         seconds: FloatColumn = dense * executed

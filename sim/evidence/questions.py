@@ -30,6 +30,7 @@ from sim.evidence.measured import MeasuredRun
 from workloads.catalogue import trace_for
 from workloads.errors import WorkloadError, did_you_mean
 from workloads.scenario import Scenario
+from workloads.trace import NETWORK
 
 PROMPT_TOKENS: Final = 128
 """Prompt of a row that names none."""
@@ -37,6 +38,8 @@ OUTPUT_TOKENS: Final = 128
 """Reply of a row that names none."""
 DECODE: Final = "tokens_per_s"
 """The metric that is asked at the row's context."""
+INFERENCE: Final = "inference_s"
+"""The metric of one call of a network."""
 SIZED: Final = ("time_to_first_token_s", "vision_encode_s")
 """Times that mean nothing without the sizes they were taken at."""
 FUSION: Final = {"on": "attention", "off": "elementwise"}
@@ -89,6 +92,16 @@ def scenario_of_run(run: MeasuredRun, metric: str, soc: SocSpec) -> Scenario:
     if open_fields := _open_fields(run, soc):
         raise CannotSimulate(" ".join(open_fields))
     stack = stack_of_run(run, soc)
+    try:
+        is_network = NETWORK in trace_for(run.model).phases
+    except WorkloadError as error:
+        raise CannotSimulate(" ".join(str(error).split())) from None
+    if is_network:
+        return _network(run, soc, stack)
+    if metric == INFERENCE:
+        raise CannotSimulate(
+            f"{metric} is of one call of a network. Got {run.model}, a language model."
+        )
     if metric in SIZED and run.prompt_tokens is None and not run.image_px:
         raise CannotSimulate(f"{metric} must come with prompt_tokens. Got none.")
     deployment: dict[str, Any] = {
@@ -105,8 +118,23 @@ def scenario_of_run(run: MeasuredRun, metric: str, soc: SocSpec) -> Scenario:
         "deployment": deployment,
         "session": {"turns": _turns(run, metric)},
     }
+    return _asked(wanted)
+
+
+def _network(run: MeasuredRun, soc: SocSpec, stack: str) -> Scenario:
+    """Return the scenario of one call of a network, formats as the row says."""
+    wanted = {
+        "device": soc.id,
+        "stack": stack,
+        "model": run.model,
+        "deployment": {"weights": run.weights, "activations": run.activations or None},
+        "network": {"calls": 1},
+    }
+    return _asked(wanted)
+
+
+def _asked(wanted: dict[str, Any]) -> Scenario:
     try:
-        trace_for(run.model)
         return Scenario.from_mapping(wanted, "row")
     except WorkloadError as error:
         raise CannotSimulate(" ".join(str(error).split())) from None
@@ -114,6 +142,9 @@ def scenario_of_run(run: MeasuredRun, metric: str, soc: SocSpec) -> Scenario:
 
 def assumptions(run: MeasuredRun, metric: str) -> tuple[str, ...]:
     """Return what is taken for granted where a run is judged on ``metric``, in sentences."""
+    if metric == INFERENCE:
+        open_formats = [name for name in ("activations", "release") if not getattr(run, name)]
+        return (f"{', '.join(open_formats)}: the stack's default.",) if open_formats else ()
     said = []
     placed = run.context_tokens is not None or (metric == DECODE and run.depth_tokens is not None)
     if run.prompt_tokens is None and not run.image_px and not placed:

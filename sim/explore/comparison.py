@@ -21,7 +21,7 @@ from sim.explore.sweep_rows import RULE_BREAKS
 from sim.results import Result
 from sim.simulation import simulate
 from workloads.scenario import Scenario
-from workloads.trace import PHASES
+from workloads.trace import EVERY_PHASE, NETWORK
 
 MISSING = "(default)"
 """Stands for an entry that one of two scenarios leaves at its default."""
@@ -123,7 +123,7 @@ class Comparison:
     def terms(self) -> list[TermPair]:
         """Terms of all phases in both runs, largest difference first; they add up to the phases."""
         found = []
-        for phase in PHASES:
+        for phase in EVERY_PHASE:
             first, second = (
                 {term.name: term for term in phase_terms(run, phase)}
                 for run in (self.before, self.after)
@@ -142,6 +142,7 @@ class Comparison:
         for name, phases in (
             ("time_to_first_token_s", ("vision", "prefill")),
             ("time_per_output_token_s", ("decode",)),
+            ("inference_s", (NETWORK,)),
         ):
             before, after = getattr(first, name), getattr(second, name)
             if before and after:

@@ -27,7 +27,7 @@ from sim.explore.sweep_rows import evaluate
 from sim.explore.targets import Target, bounded
 from sim.explore.variants import MetricColumns
 from sim.metrics import known_metrics
-from sim.planning import formats
+from sim.planning import ACTIVATION_BITS, formats
 from sim.verdicts import later_values, meets_all
 from workloads.kv_cache import get_kv_format
 from workloads.scenario import Scenario, with_override
@@ -196,6 +196,13 @@ def default_knobs(scenario: Scenario) -> dict[str, tuple[Any, ...]]:
     stored = formats(scenario, soc, soc.stack(scenario.stack))
     body, cache = stored.weights.format_for("body"), stored.kv
     lighter = (name for name in BODIES if get_format(name).traffic_bits < body.traffic_bits)
+    if scenario.network is not None:
+        own = stored.activations
+        narrower = (n for n in ("int16", "int8") if ACTIVATION_BITS[n] < ACTIVATION_BITS[own])
+        return {
+            "deployment.weights.body": (body.id, *lighter),
+            "deployment.activations": (own, *narrower),
+        }
     smaller = (name for name in CACHES if get_kv_format(name).bits < cache.bits)
     return {
         "deployment.weights.body": (body.id, *lighter),

@@ -56,10 +56,11 @@ MAX_CONTEXTS = 100_000
 def is_batchable(scenario: Scenario) -> bool:
     """Return whether a scenario uses only what a batch evaluates."""
     given = scenario.model_dump(exclude_defaults=True)
-    deployment, session = given.get("deployment", {}), given["session"]
+    deployment, session = given.get("deployment", {}), given.get("session", {})
     turns = session.get("turns", ())
     return (
-        session.keys() == {"turns"}
+        scenario.network is None
+        and session.keys() == {"turns"}
         and len(turns) == 1
         and turns[0].keys() <= TURN_KEYS
         and deployment.keys() <= DEPLOYMENT_KEYS

@@ -21,7 +21,7 @@ from sim.engine.memory import PHASES
 from sim.explore.sensitivity import Swing, parameters_behind, tornado
 from sim.explore.targets import Target
 from sim.explore.uncertainty import intervals, sampled_metrics
-from sim.metrics import moved_metrics
+from sim.metrics import headlines, moved_metrics
 from sim.planning import formats
 from sim.reports.conditions import conditions
 from sim.reports.evidence import evidence
@@ -38,7 +38,6 @@ STEPS: Final = 5
 """What `report_steps` tells before the report is there."""
 SWINGS: Final = 5
 MOST_METRICS: Final = 3
-HEADLINES: Final = ("time_to_first_token_s", "tokens_per_s")
 """Metrics whose swings are told where no target was asked for."""
 SMALLEST_SHARE: Final = 0.01
 """Terms and waiting below this share of the whole are left out."""
@@ -114,6 +113,7 @@ def _asked(result: Result) -> dict[str, Any]:
         "output_tokens": sum(turn.output_tokens for turn in turns),
         "start": result.scenario.environment.start,
         "conditions": conditions(result.scenario),
+        "calls": result.scenario.network.calls if result.scenario.network else 0,
     }
 
 
@@ -178,7 +178,9 @@ def _heat(result: Result) -> dict[str, Any]:
 def _sensitivities(result: Result, targets: Iterable[Target]) -> list[dict[str, Any]]:
     """Return the widest swings of each metric that is asked for, or of the headlines."""
     metrics = result.metrics()
-    asked = dict.fromkeys(target.metric for target in targets) or dict.fromkeys(HEADLINES)
+    asked = dict.fromkeys(target.metric for target in targets) or dict.fromkeys(
+        headlines(result.scenario)
+    )
     reached = [name for name in asked if metrics[name] is not None][:MOST_METRICS]
     return [
         {

@@ -13,7 +13,7 @@ from workloads.catalogue import trace_for
 from workloads.graph import Formats
 from workloads.layout import WeightFormat
 from workloads.pruning import prune
-from workloads.trace import Trace
+from workloads.trace import NETWORK, Trace
 
 
 def memory(result: Result) -> dict[str, Any]:
@@ -65,8 +65,11 @@ def _formulas(result: Result) -> dict[str, str]:
 
 def _decoder(trace: Trace, stored: Formats) -> str:
     head = trace.decoder.vocab * trace.decoder.hidden
+    body = f"body {_size(trace.parameters['body'], stored.weights.format_for('body'))}"
+    if NETWORK in trace.phases:
+        return body
     parts = (
-        f"body {_size(trace.parameters['body'], stored.weights.format_for('body'))}",
+        body,
         f"LM head {_size(head, stored.weights.format_for('lm_head'))}",
     )
     return " + ".join(parts)
@@ -78,7 +81,7 @@ def _size(parameters: int, held: WeightFormat) -> str:
 
 def _kv_cache(result: Result, trace: Trace, stored: Formats) -> str:
     conversations = len({turn.client for turn in result.session.turns})
-    grows = not result.program.initial_bytes["kv_cache"]
+    grows = not result.program.initial_bytes.get("kv_cache")
     upto = "up to " * grows
     parts = [
         f"{part.elements} elements × {stored.kv.bits:.4g} bits / 8 × {upto}"

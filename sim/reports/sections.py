@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from sim.charts.data import LayerChart, first_token_chart, memory_chart, swing_chart
+from sim.engine.memory import PHASES
 from sim.reports import basis
 from sim.reports.document import SMALLEST_SHARE
 from sim.reports.page import (
@@ -23,6 +24,7 @@ from sim.reports.page import (
     charts,
 )
 from sim.wording import Number, label, shown
+from workloads.trace import NETWORK
 
 Document = Mapping[str, Any]
 SIGNS: Final = {"<": "<", "<=": "≤", ">": ">", ">=": "≥"}
@@ -60,6 +62,9 @@ def sizing_page(document: Document) -> Page:
 
 
 def _subtitle(asked: Document, version: str) -> str:
+    if asked["calls"]:
+        calls = f"{asked['calls']} inference{'s' * (asked['calls'] != 1)}"
+        return f"Stack {asked['stack']}; {calls}; andesim {version}"
     images = f"{asked['images']} image{'s' * (asked['images'] != 1)}"
     turns = f"{asked['turns']} turn{'s' * (asked['turns'] != 1)}"
     return (
@@ -216,6 +221,8 @@ def _first_token(document: Document) -> Section:
     ]
     found = first_token_chart(document["run"]["metrics"], min(asked, default=None))
     figures = charts(found)
+    if document["question"]["calls"]:
+        return Section("What bounds an inference", (_terms(document, PHASES[NETWORK]),))
     if not figures:
         return Section("First token", ())
     waiting = (" Waiting is for other turns.",) if document["waiting_s"] else ()

@@ -229,8 +229,6 @@ def _timed(row: Observation, soc: SocSpec, residuals: Sequence[Residual]) -> Jud
 
 def _whole(run: MeasuredRun, metric: str, soc: SocSpec) -> Judged:
     """Return a metric of the whole run, judged, or raise `CannotSimulate`."""
-    if metric not in WHOLE_RUN:
-        raise CannotSimulate(f"{metric} is of one call of a network, which no session has.")
     scenario = scenario_of_run(run, DECODE, soc)
     try:
         result = simulate(scenario, soc=soc)

@@ -12,6 +12,7 @@ Not seen: work outside PyTorch, and what a compiler would fuse.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -27,7 +28,9 @@ from workloads.operator_rules import RULES
 
 ALIASES = frozenset({"aten.to", "aten._to_copy", "aten.type_as", "aten.detach", "aten.float"})
 """Conversions: the same tensor in another dtype or place."""
-LAYOUT = frozenset({"aten.reshape", "aten.flatten", "aten.contiguous", "aten._unsafe_view"})
+LAYOUT = frozenset(
+    {"aten.reshape", "aten.reshape_as", "aten.flatten", "aten.contiguous", "aten._unsafe_view"}
+)
 
 
 class GraphRecorder(MetaRun):
@@ -216,20 +219,31 @@ def is_norm(module: nn.Module) -> bool:
 def _stated_work(
     name: str, args: Any, inputs: Sequence[Tensor], outputs: Sequence[Tensor]
 ) -> tuple[int, int] | None:
-    """Return the work of a call whose operands do not tell it: an einsum by its equation."""
+    """Return the work of a call whose operands do not tell it.
+
+    An einsum by its equation; a pooling reads its whole window for each output.
+    """
     if name == "aten.linalg_solve_triangular":
         rows = inputs[0].shape[-1]  # row j subtracts j products from each of its columns
         return rows * outputs[0].numel(), 0
+    if name in ("aten.max_pool1d", "aten.max_pool2d", "aten.avg_pool1d", "aten.avg_pool2d"):
+        window = args[1] if isinstance(args[1], list | tuple) else [args[1]]
+        sides = [*window] * (int(name[-2]) if len(window) == 1 else 1)
+        return 0, outputs[0].numel() * math.prod(sides)
     if name != "aten.einsum":
         return None
-    sizes: dict[str, int] = {}
+    sizes: dict[str | int, int] = {}
     terms = args[0].replace(" ", "").partition("->")[0].split(",")
     for term, tensor in zip(terms, inputs, strict=True):
-        sizes |= dict(zip(term, tensor.shape, strict=True))
-    total = 1
-    for size in sizes.values():
-        total *= size
-    return 2 * total * max(1, len(terms) - 1), 0
+        sizes |= dict(zip(_letters(term, tensor.dim()), tensor.shape, strict=True))
+    return 2 * math.prod(sizes.values()) * max(1, len(terms) - 1), 0
+
+
+def _letters(term: str, dimensions: int) -> list[str | int]:
+    """Return what an einsum calls the dimensions of an operand, those of an ellipsis by number."""
+    left, dots, right = term.partition("...")
+    hidden = dimensions - len(left) - len(right) if dots else 0
+    return [*left, *range(-hidden, 0), *right]
 
 
 __all__ = ["META", "GraphRecorder", "is_norm", "torch"]

@@ -12,8 +12,9 @@ import hashlib
 import importlib
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -21,7 +22,9 @@ from torch import Tensor, nn
 from workloads.errors import WorkloadError
 from workloads.models.folding import Context, as_operator, fold
 from workloads.models.graph_recorder import GraphRecorder
-from workloads.trace import NETWORK, DecoderShape, Phase, Segment, Trace
+from workloads.models.network_folding import segments_of, with_norms_folded
+from workloads.models.seams import Listening
+from workloads.trace import NETWORK, DecoderShape, Operator, Phase, Trace
 
 _SHAPE = re.compile(r"^(\d{1,6}(?:x\d{1,6})*)(?::(int|float))?$")
 
@@ -37,40 +40,66 @@ def capture_module(factory: str, inputs: Sequence[str]) -> Trace:
     Raises `WorkloadError` for a factory that is not found or fails, for shapes that are none, and
     for an operator that is not known.
     """
-    module = _made(factory)
-    tensors = [_input(text) for text in inputs]
+    module = made_module(factory)
+    tensors = [as_input(text) for text in inputs]
     if not tensors:
         raise WorkloadError("--input must give the shape of each argument, such as 1x3x224x224.")
-    module = module.to("meta").eval()
-    recorder = GraphRecorder(module, tensors)
-    try:
-        with torch.inference_mode(), recorder:
-            module(*tensors)
-    except WorkloadError as error:
-        raise WorkloadError(f"{factory}: {error}") from None
-    except Exception as error:  # whatever the module's own code raises
-        said = " ".join(str(error).split())[:200]
-        raise WorkloadError(
-            f"{factory} must run on tensors of these shapes, without data. "
-            f"{type(error).__name__}: {said}"
-        ) from None
-    names = Context("", frozenset(), "")
-    operators = tuple(as_operator(event, names) for event in fold(recorder.events))
-    if not operators:
-        raise WorkloadError(f"{factory} must call operators. Got none.")
-    total = sum(parameter.numel() for parameter in module.parameters())
+    operators = record_network(module.to("meta").eval(), tensors, {}, factory)
     return Trace(
         model=factory.rpartition(":")[2],
         config_digest=hashlib.sha256(repr((factory, tuple(inputs))).encode()).hexdigest(),
         torch_version=torch.__version__.partition("+")[0],
-        decoder=DecoderShape(layers=1, hidden=1, vocab=1, tied_embedding=False),
+        decoder=NO_DECODER,
         vision=None,
-        parameters={"body": total},
-        phases={NETWORK: Phase(NETWORK, (), (Segment(NETWORK, 1, operators),))},
+        parameters={"body": count_parameters(module)},
+        phases=network_phase(operators),
     )
 
 
-def _made(factory: str) -> nn.Module:
+NO_DECODER = DecoderShape(layers=1, hidden=1, vocab=1, tied_embedding=False)
+
+
+def network_phase(operators: Sequence[Operator]) -> dict[str, Phase]:
+    """Return the one phase of a graph."""
+    return {NETWORK: Phase(NETWORK, (), segments_of(operators))}
+
+
+def count_parameters(module: nn.Module) -> int:
+    """Return the parameters of a module, tied ones once."""
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+def record_network(
+    module: nn.Module, tensors: Sequence[Tensor], named: Mapping[str, Any], name: str
+) -> list[Operator]:
+    """Return the operators of one forward call of a module on ``meta``.
+
+    Raises `WorkloadError` where it does not run on tensors without data, and for an operator that
+    is not known.
+    """
+    given = [*tensors, *(item for item in named.values() if isinstance(item, Tensor))]
+    recorder = GraphRecorder(module, given)
+    try:
+        with torch.inference_mode(), recorder, Listening(recorder):
+            module(*tensors, **named)
+    except WorkloadError as error:
+        raise WorkloadError(f"{name}: {error}") from None
+    except Exception as error:  # whatever the module's own code raises
+        said = " ".join(str(error).split())[:200]
+        raise WorkloadError(
+            f"{name} must run on tensors of these shapes, without data. "
+            f"{type(error).__name__}: {said}"
+        ) from None
+    names = Context("", frozenset(), "")
+    events = with_norms_folded(fold(recorder.events))
+    operators = [as_operator(event, names) for event in events]
+    if not operators:
+        raise WorkloadError(f"{name} must call operators. Got none.")
+    return operators
+
+
+def made_module(factory: str) -> nn.Module:
+    """Return what a factory makes on ``meta``; `WorkloadError` where it makes no module."""
     place, _, name = factory.partition(":")
     if not place or not name:
         raise WorkloadError(f"--module must read package.module:factory. Got {factory!r}.")
@@ -98,7 +127,8 @@ def _made(factory: str) -> nn.Module:
     return made
 
 
-def _input(text: str) -> Tensor:
+def as_input(text: str) -> Tensor:
+    """Return a tensor of a shape such as ``1x3x224x224``, or ``1x77:int`` of real whole numbers."""
     found = _SHAPE.match(text.replace(" ", "").lower())
     if found is None:
         raise WorkloadError(f"--input must read 1x3x224x224 or 1x77:int. Got {text!r}.")
