@@ -163,15 +163,16 @@ def _product(
         wide = made[-1] if len(made) > 1 else 1
         rows = made[-2] if len(made) > 1 else 1
         return Gemm(batch=math.prod(made[:-2]), m=rows, n=wide, k=first[-1])
-    weight = next(
-        (s for s, t in zip(shapes, operator.inputs, strict=True) if t.role == "weight"), shapes[1]
-    )
     if operator.kind == "conv":
+        weight = shapes[1]
         return (
             _transposed(shapes[0], weight, made)
             if _is_transposed(operator)
             else _convolution(shapes[0], weight, outputs)
         )
+    weight = next(
+        (s for s, t in zip(shapes, operator.inputs, strict=True) if t.role == "weight"), shapes[1]
+    )
     rows, depth = weight[-2], weight[-1]
     if operator.kind == "experts":
         pairs, chosen = outputs // rows, weights[0].copies
