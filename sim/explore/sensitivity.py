@@ -239,7 +239,13 @@ def _salib(method: str) -> tuple[Any, Any]:
         ) from None
 
 
+SHORT_S = 0.1
+"""Shorter runs are told in milliseconds [s]."""
+
+
 def _spoken(metric: str, least: float, most: float) -> str:
     if metric == REPLY:
+        if most < SHORT_S:
+            return f"the whole run between {least * 1e3:.3g} and {most * 1e3:.3g} ms"
         return f"the whole reply between {least:.2f} and {most:.2f} s"
     return f"{metric} between {least:.4g} and {most:.4g}"
