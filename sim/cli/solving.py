@@ -161,7 +161,7 @@ def _show(document: dict[str, Any], metrics: Sequence[str]) -> None:
 
     console = make_console()
     reached = document.get("metrics") or {}
-    usual = ("time_to_first_token_s", "tokens_per_s")
+    usual: tuple[str, ...] = ("time_to_first_token_s", "tokens_per_s")
     if reached.get("inference_s") is not None:
         usual = ("inference_s",)
     shown = list(dict.fromkeys([*metrics, *usual]))
