@@ -248,8 +248,10 @@ class Scenario(Strict):
     def _without_a_networks_session(
         self, written: SerializerFunctionWrapHandler, info: SerializationInfo
     ) -> dict[str, Any]:
-        """Leave out the empty turn of a network where defaults are left out."""
+        """Leave out the empty turn of a network where defaults are left out, and no network."""
         found: dict[str, Any] = written(self)
+        if self.network is None:
+            found.pop("network", None)
         if self.network is not None and info.exclude_defaults:
             found.pop("session", None)
         return found

@@ -174,10 +174,10 @@ def _leaves(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 
 def _differing_keys(first: Any, second: Any) -> Iterator[tuple[str, ...]]:
     """Yield the places below which two mappings differ, as deep as their keys agree."""
-    for name in first:
-        if first[name] == second[name]:
+    for name in {**first, **second}:
+        both = (first.get(name), second.get(name))
+        if both[0] == both[1]:
             continue
-        both = (first[name], second[name])
         if all(isinstance(node, dict) for node in both) and both[0].keys() == both[1].keys():
             yield from ((name, *rest) for rest in _differing_keys(*both))
         else:
@@ -186,7 +186,7 @@ def _differing_keys(first: Any, second: Any) -> Iterator[tuple[str, ...]]:
 
 def _at(node: Any, key: tuple[str, ...]) -> Any:
     for name in key:
-        node = node[name]
+        node = node.get(name)
     return node
 
 
