@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from workloads import trace_cache
+from workloads.composition import OWN_FOLDER as COMPOSITIONS
+from workloads.composition import composition_ids, is_composition
 from workloads.errors import WorkloadError, did_you_mean
 from workloads.files import read_text, read_yaml
 from workloads.image_kinds import encoded_image
@@ -72,15 +74,22 @@ def get_entry(model: str) -> dict[str, Any]:
     Raises `WorkloadError` for an unknown id, and for a file that can not be read.
     """
     if not entries.is_model_path(model):
-        _check_id(model, "a model must be a catalogue id or a configuration file.", network_ids())
+        _check_known(model)
         if model in network_ids():
             return network_entry(model)
+        if model in composition_ids():
+            return dict(read_yaml(COMPOSITIONS / f"{model}.yaml"))
         return _with_decoder(read_yaml(FOLDER / f"{model}.yaml"), model)
     return _with_decoder(entries.read_entry(model), Path(model).name)
 
 
-def _check_id(model: str, rule: str, networks: Sequence[str] = ()) -> None:
-    known = [*model_ids(), *networks]
+def _check_known(model: str) -> None:
+    others = [*network_ids(), *composition_ids()]
+    _check_id(model, "a model must be a catalogue id or a configuration file.", others)
+
+
+def _check_id(model: str, rule: str, others: Sequence[str] = ()) -> None:
+    known = [*model_ids(), *others]
     if model not in known:
         raise WorkloadError(f"{rule} Got {model!r}. {did_you_mean(model, known)}")
 
@@ -130,6 +139,10 @@ def trace_for(model: str | os.PathLike[str]) -> Trace:
     entry = get_entry(name)
     if "schema" in entry:
         return _runnable(parse_trace(read_text(name), name), name)
+    if is_composition(entry):
+        from workloads.composed_models import trace_of_composition
+
+        return trace_of_composition(entry, Path(name).name, Path(name).parent)
     return trace_of(entry, Path(name).name)
 
 
@@ -252,7 +265,11 @@ def _runnable(trace: Trace, name: str) -> Trace:
 
 @cache
 def _shipped_trace(model: str) -> Trace:
-    _check_id(model, "a model must be a catalogue id or a configuration file.", network_ids())
+    _check_known(model)
+    if model in composition_ids():
+        from workloads.composed_models import shipped_composition
+
+        return shipped_composition(model)
     return shipped_network(model) if model in network_ids() else load_trace(model)
 
 

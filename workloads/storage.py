@@ -41,10 +41,13 @@ def stored_bytes(trace: Trace, formats: Formats, where: Where) -> dict[str, floa
     """
     stored = {"weights": 0.0, "embedding": 0.0, "vision": 0.0}
     for phase, name in (("vision", "vision"), ("decode", "weights"), (NETWORK, "weights")):
-        layer = 0
+        layer, known = 0, set[str]()
         for part in trace.phases[phase].segments if phase in trace.phases else ():
             for run in layer_runs(part, layer, formats, phase):
-                held = (_operator_bytes(item, formats, where, layer) for item in run.operators)
+                once = known if phase == NETWORK and where != "traffic" else None
+                held = [
+                    _operator_bytes(item, formats, where, layer, once) for item in run.operators
+                ]
                 stored[name] += run.repeat * sum(held)
                 layer += run.repeat if is_layer(part) else 0
     for phase in ("decode", NETWORK):
@@ -72,11 +75,21 @@ def _tables_bytes(phase: Phase, formats: Formats, where: Where) -> float:
     return float(sum(_size(held, where, *size) for size in kept))
 
 
-def _operator_bytes(operator: Operator, formats: Formats, where: Where, layer: int) -> float:
-    """Return the stored bytes of an operator's weights; the embedding table is counted apart."""
+def _operator_bytes(
+    operator: Operator, formats: Formats, where: Where, layer: int, known: set[str] | None = None
+) -> float:
+    """Return the stored bytes of an operator's weights; the embedding table is counted apart.
+
+    With ``known`` weights of a name in it are left out, and others join it; ``*`` stands for
+    several.
+    """
     if operator.kind == "embedding":
         return 0.0
-    weights = (tensor for tensor in operator.inputs if tensor.role == "weight")
+    weights = [tensor for tensor in operator.inputs if tensor.role == "weight"]
+    if known is not None:
+        weights = [tensor for tensor in weights if tensor.parameter not in known]
+        known |= {tensor.parameter or "*" for tensor in weights} - {"*"}
+        known -= {name for name in known if "*" in name}
     return sum(
         _weight_bytes(tensor, formats, where, layer, operator.kind == "experts")
         for tensor in weights

@@ -8,7 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from sim.errors import SimError
-from workloads.catalogue import captured_model, get_entry, trace_of
+from workloads.catalogue import captured_model, get_entry, trace_for, trace_of
+from workloads.composition import is_composition
 from workloads.models.entry import is_model_path
 from workloads.trace import PHASES, Trace
 from workloads.trace_file import save_trace
@@ -23,8 +24,11 @@ def capture_to(model: str, phases: Sequence[str] | None, path: Path, cached: boo
     if not cached:
         os.environ["ANDESIM_NO_CACHE"] = "1"
     try:
-        if is_model_path(model):
-            whole = trace_of(get_entry(model), Path(model).name)
+        entry = get_entry(model) if is_model_path(model) else {}
+        if is_composition(entry):
+            whole = trace_for(model)
+        elif entry:
+            whole = trace_of(entry, Path(model).name)
         else:
             whole = captured_model(model)
     except ModuleNotFoundError as error:

@@ -60,6 +60,19 @@ def test_a_capture_now_gives_the_shipped_trace(tmp_path) -> None:  # type: ignor
         assert load_trace(tmp_path / f"{name}.json").phases == shipped_network(name).phases
 
 
+@pytest.mark.long
+@pytest.mark.parametrize("device", list_socs())
+def test_every_stack_answers_every_network_or_says_why_not(device: str) -> None:
+    silent = [
+        (stack, network)
+        for stack in load_soc(device).stacks
+        for network in network_ids()
+        for seconds, reason in [answer(device, stack, network)]
+        if not (seconds or 0.0) > 0 and "must" not in reason
+    ]
+    assert silent == []
+
+
 @pytest.mark.parametrize("device", list_socs()[::6])
 def test_stacks_answer_networks_or_say_why_not(device: str) -> None:
     soc = load_soc(device)
