@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from workloads import trace_cache
+from workloads.composed_models import Catalogue, shipped_composition, trace_of_composition
 from workloads.composition import OWN_FOLDER as COMPOSITIONS
 from workloads.composition import composition_ids, is_composition
 from workloads.errors import WorkloadError, did_you_mean
@@ -140,9 +141,8 @@ def trace_for(model: str | os.PathLike[str]) -> Trace:
     if "schema" in entry:
         return _runnable(parse_trace(read_text(name), name), name)
     if is_composition(entry):
-        from workloads.composed_models import trace_of_composition
-
-        return trace_of_composition(entry, Path(name).name, Path(name).parent)
+        found = Catalogue(get_entry, trace_for, trace_of)
+        return trace_of_composition(entry, Path(name).name, Path(name).parent, found)
     return trace_of(entry, Path(name).name)
 
 
@@ -267,8 +267,6 @@ def _runnable(trace: Trace, name: str) -> Trace:
 def _shipped_trace(model: str) -> Trace:
     _check_known(model)
     if model in composition_ids():
-        from workloads.composed_models import shipped_composition
-
         return shipped_composition(model)
     return shipped_network(model) if model in network_ids() else load_trace(model)
 

@@ -3,30 +3,34 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from workloads import catalogue
 from workloads.composition import (
-    OWN_FOLDER,
     LanguageShape,
     VisionPart,
     composed,
-    composition_ids,
     input_side,
     read_composition,
 )
 from workloads.errors import WorkloadError
-from workloads.files import read_yaml
 from workloads.models.entry import is_model_path
 from workloads.networks import network_entry, network_ids, shipped_network
 from workloads.trace import Trace
 from workloads.trace_file import FOLDER as TRACES
-from workloads.trace_file import load_trace, save_trace
+from workloads.trace_file import load_trace
 
 FOLDER = TRACES / "compositions"
+
+
+class Catalogue(NamedTuple):
+    """How the catalogue finds a model's entry and trace, and makes the trace of an entry."""
+
+    get_entry: Callable[[str], dict[str, Any]]
+    trace_for: Callable[[str], Trace]
+    trace_of: Callable[[Mapping[str, Any], str], Trace]
 
 
 @cache
@@ -35,36 +39,29 @@ def shipped_composition(composition: str) -> Trace:
     return load_trace(FOLDER / f"{composition}.json")
 
 
-def trace_of_composition(entry: Mapping[str, Any], name: str, folder: Path) -> Trace:
+def trace_of_composition(
+    entry: Mapping[str, Any], name: str, folder: Path, catalogue: Catalogue
+) -> Trace:
     """Return the trace of a composition; paths in it count from a folder, or else from here.
 
     Raises `WorkloadError` where it is at fault, and where a part must be captured without the
     ``trace`` extra.
     """
     asked = read_composition(entry, name)
-    parts = partial(_language, folder=folder), partial(_network, folder=folder)
+    parts = (
+        partial(_language, folder=folder, catalogue=catalogue),
+        partial(_network, folder=folder, catalogue=catalogue),
+    )
     return composed(asked, name, *parts)
 
 
-def regenerate_compositions(
-    directory: str | os.PathLike[str] = FOLDER, compositions: Iterable[str] | None = None
-) -> None:
-    """Compose what ships into a folder, with a manifest."""
-    from workloads.trace_manifest import write_manifest
-
-    for name in compositions or composition_ids():
-        entry = read_yaml(OWN_FOLDER / f"{name}.yaml")
-        save_trace(trace_of_composition(entry, name, OWN_FOLDER), Path(directory) / f"{name}.json")
-    write_manifest(directory)
-
-
-def _language(part: LanguageShape | str, folder: Path) -> Trace:
+def _language(part: LanguageShape | str, folder: Path, catalogue: Catalogue) -> Trace:
     if isinstance(part, LanguageShape):
         return catalogue.trace_of(part.entry(), "language")
     return catalogue.trace_for(_found(part, folder))
 
 
-def _network(part: VisionPart, folder: Path) -> Trace:
+def _network(part: VisionPart, folder: Path, catalogue: Catalogue) -> Trace:
     """Return the encoder at the side that is asked for."""
     name, side_px = _found(part.model, folder), part.image_px
     if not is_model_path(name):

@@ -9,14 +9,11 @@ from __future__ import annotations
 
 import copy
 import os
-import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
-    BeforeValidator,
-    ByteSize,
     Field,
     SerializationInfo,
     SerializerFunctionWrapHandler,
@@ -27,14 +24,15 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from workloads.arrivals_file import recorded_clients
-from workloads.background import BackgroundId
 from workloads.compression import WeightMap
+from workloads.environment import BackgroundAt, Environment
 from workloads.errors import WorkloadError, did_you_mean
 from workloads.explain import sentences
 from workloads.files import parse_yaml, read_yaml
 from workloads.images import CHAT_MAX_SIZE_PX
 from workloads.kv_cache import KvCache
 from workloads.lora import Lora
+from workloads.network_calls import NETWORK_SESSION, Network, is_of_a_network
 from workloads.program import Unit
 from workloads.pruning import Pruning
 from workloads.session import Session, Strict, Turn
@@ -42,23 +40,9 @@ from workloads.speculation import NoSpeculation, SpeculationPart
 
 Activations = Literal["int16", "int8", "fp16", "bf16", "fp32"]
 FreeVision = bool | Literal["reload"]
-MAX_CALLS = 100_000
 Fusion = Literal["none", "scores", "elementwise", "attention"]
 
 FOLDER = Path(__file__).parent / "scenarios"
-
-
-_BYTES = re.compile(r"(0|[1-9]\d*)(\.\d+)? *[A-Za-z]+")
-
-
-def _with_unit(given: object) -> object:
-    if isinstance(given, str) and not _BYTES.fullmatch(given.strip()):
-        raise PydanticCustomError("byte_size", "a number of bytes")
-    return int(given) if isinstance(given, float) and given.is_integer() else given
-
-
-AppBytes = Annotated[ByteSize, BeforeValidator(_with_unit), Field(gt=0)]
-"""Bytes as a number, or as text in plain decimal with a unit: 10 GB, 4 GiB."""
 
 
 class ImageRule(Strict):
@@ -139,76 +123,6 @@ class Deployment(Strict):
     routing_skew: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
 
 
-class BackgroundAt(Strict):
-    """A background profile and the instant from which it runs.
-
-    Attributes
-    ----------
-    at_s
-        From when on [s]; until the next one begins.
-    profile
-        What the phone does besides.
-    """
-
-    at_s: Annotated[float, Field(ge=0.0)] = 0.0
-    profile: BackgroundId
-
-
-class Environment(Strict):
-    """Where and when it runs.
-
-    Attributes
-    ----------
-    ambient_c
-        Temperature of the air [°C].
-    background
-        What the phone does besides; one profile, or a list of instants and profiles.
-    app_budget_bytes
-        DRAM the app may use; ``None``: the device's share less what the background holds [B].
-    over_budget
-        Over budget, the low-memory killer ends the run (``stop``), or weights are mapped from flash
-        and read anew in every pass (``spill``), or the pages that lack are (``reclaim``), until
-        more lacks than swap can take.
-    start
-        ``cold`` reads the model from flash before the first turn; the clock starts afterwards.
-    charging_heat_w
-        Heat of charging in battery and regulators [W].
-    battery_wh
-        Energy of a full battery [Wh]; 5000 mAh at 3.85 V unless given (assumed).
-    """
-
-    ambient_c: Annotated[float, Field(ge=-40.0, le=60.0)] = 25.0
-    background: BackgroundId | Annotated[tuple[BackgroundAt, ...], Field(min_length=1)] = "idle"
-    app_budget_bytes: AppBytes | None = None
-    over_budget: Literal["stop", "spill", "reclaim"] = "stop"
-    start: Literal["warm", "cold"] = "warm"
-    charging_heat_w: Annotated[float, Field(ge=0.0, le=20.0)] = 0.0
-    battery_wh: Annotated[float, Field(gt=0.0, le=1000.0)] = 19.25
-
-    @property
-    def schedule(self) -> tuple[BackgroundAt, ...]:
-        """The background profiles in order of the instants at which they begin."""
-        if isinstance(self.background, str):
-            return (BackgroundAt(profile=self.background),)
-        return tuple(sorted(self.background, key=lambda item: item.at_s))
-
-
-class Network(Strict):
-    """A graph that is called, in place of a session: an encoder, a convolutional network.
-
-    Attributes
-    ----------
-    calls
-        Inferences, one after another.
-    """
-
-    calls: Annotated[int, Field(ge=1, le=MAX_CALLS)] = 1
-
-
-NETWORK_SESSION = Session(turns=(Turn(prompt_tokens=0, output_tokens=1),))
-"""What stands as the session of a `network` scenario: one turn without a token."""
-
-
 class Scenario(Strict):
     """One what-if question, complete: a model and a session, or a network and its calls.
 
@@ -240,7 +154,7 @@ class Scenario(Strict):
             return given
         own = NETWORK_SESSION.model_dump(mode="json")
         session = given.get("session")
-        if session is not None and not _is_of_a_network(session):
+        if session is not None and not is_of_a_network(session):
             raise PydanticCustomError("either", "either session or network, not both")
         return {**given, "session": own}
 
@@ -272,13 +186,6 @@ class Scenario(Strict):
         except ValidationError as error:
             faults = "\n  ".join(sentences(error, cls))
             raise WorkloadError(f"{name}:\n  {faults}") from None
-
-
-def _is_of_a_network(session: object) -> bool:
-    try:
-        return Session.model_validate(session) == NETWORK_SESSION
-    except ValidationError:
-        return False
 
 
 def _other_file(mapping: Mapping[str, Any]) -> str | None:
@@ -419,6 +326,7 @@ def scenario_file(id_or_path: str | Path) -> Path:
 
 __all__ = [
     "DEFAULT",
+    "BackgroundAt",
     "Deployment",
     "Environment",
     "ImageRule",
