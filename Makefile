@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --disable-pip-version-check -q -c constraints.txt
 
-.PHONY: simulate test check-long validate dashboard bench pages breadth traces docs lint clean
+.PHONY: simulate test check-long validate dashboard bench pages breadth breadth-vision traces docs lint clean
 .DEFAULT_GOAL := simulate
 
 $(BIN)/python:
@@ -55,15 +55,20 @@ validate: $(VENV)/.dev  ## measure this machine, calibrate, and judge on other d
 pages: $(VENV)/.dev  ## write the tables that the documentation takes from the code
 	$(BIN)/python docs/write_metrics.py
 	$(BIN)/python docs/models.py
+	$(BIN)/python docs/models_vision.py
 	ANDESIM_REFRESH_DOCS=1 $(BIN)/python -m pytest -q -p no:cacheprovider tests/docs/test_schema_pages.py
 
 breadth: $(VENV)/.dev  ## every language-model type of transformers, half an hour; goes on where it was stopped
 	$(BIN)/python docs/breadth.py $(ARGS)
 	ANDESIM_ALL_FAMILIES=1 $(BIN)/python -m pytest -q -p no:cacheprovider tests/theory/test_families.py
 
+breadth-vision: $(VENV)/.dev  ## every image-text type of transformers; goes on where it was stopped
+	$(BIN)/python docs/breadth_vision.py $(ARGS)
+
 traces: $(VENV)/.dev  ## capture the shipped traces anew; the same PyTorch gives the same bytes
 	$(BIN)/python -c 'from workloads.catalogue import regenerate; regenerate()'
 	$(BIN)/python docs/models.py
+	$(BIN)/python docs/models_vision.py
 	git diff --stat -- workloads/traces
 
 docs: $(VENV)/.dev  ## the documentation as a site, in site/
