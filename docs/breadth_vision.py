@@ -3,6 +3,7 @@
     python docs/breadth_vision.py            writes docs/models_breadth_vision.md
     python docs/breadth_vision.py --again    tries everything again
     python docs/breadth_vision.py --only qwen2_vl smolvlm
+    python docs/breadth_vision.py --page     writes the page of what was found so far
 
 A type is a process of its own with a limit on its processor seconds, two at a time. What was found
 lies in ``build/breadth_vision``, a file per type, so a run that was stopped goes on where it was.
@@ -25,12 +26,13 @@ PAGE: Final = Path(__file__).parent / "models_breadth_vision.md"
 LIMIT_S: Final = 90
 WORKERS: Final = 2
 LONGEST_REASON: Final = 160
+UNTRIED: Final = "not tried yet"
 HEAD: Final = """# Which vision-language models can be captured
 
 Written by `make breadth-vision`; not edited by hand.
 
-{seen} of the {types} image-text types of transformers {version} can be captured with their vision
-tower at the defaults of their class, {text} with their language model alone. A default is rarely a
+{seen} of {tried} tried of the {types} image-text types of transformers {version} can be captured
+with their vision tower at the defaults of their class, {text} with their language model alone. A default is rarely a
 released model, and some defaults do not fit together: a type that fails here may work with its
 released configuration. Tokens are those of a screenshot of 1080x2400 by the family's image rule.
 
@@ -71,6 +73,12 @@ def _tried(model_type: str) -> dict[str, Any]:
     return dict(json.loads(file.read_text()))
 
 
+def _found(model_type: str) -> dict[str, Any]:
+    file = FOLDER / f"{model_type}.json"
+    nothing = {"type": model_type, "reason": UNTRIED, "text": False}
+    return dict(json.loads(file.read_text())) if file.is_file() else nothing
+
+
 def _one(model_type: str) -> None:
     used_s = int(time.process_time())
     resource.setrlimit(resource.RLIMIT_CPU, (used_s + LIMIT_S, used_s + LIMIT_S))
@@ -83,6 +91,7 @@ def page(rows: list[dict[str, Any]]) -> str:
     head = HEAD.format(
         seen=len(seen),
         types=len(rows),
+        tried=sum(row["reason"] != UNTRIED for row in rows),
         text=sum(bool(row["text"]) for row in rows) - len(seen),
         version=next((row["version"] for row in rows if "version" in row), ""),
     )
@@ -113,6 +122,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--again", action="store_true")
     parser.add_argument("--only", nargs="*", default=[])
+    parser.add_argument("--page", action="store_true", help="write the page of what was found")
     given = parser.parse_args()
     FOLDER.mkdir(parents=True, exist_ok=True)
     os.environ["HF_HUB_OFFLINE"] = "1"
@@ -129,7 +139,7 @@ def main() -> None:
         for model_type in types:
             (FOLDER / f"{model_type}.json").unlink(missing_ok=True)
     with ThreadPoolExecutor(WORKERS) as pool:
-        rows = list(pool.map(_tried, types))
+        rows = list(pool.map(_found if given.page else _tried, types))
     if not given.only:
         PAGE.write_text(page(sorted(rows, key=lambda row: str(row["type"]))))
 
