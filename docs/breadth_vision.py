@@ -32,9 +32,10 @@ HEAD: Final = """# Which vision-language models can be captured
 Written by `make breadth-vision`; not edited by hand.
 
 {seen} of {tried} tried of the {types} image-text types of transformers {version} can be captured
-with their vision tower at the defaults of their class, {text} with their language model alone. A default is rarely a
-released model, and some defaults do not fit together: a type that fails here may work with its
-released configuration. Tokens are those of a screenshot of 1080x2400 by the family's image rule.
+with their vision tower at the defaults of their class, {text} with their language model alone. A
+default is rarely a released model, and some defaults do not fit together: a type that fails here
+may work with its released configuration. Tokens are those of a screenshot of 1080x2400 by the
+family's image rule.
 
 """
 

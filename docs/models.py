@@ -40,8 +40,8 @@ models ID` shows the source). A second figure behind a stroke is what it should 
 number of parameters, and the closed form of the architecture for the work and the cache, from the
 keys of the file alone (`workloads/closed_forms.py`); without one there is no closed form (recurrent
 layers, shared or latent caches). Seconds are of a processor, for one capture. Any other model works
-by its file: [which types](models_breadth.md). Models that take images have a second table, with what
-an image becomes and what its encoder does: [Models that take images](models_vision.md).
+by its file: [which types](models_breadth.md). Models that take images have a second table, with
+what an image becomes and what its encoder does: [Models that take images](models_vision.md).
 
 """
 COLUMNS: Final = (
