@@ -26,6 +26,13 @@ def _installed() -> tuple["EntryPoint", ...]:
 
 
 @cache
+def packages() -> tuple[str, ...]:
+    """Return name and version of every other package that adds something, sorted."""
+    others = {point.dist for point in _installed() if point.dist is not None}
+    return tuple(sorted(f"{found.name} {found.version}" for found in others))
+
+
+@cache
 def entries(group: str) -> "Mapping[str, EntryPoint]":
     """Return the entry points of a group by name; of two with one name the first installed."""
     return {point.name: point for point in reversed(_installed()) if point.group == group}

@@ -47,6 +47,11 @@ class SocSpec(Part):
     def _parts_fit_together(self) -> "SocSpec":
         """Refuse stacks on units, a default stack, and precisions' energies that are not there."""
         faults = [
+            f"{key} must be words. Got {said!r}, a number."
+            for key, said in (("name", self.name), ("describes", self.describes))
+            if not re.search(r"[^\W\d_]", said)
+        ]
+        faults += [
             f"stacks.{name}.unit must be one of the units. Got {stack.unit!r}. "
             f"{suggest(stack.unit, self.units)}"
             for name, stack in self.stacks.items()

@@ -1,8 +1,8 @@
 """What identifies a run: everything that was asked, nothing that was computed.
 
 A fingerprint covers the complete scenario, the model's operators, every entry of the device, the
-seed and andesim's version. It holds no result of a floating-point operation, so it is the same on
-every machine, while results agree to 1e-9 only.
+seed, andesim's version and those of packages that add formats, laws or devices. It holds no result
+of a floating-point operation, so it is the same on every machine, while results agree to 1e-9 only.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
+from hw_models.plugins import packages
 from hw_models.provenance import Parameter
 from hw_models.soc import SocSpec
 from hw_models.tree import leaves
@@ -61,4 +62,4 @@ def _started(scenario: Scenario, soc: SocSpec, seed: int) -> hashlib._Hash:
     models = [scenario.model, *([method.draft_model] if isinstance(method, ModelDraft) else [])]
     traces = [trace_for(model).digest for model in models]
     asked = (scenario.model_dump_json(), traces, device, versions()["andesim"], seed)
-    return hashlib.sha256(repr(asked).encode())
+    return hashlib.sha256(repr((*asked, *packages())).encode())

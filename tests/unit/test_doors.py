@@ -33,6 +33,7 @@ from workloads.scenario import Scenario
 OUTSIDE = Path(__file__).parents[1] / "fixtures" / "outside"
 FOUND_ONCE = (
     *(plugins._installed, hw_plugins._installed, plugins.entries, hw_plugins.entries),
+    hw_plugins.packages,
     *(cost_laws.cost_law, registry.importers),
     *(weight_formats._plugged_in, weight_formats._by_id, weight_formats.catalogue),
     soc._load_known,
@@ -67,6 +68,15 @@ def with_law(tmp_path, law, rate="10 TFLOP/s"):
     }
     path.write_text(yaml.safe_dump(device))
     return path
+
+
+def test_a_fingerprint_covers_the_versions_of_other_packages(monkeypatch):
+    asked = load_scenario(None, ["model=smollm2-135m", TEXT])
+    found = simulate(asked).fingerprint
+    assert hw_plugins.packages()
+    with monkeypatch.context() as alone:
+        alone.setattr("sim.fingerprint.packages", tuple)
+        assert simulate(asked).fingerprint != found
 
 
 def test_an_eviction_policy_of_another_package_runs_and_is_written_back():

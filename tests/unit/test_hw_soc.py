@@ -225,3 +225,10 @@ def test_the_catalogue_is_plain_data_with_provenance():
     assert rate["value"] == rate["low"] == rate["high"] == 10.667e9
     assert (rate["unit"], rate["kind"]) == ("T/s", "datasheet")
     assert "mediatek.com" in rate["source"]
+
+
+def test_a_device_whose_name_is_a_number_is_refused(tmp_path):
+    file = tmp_path / "five.yaml"
+    file.write_text("extends: dimensity_9500\nid: five\nname: 5\n")
+    with pytest.raises(HardwareError, match=r"name must be words\. Got '5', a number\."):
+        load_soc(file)
