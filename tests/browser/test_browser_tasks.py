@@ -78,7 +78,7 @@ def test_how_far_off_was_my_llama_bench_run(opened):
 
 def test_the_timeline_is_moved_by_wheel_and_keys_and_adds_up_a_range(opened):
     page = opened("/timeline?images=0&baseline=body%3Dw8")
-    canvas = page.locator("canvas").first
+    canvas = page.locator("canvas[data-view]")
     expect(canvas).to_have_attribute("data-view", re.compile(r"\d"))
     before = canvas.get_attribute("data-view")
     canvas.hover(position={"x": 700, "y": 60})
