@@ -231,7 +231,7 @@ def test_a_spread_holds_80_percent_of_what_was_left_out() -> None:
 
 def test_a_stack_of_one_network_expects_what_others_saw_of_a_second() -> None:
     several = [left_out("a", model, error) for model, error in (("m", 0.6), ("n", -0.8))]
-    known = [*several, left_out("b", "m", 0.1)]
+    known = [*several, *(left_out("b", "m", 0.1) for _ in range(8))]
     assert spread_of(known, "network", "b") == pytest.approx(spread(known))
     assert spread_of(known, "network", "a") > spread_of(known, "network", "b")
     assert spread_of([], "network", "a") == 0.0
