@@ -224,10 +224,8 @@ def test_a_metric_of_another_package_is_in_the_answer_beside_a_broken_one():
 
 
 def test_the_dashboard_offers_every_policy_that_can_be_loaded():
-    options.cache_clear()
     with pytest.warns(UserWarning, match="broken_"):
         offered = set(options("dimensity_9500")["eviction"])
-    options.cache_clear()
     assert offered == {*EVICTION_POLICIES.shipped, "half"}
 
 
