@@ -102,7 +102,7 @@ def test_an_assumed_number_is_log_uniform_and_a_measured_one_peaks_at_its_value(
 
 
 def test_draws_are_inside_their_ranges_and_reproducible():
-    soc = load_soc("dimensity_9500")
+    soc = load_soc("_dimensity_9500")
     first, again, other = (draw(soc, "neuropilot", 64, seed) for seed in (7, 7, 8))
     items = uncertain(soc, "neuropilot")
     assert first.keys() == items.keys()
@@ -113,14 +113,14 @@ def test_draws_are_inside_their_ranges_and_reproducible():
 
 
 def test_another_device_or_stack_gets_the_same_luck():
-    here = draw(load_soc("dimensity_9500"), "neuropilot", 32, 1)
-    there = draw(load_soc("dimensity_9400"), "neuropilot", 32, 1)
+    here = draw(load_soc("_dimensity_9500"), "neuropilot", 32, 1)
+    there = draw(load_soc("_dimensity_9400"), "neuropilot", 32, 1)
     path = "dram.energy"
     assert np.array_equal(np.argsort(here[path]), np.argsort(there[path]))
 
 
 def test_the_numbers_of_a_stack_rise_and_fall_with_its_quality():
-    soc = load_soc("dimensity_9500")
+    soc = load_soc("_dimensity_9500")
     names = ["bandwidth_fraction", "efficiency.decode", "step_overhead_s"]
     items = {f"stacks.neuropilot.{name}": parameter(0.2, 0.4, 0.8) for name in names}
     items["stacks.neuropilot.step_overhead_s"] = parameter(1e-4, 2e-4, 8e-4, unit="s")
@@ -134,7 +134,7 @@ def test_the_numbers_of_a_stack_rise_and_fall_with_its_quality():
 
 
 def test_numbers_fitted_together_are_correlated_as_their_fit_found():
-    soc = load_soc("dimensity_9500")
+    soc = load_soc("_dimensity_9500")
     prefix = "stacks.neuropilot."
     names = ["bandwidth_fraction", "efficiency.prefill", "efficiency.vision"]
     fitted = {prefix + name: parameter(0.2, 0.4, 0.8, "fitted", "fraction") for name in names}
@@ -149,12 +149,12 @@ def test_numbers_fitted_together_are_correlated_as_their_fit_found():
 
 
 def test_other_stacks_are_left_alone():
-    paths = draw(load_soc("dimensity_9500"), "neuropilot", 2, 0)
+    paths = draw(load_soc("_dimensity_9500"), "neuropilot", 2, 0)
     assert {path.split(".")[1] for path in paths if path.startswith("stacks.")} == {"neuropilot"}
 
 
 def test_the_numbers_that_shape_the_schedule_take_few_values():
-    draws = draw(load_soc("dimensity_9500"), "neuropilot", 500, 0)
+    draws = draw(load_soc("_dimensity_9500"), "neuropilot", 500, 0)
     chunk = draws["stacks.neuropilot.prefill_chunk_tokens"]
     assert 8 < len(np.unique(chunk)) <= SCHEDULES
     shared = values_at(
