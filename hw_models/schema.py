@@ -204,13 +204,24 @@ class StackEfficiency(Part):
     decode: Fraction
     prefill: Fraction
     vision: Fraction
-    network: Fraction | None = None
-    """Of a graph that is no part of a language model; None: as in vision."""
 
     def of(self, phase: str) -> Parameter:
-        """Return the efficiency in a phase."""
-        found: Parameter = getattr(self, phase) or self.vision
+        """Return the efficiency in a phase; a network's is that of vision."""
+        found: Parameter = getattr(self, phase, self.vision)
         return found
+
+
+class StackNetwork(Part):
+    """What a graph that is no part of a language model costs on a stack, where that is known."""
+
+    call_s: Seconds
+    """One call, in place of ``step_overhead_s`` and ``graph_call_s``."""
+    operator_s: Seconds | None = None
+    """Launch of one operator; None: as the unit."""
+    vector: Fraction | None = None
+    """Share of the unit's vector rate that is attained; None: all of it."""
+    efficiency: dict[Precision, Fraction] = {}
+    """By precision, in place of the stack's efficiency in vision."""
 
 
 class StackDefaults(Part):
@@ -320,6 +331,8 @@ class Stack(Part):
     step_overhead_s: Seconds
     """Host work per step: embedding look-up, sampling, image preparation."""
     graph_call_s: Seconds
+    network: StackNetwork | None = None
+    """What a network's calls cost; None: what a step of a language model does."""
     layer_s: Seconds | None = None
     """Host work per decoder layer and step: threads that meet, a shard handed over; None: none."""
     kv_copy: BytesPerSecond | None = None

@@ -25,7 +25,7 @@ Not modelled: parameters of silicon (the stacks' numbers absorb them), and skewe
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -39,6 +39,8 @@ from sim.calibration.stacks import candidates
 
 Cell = tuple[str, str]
 """Device and stack."""
+Paths = Callable[[SocSpec, str], list[str]]
+"""What of a stack of a device a fit may move, as dotted paths."""
 
 SHARES: Final = {"unit": 0.15, "stack": 0.45, "device": 0.2, "cell": 0.2}
 """Shares of a prior's variance that cells have in common (assumed; their sum is 1)."""
@@ -47,6 +49,7 @@ NOISE: Final = {
     "prefill_tokens_per_s": 0.08,
     "time_to_first_token_s": 0.05,
     "vision_encode_s": 0.05,
+    "inference_s": 0.1,
 }
 """Deviation of the logarithm of one value; repeats in the corpus scatter by 0.03 to 0.15."""
 OF_A_NETWORK: Final = 0.12
@@ -107,11 +110,11 @@ class Posterior:
         return mean, covariance(slots, slots) - shared @ self.information @ shared.T
 
 
-def slots_of(soc: SocSpec, stack: str) -> list[Slot]:
+def slots_of(soc: SocSpec, stack: str, paths_of: Paths = candidates) -> list[Slot]:
     """Return the parameters of a stack that are fitted, with their priors."""
     known, unit = soc.parameters(), soc.stack(stack).unit
     found = []
-    for path in candidates(soc, stack):
+    for path in paths_of(soc, stack):
         if path in known and can_be_fitted(known[path]):
             item = known[path]
             low, high = map(math.log, bounds(item))
@@ -168,10 +171,15 @@ def data_covariance(rows: Sequence[Asked], raised: Vector) -> Vector:
 class Problem:
     """All rows over all slots, linearised where the simulator was last asked."""
 
-    def __init__(self, rows: Sequence[Asked], devices: Mapping[str, SocSpec]) -> None:
+    def __init__(
+        self,
+        rows: Sequence[Asked],
+        devices: Mapping[str, SocSpec],
+        paths_of: Paths = candidates,
+    ) -> None:
         self.rows, self.devices = rows, devices
         cells = dict.fromkeys(item.cell for item in rows)
-        self.by_cell = {cell: slots_of(devices[cell[0]], cell[1]) for cell in cells}
+        self.by_cell = {cell: slots_of(devices[cell[0]], cell[1], paths_of) for cell in cells}
         self.slots = tuple(slot for slots in self.by_cell.values() for slot in slots)
         self.places = {(slot.cell, slot.path): i for i, slot in enumerate(self.slots)}
         self.centre = np.array([slot.centre for slot in self.slots])

@@ -100,6 +100,12 @@ def candidates(soc: SocSpec, stack: str) -> list[str]:
     return [prefix + name for name in (*FITTED, *shapes) if name not in absent]
 
 
+def network_candidates(soc: SocSpec, stack: str) -> list[str]:
+    """Return the dotted paths of what only networks cost on a stack; none where it has no such."""
+    prefix = f"stacks.{stack}.network."
+    return [path for path in soc.parameters() if path.startswith(prefix)]
+
+
 def fit_rows(
     soc: SocSpec, rows: Sequence[Predictor], paths: Sequence[str], noise: float = NOISE
 ) -> Fit:

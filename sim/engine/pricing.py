@@ -23,7 +23,7 @@ import numpy as np
 from hw_models import compute, dram, kernels
 from hw_models.cost_laws import Work, cost_law, law_seconds
 from hw_models.laws import Numbers
-from hw_models.schema import ComputeUnit, Kernel, Stack
+from hw_models.schema import ComputeUnit, Kernel, Stack, StackNetwork
 from hw_models.soc import SocSpec
 from sim.engine.timed import (
     Barrier,
@@ -36,6 +36,7 @@ from sim.engine.timed import (
 from sim.errors import SimError
 from sim.loading import fault_bytes_per_s, read_s
 from workloads.program import Program, ProgramSegment, StepGroup, Task, Unit
+from workloads.trace import NETWORK
 
 HOST_UNIT: Unit = "cpu"
 
@@ -105,10 +106,15 @@ class Pricing:
         return (
             _barrier("encoder_load" if sees else "adapter_switch", steps, setup_s, first),
             _barrier("graph_switch", steps, stack.graph_switch_s.value, switches),
-            _barrier("host", steps, stack.step_overhead_s.value),
-            *self._cache_copy(group),
-            call,
+            *self._call(group, call),
         )
+
+    def _call(self, group: StepGroup, call: TimedTask) -> tuple[TimedTask, ...]:
+        """Return host work, copies of the cache and the graph call; of a network its own cost."""
+        if network := self._network(self.stack, group.phase):
+            return (_barrier("host", group.steps, network.call_s.value),)
+        host = _barrier("host", group.steps, self.stack.step_overhead_s.value)
+        return (host, *self._cache_copy(group), call)
 
     def _cache_copy(self, group: StepGroup) -> tuple[TimedTask, ...]:
         """Return the copying of the cache that layers read, where the stack passes it in and out.
@@ -151,7 +157,9 @@ class Pricing:
         tile_bytes = task.dram_bytes * per_task
         bus, rate = self.rates(task, tile_bytes)
         kernel = self._stack_of(task.unit).kernel(phase, task.operator)
-        overhead_s = kernel.overhead_s if kernel else unit.launch.operator_s
+        network = self._network(self._stack_of(task.unit), phase)
+        launch_s = (network and network.operator_s) or unit.launch.operator_s
+        overhead_s = kernel.overhead_s if kernel else launch_s
         return TimedTask(
             name=task.name,
             kind=task.kind,
@@ -197,7 +205,9 @@ class Pricing:
 
     def compute_s(self, task: Task, unit: ComputeUnit, phase: str) -> FloatColumn:
         """Return the seconds of the slowest on-chip stage, per step [s]."""
-        vector_s = compute.vector_seconds(task.vector_ops, unit.vector.rate.value)
+        network = self._network(self._stack_of(task.unit), phase)
+        share = network.vector.value if network and network.vector else 1.0
+        vector_s = compute.vector_seconds(task.vector_ops, share * unit.vector.rate.value)
         expand_s = compute.dequantise_seconds(task.expanded_weights, unit.dequantise.rate.value)
         slowest: FloatColumn = np.maximum(vector_s, expand_s)
         if task.flops.any():
@@ -208,14 +218,16 @@ class Pricing:
         """Return matrix seconds; skipped attention blocks shrink the dense time in proportion."""
         rates = unit.matrix.rates
         key = compute.precision_key(task.activations, task.operand_bits, rates)
-        matrix = unit.matrix
+        matrix, stack = unit.matrix, self._stack_of(task.unit)
+        network = self._network(stack, phase)
+        own = network.efficiency.get(key) if network else None
         dense = task.batch * compute.matrix_seconds(
             task.m,
             task.n,
             task.k,
             rate_flops_per_s=rates[key].value,
             tile=(matrix.tile_m.value, matrix.tile_n.value, matrix.tile_k.value),
-            efficiency=self._stack_of(task.unit).efficiency.of(phase).value,
+            efficiency=(own or stack.efficiency.of(phase)).value,
         )
         executed = task.flops / np.maximum(1.0, 2.0 * task.batch * task.m * task.n * task.k)
         seconds: FloatColumn = dense * executed
@@ -245,6 +257,10 @@ class Pricing:
             rest = task.dram_bytes - fetched
             rate = moved / (fetched / fault_bytes_per_s(self.soc) + rest / rate)
         return bus, rate
+
+    def _network(self, stack: Stack, phase: str) -> StackNetwork | None:
+        """Return what the graphs of networks cost on a stack, None in a language model."""
+        return stack.network if phase == NETWORK else None
 
     def _stack_of(self, unit: Unit) -> Stack:
         """Return the stack that drives a unit: this run's own, else the device's first for it."""
