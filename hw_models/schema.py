@@ -220,6 +220,8 @@ class StackNetwork(Part):
     """Launch of one operator; None: as the unit."""
     vector: Fraction | None = None
     """Share of the unit's vector rate that is attained; None: all of it."""
+    products: Fraction | None = None
+    """Share of a convolution's efficiency that other products attain; None: all of it."""
     efficiency: dict[Precision, Fraction] = {}
     """By precision, in place of the stack's efficiency in vision."""
 

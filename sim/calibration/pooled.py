@@ -36,6 +36,7 @@ from hw_models.soc import SocSpec
 from sim.calibration.asked import Asked
 from sim.calibration.fit import MARGIN, Vector, bounds, can_be_fitted, deviation
 from sim.calibration.stacks import candidates
+from sim.evidence.questions import INFERENCE
 
 Cell = tuple[str, str]
 """Device and stack."""
@@ -49,7 +50,7 @@ NOISE: Final = {
     "prefill_tokens_per_s": 0.08,
     "time_to_first_token_s": 0.05,
     "vision_encode_s": 0.05,
-    "inference_s": 0.1,
+    INFERENCE: 0.1,
 }
 """Deviation of the logarithm of one value; repeats in the corpus scatter by 0.03 to 0.15."""
 OF_A_NETWORK: Final = 0.12

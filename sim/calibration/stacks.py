@@ -162,13 +162,19 @@ def overlay(base: str, soc: SocSpec, fits: Sequence[Calibration], comment: str) 
     fits = [item for item in fits if item.found]
     tree: dict[str, Any] = {"extends": base}
     if fits:
-        tree["sources"] = {f"fit_{item.stack}": _source(item) for item in fits}
-        tree["stacks"] = {item.stack: _stack(soc, item) for item in fits}
-    text = yaml.safe_dump(tree, sort_keys=False, width=98, allow_unicode=True)
+        tree["sources"] = {f"fit_{item.stack}": source_of(item) for item in fits}
+        tree["stacks"] = {item.stack: fitted_entries(soc, item) for item in fits}
+    return written(tree, comment)
+
+
+def written(tree: Mapping[str, Any], comment: str) -> str:
+    """Return a device file's text."""
+    text = yaml.safe_dump(dict(tree), sort_keys=False, width=98, allow_unicode=True)
     return f"# {comment}\n{text}"
 
 
-def _source(item: Calibration) -> dict[str, str]:
+def source_of(item: Calibration) -> dict[str, str]:
+    """Return the source that a device file gives for a fit."""
     if item.siblings:
         known = ", ".join(item.siblings)
         return {"title": f"Pooled fit: no row of {item.stack} on this device; its rows on {known}"}
@@ -181,7 +187,7 @@ def _source(item: Calibration) -> dict[str, str]:
     return source
 
 
-def _stack(soc: SocSpec, item: Calibration) -> dict[str, Any]:
+def fitted_entries(soc: SocSpec, item: Calibration, source: str = "") -> dict[str, Any]:
     """Return the fitted entries of a stack as nested mappings."""
     found = item.found
     assert found is not None  # `overlay` keeps only stacks with a fit
@@ -189,7 +195,7 @@ def _stack(soc: SocSpec, item: Calibration) -> dict[str, Any]:
     tree: dict[str, Any] = {}
     for path in found.paths:
         prior = soc.parameters()[path]
-        entry = _fitted(prior, found, path, f"fit_{item.stack}").to_plain()
+        entry = _fitted(prior, found, path, source or f"fit_{item.stack}").to_plain()
         _put(tree, path.removeprefix(prefix), entry)
     names = [path.removeprefix(prefix) for path in found.paths]
     pairs = {

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from hw_models.files import is_path
 from hw_models.soc import load_soc
+from sim.calibration.networks import questions, ship
 from sim.calibration.rows import by_stack, observations
 from sim.calibration.shipping import calibrate_exhibits
 from sim.calibration.stacks import checked_rows, fit_stack, overlay, report
@@ -50,8 +51,9 @@ def calibrate_to(
 
 
 def calibrate_shipped() -> str:
-    """Fit the shipped devices to the calibration exhibits again and say what was found."""
-    return report(calibrate_exhibits())
+    """Fit the shipped devices to the calibration rows again and say what was found."""
+    language = report(calibrate_exhibits())
+    return f"{language}\n{ship(questions())}"
 
 
 def _base(device: str, out: Path) -> str:

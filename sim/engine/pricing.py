@@ -221,14 +221,22 @@ class Pricing:
         matrix, stack = unit.matrix, self._stack_of(task.unit)
         network = self._network(stack, phase)
         own = network.efficiency.get(key) if network else None
-        dense = task.batch * compute.matrix_seconds(
-            task.m,
-            task.n,
-            task.k,
-            rate_flops_per_s=rates[key].value,
-            tile=(matrix.tile_m.value, matrix.tile_n.value, matrix.tile_k.value),
-            efficiency=(own or stack.efficiency.of(phase)).value,
-        )
+        tile = matrix.tile_m.value, matrix.tile_n.value, matrix.tile_k.value
+        share = (own or stack.efficiency.of(phase)).value
+        if network and network.products and task.kind != "conv":
+            share = share * network.products.value
+
+        def seconds_of(batch: Numbers, n: Numbers, k: Numbers) -> Numbers:
+            one = compute.matrix_seconds(
+                task.m, n, k, rate_flops_per_s=rates[key].value, tile=tile, efficiency=share
+            )
+            return batch * one
+
+        dense = seconds_of(task.batch, task.n, task.k)
+        if network and task.kind == "conv":
+            beside = np.clip(tile[1] // task.n, 1, task.batch)
+            packed = seconds_of(np.ceil(task.batch / beside), beside * task.n, beside * task.k)
+            dense = np.minimum(dense, packed)
         executed = task.flops / np.maximum(1.0, 2.0 * task.batch * task.m * task.n * task.k)
         seconds: FloatColumn = dense * executed
         return seconds

@@ -1,9 +1,9 @@
-"""Networks of the corpus, simulated beside measured: the errors before anything is fitted.
+"""Networks of the corpus, simulated beside measured: the errors of the shipped devices.
 
-    python -m sim.validation.networks [--out FILE.csv]
+    python -m sim.validation.networks [--role validation] [--out FILE.csv]
 
-Only rows of role calibration are read. Rows that differ in nothing the simulator sees are simulated
-once.
+Rows of role calibration are read, unless another role is asked for; looks at role validation are
+logged (`docs/looks.md`). Rows that differ in nothing the simulator sees are simulated once.
 """
 
 from __future__ import annotations
@@ -86,8 +86,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Print the errors per corpus stack and unit, and of each network."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, help="write every row here as CSV")
+    parser.add_argument("--role", choices=("calibration", "validation"), default="calibration")
     given = parser.parse_args(arguments)
-    table = baseline([*network_rows(stacks_by_device(), "calibration")])
+    table = baseline([*network_rows(stacks_by_device(), given.role)])
     for by in (("unit", "corpus_stack", "stack"), ("unit", "activations"), ("network",)):
         print(summary(table, by).to_string(float_format=lambda value: f"{value:.2f}"), "\n")
     refused = table[table["simulated_s"].isna()]
