@@ -39,7 +39,7 @@ def read_seconds(
     the latency, or the device's request rate (IOPS), set the pace. At q = 1 this is
     n (latency + g / B_seq) unless the request rate binds. Source: the stages of a closed pipeline;
     with B 2.72 GB/s and 160 us it meets the reads of a OnePlus 15R, 128 KiB to 8 MiB two at a time,
-    within 8 %. Single reads of 4 MiB were a quarter slower than it says.
+    within 8 %. Single reads of 4 MiB were about 30 % slower than it says.
 
     >>> ufs = dict(sequential_bytes_per_s=4e9, random_4k_bytes_per_s=2e8, latency_s=1e-4)
     >>> round(float(read_seconds(1.2e9, 2**20, **ufs, queue_depth=8)), 3)
