@@ -169,7 +169,7 @@ class Card:
     Attributes
     ----------
     ladder
-        Every rung that was judged, the mildest first.
+        The rungs that were judged, the mildest first.
     """
 
     model: str
@@ -222,14 +222,24 @@ def judged(
     return Judged(rung, result, columns, judge(result, targets, columns))
 
 
+def climbed(model: str, task: Task, draws: int, seed: int) -> Iterator[Judged]:
+    """Yield rungs from the mildest on, until one passes and two more stand beside it."""
+    left = len(LADDER)
+    for rung in LADDER:
+        found = judged(model, task, rung, draws, seed)
+        yield found
+        left = min(left, 3 if found.verdict.status is Status.PASS else left) - 1
+        if not left:
+            return
+
+
 def cards(
     draws: int, seed: int, models: Sequence[str] = MODELS, tasks: Sequence[str] = tuple(TASKS)
 ) -> Iterator[Card]:
     """Yield the card of every model and task."""
     for task in tasks:
         for model in models:
-            rungs = tuple(judged(model, TASKS[task], rung, draws, seed) for rung in LADDER)
-            yield Card(model, task, rungs)
+            yield Card(model, task, tuple(climbed(model, TASKS[task], draws, seed)))
 
 
 def conditions(card: Card, draws: int, seed: int) -> dict[str, Judged]:

@@ -22,7 +22,8 @@ def card(script):
 
 
 def test_the_choice_is_the_mildest_rung_that_passes(script, card):
-    assert [judged.rung for judged in card.ladder] == list(script.LADDER)
+    climbed = [judged.rung for judged in card.ladder]
+    assert climbed == list(script.LADDER)[: len(climbed)]
     passing = [judged for judged in card.ladder if judged.verdict.status is Status.PASS]
     assert card.chosen is (passing[0] if passing else card.chosen)
     assert card.chosen not in card.runners_up
@@ -34,10 +35,9 @@ def test_without_a_rung_that_passes_the_likeliest_is_named(script, card):
     assert hopeless.chosen is card.ladder[0]
 
 
-def test_every_rung_of_four_bits_is_smaller_than_eight(card):
-    peaks = [judged.result["peak_dram_bytes"] for judged in card.ladder]
-    assert peaks[2] < peaks[0]
-    assert peaks[3] < peaks[1]
+def test_four_bits_are_smaller_than_eight_and_a_draft_head_takes_room(card):
+    peaks = [judged.result["peak_dram_bytes"] for judged in card.ladder[:3]]
+    assert peaks[2] < peaks[0] < peaks[1]
 
 
 def test_a_draft_pays_from_some_acceptance_on(script):
