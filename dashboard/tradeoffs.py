@@ -240,7 +240,7 @@ def best(table: pd.DataFrame, choices: Choices, rule: str) -> int | None:
 def conceded(choices: Choices, changes: Mapping[str, Any]) -> int:
     """Return how many choices a point changes of the question.
 
-    >>> conceded(Choices(), {"keep": 0.5, "kv_dtype": "default"})
+    >>> conceded(Choices(), {"keep": 0.25, "kv_dtype": "default"})
     1
     """
     return sum(getattr(choices, name) != value for name, value in changes.items())

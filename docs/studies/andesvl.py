@@ -288,7 +288,7 @@ def page(study: Study, draws: int, seed: int) -> str:
         ],
         drafts=[(n, f"{d.tau[0]} to {d.tau[1]}", d.source) for n, d in DRAFTS.items()],
         readings=[(n, r.source) for n, r in (*SPLITS.items(), *DECODERS.items())],
-        steps=_step_rows(study),
+        steps=[(name, f"{_step_ms(result):.1f}") for name, result in study.steps.items()],
         memory_head=("variant", *(f"{name} MB" for name in CLASSES), "peak MB", "saved"),
         memory_rows=_memory_rows(study),
         base_rows=_base_rows(),
@@ -321,11 +321,8 @@ def _cell_row(cell: Cell) -> Cells:
     )
 
 
-def _step_rows(study: Study) -> list[Cells]:
-    rows = []
-    for name, result in study.steps.items():
-        rows.append((name, f"{(result['decode_s'] or 0.0) / result['decode_steps'] * 1e3:.1f}"))
-    return rows
+def _step_ms(result: Result) -> float:
+    return 1e3 * float(result["decode_s"]) / float(result["decode_steps"])
 
 
 def _memory_rows(study: Study) -> list[Cells]:
@@ -357,8 +354,7 @@ def _base_rows() -> list[Cells]:
 
 
 def _bits() -> dict[str, Any]:
-    soc = load_soc(DEVICE)
-    bus = soc.dram.peak_bytes_per_s
+    bus = load_soc(DEVICE).dram.peak_bytes_per_s
     shape, trace = trace_for(MODEL).decoder, trace_for(MODEL)
     head, body = float(shape.vocab * shape.hidden), float(trace.parameters["body"])
     mixes = which_mix(CLAIMED_BITS, {"body": body, "lm_head": head}, MIX_FORMATS)

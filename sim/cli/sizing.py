@@ -39,10 +39,11 @@ def size(
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Find what meets the targets with the least concession; exit code 1 if nothing does.
+    """Find what meets the targets with the least concession.
 
-    Without --free the formats of weights and cache and what the cache forgets may change, each
-    downwards from what the scenario has. How far one setting can go: andesim solve.
+    Exit code 1 if nothing does. Without --free the formats of weights and cache and what the cache
+    forgets may change, each downwards from what the scenario has. How far one setting can go:
+    andesim solve.
     """
     from sim.explore.targets import parse_targets
     from sim.simulation import simulate

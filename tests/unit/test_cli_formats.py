@@ -38,7 +38,7 @@ def test_a_head_in_8_bits_leaves_the_0_6b_model_far_from_1_8(andesim):
         (("w4", "--bpw", "1.8"), ("--bpw must come without", "w4")),
         (("--bpw", "1.8", "--fix", "vision=w8"), ("body=FORMAT",)),
         (("--bpw", "1.8", "--fix", "lm_head=w9"), ("w9", "w8")),
-        (("--bpw", "1.8", "--model", "qwen3-9b"), ("qwen3-8b",)),
+        (("--bpw", "1.8", "--model", "qwen3-8bb"), ("qwen3-8b",)),
     ],
 )
 def test_bad_questions_are_sentences(andesim, arguments, parts):

@@ -58,7 +58,7 @@ def test_the_default_choices_are_the_default_scenario():
 @settings(max_examples=40, deadline=None)
 def test_a_link_reads_back_to_the_same_choices_and_baseline(choices, baseline):
     reading = read_query(entries(query(choices, baseline)))
-    assert reading == (choices, baseline, ())
+    assert reading == (choices, baseline, (), ())
 
 
 @given(choices=any_choices())

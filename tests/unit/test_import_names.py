@@ -27,7 +27,7 @@ def test_a_name_that_settles_a_model(name, model):
         "",
         "llama 1B Q4_0",
         "qwen2 1.5B Q4_0",
-        "Qwen2.5-VL-3B",
+        "Qwen2.5-VL-72B",
         "qwen3-0.6b and qwen3-4b",
         "qwen3 40B",
     ],

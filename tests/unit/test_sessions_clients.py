@@ -157,7 +157,7 @@ def test_other_apps_take_memory_power_and_host_time():
     assert alone.ledger.budget_bytes - beside.ledger.budget_bytes == game.memory_bytes.value
     assert beside.energy.background_j == pytest.approx(game.power_w.value * beside.makespan_s)
     assert beside.makespan_s > alone.makespan_s
-    assert beside.records["dram_s"].sum() == pytest.approx(alone.records["dram_s"].sum())
+    assert beside.records["dram_s"].sum() == pytest.approx(alone.records["dram_s"].sum(), rel=1e-3)
 
 
 def test_a_cold_start_reads_the_file_and_opens_the_graphs():

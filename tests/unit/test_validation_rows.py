@@ -285,7 +285,7 @@ def test_keys_and_values_of_two_formats_lie_between_either(phone: SocSpec) -> No
     at = {"metric": "tokens_per_s", "depth_tokens": 16384}
     mixed = llamacpp(phone, kv_dtype="q8_0", kv_value_dtype="q4_0", **at)
     assert mixed > llamacpp(phone, kv_dtype="fp16", **at)
-    assert mixed == pytest.approx(llamacpp(phone, kv_dtype="q4_0", **at), rel=0.05)
+    assert mixed < llamacpp(phone, kv_dtype="q4_0", **at)
 
 
 def test_a_time_without_its_sizes_is_skipped_and_the_rate_beside_it_judged() -> None:
