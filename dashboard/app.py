@@ -26,7 +26,8 @@ PAGES = {
 NARROW = (
     "<style>@media (min-width: 640px) {.st-key-pages {display: none}}"
     "[data-testid=stMain] h1 {font-size: 1.5rem; padding: 0}"
-    "[data-testid=stMain] h2 {padding: 0.1rem 0}</style>"
+    "[data-testid=stMain] h2 {padding: 0.1rem 0}"
+    "[data-testid=stPopoverBody] {max-height: 70vh; overflow-y: auto}</style>"
 )
 """The list of pages stands in the page only where the bar at the top hides it."""
 

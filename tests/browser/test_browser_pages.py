@@ -82,5 +82,5 @@ def test_a_phone_shows_the_name_of_the_page_and_a_list_of_pages(opened):
     page = opened("/?model=smollm2-135m&images=0", width_px=390)
     expect(page.locator(TITLE)).to_contain_text("Explore")
     page.get_by_role("button", name="Pages").click()
-    page.get_by_role("link", name="Sustained").last.click()
+    page.get_by_test_id("stPopoverBody").get_by_role("link", name="Sustained").click()
     expect(page.locator(TITLE)).to_contain_text("Sustained")

@@ -60,7 +60,7 @@ def test_a_configuration_under_one_second_to_the_first_token(opened):
     expect(answer).to_contain_text("Least given up of")
     rested(page)
     page.get_by_role("button", name="into the sidebar").click()
-    expect(page.get_by_label("Body bits per weight", exact=True)).to_be_enabled()
+    expect(page.get_by_role("spinbutton", name="Body bits per weight")).to_be_enabled()
     page.get_by_role("link", name="Explore").click()
     expect(page.get_by_test_id("stAlert").first).to_contain_text("Every target is met")
     text = card(page, "Time to first token").inner_text()
