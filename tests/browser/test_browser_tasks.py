@@ -54,19 +54,21 @@ def test_does_4b_fit_in_4_gib_at_8k(opened):
     expect(verdict).to_contain_text("of 4.00 GiB" if fits else "OUT OF MEMORY")
 
 
+@pytest.mark.long
 def test_a_configuration_under_one_second_to_the_first_token(opened):
     page = opened("/tradeoffs?most_first_token_s=1&model=andesvl-1b")
     answer = page.get_by_test_id("stAlert").filter(has_text="that meet every target")
     expect(answer).to_contain_text("Least given up of")
     rested(page)
     page.get_by_role("button", name="into the sidebar").click()
-    expect(page.get_by_role("spinbutton", name="Body bits per weight")).to_be_enabled()
+    rested(page)
     page.get_by_role("link", name="Explore").click()
     expect(page.get_by_test_id("stAlert").first).to_contain_text("Every target is met")
     text = card(page, "Time to first token").inner_text()
     assert float(text.removesuffix(" s")) <= 1.0
 
 
+@pytest.mark.long
 def test_how_far_off_was_my_llama_bench_run(opened):
     page = opened("/validate")
     page.locator("input[type=file]").set_input_files(IMPORTS / "llama_bench.json")
