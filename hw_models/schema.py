@@ -336,7 +336,7 @@ class Stack(Part):
     network: StackNetwork | None = None
     """What a network's calls cost; None: what a step of a language model does."""
     layer_s: Seconds | None = None
-    """Host work per decoder layer and step: threads that meet, a shard handed over; None: none."""
+    """Work per decoder layer and step: threads that meet, a shard handed over; None: none."""
     kv_copy: BytesPerSecond | None = None
     """Rate at which each step and prefill chunk copies the visible cache; None: no copy."""
     kv_read_share: Fraction | None = None

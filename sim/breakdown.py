@@ -3,7 +3,7 @@
 The seconds from the end of one operator to the end of the next belong to what bounds the later one:
 arithmetic, launch, or DRAM. DRAM seconds are divided among weights, cache and activations by their
 bytes in the phase. Barriers (host work, graph calls, switches, loads) are a term of their own, and
-so are the host work per layer and the copying of the cache, which grow with the model. Work that is
+so are the work per layer and the copying of the cache, which grow with the model. Work that is
 hidden behind the bound is not shown. In a long session the first steps of a phase stand for
 all of them.
 """
@@ -18,7 +18,7 @@ from sim.engine.times import span_s, total
 from sim.run import Run
 
 DRAM = "DRAM: "
-OWN_TERMS = {"layer": "host work per layer", "cache_copy": "cache copies"}
+OWN_TERMS = {"layer": "work per layer", "cache_copy": "cache copies"}
 """Kinds of barriers that are terms of their own."""
 BYTE_CLASSES = (
     ("weights", "weight_bytes"),

@@ -40,7 +40,7 @@ COLOURS: Final = {
     "operator launch": PINK,
     "host": PINK,
     "host and graph calls": PINK,
-    "host work per layer": PINK,
+    "work per layer": PINK,
     "cache copies": SKY,
     "flash": SKY,
 }

@@ -54,6 +54,10 @@ class Conditions:
     host: float = 1.0
     demands: tuple[float, ...] = (0.0,) * len(TrafficClass)
 
+    def speed_of(self, barrier: TimedTask) -> float:
+        """Return the speed of a barrier: other apps take from the host, not from other units."""
+        return self.clock * self.host if barrier.is_on_host else self.clock
+
 
 NOMINAL = Conditions()
 
@@ -91,7 +95,7 @@ def timed_at(group: TimedGroup, conditions: Conditions) -> TimedGroup:
 
 def _task_at(task: TimedTask, conditions: Conditions) -> TimedTask:
     if task.is_barrier:
-        return replace(task, launch_s=task.launch_s / (conditions.clock * conditions.host))
+        return replace(task, launch_s=task.launch_s / conditions.speed_of(task))
     limit = conditions.clock * task.rate_bytes_per_s / task.bus_bytes_per_s
     share = bus_share(limit, UNIT_CLASS[task.unit], conditions.demands)
     return replace(

@@ -26,6 +26,7 @@ from hw_models.laws import Numbers
 from hw_models.schema import ComputeUnit, Kernel, Stack, StackNetwork
 from hw_models.soc import SocSpec
 from sim.engine.timed import (
+    HOST_UNIT,
     Barrier,
     FloatColumn,
     TimedGroup,
@@ -37,8 +38,6 @@ from sim.errors import SimError
 from sim.loading import fault_bytes_per_s, read_s
 from workloads.program import Program, ProgramSegment, StepGroup, Task, Unit
 from workloads.trace import NETWORK
-
-HOST_UNIT: Unit = "cpu"
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,19 +134,28 @@ class Pricing:
             ),
             np.zeros(group.steps),
         )
-        return (_barrier("cache_copy", group.steps, held / self.stack.kv_copy.value),)
+        return (self._of_the_unit("cache_copy", group.steps, held / self.stack.kv_copy.value),)
 
     def segment(self, segment: ProgramSegment, group: StepGroup, call: TimedTask) -> TimedSegment:
         """Return one run of layers with seconds; a graph of its own starts with its call.
 
-        Each layer of the decoder starts with the stack's host work per layer, if any.
+        Each layer of the decoder starts with the stack's work per layer, if any.
         """
         tasks = tuple(self.task(task, group.phase) for task in segment.tasks)
         if self.stack.layer_s is not None and segment.is_layer and group.phase != "vision":
-            tasks = (_barrier("layer", group.steps, self.stack.layer_s.value), *tasks)
+            tasks = (self._of_the_unit("layer", group.steps, self.stack.layer_s.value), *tasks)
         if segment.graph_call:
             tasks = (call, *tasks)
         return TimedSegment(segment.name, segment.repeat, tasks, segment.is_layer)
+
+    def _of_the_unit(self, name: Barrier, steps: int, seconds: Numbers) -> TimedTask:
+        """Return a barrier that the stack's unit does by itself inside a graph.
+
+        On a processor its threads meet and copy, so other apps slow them; an NPU or GPU goes from
+        one shard to the next, and from caches that are inputs to those that are outputs, without
+        the app's host thread.
+        """
+        return replace(_barrier(name, steps, seconds), unit=self.stack.unit)
 
     def task(self, task: Task, phase: str) -> TimedTask:
         """Return one operator with seconds per tile."""

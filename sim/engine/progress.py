@@ -106,9 +106,9 @@ class StepTimes:
         key = (conditions, *((id(segment.tasks), segment.repeat) for segment in rest))
         if key not in self._rest:
             self._rest[key] = step_seconds(timed_at(replace(group, segments=(*rest,)), conditions))
-        host = conditions.clock * conditions.host
-        opening_s = sum((task.tiles * task.busy_s for task in opening.tasks), np.zeros(group.steps))
-        seconds: FloatColumn = opening.repeat * opening_s / host + self._rest[key]
+        slowed_s = [t.tiles * t.busy_s / conditions.speed_of(t) for t in opening.tasks]
+        opening_s = sum(slowed_s, np.zeros(group.steps))
+        seconds: FloatColumn = opening.repeat * opening_s + self._rest[key]
         return seconds
 
     def beside_s(self, ahead: TimedGroup, group: TimedGroup, conditions: Conditions) -> float:

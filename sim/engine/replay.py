@@ -166,7 +166,8 @@ def _barrier(lane: Lane, operator: Replayed) -> Process:
     now_s = lane.env.now
     operator.ready_s = operator.start_s = now_s
     operator.fetch_start_s = operator.fetch_end_s = now_s
-    yield lane.host.work(float(operator.task.busy_s[operator.step]))
+    pace = lane.host if operator.task.is_on_host else lane.unit
+    yield pace.work(float(operator.task.busy_s[operator.step]))
     operator.end_s = lane.env.now
 
 

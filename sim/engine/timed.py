@@ -9,7 +9,8 @@ With b bytes, r bytes/s, c compute seconds, o launch seconds and d operand buffe
     fetch_end[i]   = max(fetch_end[i-1], compute_end[i-d]) + b / r
     compute_end[i] = max(compute_end[i-1], fetch_end[i]) + o + c
 
-A *barrier* (host work, a graph call) waits for both stages and lets nothing be fetched past it.
+A *barrier* (host work, a graph call, the hand-over between layers) waits for both stages and lets
+nothing be fetched past it.
 
 Not modelled: bank conflicts inside one unit's buffers, and out-of-order issue.
 """
@@ -24,13 +25,14 @@ from numpy.typing import NDArray
 
 from workloads.program import Task, Unit
 
+HOST_UNIT: Unit = "cpu"
 FloatColumn = NDArray[np.float64]
 IntColumn = NDArray[np.int64]
 
 Barrier = Literal[
     "adapter_switch", "encoder_load", "graph_switch", "graph_call", "host", "layer", "cache_copy"
 ]
-"""Work of the host between operators."""
+"""Work between operators, on the host or on the unit itself."""
 BARRIERS: tuple[Barrier, ...] = get_args(Barrier)
 
 
@@ -70,6 +72,11 @@ class TimedTask:
     def is_barrier(self) -> bool:
         """Whether both stages drain before this task and nothing is fetched past it."""
         return self.demand is None
+
+    @property
+    def is_on_host(self) -> bool:
+        """Whether the host does it, so that other apps slow it."""
+        return self.unit == HOST_UNIT
 
     @property
     def fetch_s(self) -> FloatColumn:

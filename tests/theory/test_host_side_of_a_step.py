@@ -105,5 +105,5 @@ def test_what_bounds_decode_names_the_layers_and_the_copies():
     terms = {
         term.name: term.seconds for term in phase_terms(simulate(scenario(), soc=soc), "decode")
     }
-    assert terms["host work per layer"] == pytest.approx(4 * LAYERS * 1e-3, rel=1e-6)
+    assert terms["work per layer"] == pytest.approx(4 * LAYERS * 1e-3, rel=1e-6)
     assert terms["cache copies"] > 0.0
