@@ -14,7 +14,7 @@ from typing import Final
 import pandas as pd
 
 from hw_models.soc import list_socs
-from sim.evidence.corpus_noise import FEWEST, METRICS
+from sim.evidence.corpus_noise import FEWEST, RELATIONS
 from sim.evidence.corpus_pictures import Axis, Line, grid, scatter
 from sim.evidence.corpus_tables import FOLDER, IMPOSSIBLE, KINDS, ROLES, corpus, dictionary
 
@@ -306,20 +306,38 @@ def _named(counts: pd.Series) -> str:
 
 def _noise() -> str:
     own = pd.read_csv(FOLDER / "noise.csv")
+    known = own[own["spread"].notna()]
     lines = [
         "Two rows ask one question if device, stack, network, format and sizes agree. `spread` is "
-        "of one figure's logarithm, with its 80 % interval; calibration rows only "
-        "(`validation_data/corpus/noise.csv`).",
+        "the standard deviation of one figure's logarithm, with its 80 % interval; calibration "
+        "rows only, written by `python -m sim.evidence.corpus_noise` to "
+        "`validation_data/corpus/noise.csv`. Rows whose notes name different settings, and figures "
+        "that a later release carries over to the last digit, are no repeats.",
         "",
-        "| table | metric | relation | questions | median difference | 90 % | spread |",
-        "|---|---|---|---|---|---|---|",
+        "| table | metric | unit | relation | questions | median difference | 90 % | spread |",
+        "|---|---|---|---|---|---|---|---|",
         *(
-            f"| {kind} | {metric} | {relation} | {questions} | {median:.1%} | {most:.1%} | "
-            f"{spread:.3f} ({low:.3f} to {high:.3f}) |"
-            for kind, metric, relation, questions, median, most, spread, low, high in own.to_numpy()
+            f"| {kind} | {metric} | {unit} | {relation} | {questions} | {median:.1%} | {most:.1%} "
+            f"| {spread:.3f} ({low:.3f} to {high:.3f}) |"
+            for kind, metric, unit, relation, questions, median, most, spread, low, high in (
+                known.to_numpy()
+            )
         ),
         "",
-        f"Fewer than {FEWEST} questions repeat of {_too_few(own)}: no spread is given.",
+        f"Fewer than {FEWEST} questions repeat of the rest, and no spread is given: "
+        f"{_too_few(own)}.",
+        "",
+        "`sim.evidence.noise_of` reads the table for code that fits and judges:",
+        "",
+        "```pycon",
+        ">>> from sim.evidence import noise_of",
+        '>>> decode = noise_of("language", "tokens_per_s", relation="other release")',
+        ">>> decode.spread_low <= decode.spread <= decode.spread_high",
+        "True",
+        '>>> noise_of("language", "tokens_per_s", relation="other person") is None',
+        "True",
+        "",
+        "```",
         "",
         "What AI Hub's releases say of its own figures, over many more of them than stand here "
         "(`noise_ai_hub.csv`): the same graph timed again, a graph exported anew, which is another "
@@ -333,9 +351,12 @@ def _noise() -> str:
 
 
 def _too_few(own: pd.DataFrame) -> str:
-    known = set(zip(own["kind"], own["metric"], strict=True))
-    named = [(kind, metric) for kind, metrics in METRICS.items() for metric in metrics]
-    return ", ".join(f"{metric} ({kind})" for kind, metric in named if (kind, metric) not in known)
+    """Return what too few questions repeat of, by relation, over all units."""
+    few = own[own["spread"].isna() & (own["unit"] == "any")]
+    named = few["metric"] + " (" + few["kind"] + ", " + few["questions"].astype("str") + ")"
+    return "; ".join(
+        f"{relation}: {', '.join(named[few['relation'] == relation])}" for relation in RELATIONS
+    )
 
 
 def _hub_noise() -> list[list[str]]:

@@ -6,6 +6,7 @@
 """
 
 from sim.evidence.corpus_tables import corpus
+from sim.evidence.noise import noise_of
 from sim.evidence.reading import MeasuredTable, read
 
-__all__ = ["MeasuredTable", "corpus", "read"]
+__all__ = ["MeasuredTable", "corpus", "noise_of", "read"]

@@ -53,23 +53,28 @@ def _runs(row: Mapping[str, Any]) -> Iterator[MeasuredRun]:
     fields["kv_dtype"] = {"f16": "fp16"}.get(fields["kv_dtype"], fields["kv_dtype"])
     fields |= {"id": row["id"], "role": row["role"], "model": simulated_as(row)}
     for metric in TIMED:
-        value = row[metric]
-        if pd.isna(value) or _is_of_other_graphs(row, metric):
-            continue
-        yield MeasuredRun(**fields | _prompt(row, metric) | {metric: float(value)})
+        if is_question(row, metric):
+            asked = {"prompt_tokens": prompt_tokens(row, metric), metric: float(row[metric])}
+            yield MeasuredRun(**fields | asked)
+
+
+def is_question(row: Mapping[str, Any], metric: str) -> bool:
+    """Return whether a row of the language table answers a metric that is fitted and judged."""
+    return not pd.isna(row[metric]) and not _is_of_other_graphs(row, metric)
+
+
+def prompt_tokens(row: Mapping[str, Any], metric: str) -> int | None:
+    """Return how many tokens the prompt had whose time the metric is; none where that is open."""
+    is_llamacpp = row["stack"].startswith("geniex_llamacpp")
+    is_whole = is_llamacpp and row["release"] >= WHOLE_CONTEXT_SINCE
+    if metric == "time_to_first_token_s" and is_whole and not pd.isna(row["context_tokens"]):
+        return int(row["context_tokens"])
+    return None if pd.isna(row["prompt_tokens"]) else int(row["prompt_tokens"])
 
 
 def _is_of_other_graphs(row: Mapping[str, Any], metric: str) -> bool:
     is_qairt = row["stack"].startswith("geniex_qairt")
     return metric == "time_to_first_token_s" and is_qairt and row["release"] < NEW_GRAPHS_SINCE
-
-
-def _prompt(row: Mapping[str, Any], metric: str) -> dict[str, int]:
-    is_llamacpp = row["stack"].startswith("geniex_llamacpp")
-    is_whole = is_llamacpp and row["release"] >= WHOLE_CONTEXT_SINCE
-    if metric == "time_to_first_token_s" and is_whole and not pd.isna(row["context_tokens"]):
-        return {"prompt_tokens": int(row["context_tokens"])}
-    return {}
 
 
 def simulated_as(row: Mapping[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from pathlib import Path
@@ -12,9 +13,10 @@ import pytest
 
 from hw_models.soc import list_socs, load_soc
 from sim.cli.studying import load_script
-from sim.evidence import corpus
+from sim.errors import SimError
+from sim.evidence import corpus, noise_of
 from sim.evidence.corpus_calls import PATCH_PX
-from sim.evidence.corpus_noise import noise
+from sim.evidence.corpus_noise import FEWEST, differences_of, noise, publisher
 from sim.evidence.corpus_pictures import Axis, Line, scatter
 from sim.evidence.corpus_tables import FOLDER, KINDS
 from sim.validation.roofline import highest_bytes_per_s
@@ -87,11 +89,37 @@ def test_a_vit_of_224_pixels_has_196_patches():
 @pytest.mark.long
 def test_the_noise_that_ships_is_that_of_the_rows():
     shipped, found = pd.read_csv(FOLDER / "noise.csv"), noise()
-    assert list(shipped["relation"]) == list(found["relation"])
-    for column in ("questions", "median_difference", "p90_difference", "spread"):
-        assert np.allclose(shipped[column], found[column], rtol=1e-6)
-    assert (shipped["spread_low"] <= shipped["spread"]).all()
-    assert (shipped["spread"] <= shipped["spread_high"]).all()
+    keys = ["kind", "metric", "unit", "relation", "questions"]
+    assert shipped[keys].equals(found[keys])
+    for column in ("median_difference", "p90_difference", "spread", "spread_low", "spread_high"):
+        assert np.allclose(shipped[column], found[column], rtol=1e-6, equal_nan=True)
+
+
+def test_noise_is_a_number_with_its_interval_or_unknown():
+    shipped = pd.read_csv(FOLDER / "noise.csv")
+    assert not shipped.duplicated(["kind", "metric", "unit", "relation"]).any()
+    assert ((shipped["questions"] < FEWEST) == shipped["spread"].isna()).all()
+    known = shipped.dropna()
+    assert (known["spread_low"] <= known["spread"]).all()
+    assert (known["spread"] <= known["spread_high"]).all()
+    for row in known.itertuples():
+        assert noise_of(row.kind, row.metric, row.relation, row.unit).spread == row.spread
+    assert noise_of("energy", "energy_j_per_token") is None
+    with pytest.raises(SimError, match="Did you mean 'other release'"):
+        noise_of("language", "tokens_per_s", "other releases")
+
+
+def test_rows_of_one_publisher_under_two_addresses_are_not_of_two_persons():
+    old = "https://github.com/quic/ai-hub-models/blob/main/a/perf.yaml"
+    new = "https://github.com/qualcomm/ai-hub-models/blob/598a0b9845/src/a/perf.yaml"
+    shared = {"board": "S25", "setting": ""}
+    rows = [
+        {"publisher": publisher(url), "when": when, "tokens_per_s": rate} | shared
+        for url, when, rate in ((old, "2026-02-12", 10.0), (new, "2026-06-23", 11.0))
+    ]
+    assert differences_of(rows, "tokens_per_s") == {"other release": [pytest.approx(math.log(1.1))]}
+    rows[1]["tokens_per_s"] = 10.0  # carried over
+    assert differences_of(rows, "tokens_per_s") == {}
 
 
 def test_the_pages_are_what_the_tables_give():
