@@ -100,7 +100,7 @@ def _asked(kind: str, metric: str) -> pd.DataFrame:
     rows = table[table[metric].notna()]
     if kind == "language" and metric in TIMED:
         records = rows.to_dict(orient="records")
-        prompts = pd.array([prompt_tokens(row, metric) for row in records], dtype="Int64")
+        prompts = pd.Series([prompt_tokens(row, metric) for row in records], rows.index)
         rows = rows.assign(prompt_tokens=prompts)
         rows = rows[[is_question(row, metric) for row in records]]
     labels = [name for name in LABELS if name in rows]

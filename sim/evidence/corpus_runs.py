@@ -58,12 +58,12 @@ def _runs(row: Mapping[str, Any]) -> Iterator[MeasuredRun]:
             yield MeasuredRun(**fields | asked)
 
 
-def is_question(row: Mapping[str, Any], metric: str) -> bool:
+def is_question(row: Mapping[Any, Any], metric: str) -> bool:
     """Return whether a row of the language table answers a metric that is fitted and judged."""
     return not pd.isna(row[metric]) and not _is_of_other_graphs(row, metric)
 
 
-def prompt_tokens(row: Mapping[str, Any], metric: str) -> int | None:
+def prompt_tokens(row: Mapping[Any, Any], metric: str) -> int | None:
     """Return how many tokens the prompt had whose time the metric is; none where that is open."""
     is_llamacpp = row["stack"].startswith("geniex_llamacpp")
     is_whole = is_llamacpp and row["release"] >= WHOLE_CONTEXT_SINCE
@@ -72,7 +72,7 @@ def prompt_tokens(row: Mapping[str, Any], metric: str) -> int | None:
     return None if pd.isna(row["prompt_tokens"]) else int(row["prompt_tokens"])
 
 
-def _is_of_other_graphs(row: Mapping[str, Any], metric: str) -> bool:
+def _is_of_other_graphs(row: Mapping[Any, Any], metric: str) -> bool:
     is_qairt = row["stack"].startswith("geniex_qairt")
     return metric == "time_to_first_token_s" and is_qairt and row["release"] < NEW_GRAPHS_SINCE
 
