@@ -146,7 +146,19 @@ class Format:
                 if self.before or any(_is_metric(name) for name in record):
                     yield record
         else:
-            yield from _prints(text, self)
+            yield from prints(text, self)
+
+    def pattern(self) -> re.Pattern[str]:
+        """Return the one pattern of a print's lines."""
+        return _combined(self.lines, self.begins)
+
+    def fields(self, match: re.Match[str]) -> Record:
+        """Return what a match of `pattern` found; a number that the text ends in may go on."""
+        return {
+            _name(key): value
+            for key, value in match.groupdict().items()
+            if value and match.end(key) < len(match.string)
+        }
 
     def is_header(self, cells: list[str]) -> bool:
         """Whether cells are the header of a table of this format."""
@@ -302,16 +314,12 @@ def _seconds_of(text: str, what: str) -> float:
     return sum(number(value, what) * _DURATION_S[unit] for value, unit in parts)
 
 
-def _prints(text: str, known: Format) -> Iterator[Record]:
+def prints(text: str, known: Format) -> Iterator[Record]:
     """Yield the runs of a print in the order in which they stand; one told twice is one."""
     record: Record = {}
     told: Record = {}
-    for match in _combined(known.lines, known.begins).finditer(text):
-        groups = {
-            _name(key): value
-            for key, value in match.groupdict().items()
-            if value and match.end(key) < len(text)  # a number the text ends in may go on
-        }
+    for match in known.pattern().finditer(text):
+        groups = known.fields(match)
         starts = "begins" in groups or (
             known.repeats and any(_is_metric(name, record) for name in groups)
         )

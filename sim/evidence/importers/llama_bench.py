@@ -1,9 +1,10 @@
 """llama-bench output: JSON, JSON lines, CSV, SQL and the Markdown table, also that of 2023.
 
-Fields as in the tool's README (github.com/ggml-org/llama.cpp, tools/llama-bench): ``avg_ts`` is
-the mean of tokens per second over the repeats, without tokenisation and without sampling. A row
-with ``n_gen`` 0 is prefill, one with ``n_prompt`` 0 is decode; both follow ``n_depth`` cached
-tokens. A row with both is one mixed rate, which is not split.
+Fields as printed by ggml-org/llama.cpp, tools/llama-bench/llama-bench.cpp (its README lists
+them): ``avg_ts`` is the mean of tokens per second over the repeats, without tokenisation and
+without sampling. A row with ``n_gen`` 0 is prefill, one with ``n_prompt`` 0 is decode; both follow
+``n_depth`` cached tokens. A row with both is one mixed rate, which is not split. ``build: COMMIT
+(NUMBER)`` stands behind a table and holds for the rows above it.
 """
 
 from __future__ import annotations
@@ -17,13 +18,14 @@ from sim.errors import SimError
 from sim.evidence.checks import LARGEST_RELATIVE_SPREAD
 from sim.evidence.importers.base import Importer, array_items, count, number
 from sim.evidence.importers.engine import Format, Record
-from sim.evidence.importers.llama_stacks import placed
+from sim.evidence.importers.llama_stacks import apart, cache_types, generation, mapped, placed
 from sim.evidence.importers.names import identify
 from sim.evidence.importers.tables import Row, csv_rows, insert_rows, table_rows
 from workloads.catalogue import trace_for
 
 _TEST: Final = re.compile(r"(?:pp\s*(\d+))?\s*\+?\s*(?:tg\s*(\d+))?(?:\s*@\s*d\s*(\d+))?")
 _RATE: Final = re.compile(r"([^\s±]+)\s*(?:±\s*(\S+))?")
+_BUILD: Final = re.compile(r"^build: (?P<build_commit>\w+) \((?P<build_number>\d+)\)", re.MULTILINE)
 _SIZE: Final = re.compile(r"([\d.]+)\s*([KMG]i?B|[KMBT])\b")
 _FACTORS: Final = {"K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12} | {
     f"{letter}{kind}": base**power
@@ -32,7 +34,6 @@ _FACTORS: Final = {"K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12} | {
 }
 UBATCH: Final = 512
 """Prompt tokens that llama.cpp computes at once unless told otherwise."""
-_KV_DTYPES: Final = {"f16": "fp16", "f32": "fp32"}
 _DEFINITIONS: Final = {
     "prefill_tokens_per_s": "llama-bench avg_ts of a prompt test; no tokenisation, no sampling",
     "tokens_per_s": "llama-bench avg_ts of a generation test; no tokenisation, no sampling",
@@ -45,7 +46,11 @@ _OF_TABLE: Final = {
     "threads": "n_threads",
     "dev": "devices",
     "fa": "flash_attn",
-    **{name: name for name in ("n_batch", "n_ubatch", "type_k", "type_v", "mmap", "main_gpu")},
+    "mmap": "use_mmap",
+    "nkvo": "no_kv_offload",
+    "ncmoe": "n_cpu_moe",
+    "ot": "tensor_buft_overrides",
+    **{name: name for name in ("n_batch", "n_ubatch", "type_k", "type_v", "repack", "load_mode")},
     **{"device": "devices", "test": "test", "t/s": "rate", "size": "size", "params": "params"},
 }
 """Columns of the table by the fields of the other outputs."""
@@ -59,8 +64,12 @@ def is_header(cells: list[str]) -> bool:
 
 def _records(text: str) -> Iterator[Record]:
     if any(is_header(_split(line)) for line in text.splitlines() if "t/s" in line):
-        rows = table_rows(text, lambda cells: is_header(cells))
-        yield from (_row(row, _of_table) for row in rows)
+        builds = [
+            (text.count("\n", 0, m.start()) + 1, m.groupdict()) for m in _BUILD.finditer(text)
+        ]
+        for row in table_rows(text, is_header):
+            build = next((found for line, found in builds if line > row.line), {})
+            yield build | _row(row, _of_table)
     elif re.search(r"INSERT\s+INTO", text, re.IGNORECASE):
         yield from (_row(row, dict) for row in insert_rows(text))
     elif re.search(r"^[^{\[\n]*\bn_prompt\b[^\n]*,", text):
@@ -142,14 +151,12 @@ def _derive(record: Record) -> Record:
         "release": _text(record, "build_commit") or _text(record, "build_number"),
         "notes": _text(record, "test_time") and f"test_time: {record['test_time']}",
         **_way(record),
-        **_stack(record, bool(generated)),
-        "warnings": (*_spread(record), *([_MIXED] if mixed else [])),
+        **_stack(record, bool(generated), (*_spread(record), *([_MIXED] if mixed else []))),
     }
 
 
 def _way(record: Record) -> Record:
     """Return what a test was started with, where it changes the run."""
-    keys, values = (_text(record, key).lower() for key in ("type_k", "type_v"))
     flash = {"0": "off", "1": "on", "false": "off", "true": "on"}
     return {
         "threads": _positive(record.get("n_threads")),
@@ -157,18 +164,26 @@ def _way(record: Record) -> Record:
             _positive(record.get(key)) or UBATCH for key in ("n_batch", "n_ubatch")
         ),
         "flash_attention": flash.get(_text(record, "flash_attn").lower()),
-        "kv_dtype": _KV_DTYPES.get(keys, keys),
-        "kv_value_dtype": _KV_DTYPES.get(values, values) if values != keys else None,
+        **cache_types(*(_text(record, key).lower() for key in ("type_k", "type_v"))),
     }
 
 
-def _stack(record: Record, decodes: bool) -> Record:
+def _stack(record: Record, decodes: bool, said: tuple[str, ...]) -> Record:
+    """Return where a test ran, and with what is said of it."""
     names = (_text(record, "model_filename"), _text(record, "model_type"))
-    model = identify(*names, parameters=_positive(record.get("model_n_params"))).model
-    layers = trace_for(model).decoder.layers if model else 0
+    known = identify(*names, parameters=_positive(record.get("model_n_params")))
+    layers = trace_for(known.model).decoder.layers if known.model else 0
     backends, ran, on_gpu = (_text(record, k) for k in ("backends", "devices", "n_gpu_layers"))
     found = placed(backends, ran, on_gpu, layers, decodes)
-    return {"stack": found.stack, "stack_doubt": found.doubt, "refusal": found.refusal}
+    build = _positive(record.get("build_number"))
+    number = int(build) if build else None
+    stack, repacked = generation(found.stack, _text(record, "repack"), number, known.weights)
+    return {
+        "stack": stack,
+        "stack_doubt": found.doubt,
+        "refusal": found.refusal or apart(stack, record),
+        "warnings": (*said, *([repacked] if repacked else []), *mapped(record)),
+    }
 
 
 def _processor(record: Record) -> str:

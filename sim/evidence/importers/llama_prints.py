@@ -1,9 +1,11 @@
-"""What llama.cpp and its relatives print besides llama-bench: timings, server JSON, sweeps.
+"""What llama.cpp and its relatives print besides llama-bench: timings, server JSON, Ollama.
 
-``prompt eval time`` is prefill and ``eval time`` decode (common/common.cpp, src/llama-context.cpp);
-llama-server's ``timings`` (tools/server), ik_llama.cpp's sweep-bench, llama.cpp's batched-bench and
-Ollama's ``--verbose`` and API (docs/api.md, nanoseconds) say the same in other words. Not read:
-speculative statistics.
+``prompt eval time`` is prefill and ``eval time`` decode: ggml-org/llama.cpp, src/llama-context.cpp
+(``llama_perf_context_print``) and common/sampling.cpp (``common_perf_print``), before
+2024 ``llama_print_timings`` of llama.cpp. llama-server's ``timings`` (tools/server) and Ollama's
+``--verbose`` and API (ollama/ollama, api/types.go, ``Metrics``; nanoseconds) say the same in other
+words. ``offloaded 25/25 layers to GPU`` is printed by builds without a GPU, too: the buffers that
+hold the weights say where they lie. Not read: speculative statistics.
 """
 
 from __future__ import annotations
@@ -11,7 +13,9 @@ from __future__ import annotations
 from typing import Final
 
 from sim.evidence.importers.engine import Format, N, Record
-from sim.evidence.importers.llama_stacks import placed
+from sim.evidence.importers.llama_stacks import cache_types, generation, placed
+from sim.evidence.importers.llama_sweeps import SWEEPS
+from sim.evidence.importers.names import weights_id
 
 _LOADED: Final = (
     r"general\.name[ \w]*= +(?P<model_name>\S.*?)\s*$",
@@ -23,6 +27,12 @@ _LOADED: Final = (
     r"using device (?P<backend>\w+) \((?P<processor>.+?)\)(?: \(|\s*-)",
     r"n_threads = (?P<threads>\d+)",
     r"n_ubatch\s+= (?P<ubatch_tokens>\d+)",
+    r"flash_attn\s+= (?P<flash>\w+)",
+    r"load_tensors:\s+(?P<repacked>CPU_(?:REPACK|AARCH64)) model buffer size",
+    r"load_tensors:\s+(?P<cpu_buffer>CPU\S*) (?:model )?buffer size",
+    r"load_tensors:\s+(?P<gpu_buffer>\S+) (?:model )?buffer size",
+    r"\bK \((?P<k_type>\w+)\):[^\n]*V \((?P<v_type>\w+)\)",
+    r"\bbuild(?:_info)?: b?(?P<build>\d+)[ -]\(?\w+",
 )
 """What a log of loading says of model and device, in builds of 2024 to 2026."""
 _DEFINITIONS: Final = {
@@ -35,21 +45,30 @@ def _loaded(record: Record) -> Record:
     """Return a record with its stack, where the log of loading settles it."""
     if "parameters_b" in record:
         record["model_parameters"] = float(record["parameters_b"]) * 1e9
-    if "offloaded" in record or "backend" in record:
-        on_gpu, everything = record.get("offloaded", ""), int(record.get("everything", 1))
-        names = str(record.get("backend", "")) if on_gpu != "0" else "CPU"
-        found = placed(names, "", on_gpu, everything - 1, decodes=True)
-        record |= {"stack": found.stack, "stack_doubt": found.doubt, "refusal": found.refusal}
+    flash = {"1": "on", "enabled": "on", "0": "off", "disabled": "off"}
+    record["flash_attention"] = flash.get(str(record.get("flash", "")).lower())
+    record |= cache_types(str(record.get("k_type", "")), str(record.get("v_type", "")))
+    if {"offloaded", "backend", "cpu_buffer"} & set(record):
+        record |= _placed(record)
     return record
 
 
-def _swept(record: Record) -> Record:
-    """Return a row of a sweep: batched-bench counts the cache behind the run, not before it."""
-    if "batch" in record:
-        record.pop("depth_tokens", None)
-        if record["batch"] != "1":
-            record["refusal"] = f"{record['batch']} sequences ran at once, which no phone is asked."
-    return record
+def _placed(record: Record) -> Record:
+    on_gpu, everything = record.get("offloaded", ""), int(record.get("everything", 1))
+    names = str(record.get("backend") or record.get("gpu_buffer") or "")
+    if on_gpu == "0" or ("cpu_buffer" in record and "gpu_buffer" not in record):
+        names, on_gpu = "CPU", ""
+    found = placed(names, "", on_gpu, everything - 1, decodes=True)
+    weights = weights_id(str(record.get("weights_name", "")))
+    build = int(record["build"]) if "build" in record else None
+    stack, said = generation(found.stack, str(record.get("repacked", "")), build, weights)
+    return {
+        "stack": stack,
+        "stack_doubt": found.doubt,
+        "refusal": found.refusal,
+        "warnings": (said,) if said else (),
+        "release": f"b{build}" if build else "",
+    }
 
 
 LLAMA_PERF: Final = Format(
@@ -96,21 +115,6 @@ LLAMA_SERVER: Final = Format(
     },
     definitions=_DEFINITIONS,
 )
-SWEEP_BENCH: Final = Format(
-    "sweep-bench",
-    "ik_llama.cpp llama-sweep-bench and llama.cpp llama-batched-bench tables",
-    header=frozenset({"PP", "TG", "S_PP t/s", "S_TG t/s"}),
-    columns={
-        "PP": "prompt_tokens",
-        "TG": "output_tokens",
-        "B": "batch",
-        "N_KV": "depth_tokens",
-        "S_PP t/s": "prefill_tokens_per_s",
-        "S_TG t/s": "tokens_per_s",
-    },
-    derive=_swept,
-    definitions=_DEFINITIONS,
-)
 OLLAMA: Final = Format(
     "ollama",
     "Ollama run --verbose",
@@ -140,4 +144,4 @@ OLLAMA_API: Final = Format(
     },
     definitions=_DEFINITIONS,
 )
-FORMATS: Final = (LLAMA_PERF, LLAMA_BRACKET, LLAMA_SERVER, SWEEP_BENCH, OLLAMA, OLLAMA_API)
+FORMATS: Final = (LLAMA_PERF, LLAMA_BRACKET, LLAMA_SERVER, *SWEEPS, OLLAMA, OLLAMA_API)

@@ -70,11 +70,12 @@ def identify(
     candidates = [] if named or not parameters else models_of(shown, parameters)
     model = named or (candidates[0] if len(candidates) == 1 else "")
     warnings = [*_contradictions(model, weights, parameters, file_bytes)]
+    said = f"model name {shown!r:.80} does not" if shown else "no name in the file does"
     if not model:
         meant = f" It may be {' or '.join(candidates)}." if candidates else ""
-        warnings.append(f"model name {shown!r:.80} does not settle a model id.{meant}")
+        warnings.append(f"{said} settle a model id.{meant}")
     if not weights:
-        warnings.append(f"model name {shown!r:.80} does not settle a weight format.")
+        warnings.append(f"{said} settle a weight format.")
     return Names(model, weights, tuple(warnings))
 
 

@@ -1,61 +1,28 @@
-"""What the runtimes of phones print: MNN, LiteRT-LM, Genie, MLX, MLC, mllm and others.
+"""What the runtimes of phones print: LiteRT-LM, Genie, MLX, MLC, mllm and RKLLM.
 
-Fields as in the tools' sources: MNN transformers/llm/engine (llm_bench, llm_demo); LiteRT-LM
-runtime/engine and its command line; the Genie profile that
-Qualcomm's scripts read; mlx_lm; MLC's usage; onnxruntime-genai's benchmark; RKLLM's and MediaTek's
-logs. LiteRT-LM's time to first token is prefill plus the mean time of a token, its "MB" are MiB.
-MediaTek's prompt rate counts the padded chunk of 128 tokens.
+Forms as printed by
+
+- google-ai-edge/LiteRT-LM, runtime/engine/io_types.cc (``BenchmarkInfo``), its
+  log sink, and python/litert_lm_cli/commands/benchmark.py; its time to first token is prefill plus
+  the mean time of a token, its "MB" are MiB;
+- google-ai-edge/gallery, the benchmark screen's export;
+- Genie's ``--profile`` JSON, from closed code, as qualcomm/ai-hub-models reads it;
+- ml-explore/mlx-lm, mlx_lm/benchmark.py and mlx_lm/generate.py;
+- mlc-ai/mlc-llm, python/mlc_llm/cli/chat.py (``/stats``) and the usage of its server;
+- UbiquitousLearning/mllm, mllm/models/ARGeneration.cpp (``perfSummary``) and, before 2025,
+  examples/demo_qwen_npu.cpp;
+- airockchip/rknn-llm, a closed runtime, whose prints its users paste (``RKLLM_LOG_LEVEL=1``).
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any, Final
 
 from sim.errors import SimError
 from sim.evidence.importers.base import documents, number
 from sim.evidence.importers.engine import Format, N, Record, at
-from sim.evidence.importers.tables import table_rows
-
-_UNITS: Final = {
-    "cpu": "_cpu",
-    **dict.fromkeys(("gpu", "opencl", "vulkan", "metal"), "_gpu"),
-    **dict.fromkeys(("npu", "qnn", "htp"), "_npu"),
-}
-_PLUS: Final = rf"({N})(?:\s*±\s*(?:{N}))?"
-CHUNK: Final = 128
-"""Prompt tokens of a call of MediaTek's graph, which its rate counts whole."""
-
-
-def stacks(runtime: str) -> dict[str, str]:
-    """Return the stacks of a runtime by the names of its backends."""
-    return {name: f"{runtime}{unit}" for name, unit in _UNITS.items()}
-
-
-def _mnn_rows(text: str) -> Iterator[Record]:
-    for row in table_rows(text, MNN_BENCH.is_header):
-        if row.fault:
-            yield {"fault": f"line {row.line}: {row.fault}"}
-            continue
-        cells = {name.lower(): cell for name, cell in row.cells.items()}
-        test = cells.get("test") or cells.get("llm_demo") or ""
-        rates = re.findall(_PLUS, cells.get("t/s") or cells.get("speed(tok/s)") or "")
-        prompt, output = (
-            re.search(p, test) for p in (r"(?:pp|prompt=)(\d+)", r"(?:tg|decode=)(\d+)")
-        )
-        record: Record = {"line": row.line, "model_name": cells.get("model", "")}
-        record |= {"backend": cells.get("backend", ""), "threads": cells.get("threads") or None}
-        asked = [(m, f) for m, f in ((prompt, "prompt_tokens"), (output, "output_tokens")) if m]
-        if len(rates) != len(asked) or not asked:
-            shown = f"{test} | {cells.get('t/s') or cells.get('speed(tok/s)')}"
-            said = f"a test must read like 'pp512 | 300.0 ± 0.5'. Got {shown!r:.80}."
-            yield {"fault": f"line {row.line}: {said}"}
-            continue
-        for (match, name), rate in zip(asked, rates, strict=True):
-            metric = "prefill_tokens_per_s" if name == "prompt_tokens" else "tokens_per_s"
-            record |= {name: match[1], metric: rate}
-        yield record | {"name": re.sub(r"<br>|\s+", "+", test)}
+from sim.evidence.importers.records import one_sequence, stacks, without_drafts
 
 
 def _genie(text: str) -> Iterator[Record]:
@@ -97,9 +64,14 @@ def _array(parent: object, key: str) -> list[Any]:
     return found
 
 
-def _batched(record: Record) -> Record:
-    if record.get("batch") not in (None, "1", 1):
-        record["refusal"] = f"{record['batch']} sequences ran at once, which no phone is asked."
+def _without_vision(record: Record) -> Record:
+    """Return a run of mllm whose prefill is the language model's, and its images apart."""
+    if record.get("llm_rate") is not None:
+        record["prefill_tokens_per_s"] = record["llm_rate"]
+        if record.get("prefill_s") is not None and record.get("vision_encode_s") is None:
+            total, own = (number(record[key], key) for key in ("prefill_s", "llm_s"))
+            record["vision_encode_s"] = max(0.0, total - own)
+        record.pop("prefill_s", None)
     return record
 
 
@@ -107,54 +79,12 @@ def _of_turns(record: Record) -> Record:
     """Return a block of LiteRT-LM; of several turns each follows a cache that is not stated."""
     if str(record.get("turns", "1")) not in ("0", "1"):
         record["refusal"] = f"{record['turns']} turns share one cache, whose tokens are not stated."
+    if str(record.get("drafts", "")).lower() == "true":
+        without_drafts(record, "speculative decoding was on")
+        record.pop("time_to_first_token_s", None)  # prefill and a mean token of the decode
     return record
 
 
-def _padded(record: Record) -> Record:
-    """Return a run of MediaTek's tool with the rate of the prompt's own tokens."""
-    tokens, rate = record.get("prompt_tokens"), record.get("prefill_tokens_per_s")
-    if tokens and rate:
-        record["prefill_tokens_per_s"] = (
-            number(rate, "rate") * tokens / (-(-tokens // CHUNK) * CHUNK)
-        )
-    elif rate:
-        record["prompt_tokens"] = CHUNK
-        record["warnings"] = (f"the prompt rate counts padded chunks: judged at {CHUNK} tokens.",)
-    if record.get("swap_s"):
-        record["notes"] = (
-            f"going over to the token graph took {number(record['swap_s'], 'swap'):g} s."
-        )
-    return record
-
-
-MNN_BENCH: Final = Format(
-    "mnn-bench",
-    "MNN llm_bench table",
-    header=frozenset({"model", "modelSize", "backend"}),
-    reads=_mnn_rows,
-    stacks=stacks("mnn"),
-    definitions={
-        "prefill_tokens_per_s": "MNN llm_bench: prompt tokens / prefill time",
-        "tokens_per_s": "MNN llm_bench: decoded tokens / decode time",
-    },
-)
-MNN_DEMO: Final = Format(
-    "mnn-demo",
-    "MNN llm_demo print",
-    marks=(r"^\s*(?:prompt|decode) tokens num\s*=|^\s*(?:prefill|decode) speed\s*=",),
-    lines=(
-        r"^\s*prompt tokens num\s*=\s*(?P<prompt_tokens>\d+)",
-        r"^\s*decode tokens num\s*=\s*(?P<output_tokens>\d+)",
-        rf"^\s*vision time\s*=\s*(?P<vision_encode_s>{N}) s",
-        rf"^\s*prefill time\s*=\s*(?P<prefill_s>{N}) s",
-        rf"^\s*decode time\s*=\s*(?P<decode_s>{N}) s",
-        rf"^\s*prefill speed\s*=\s*(?P<prefill_tokens_per_s>{N}) tok/s",
-        rf"^\s*decode speed\s*=\s*(?P<tokens_per_s>{N}) tok/s",
-    ),
-    begins=r"^\s*prompt tokens num\s*=",
-    repeats=False,
-    stacks=stacks("mnn"),
-)
 LITERT_LM: Final = Format(
     "litert-lm",
     "LiteRT-LM benchmark: BenchmarkInfo block, log lines, command line, or text proto",
@@ -166,6 +96,7 @@ LITERT_LM: Final = Format(
         r"Benchmarking model: (?P<model_name>\S+)",
         r"(?:\bbackend=|^Backend\s*: )(?P<backend>\w+)",
         r"Prefill Turns \(Total (?P<turns>\d+) turns\)",
+        r"^Speculative decoding\s*: (?P<drafts>\w+)",
         rf"Prefill [Ss]peed(?: turn \d+)?:\s*(?P<prefill_tokens_per_s>{N})\s*(?:tokens/s|tk/s)",
         rf"prefill_turns\s*\{{[^}}]*?tokens_per_second:\s*(?P<prefill_tokens_per_s>{N})",
         rf"Decode [Ss]peed(?: turn \d+)?:\s*(?P<tokens_per_s>{N})\s*(?:tokens/s|tk/s)",
@@ -216,9 +147,27 @@ GENIE: Final = Format(
 )
 MLLM: Final = Format(
     "mllm",
-    "mllm print",
-    marks=(r"^(?:Prefill|Decode) (?:Time taken|Tokens):",),
+    "mllm print: Performance Summary, or Prefill and Decode lines of its NPU demos",
+    marks=(
+        r"^(?:Prefill|Decode) (?:Time taken|Tokens):"
+        r"|^Prefill (?:total )?time\s*:\s*\S+ (?:s|ms|μs|us)\b",
+    ),
     lines=(
+        # what a vision tower takes is part of the total, not of the language model's own time
+        rf"^LLM prefill time\s*:\s*(?P<llm_s>{N}) s(?:\s*\(\s*(?P<llm_rate>{N}) tokens/s\))?",
+        rf"^Prefill (?:total )?time\s*:\s*(?P<prefill_s>{N}) s"
+        rf"(?:\s*\(\s*(?P<prefill_tokens_per_s>{N}) tokens/s\))?",
+        rf"^Prefill (?:total )?time\s*:\s*(?P<prefill_s__us>{N}) (?:μs|us)"
+        rf"(?:\s*\(\s*(?P<prefill_tokens_per_s>{N}) tokens/s\))?",
+        rf"^Decode time\s*:\s*(?P<decode_s>{N}) s"
+        rf"(?:\s*\(\s*(?P<tokens_per_s>{N}) tokens/s\))?",
+        rf"^Decode time\s*:\s*(?P<decode_s__us>{N}) (?:μs|us)"
+        rf"(?:\s*\(\s*(?P<tokens_per_s>{N}) tokens/s\))?",
+        rf"^TTFT\s*:\s*(?P<time_to_first_token_s>{N}) s\b",
+        rf"^TTFT\s*:\s*(?P<time_to_first_token_s__us>{N}) (?:μs|us)\b",
+        r"^Prefill tokens\s*:\s*(?P<prompt_tokens>\d+)",
+        r"^Decode steps\s*:\s*(?P<output_tokens>\d+)",
+        rf"^ViT\s*:\s*(?P<vision_encode_s__us>{N}) (?:μs|us)",
         r"^Prefill Tokens:\s*(?P<prompt_tokens>\d+)",
         rf"^Prefill Time taken:\s*(?P<prefill_s>{N}) seconds",
         rf"^Prefill Speed:\s*(?P<prefill_tokens_per_s>{N}) tokens/s",
@@ -226,7 +175,9 @@ MLLM: Final = Format(
         rf"^Decode Time taken:\s*(?P<decode_s>{N}) seconds",
         rf"^Decode Speed:\s*(?P<tokens_per_s>{N}) tokens/s",
     ),
-    begins=r"^Prefill Tokens:",
+    begins=r"^Prefill Tokens:|^=+ Performance Summary",
+    repeats=False,
+    derive=_without_vision,
 )
 MLX: Final = Format(
     "mlx-lm",
@@ -245,7 +196,7 @@ MLX: Final = Format(
     begins=r"^Prompt: \d+ tokens|^Timing with",
     repeats=False,
     stacks={"": "mlx_gpu"},
-    derive=_batched,
+    derive=one_sequence,
     definitions={
         "prefill_tokens_per_s": "mlx_lm prompt_tps",
         "tokens_per_s": "mlx_lm generation_tps; of a benchmark the mean of its trials",
@@ -269,22 +220,13 @@ MLC_PRINT: Final = Format(
     "mlc-stats",
     "MLC LLM /stats print",
     marks=(r"prefill: \S+ tok/s, decode: \S+ tok/s",),
-    lines=(rf"prefill: (?P<prefill_tokens_per_s>{N}) tok/s, decode: (?P<tokens_per_s>{N}) tok/s",),
+    lines=(
+        rf"prefill: (?:N/A|(?P<prefill_tokens_per_s>{N})) tok/s,"
+        rf" decode: (?:N/A|(?P<tokens_per_s>{N})) tok/s",
+        r"prompt tokens: (?P<prompt_tokens>\d+), completion tokens: (?P<output_tokens>\d+)",
+    ),
+    begins=r"prefill: \S+ tok/s, decode:",
     stacks={"": "mlc_gpu"},
-)
-_GENAI: Final = {
-    "Batch Size": "batch",
-    "Prompt Length": "prompt_tokens",
-    "Tokens Generated": "output_tokens",
-    "Prompt Processing Throughput (tps)": "prefill_tokens_per_s",
-    "Token Generation Throughput (tps)": "tokens_per_s",
-}
-ONNX_GENAI: Final = Format(
-    "onnxruntime-genai",
-    "onnxruntime-genai benchmark CSV",
-    header=frozenset({"Batch Size", "Prompt Length", "Tokens Generated"}),
-    columns=_GENAI | {f"Average {name}": ours for name, ours in _GENAI.items() if "tps" in name},
-    derive=_batched,
 )
 RKLLM: Final = Format(
     "rkllm",
@@ -296,29 +238,14 @@ RKLLM: Final = Format(
         rf"rkllm:\s+Generate\s+(?P<decode_s__ms>{N})\s+(?P<output_tokens>\d+)\s+{N}"
         rf"\s+(?P<tokens_per_s>{N})",
         rf"rkllm:\s+(?:Peak )?Memory Usage \(GB\)\s*\n.*?rkllm:\s+(?P<peak_dram_bytes__gib>{N})",
+        rf"rkllm:\s+(?:Peak )?Memory Usage \(MB\)\s*\n.*?rkllm:\s+(?P<peak_dram_bytes__mib>{N})",
         r"rkllm-runtime version: (?P<release>[^,\s]+)",
         r"platform: (?P<processor>\w+)",
     ),
     begins=r"rkllm:\s+Prefill\s",
     stacks={"": "rkllm_npu"},
 )
-NEUROPILOT: Final = Format(
-    "neuropilot",
-    "MediaTek GAI llm_cmdline_tool log",
-    marks=(r"(?:Generative|Prompt) [Mm]ode:\s*[\d.]+ ?tok/s",),
-    lines=(
-        rf"Prompt [Mm]ode:\s*(?P<prefill_tokens_per_s>{N}) ?tok/s",
-        rf"Generative [Mm]ode:\s*(?P<tokens_per_s>{N}) ?tok/s",
-        r"(?:[Pp]rompt|[Ii]nput) [Tt]okens?(?: [Ll]ength| count)?:?\s+(?P<prompt_tokens>\d+)",
-        r"(?:[Gg]enerated|[Oo]utput) [Tt]okens?(?: [Ll]ength| count)?:?\s+(?P<output_tokens>\d+)",
-        rf"[Ss]wap[^\n:]*:\s*(?P<swap_s>{N}) ?s",
-        r"llm_cmdline_tool\s+\S*?(?P<model_name>(?:qwen|llama|gemma|phi)[\w.]+?)(?:_instruct)?\.yaml",
-    ),
-    begins=r"(?:[Pp]rompt|[Ii]nput) [Tt]okens?(?: [Ll]ength| count)?:?\s+\d+",
-    stacks={"": "neuropilot"},
-    derive=_padded,
-)
 FORMATS: Final = (
-    *(MNN_BENCH, MNN_DEMO, MLLM, LITERT_LM),
-    *(EDGE_GALLERY, GENIE, MLX, MLC_USAGE, MLC_PRINT, ONNX_GENAI, RKLLM, NEUROPILOT),
+    *(MLLM, LITERT_LM, EDGE_GALLERY, GENIE),
+    *(MLX, MLC_USAGE, MLC_PRINT, RKLLM),
 )

@@ -15,7 +15,14 @@ from typing import Final
 
 from sim.errors import SimError
 from sim.evidence.checks import checks
-from sim.evidence.importers import executorch, llama_prints, phone_prints
+from sim.evidence.importers import (
+    executorch,
+    llama_prints,
+    mediatek,
+    mnn,
+    onnx_genai,
+    phone_prints,
+)
 from sim.evidence.importers.base import Importer
 from sim.evidence.importers.chrome_trace import CHROME_TRACE
 from sim.evidence.importers.cleaning import cleaned
@@ -30,7 +37,10 @@ from workloads.files import read_bytes
 from workloads.plugins import load_all
 
 _GROUP: Final = "andesim.importers"
-_TABLED: Final = (*llama_prints.FORMATS, *executorch.FORMATS, *phone_prints.FORMATS)
+_TABLED: Final = (
+    *(*llama_prints.FORMATS, *executorch.FORMATS, *mnn.FORMATS, *mediatek.FORMATS),
+    *(*phone_prints.FORMATS, *onnx_genai.FORMATS),
+)
 _BUILT_IN: Final = (
     *(OWN_CSV, LLAMA_BENCH, KINETO, *PROFILES),
     *(found.importer() for found in _TABLED),
