@@ -1,8 +1,9 @@
 """ExecuTorch's LLM runner: the observer line, the lines of stats.h, the Android benchmark app.
 
-Fields as in extension/llm/runner/stats.h and extension/benchmark (github.com/pytorch/executorch).
-A log holds the observer line and the lines that say the same to people: the first one is read. The
-MediaTek runner is a fork of this path, but that it prints the same line is unverified.
+Forms as printed by pytorch/executorch, extension/llm/runner/stats.h (``print_report``) and
+extension/benchmark/android/benchmark (``BenchmarkMetric``; an iOS run is converted to the same). A
+log holds the observer line and the lines that say the same to people: the first one is read. The
+MediaTek runner prints other lines: `sim.evidence.importers.mediatek`.
 """
 
 from __future__ import annotations
@@ -42,7 +43,11 @@ def _observed(record: Record) -> Record:
 
 def _android(text: str) -> Iterator[Record]:
     """Yield a record per model of an Android benchmark file: an entry holds one metric."""
-    named = {"token_per_sec": "tokens_per_s", "avg_inference_latency(ms)": "inference_s__ms"}
+    named = {
+        "token_per_sec": "tokens_per_s",
+        "avg_inference_latency(ms)": "inference_s__ms",
+        "peak_inference_mem_usage(mb)": "peak_dram_bytes__mib",
+    }
     found: dict[str, Record] = {}
     for entry in array_items(text):
         model = at(entry, "benchmarkModel.name")
@@ -51,7 +56,8 @@ def _android(text: str) -> Iterator[Record]:
         if metric:
             record[metric] = at(entry, "actualValue")
             record["backend"] = at(entry, "benchmarkModel.backend") or ""
-            record["processor"] = at(entry, "deviceInfo.arch") or ""
+            chip = (at(entry, f"deviceInfo.{key}") for key in ("arch", "device"))
+            record["processor"] = "; ".join(str(part) for part in chip if part)
     yield from found.values()
 
 

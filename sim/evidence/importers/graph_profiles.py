@@ -4,8 +4,10 @@ One graph is one call of a network of a phase the file does not name: its time i
 its layers are operators. QNN times one call from two places; the accelerator's own time counts.
 Node rows in cycles of a clock the file does not state are scaled to the accelerator's time, exact
 only for nodes that do not overlap. AI Hub's peak is that of one graph, so it is kept as a note.
-Fields as ONNX Runtime's QNN provider, qnn-profile-viewer, qai-hub 0.56, executorch.devtools and
-TensorFlow Lite's benchmark tool write them.
+Forms as printed by microsoft/onnxruntime, core/providers/qnn (profiling CSV); Qualcomm's
+qnn-profile-viewer, closed, as pytorch/executorch and others read it; qai-hub 0.56
+(``job.download_profile()``); pytorch/executorch, devtools/inspector (``print_data_tabular``); and
+tensorflow/tensorflow, tensorflow/lite/profiling/profile_summary_formatter.cc.
 """
 
 from __future__ import annotations
@@ -38,10 +40,11 @@ _CALLS: Final = ("accelerator (execute) time", "qnn accelerator (execute) time",
 """Names of the time of one call, nearest to the silicon first."""
 _OPEN: Final = "device, stack and model are not in the profile."
 _VIEWER: Final = re.compile(
-    rf"^\s*Backend \((?P<event>[^\n]*time)\):\s*(?P<us>{N}) us", re.MULTILINE
+    rf"^\s*(?:Backend \()?(?P<event>[^\n()]*\([^()\n]*\) time)\)?\s*:\s*(?P<us>{N})\s*us",
+    re.MULTILINE,
 )
 _NODE: Final = re.compile(
-    rf"^\s*(?P<name>\S+?):OpId_\d+ \(cycles\):\s*(?P<cycles>{N})", re.MULTILINE
+    rf"^\s*(?P<name>\S+?):OpId_\d+ \(cycles\)\s*:\s*(?P<cycles>{N})", re.MULTILINE
 )
 _LITERT_NODE: Final = re.compile(
     rf"^\s*(?P<kind>[A-Z_0-9]+)\s+(?:{N}\s+)?{N}\s+(?P<ms>{N})\s+{N}%.*?\[(?P<name>[^\]]*)\]",

@@ -95,7 +95,7 @@ LOG: Final = Format(
         r"Hot swapping to (?P<chunk>\d\d+)t model",
         r"(?:[Pp]rompt|[Ii]nput) [Tt]okens?(?: [Ll]ength| count)?:?\s+(?P<prompt_tokens>\d+)",
         r"(?:[Gg]enerated|[Oo]utput) [Tt]okens?(?: [Ll]ength| count)?:?\s+(?P<output_tokens>\d+)",
-        rf"(?:[Ss]wap[^\n:]*|hot swapping\. \(Time taken):\s*(?P<swap_s>{N}) ?s",
+        rf"Hot swapping to \dt model[^\n]*\n[^\n]*Time taken: (?P<swap_s>{N})s",
         rf"Accepted Lengths[^\n]*\n(?:[^\n]*\n)?\s*Average: (?P<accepted>{N})",
         r"(?:llm_cmdline_tool\s+|yaml config: )\S*?"
         r"(?P<model_name>(?:qwen|llama|gemma|phi)[\w.-]+?)(?:[-_]instruct)?\.yaml",

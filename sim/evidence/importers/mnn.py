@@ -1,10 +1,11 @@
 """MNN: the table and the JSON of llm_bench, the print of llm_demo.
 
 Forms as printed by alibaba/MNN, transformers/llm/engine/tools/llm_bench.cpp (``markdownPrinter``,
-``jsonAggregator``) and transformers/llm/engine/demo/llm_demo.cpp. With ``-kv true`` a row holds the
-rates of prompt and reply, else one test; ``pp512+tg128`` is one mixed rate, which is not split.
-llm_demo adds up all prompts of its file, so its counts are those of one prompt only where it had
-one. ``quantAttention`` keeps keys, or keys and values, in 8 bits.
+``jsonAggregator``) and transformers/llm/engine/demo/llm_demo.cpp. With ``-kv
+true`` a row holds the rates of prompt and reply, else one test, whose ``tg128`` follows a prompt of
+one token; ``pp512+tg128`` is one mixed rate, which is not split. llm_demo adds up all prompts of
+its file, so its counts are those of one prompt only where it had one. ``quantAttention`` keeps
+keys, or keys and values, in 8 bits.
 """
 
 from __future__ import annotations
@@ -56,6 +57,8 @@ def _test(test: str, speed: str, line: int) -> Record:
         said = f"a test must read like 'pp512 | 300.0 ± 0.5'. Got {f'{test} | {speed}'!r:.80}."
         return {"fault": f"line {line}: {said}"}
     found: Record = {name: size for name, size in zip(_NAMES, sizes, strict=True) if size}
+    if asked == ["output_tokens"]:
+        found["prompt_tokens"] = 1
     found["name"] = re.sub(r"<br>|\s+", "+", test)
     if len(rates) < len(asked):
         return found | {
@@ -90,12 +93,20 @@ def _documents(text: str) -> Iterator[Record]:
             kind = "prefill" if result.get("type") == "prefill" else "decode"
             rates = {kind: result.get("tps")} if "tps" in result else {}
             rates |= {part: result.get(f"{part}_tps") for part in ("prefill", "decode")} | rates
-            yield shared | {
-                "prompt_tokens": result.get("prompt_len"),
+            found = {
+                "prompt_tokens": result.get("prompt_len") or 1,
                 "output_tokens": result.get("generate_len"),
                 "prefill_tokens_per_s": rates["prefill"],
                 "tokens_per_s": rates["decode"],
             }
+            yield shared | {name: value for name, value in found.items() if value is not None}
+
+
+def _without_images(record: Record) -> Record:
+    """Return a print without what a model of text did not do: 0.00 s of vision."""
+    if not float(record.get("vision_encode_s") or 0.0):
+        record.pop("vision_encode_s", None)
+    return record
 
 
 _NAMES: Final = ("prompt_tokens", "output_tokens")
@@ -133,5 +144,6 @@ DEMO: Final = Format(
     begins=r"^\s*prompt tokens num\s*=",
     repeats=False,
     stacks=stacks("mnn"),
+    derive=_without_images,
 )
 FORMATS: Final = (BENCH, BENCH_JSON, DEMO)

@@ -70,7 +70,7 @@ def identify(
     candidates = [] if named or not parameters else models_of(shown, parameters)
     model = named or (candidates[0] if len(candidates) == 1 else "")
     warnings = [*_contradictions(model, weights, parameters, file_bytes)]
-    said = f"model name {shown!r:.80} does not" if shown else "no name in the file does"
+    said = f"model name {shown!r:.80} does not" if shown else "no name is in the file to"
     if not model:
         meant = f" It may be {' or '.join(candidates)}." if candidates else ""
         warnings.append(f"{said} settle a model id.{meant}")
