@@ -21,6 +21,8 @@ from hw_models.soc import SocSpec
 from sim.calibration.fit import Fit, Method, Vector, bounds, fit
 from sim.calibration.rows import Observation, Predictor
 from sim.errors import SimError
+from sim.evidence.measured import MeasuredRun
+from sim.evidence.questions import INFERENCE
 
 FITTED: Final = (
     "bandwidth_fraction",
@@ -76,6 +78,8 @@ class Calibration:
         Why there is no fit.
     siblings
         Devices whose rows it stands on, where the device has none of its own.
+    profiles, operators
+        Ids of the profiles it rests on, too, and how many kinds of operators they hold.
     """
 
     device: str
@@ -84,11 +88,13 @@ class Calibration:
     found: Fit | None
     reason: str = ""
     siblings: tuple[str, ...] = ()
+    profiles: tuple[str, ...] = ()
+    operators: int = 0
 
     @property
     def ids(self) -> list[str]:
         """Ids of the rows it rests on."""
-        return sorted({row.run.id for row in self.rows})
+        return sorted({row.run.id for row in self.rows} | set(self.profiles))
 
 
 def candidates(soc: SocSpec, stack: str) -> list[str]:
@@ -138,13 +144,20 @@ def fit_stack(soc: SocSpec, rows: Sequence[Observation]) -> Calibration:
     """Fit the stack that ``rows``, at least one, share on a device."""
     stack = rows[0].stack
     try:
-        found = fit_rows(soc, rows, candidates(soc, stack))
+        paths = [*candidates(soc, stack), *_of_networks(soc, stack, rows)]
+        found = fit_rows(soc, rows, paths)
     except Contradiction as error:
         return Calibration(soc.id, stack, tuple(rows), None, str(error))
     if not found.paths:
         reason = "the rows identify no parameter: all keep their priors."
         return Calibration(soc.id, stack, tuple(rows), None, reason)
     return Calibration(soc.id, stack, tuple(rows), found)
+
+
+def _of_networks(soc: SocSpec, stack: str, rows: Sequence[Observation]) -> list[str]:
+    """Return what only networks cost, where a row is a network's call."""
+    is_one = any(row.metric == INFERENCE for row in rows)
+    return network_candidates(soc, stack) if is_one else []
 
 
 def overlay(base: str, soc: SocSpec, fits: Sequence[Calibration], comment: str) -> str:
@@ -229,7 +242,8 @@ def report(fits: Iterable[Calibration]) -> str:
     lines: list[str] = []
     for item in fits:
         on = f"rows on {', '.join(item.siblings)}" if item.siblings else "own rows"
-        lines.append(f"{item.device} / {item.stack}: {len(item.rows)} observations, {on}")
+        kinds = f", {item.operators} kinds of operators" if item.operators else ""
+        lines.append(f"{item.device} / {item.stack}: {len(item.rows)} observations{kinds}, {on}")
         if item.found is None:
             lines.append(f"  not fitted: {item.reason}")
             continue
@@ -243,11 +257,18 @@ def report(fits: Iterable[Calibration]) -> str:
     return "\n".join(lines)
 
 
-def checked_rows(rows: Sequence[Observation]) -> None:
-    """Raise `SimError` where there is nothing to calibrate on, or a row has another role."""
-    if not rows:
+def checked_rows(rows: Sequence[Observation], profiled: Sequence[MeasuredRun] = ()) -> None:
+    """Raise `SimError` where there is nothing to calibrate on, or a row has another role.
+
+    Parameters
+    ----------
+    profiled
+        Runs whose operators are fitted, too.
+    """
+    if not rows and not profiled:
         raise SimError("calibration must have at least one row that can be simulated. Got none.")
-    wrong = sorted({row.run.id for row in rows if row.run.role not in ("", "calibration")})
+    runs = [*(row.run for row in rows), *profiled]
+    wrong = sorted({run.id for run in runs if run.role not in ("", "calibration")})
     if wrong:
         raise SimError(
             f"calibration must use rows in role calibration or without a role. "

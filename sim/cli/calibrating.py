@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from hw_models.files import is_path
-from hw_models.soc import load_soc
+from hw_models.soc import SocSpec, load_soc
 from sim.calibration.networks import questions, ship
-from sim.calibration.rows import by_stack, observations
+from sim.calibration.profiles import Profile, fit_profiles, profiles
+from sim.calibration.rows import Observation, Skipped, by_stack, observations
 from sim.calibration.shipping import calibrate_exhibits
-from sim.calibration.stacks import checked_rows, fit_stack, overlay, report
+from sim.calibration.stacks import Calibration, checked_rows, fit_stack, overlay, report
 from sim.cli.measured_files import NOTHING, Given, read_runs
 from sim.errors import SimError
 from sim.output import write_text
@@ -38,16 +39,39 @@ def calibrate_to(
     """
     soc = load_soc(device) if device else None
     runs = [run for run in read_runs(measured, given) if run.role != "context"]
-    rows, skipped = observations(runs, soc)
-    checked_rows(rows)
-    devices = sorted({row.device for row in rows})
+    rows, left_out = observations(runs, soc)
+    profiled, without = profiles(runs, soc)
+    checked_rows(rows, [item.run for item in profiled])
+    devices = sorted({row.device for row in rows} | {item.device for item in profiled})
     if len(devices) > 1:
         raise SimError(f"rows must be of one device. Got {', '.join(devices)}; choose by --device.")
     soc = soc or load_soc(devices[0])
-    fits = [fit_stack(soc, own) for own in by_stack(rows).values()]
+    fits = _fits(soc, rows, profiled)
     write_text(out, overlay(_base(device or soc.id, out), soc, fits, COMMENT))
+    skipped = _skipped(left_out, without, {item.run.id for item in profiled})
     lines = [f"skipped {item.id}: {item.reason}" for item in skipped]
     return "\n".join([report(fits), *lines, f"{out}: extends {device or soc.id}."])
+
+
+def _fits(
+    soc: SocSpec, rows: Sequence[Observation], profiled: Sequence[Profile]
+) -> list[Calibration]:
+    """Fit every stack to its rows, and to the operators of its profiles where there are any."""
+    own_rows = {stack: own for (_, stack), own in by_stack(rows).items()}
+    fits = []
+    for stack in sorted({*own_rows, *(item.stack for item in profiled)}):
+        own = [item for item in profiled if item.stack == stack]
+        mine = own_rows.get(stack, [])
+        fits.append(fit_profiles(soc, mine, own) if own else fit_stack(soc, mine))
+    return fits
+
+
+def _skipped(
+    rows: Sequence[Skipped], operators: Sequence[Skipped], fitted: Iterable[str]
+) -> list[Skipped]:
+    """Return what was left out: a profile that was fitted needs no time of its own."""
+    known = set(fitted)
+    return list(dict.fromkeys(item for item in (*rows, *operators) if item.id not in known))
 
 
 def calibrate_shipped() -> str:

@@ -9,6 +9,7 @@ option that settles no row is refused, since it would change nothing and nobody 
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -21,12 +22,20 @@ from sim.evidence.importers.own_csv import column_mapping
 from sim.evidence.importers.processors import devices_of
 from sim.evidence.importers.registry import import_measured
 from sim.evidence.measured import MeasuredRun, write_measured
+from sim.evidence.operator_csv import beside, write_operators
 from sim.output import write_text
 
 ROUNDED: Final = 0.35
 """Assumed: relative difference up to which "1B" may be a model's number of weights."""
 _SIZE: Final = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)\s?[bB]\b")
 UNITS: Final = ("cpu", "gpu", "npu")
+
+ANSWERED: Final = {
+    "model": ("settle a model",),
+    "weights": ("settle a weight",),
+    "stack": ("settle a stack", "the stack is not in the file"),
+}
+"""Words of an importer's warning that an option answers."""
 
 
 class Given(NamedTuple):
@@ -51,6 +60,18 @@ class Given(NamedTuple):
 
 
 NOTHING: Final = Given()
+
+
+def as_options(given: Given) -> str:
+    """Return what was given as the command line has it, with a blank before each.
+
+    >>> as_options(Given("qwen3-0.6b", columns=["TG=tokens_per_s"]))
+    ' --model qwen3-0.6b --column TG=tokens_per_s'
+    """
+    named = {name: getattr(given, name) for name in ("model", "stack", "weights", "format")}
+    options = [("--" + name, value) for name, value in named.items() if value]
+    options += [("--column", pair) for pair in given.columns]
+    return "".join(f" {name} {shlex.quote(str(value))}" for name, value in options)
 
 
 def read_runs(paths: Sequence[Path], given: Given = NOTHING) -> list[MeasuredRun]:
@@ -118,8 +139,9 @@ def filled(run: MeasuredRun, given: Given, one_model: bool = True) -> MeasuredRu
 
 def _still_open(run: MeasuredRun, update: dict[str, object]) -> Iterable[str]:
     """Yield the warnings that what was given does not answer."""
-    answered = {"model": "settle a model", "weights": "settle a weight", "stack": "settle a stack"}
-    gone = [words for name, words in answered.items() if name in update]
+    gone = [words for name, said in ANSWERED.items() if name in update for words in said]
+    if {"model", "stack"} <= set(update):
+        gone.append("device, stack and model are not in")
     return (text for text in run.warnings if not any(words in text for words in gone))
 
 
@@ -163,6 +185,9 @@ def import_to(paths: Sequence[Path], out: Path, given: Given = NOTHING) -> str:
     """Write the runs of files as one CSV and say what was read and what is open."""
     runs = read_runs(paths, given)
     named = runs if not given.device else [_placed(run, given.device) for run in runs]
+    operators = sum(len(run.operators) for run in named)
+    if operators or beside(out).exists():  # what lies there is read with the runs
+        write_text(beside(out), write_operators(named))
     write_text(out, write_measured(named))
     refused = [run for run in named if run.refusal]
     opened = {
@@ -170,6 +195,8 @@ def import_to(paths: Sequence[Path], out: Path, given: Given = NOTHING) -> str:
         for name in ("device", "stack", "model", "weights")
     }
     said = [f"{out}: {len(named)} rows of {', '.join(sorted({r.source_format for r in named}))}."]
+    if operators:
+        said.append(f"{beside(out)}: {operators} operators, read with it.")
     said += [
         f"{count} rows leave {name} open: --{name}." for name, count in opened.items() if count
     ]

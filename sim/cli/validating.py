@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shlex
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -14,7 +15,7 @@ from sim.calibration.rows import Skipped
 from sim.calibration.shipping import read_residuals
 from sim.charts.data import parity_chart
 from sim.charts.plotly import page
-from sim.cli.measured_files import NOTHING, Given, read_runs
+from sim.cli.measured_files import NOTHING, Given, as_options, read_runs
 from sim.errors import OutputError
 from sim.evidence.exhibits import load_exhibits
 from sim.evidence.measured import MeasuredRun
@@ -84,7 +85,7 @@ def validate_files(
     else:
         found = validate_exhibits(soc)
         missed = missed_tolerances(found)
-    step = next_step(found, measured, device) if measured else ""
+    step = next_step(found, measured, device, given) if measured else ""
     text = _text(found, missed, "\n\n".join(part for part in (profiles, step) if part))
     if not measured:
         text += "\n\n" + _thermal_text()
@@ -207,16 +208,18 @@ def _grouped(pairs: Iterable[tuple[str, str]]) -> str:
     return "\n".join(lines)
 
 
-def next_step(found: Validation, measured: Sequence[Path], device: str | None) -> str:
+def next_step(
+    found: Validation, measured: Sequence[Path], device: str | None, given: Given = NOTHING
+) -> str:
     """Return what a person does next: settle what is open, fit a stack, or look at the rows."""
-    files = " ".join(map(str, measured))
-    chosen = f" --device {device}" if device else ""
+    files = " ".join(shlex.quote(str(path)) for path in measured)
+    chosen = (f" --device {device}" if device else "") + as_options(given)
     options = [name for name in OPTIONS if any(f"with {name}" in s.reason for s in found.skipped)]
     if not found.rows:
         settled = " ".join(f"{name} ..." for name in options)
         return f"Next: andesim validate {files}{chosen} {settled}".rstrip() if options else ""
     row = max(found.rows, key=lambda row: abs(math.log(max(row.simulated, 1e-12) / row.measured)))
-    where = chosen or f" --device {row.device}"
+    where = chosen if device else f" --device {row.device}{chosen}"
     fit = f"andesim calibrate {files}{where} -o fitted.yaml"
     return f"Next: fit {row.stack}, which is furthest off: {fit}; judge it on other data."
 

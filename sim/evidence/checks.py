@@ -70,7 +70,8 @@ def _zero_metrics(run: MeasuredRun) -> Iterator[Finding]:
 
 
 def _turns(run: MeasuredRun) -> Iterator[Finding]:
-    if not run.metrics and not run.samples and not run.operators:
+    told = run.samples or run.operators or run.warnings
+    if not run.metrics and not told:
         yield Finding("error", "a run must measure something. Got no metric: no turn was recorded.")
     elif run.output_tokens and run.tokens_per_s is None:
         yield Finding("warning", "no decode rate, although output tokens are given.")

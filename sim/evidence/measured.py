@@ -40,12 +40,14 @@ COLUMNS: Final = (
     *("source_url", "role", "notes"),
     *("depth_tokens", "threads", "release", "kv_value_dtype"),
     *METRICS[6:],
-    *("ubatch_tokens", "flash_attention"),
+    *("ubatch_tokens", "flash_attention", "warnings", "refusal"),
 )
 """Columns of the CSV."""
 OPTIONAL: Final = COLUMNS[COLUMNS.index("notes") + 1 :]
 """Columns that are seldom known: a file may leave them out."""
 
+APART: Final = " || "
+"""What stands between two warnings in a cell."""
 _IMAGE: Final = re.compile(r"(\d{1,6})\s*[x×]\s*(\d{1,6})")
 
 Count = Annotated[int, Field(ge=0, le=10**9)]
@@ -149,17 +151,17 @@ class MeasuredRun(BaseModel):
     inference_s: Quantity | None = None
     ubatch_tokens: Annotated[int, Field(ge=1, le=10**6)] | None = None
     flash_attention: Literal["", "on", "off"] = ""
+    warnings: tuple[str, ...] = ()
+    refusal: str = ""
     source_format: str = "csv"
     definitions: Mapping[str, str] = {}
     samples: Mapping[str, tuple[float, ...]] = {}
     operators: tuple[OperatorTime, ...] = ()
-    warnings: tuple[str, ...] = ()
     model_name: str = ""
     model_parameters: Quantity | None = None
     model_bytes: Quantity | None = None
     processor: str = ""
     stack_is_inferred: bool = False
-    refusal: str = ""
 
     @property
     def metrics(self) -> dict[str, float]:
@@ -289,6 +291,8 @@ def _value(column: str, cell: str) -> object:
     """Return the value of a cell; the ValueError says what it must be."""
     if column == "image_px":
         return parse_images(cell)
+    if column == "warnings":
+        return tuple(part.strip() for part in cell.split(APART) if part.strip())
     if column in METRICS:
         return _number(cell)
     if column.endswith("_tokens") or column == "threads":
@@ -312,8 +316,8 @@ def _number(cell: str) -> float:
 def write_measured(runs: Iterable[MeasuredRun]) -> str:
     """Return runs as the CSV that `parse_measured` reads.
 
-    What the CSV has no column for stands in ``notes``: warnings, and why a row is refused, whose
-    role then is ``context``. Optional columns that no run fills are left out.
+    Optional columns that no run fills are left out. Operators stand in a file of their own
+    (`sim.evidence.operator_csv`); samples and the importer's words on model and chip are not kept.
     """
     listed = list(runs)
     used = [c for c in COLUMNS if c not in OPTIONAL or any(getattr(r, c) for r in listed)]
@@ -326,10 +330,8 @@ def write_measured(runs: Iterable[MeasuredRun]) -> str:
 
 def _cell(run: MeasuredRun, column: str) -> str:
     value = getattr(run, column)
-    if column == "notes":
-        return " ".join(part for part in (run.refusal, value, *run.warnings) if part)
-    if column == "role" and run.refusal:
-        return "context"
+    if column == "warnings":
+        return APART.join(value)
     if column == "image_px":
         return ";".join(f"{width}x{height}" for width, height in value)
     return "" if value is None else str(value)

@@ -32,10 +32,10 @@ class MeasuredTable:
         return str(self.to_frame().dropna(axis="columns", how="all").to_string())
 
     def to_frame(self) -> pd.DataFrame:
-        """Return a row per run: the CSV's columns, then warnings and refusal; none: unknown."""
+        """Return a row per run: the columns of the CSV, then what the source said; none: unknown."""
         import pandas as pd
 
-        names = (*COLUMNS, "source_format", "model_name", "processor", "warnings", "refusal")
+        names = (*COLUMNS, "source_format", "model_name", "processor")
         rows = [[getattr(run, name) or None for name in names] for run in self.runs]
         return pd.DataFrame(rows, columns=list(names))
 

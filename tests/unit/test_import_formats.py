@@ -352,4 +352,4 @@ def test_what_is_imported_is_read_again_from_the_csv_it_is_written_as(name, tmp_
     for run, back in zip(runs, again, strict=True):
         assert back.metrics == run.metrics
         assert [getattr(back, field) for field in kept] == [getattr(run, field) for field in kept]
-        assert all(warning in back.notes for warning in run.warnings)
+        assert (back.warnings, back.refusal, back.notes) == (run.warnings, run.refusal, run.notes)

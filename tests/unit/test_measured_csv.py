@@ -33,6 +33,8 @@ RUNS = st.builds(
     power_w=QUANTITY,
     role=st.sampled_from(["", "calibration", "validation", "context"]),
     notes=TEXT,
+    warnings=st.lists(TEXT.filter(bool), max_size=2).map(tuple),
+    refusal=TEXT,
 )
 
 
@@ -44,7 +46,8 @@ def as_csv(runs):
     for run in runs:
         cells = run.model_dump()
         images = ";".join(f"{width}x{height}" for width, height in run.image_px)
-        writer.writerow([images if name == "image_px" else cells[name] for name in COLUMNS])
+        cells |= {"image_px": images, "warnings": " || ".join(run.warnings)}
+        writer.writerow([cells[name] for name in COLUMNS])
     return out.getvalue()
 
 
@@ -59,7 +62,8 @@ def test_the_columns_are_the_contract():
         "id,device,stack,backend,model,weights,activations,kv_dtype,context_tokens,prompt_tokens,"
         "output_tokens,image_px,prefill_tokens_per_s,tokens_per_s,time_to_first_token_s,"
         "vision_encode_s,peak_dram_bytes,power_w,source_url,role,notes,depth_tokens,threads,release,"
-        "kv_value_dtype,energy_j_per_token,inference_s,ubatch_tokens,flash_attention"
+        "kv_value_dtype,energy_j_per_token,inference_s,ubatch_tokens,flash_attention,warnings,"
+        "refusal"
     )
     assert list(MeasuredRun.model_fields)[: len(COLUMNS)] == list(COLUMNS)
 

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from hw_models.soc import load_soc
+from sim.calibration.profiles import kind_of, product_of
 from sim.evidence.importers import import_measured
 from sim.evidence.measured import MeasuredRun, OperatorTime
 from sim.evidence.questions import CannotSimulate
-from sim.validation.operators import compared, kind_of, measured_only, product_of
+from sim.validation.operators import compared, measured_only
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "imports"
 PHONE = load_soc("snapdragon_8_elite")

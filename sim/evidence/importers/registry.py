@@ -32,6 +32,7 @@ from sim.evidence.importers.llama_bench import LLAMA_BENCH
 from sim.evidence.importers.own_csv import OWN_CSV
 from sim.evidence.importers.own_csv import read as read_csv
 from sim.evidence.measured import SIZE_LIMIT_BYTES, MeasuredRun
+from sim.evidence.operator_csv import with_operators
 from workloads.errors import WorkloadError, did_you_mean
 from workloads.files import read_bytes
 from workloads.plugins import load_all
@@ -92,7 +93,7 @@ def import_measured(
     except SimError as error:
         raise SimError("\n".join(f"{path}: {line}" for line in str(error).splitlines())) from None
     if importer is OWN_CSV:
-        return runs
+        return with_operators(Path(path), runs)
     stem = Path(path).stem
     return [run.model_copy(update={"id": f"{stem}:{run.id}"}) for run in runs]
 
@@ -115,7 +116,7 @@ def _one_checked(run: MeasuredRun, ceiling: float | None) -> MeasuredRun:
     doubts = [finding.message for finding in found if finding.severity == "warning"]
     if not found:
         return run
-    said = {"refusal": " ".join(errors), "warnings": (*run.warnings, *doubts)}
+    said = {"refusal": " ".join(errors), "warnings": tuple(dict.fromkeys((*run.warnings, *doubts)))}
     return run.model_copy(update=said)
 
 
