@@ -32,7 +32,7 @@ class MeasuredTable:
         return str(self.to_frame().dropna(axis="columns", how="all").to_string())
 
     def to_frame(self) -> pd.DataFrame:
-        """Return a row per run: the columns of the CSV, then what the source said; none: unknown."""
+        """Return a row per run: the columns of the CSV, then what the source said."""
         import pandas as pd
 
         names = (*COLUMNS, "source_format", "model_name", "processor")
