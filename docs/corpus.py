@@ -15,7 +15,7 @@ import pandas as pd
 
 from hw_models.soc import list_socs
 from sim.evidence.corpus_noise import FEWEST, RELATIONS
-from sim.evidence.corpus_pictures import Axis, Line, grid, scatter
+from sim.evidence.corpus_pictures import Axis, Line, grid, panels, scatter
 from sim.evidence.corpus_tables import FOLDER, IMPOSSIBLE, KINDS, ROLES, corpus, dictionary
 
 SIZES: Final = ((0.0, "below 1B"), (1.0, "1 to 2B"), (2.5, "3 to 4B"), (5.0, "7B and more"))
@@ -23,7 +23,7 @@ SIZES: Final = ((0.0, "below 1B"), (1.0, "1 to 2B"), (2.5, "3 to 4B"), (5.0, "7B
 SHOWN: Final = (30, 22)
 """Devices and stacks in the coverage grid, the commonest."""
 
-BYTES: Final = ("decode_bytes_per_step", "prefill_bytes", "weight_bytes")
+BYTES: Final = ("decode_bytes_per_step", "prefill_bytes", "weight_bytes", "call_bytes")
 """Derived columns that say what a row must move; a table has some of them."""
 MENTIONED: Final = 12
 """Networks and chips that the page names; of the rest it says how many."""
@@ -62,7 +62,8 @@ def coverage_page() -> str:
         + _sizes(language),
         "## Physics first\n\n" + _bounds(tables),
         "## Noise: what repeats say\n\n" + _noise(),
-        "## Pictures\n\nCalibration rows only, before any model of ours.\n\n" + _pictures(),
+        "## Pictures\n\nCalibration rows only, before any model of ours. In a panel the rows of "
+        "one stack are blue and all others grey; dashed are constant rates.\n\n" + _pictures(),
     ]
     return "\n\n".join(part.strip() for part in parts) + "\n"
 
@@ -113,10 +114,12 @@ DERIVED: Final = (
         "B",
         "Parameters times bits, for networks of one component that see an image.",
     ),
+    ("call_bytes", "B", "Bytes of one call of a network that ships: weights, input, output."),
+    ("call_flops", "FLOP", "Arithmetic of one call of a network that ships."),
     (
         "peak_bytes_per_s",
         "B/s",
-        "Peak bandwidth of the device, upper end: of its file, else of `peaks.csv`.",
+        "Peak bandwidth of the device, upper end: of its file, else of `peaks.csv`; often assumed.",
     ),
     ("impossible", "", "The bandwidth bound that the row breaks; such rows have no role."),
     ("beyond_assumed_rate", "", "Products faster than the device file assumes the unit can be."),
@@ -139,50 +142,36 @@ def pictures() -> dict[str, str]:
     )
     return {
         "corpus_coverage.svg": _coverage(corpus("language")),
-        **_decode(decode),
-        **_prefill(language.assign(prefill_s=seconds)),
+        "corpus_decode.svg": panels(
+            decode,
+            Axis("decode_bytes_per_step", "bytes of a step [B]"),
+            Axis("step_s", "seconds a token [s]"),
+            "stack",
+            "Decode against bytes per step, by stack",
+            [Line(rate * 1e9, f"{rate} GB/s") for rate in (10, 85)],
+        ),
+        "corpus_prefill.svg": panels(
+            language.assign(prefill_s=seconds),
+            Axis("prefill_flops", "arithmetic of the prompt [FLOP]"),
+            Axis("prefill_s", "seconds of the prompt [s]"),
+            "stack",
+            "Prefill against FLOP, by stack",
+            [Line(rate * 1e12, f"{rate} TFLOP/s") for rate in (0.1, 10)],
+        ),
         "corpus_encoders.svg": scatter(
-            encoders, Axis("patches", "patches of the image"), Axis("call_s", "seconds a call"),
-            "model", "Encoder time against patches",
+            encoders,
+            Axis("patches", "patches of the image"),
+            Axis("call_s", "seconds a call [s]"),
+            "model",
+            "Encoder time against patches, by network",
         ),
         "corpus_energy.svg": scatter(
-            energy, Axis("tokens_per_s", "tokens/s"), Axis("energy_j_per_token", "J/token"),
-            "device", "Energy of a token against rate",
+            energy,
+            Axis("tokens_per_s", "rate of decode [tokens/s]"),
+            Axis("energy_j_per_token", "energy of a token [J/token]"),
+            "device",
+            "Energy of a token against rate, by chip",
         ),
-    }  # fmt: skip
-
-
-def _by_unit(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Return the rows of NPUs, and those of CPUs and GPUs, by the end of a picture's name."""
-    npu = table["unit"] == "npu"
-    return {"npu": table[npu], "cpu_gpu": table[~npu]}
-
-
-def _decode(table: pd.DataFrame) -> dict[str, str]:
-    return {
-        f"corpus_decode_{unit}.svg": scatter(
-            rows,
-            Axis("decode_bytes_per_step", "bytes of a step [B]"),
-            Axis("step_s", "seconds a token"),
-            "stack",
-            "Decode against bytes per step",
-            [Line(rate * 1e9, f"{rate} GB/s") for rate in (10, 30, 85)],
-        )
-        for unit, rows in _by_unit(table).items()
-    }
-
-
-def _prefill(table: pd.DataFrame) -> dict[str, str]:
-    return {
-        f"corpus_prefill_{unit}.svg": scatter(
-            rows,
-            Axis("prefill_flops", "FLOP of the prompt"),
-            Axis("prefill_s", "seconds"),
-            "stack",
-            "Prefill against FLOP",
-            [Line(rate * 1e12, f"{rate} TFLOP/s") for rate in (0.1, 1, 10)],
-        )
-        for unit, rows in _by_unit(table).items()
     }
 
 
@@ -219,7 +208,8 @@ def _coverage(language: pd.DataFrame) -> str:
     return grid(
         counts,
         depth.reindex(index=devices, columns=stacks, fill_value=0),
-        "Rows by device and stack",
+        "Rows of language models by device and stack",
+        len(SIZES),
     )
 
 
@@ -369,12 +359,10 @@ def _pictures() -> str:
     return "\n\n".join(
         f"![{text}](images/{name})"
         for name, text in (
-            ("corpus_decode_npu.svg", "Decode against bytes per step, stacks of NPUs"),
-            ("corpus_decode_cpu_gpu.svg", "Decode against bytes per step, stacks of CPUs and GPUs"),
-            ("corpus_prefill_npu.svg", "Prefill against FLOP, stacks of NPUs"),
-            ("corpus_prefill_cpu_gpu.svg", "Prefill against FLOP, stacks of CPUs and GPUs"),
+            ("corpus_decode.svg", "Decode against bytes per step, a panel a stack"),
+            ("corpus_prefill.svg", "Prefill against FLOP, a panel a stack"),
             ("corpus_encoders.svg", "Encoder time against patches, by network"),
-            ("corpus_energy.svg", "J/token against rate, by device"),
+            ("corpus_energy.svg", "J/token against rate, by chip"),
         )
     )
 

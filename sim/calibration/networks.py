@@ -55,13 +55,13 @@ def starting(device: str) -> SocSpec:
     return soc.model_copy(update={"stacks": stacks})
 
 
-def questions(role: str = "calibration") -> list[Asked]:
+def questions() -> list[Asked]:
     """Return the corpus' questions about networks on stacks that say what networks cost."""
     stacks = {
         device: frozenset(name for name, stack in load_soc(device).stacks.items() if stack.network)
         for device in list_socs()
     }
-    runs = [row.run for row in network_rows(stacks, role) if row.is_own]
+    runs = [row.run for row in network_rows(stacks, role="calibration") if row.is_own]
     return asked(runs, starting)[0]
 
 

@@ -61,7 +61,7 @@ def corpus_rows() -> tuple[list[Asked], list[Skipped]]:
     Mixtures of experts and networks with a recurrent state fit processors only: runtimes of
     accelerators hand the operators they lack to the processor, which no row states.
     """
-    found, skipped = asked(language_runs("calibration"), prior_of)
+    found, skipped = asked(language_runs(role="calibration"), prior_of)
     kept = [item for item in found if item.row.unit == "cpu" or is_plain(item.row.run.model)]
     reason = "a mixture of experts or a recurrent network on an accelerator fits nothing."
     held = {id(item) for item in kept}

@@ -1,13 +1,30 @@
-"""What is counted for the rows of single networks: patches, bytes of weights, and their bound."""
+"""What is counted for the rows of single networks: patches, bytes and FLOPs of a call, their bound.
+
+A row of a network that ships is one call of its trace on the ideal device, whose activations never
+leave the chip: weights, input and output are the least that any device moves. It is counted only
+where the published parameters agree with the trace's to a tenth and the image is the trace's. Other
+networks of one component have the bytes of their published parameters.
+"""
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 import pandas as pd
 
+from sim.calibration.rows import observe
+from sim.evidence.corpus_networks import WEIGHTS, network_id
 from sim.evidence.corpus_peaks import peak
 from sim.evidence.corpus_tables import IMPOSSIBLE
+from sim.evidence.measured import MeasuredRun
+from sim.evidence.questions import INFERENCE, CannotSimulate
+from workloads.networks import input_text, network_entry, shipped_network
+
+IDEAL: Final = ("ideal_85gbps_50tflops", "ideal")
+"""Device and stack that stand in where no file describes a row's own."""
+AGREES: Final = 0.1
+"""Greatest difference of published parameters, which are rounded, from the trace's."""
 
 PATCH_PX: Final = {
     "qwen2-vl-2b": 14, "qwen2.5-vl-3b": 14, "qwen3-vl-2b": 16, "qwen3-vl-8b": 16,
@@ -25,15 +42,17 @@ SMALLEST_BYTES: Final = 32e6
 
 def derive_networks(table: pd.DataFrame) -> pd.DataFrame:
     """Return patches, weight bytes and the bandwidth bound of networks of one component."""
+    calls = _calls(table)
     parts = table.groupby("model_label")["component"].transform("nunique")
     bits = table["weights"].map({"w8": 8, "f16": 16, "f32": 32, "w4": 4})
     images = table["image_px"] != ""  # a table of words is not read in full
     weight_bytes = (table["parameters"] * bits / 8).where((parts == 1) & images)
     peaks = {name: peak(name) for name in table["device"].unique()}
-    floor_s = weight_bytes / table["device"].map(peaks)
-    broken = (weight_bytes > SMALLEST_BYTES) & (table["inference_s"] < floor_s)
+    least_bytes = calls["call_bytes"].fillna(weight_bytes)
+    floor_s = least_bytes / table["device"].map(peaks)
+    broken = (least_bytes > SMALLEST_BYTES) & (table["inference_s"] < floor_s)
     said = [
-        f"inference_s of {seconds:g} is below the {floor:.3g} s that its weights need at the peak "
+        f"inference_s of {seconds:g} is below the {floor:.3g} s that its bytes need at the peak "
         f"bandwidth of {device}."
         for seconds, floor, device in zip(
             table["inference_s"], floor_s, table["device"], strict=True
@@ -44,9 +63,53 @@ def derive_networks(table: pd.DataFrame) -> pd.DataFrame:
             "id": table["id"],
             "patches": patches(table),
             "weight_bytes": weight_bytes,
+            **{name: calls[name] for name in calls},
             IMPOSSIBLE: pd.Series(said, table.index).where(broken, ""),
         }
     )
+
+
+def _calls(table: pd.DataFrame) -> pd.DataFrame:
+    """Return what one call of a row's network moves and computes, and with which trace."""
+    counted: dict[tuple[str, str], tuple[float, float] | None] = {}
+    rows = []
+    for row in table.to_dict(orient="records"):
+        network = network_id(row["model"], row["component"])
+        key = (network, WEIGHTS.get(row["weights"], row["weights"]))
+        if key not in counted:
+            counted[key] = _call(*key)
+        found = counted[key] if network and _agrees(row, network) else None
+        rows.append((network if found else "", *(found or (float("nan"),) * 2)))
+    return pd.DataFrame(
+        rows, columns=["derived_network", "call_bytes", "call_flops"], index=table.index
+    )
+
+
+def _call(network: str, weights: str) -> tuple[float, float] | None:
+    """Return DRAM bytes and FLOPs of one call on the ideal device; none where that is open."""
+    if not network or not weights:
+        return None
+    device, stack = IDEAL
+    asked: dict[str, Any] = {
+        "device": device,
+        "stack": stack,
+        "model": network,
+        "weights": weights,
+    }
+    try:
+        row = observe(MeasuredRun(id=network, inference_s=1.0, **asked), INFERENCE)
+    except CannotSimulate:
+        return None
+    totals = [sum(group.total(kind) for group in row.groups) for kind in ("dram_bytes", "flops")]
+    return float(totals[0]), float(totals[1])
+
+
+def _agrees(row: Mapping[Any, Any], network: str) -> bool:
+    """Return whether a row is of the network that ships: its image, its parameters to a tenth."""
+    sides = str(row["image_px"])
+    published = row["parameters"] / shipped_network(network).total_parameters
+    same_image = not sides or sides in input_text(network_entry(network))
+    return same_image and (pd.isna(published) or abs(published - 1.0) < AGREES)
 
 
 def patches(table: pd.DataFrame) -> pd.Series:

@@ -1,10 +1,11 @@
 """What our traces derive for rows of the corpus, and the bound that an impossible row breaks.
 
-``python -m sim.evidence.corpus_derived`` writes ``derived_<kind>.parquet`` beside each table. A
-row whose network the catalogue holds, or that has the shapes of one (``counts_as``), is compiled
-for its own device and stack where a file describes them, else for the ideal device (live lengths,
-no padding). Nothing is priced or fitted: counts of bytes and FLOPs only. Of a network that also
-sees an image only decode is counted: how many positions its images fill is not known of every row.
+``python -m sim.evidence.corpus_derived`` writes ``derived_<kind>.parquet`` beside each table. A row
+is compiled as the run that is fitted and judged (`corpus_runs.run_of`), with its own network or one
+of its shapes, for its own device and stack where a file describes them, else for the ideal device
+(live lengths, no padding). Nothing is priced or fitted: counts of bytes and FLOPs only. Of a
+network that also sees an image only decode is counted: how many positions its images fill is not
+known of every row. Of a row with two figures of its prompt, the counts are those of its rate.
 
 A row is *impossible* if the bytes it must move would need more than the peak bandwidth of its
 device, at the upper end of the file's range, or as ``peaks.csv`` quotes it for a chip without a
@@ -20,7 +21,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -28,19 +28,16 @@ import pandas as pd
 
 from hw_models.soc import load_soc
 from sim.calibration.rows import Observation, observe
-from sim.evidence.corpus_calls import derive_networks, patches
+from sim.evidence.corpus_calls import IDEAL, derive_networks, patches
 from sim.evidence.corpus_peaks import peak
+from sim.evidence.corpus_runs import TIMED, run_of
 from sim.evidence.corpus_tables import FOLDER, IMPOSSIBLE, KINDS
 from sim.evidence.measured import MeasuredRun
 from sim.evidence.questions import DECODE, CannotSimulate
 from sim.validation.roofline import matrix_floor_seconds, measured_seconds
-from workloads.catalogue import model_ids
 
-IDEAL: Final = ("ideal_85gbps_50tflops", "ideal")
-"""Device and stack that stand in where no file describes a row's own."""
-DERIVED_METRICS: Final = ("tokens_per_s", "prefill_tokens_per_s", "time_to_first_token_s")
-"""What a row may have measured that bytes and FLOPs can be counted for."""
 COUNTS: Final = ("prompt_tokens", "output_tokens", "context_tokens", "depth_tokens")
+"""Sizes that decide what is counted."""
 
 
 class Counts(NamedTuple):
@@ -65,7 +62,7 @@ def derive(kind: str, folder: Path = FOLDER) -> pd.DataFrame:
 
 
 def _language(kind: str, table: pd.DataFrame) -> pd.DataFrame:
-    metrics = DERIVED_METRICS if kind != "vision_language" else (DECODE,)
+    metrics = TIMED if kind != "vision_language" else (DECODE,)
     count = Counter(bare=kind == "time_series")
     records = table.to_dict(orient="records")
     rows = [_language_row({str(k): v for k, v in row.items()}, metrics, count) for row in records]
@@ -90,7 +87,7 @@ def _language_row(
         value = row.get(metric)
         if value is None or pd.isna(value):
             continue
-        run = measured_run(row, metric)
+        run = run_of(row, metric)
         counts = count(run, metric)
         if isinstance(counts, str):
             found["not_derived"] = counts
@@ -98,7 +95,8 @@ def _language_row(
         found |= {"derived_for": counts.where, "derived_network": run.model}
         phase = "decode" if metric == DECODE else "prefill"
         per = "_per_step" if phase == "decode" else ""
-        found |= {f"{phase}_bytes{per}": counts.dram_bytes, f"{phase}_flops{per}": counts.flops}
+        found.setdefault(f"{phase}_bytes{per}", counts.dram_bytes)
+        found.setdefault(f"{phase}_flops{per}", counts.flops)
         _check(run.device, replace(counts.least, measured=float(value)), bounds)
     return {"id": row["id"]} | found | {name: " ".join(said) for name, said in bounds.items()}
 
@@ -151,28 +149,6 @@ def _totals(row: Observation, where: str, least: Observation) -> Counts:
 
 def _moved(row: Observation) -> float:
     return float(sum(group.total("dram_bytes") for group in row.groups))
-
-
-def measured_run(row: Mapping[str, Any], metric: str) -> MeasuredRun:
-    """Return a row of the language tables as a measured run with one metric."""
-    texts = ("id", "device", "stack", "weights", "activations", "kv_dtype")
-    fields: dict[str, Any] = {name: row.get(name) or "" for name in texts}
-    for name in COUNTS:
-        value = row.get(name)
-        fields[name] = None if value is None or pd.isna(value) else int(value)
-    fields["kv_dtype"] = {"f16": "fp16"}.get(fields["kv_dtype"], fields["kv_dtype"])
-    return MeasuredRun(**fields | {"model": network_of(row), metric: row[metric]})
-
-
-def network_of(row: Mapping[str, Any]) -> str:
-    """Return the catalogue network of a row: its own, else the one whose shapes it has."""
-    held = [name for name in (row["model"], row["counts_as"]) if name in _held()]
-    return str(held[0] if held else row["model"])
-
-
-@cache
-def _held() -> frozenset[str]:
-    return frozenset(model_ids())
 
 
 def _check(device: str, row: Observation, bounds: dict[str, list[str]]) -> None:

@@ -1,6 +1,7 @@
 """The bandwidth that a row of the corpus is held against: of its device file, or as quoted.
 
-``peaks.csv`` quotes width and rate of chips that nobody simulates; a chip with a file is not in it.
+``peaks.csv`` has chips that nobody simulates, each with a range, its kind, the page and the words
+that were seen there; a chip with a file is not in it, nor one of which no page was found.
 """
 
 from __future__ import annotations
@@ -27,6 +28,6 @@ def peak(device: str) -> float:
 
 
 def peaks(folder: Path = FOLDER) -> dict[str, float]:
-    """Return the published peak bandwidth of chips without a device file [B/s]."""
+    """Return the peak bandwidth of chips without a device file, the upper end [B/s]."""
     table = pd.read_csv(folder / "peaks.csv")
-    return dict(zip(table["device"], table["peak_bytes_per_s"], strict=True))
+    return dict(zip(table["device"], table["high_bytes_per_s"], strict=True))

@@ -16,7 +16,7 @@ Not modelled: memory, which no fit here uses.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cache
 from typing import Any, Final
 
@@ -33,8 +33,11 @@ WHOLE_CONTEXT_SINCE: Final = "main@2026-08"
 NEW_GRAPHS_SINCE: Final = "main@2026-07-02"
 """First release of GenieX with the graphs whose first tokens are fitted and judged."""
 
-_TEXTS: Final = ("device", "stack", "weights", "activations", "kv_dtype", "release", "source_url")
-_COUNTS: Final = ("threads", "prompt_tokens", "output_tokens", "context_tokens", "depth_tokens")
+_TEXTS: Final = (
+    *("id", "role", "device", "stack", "weights", "activations", "kv_dtype", "release"),
+    "source_url",
+)
+_COUNTS: Final = ("threads", "output_tokens", "context_tokens", "depth_tokens")
 
 
 def language_runs(role: str) -> list[MeasuredRun]:
@@ -43,19 +46,16 @@ def language_runs(role: str) -> list[MeasuredRun]:
     Rows that break a bound of physics are left out. Ids are those of the table.
     """
     rows = corpus("language", role=role).to_dict(orient="records")
-    return [run for row in rows for run in _runs({str(k): v for k, v in row.items()})]
+    return [run_of(row, metric) for row in rows for metric in TIMED if is_question(row, metric)]
 
 
-def _runs(row: Mapping[str, Any]) -> Iterator[MeasuredRun]:
-    fields: dict[str, Any] = {name: row[name] or "" for name in _TEXTS}
-    for name in _COUNTS:
-        fields[name] = None if pd.isna(row[name]) else int(row[name])
+def run_of(row: Mapping[Any, Any], metric: str) -> MeasuredRun:
+    """Return one metric of a row of any table of language models as a measured run."""
+    fields: dict[str, Any] = {name: row.get(name) or "" for name in _TEXTS}
+    fields |= {name: _count(row, name) for name in _COUNTS}
     fields["kv_dtype"] = {"f16": "fp16"}.get(fields["kv_dtype"], fields["kv_dtype"])
-    fields |= {"id": row["id"], "role": row["role"], "model": simulated_as(row)}
-    for metric in TIMED:
-        if is_question(row, metric):
-            asked = {"prompt_tokens": prompt_tokens(row, metric), metric: float(row[metric])}
-            yield MeasuredRun(**fields | asked)
+    fields |= {"model": simulated_as(row), "prompt_tokens": prompt_tokens(row, metric)}
+    return MeasuredRun(**fields | {metric: float(row[metric])})
 
 
 def is_question(row: Mapping[Any, Any], metric: str) -> bool:
@@ -67,9 +67,15 @@ def prompt_tokens(row: Mapping[Any, Any], metric: str) -> int | None:
     """Return how many tokens the prompt had whose time the metric is; none where that is open."""
     is_llamacpp = row["stack"].startswith("geniex_llamacpp")
     is_whole = is_llamacpp and row["release"] >= WHOLE_CONTEXT_SINCE
-    if metric == "time_to_first_token_s" and is_whole and not pd.isna(row["context_tokens"]):
-        return int(row["context_tokens"])
-    return None if pd.isna(row["prompt_tokens"]) else int(row["prompt_tokens"])
+    context = _count(row, "context_tokens")
+    if metric == "time_to_first_token_s" and is_whole and context is not None:
+        return context
+    return _count(row, "prompt_tokens")
+
+
+def _count(row: Mapping[Any, Any], name: str) -> int | None:
+    value = row.get(name)
+    return None if value is None or pd.isna(value) else int(value)
 
 
 def _is_of_other_graphs(row: Mapping[Any, Any], metric: str) -> bool:
@@ -77,7 +83,7 @@ def _is_of_other_graphs(row: Mapping[Any, Any], metric: str) -> bool:
     return metric == "time_to_first_token_s" and is_qairt and row["release"] < NEW_GRAPHS_SINCE
 
 
-def simulated_as(row: Mapping[str, Any]) -> str:
+def simulated_as(row: Mapping[Any, Any]) -> str:
     """Return the catalogue id that stands for a row's network; its own name where none does."""
     for name in (row["model"], row["counts_as"]):
         if name in _catalogue():

@@ -17,7 +17,8 @@ from sim.errors import SimError
 from sim.evidence import corpus, noise_of
 from sim.evidence.corpus_calls import PATCH_PX
 from sim.evidence.corpus_noise import FEWEST, differences_of, noise, publisher
-from sim.evidence.corpus_pictures import Axis, Line, scatter
+from sim.evidence.corpus_pictures import Axis, Line, panels, scatter
+from sim.evidence.corpus_runs import WHOLE_CONTEXT_SINCE, simulated_as
 from sim.evidence.corpus_tables import FOLDER, KINDS
 from sim.validation.roofline import highest_bytes_per_s
 from workloads.catalogue import model_ids
@@ -48,22 +49,47 @@ def test_an_impossible_rate_moves_more_bytes_than_the_bus_and_no_other_does():
     assert told.any()
 
 
-@pytest.mark.parametrize("kind", ["language", "vision_language", "energy"])
-def test_a_row_is_counted_with_its_own_network_or_with_one_of_its_shapes(kind):
+@pytest.mark.parametrize("kind", ["language", "vision_language", "energy", "time_series"])
+def test_a_row_is_counted_with_the_network_that_it_is_simulated_as(kind):
     counted = corpus(kind).query("derived_network != ''")
-    named = counted["derived_network"]
-    assert ((named == counted["model"]) | (named == counted["counts_as"])).all()
-    assert set(named) <= set(model_ids())
-    assert (counted["model"] != named).any()
+    rows = counted.drop_duplicates(["model", "counts_as"]).to_dict(orient="records")
+    assert {row["derived_network"] for row in rows} <= set(model_ids())
+    for row in rows:
+        assert row["derived_network"] == simulated_as(row), row["id"]
+
+
+def test_first_tokens_of_a_whole_context_are_counted_with_its_prompt():
+    """GenieX's llama.cpp from August 2026 on: context / 128 times the FLOPs of before."""
+    rows = corpus("language").query(
+        "stack == 'geniex_llamacpp_gpu' and model == 'qwen3-1.7b' and prefill_flops.notna()"
+    )
+    is_late = rows["release"] >= WHOLE_CONTEXT_SINCE
+    late, early = (
+        rows[chosen].groupby("context_tokens")["prefill_flops"].median()
+        for chosen in (is_late, ~is_late)
+    )
+    for context in (512, 4096):
+        assert late[context] / early[context] == pytest.approx(context / 128, rel=0.02)
 
 
 def test_a_chip_without_a_device_file_is_held_against_a_published_bandwidth():
     quoted = pd.read_csv(FOLDER / "peaks.csv")
     assert not set(quoted["device"]) & set(list_socs())
     assert quoted["source_url"].str.startswith("https://").all()
+    assert quoted["seen"].notna().all()
+    assert set(quoted["kind"]) <= {"datasheet", "derived", "assumed"}
+    assert (quoted["low_bytes_per_s"] <= quoted["peak_bytes_per_s"]).all()
+    assert (quoted["peak_bytes_per_s"] <= quoted["high_bytes_per_s"]).all()
     rows = corpus("language").query("device == 'ryzen_ai_7_350' and tokens_per_s.notna()")
     assert set(rows["peak_bytes_per_s"]) == {128e9}
     assert (rows["decode_bytes_per_step"] * rows["tokens_per_s"]).max() < 128e9
+
+
+def test_a_chip_of_which_no_page_was_found_has_no_roofline():
+    rows = corpus("network").query("device == 'snapdragon_8cx_gen_3'")
+    assert len(rows) == 10
+    assert rows["peak_bytes_per_s"].isna().all()
+    assert (rows["impossible"] == "").all()
 
 
 def test_impossible_rows_have_no_role():
@@ -78,6 +104,15 @@ def test_a_step_moves_at_least_the_weights_of_its_network():
     moved = table["decode_bytes_per_step"].dropna()
     assert (moved > 1.23e9 * 4.5 / 8).all()
     assert (moved < 2.5e9).all()
+
+
+def test_a_call_of_a_network_moves_its_weights_and_multiplies_as_published():
+    table = corpus("network").query("call_bytes.notna()")
+    assert len(table) > 2000
+    both = table["call_bytes"] / table["weight_bytes"]
+    assert both.dropna().between(0.8, 1.05).all()  # a table of words is not read in full
+    resnet = table.query("derived_network == 'resnet50'")
+    assert set((resnet["call_flops"] / 2e9).round(3)) == {4.089}
 
 
 def test_a_vit_of_224_pixels_has_196_patches():
@@ -142,11 +177,34 @@ def test_points_stay_in_the_field_and_lines_are_named():
     table = pd.DataFrame({"x": [1.0, 10.0, 0.0], "y": [1.0, 0.01, 1.0], "g": ["a", "a<b", "a"]})
     text = scatter(table, Axis("x", "bytes"), Axis("y", "s"), "g", "t", [Line(10.0, "10 B/s")])
     assert text.count('r="2.6"') == 2
+    assert "1 more" not in text
     assert "a&lt;b" in text
     assert "10 B/s" in text
     for across, down in re.findall(r'<circle cx="([\d.]+)" cy="([\d.]+)" r="2.6"', text):
         assert 70.0 <= float(across) <= 700.0
-        assert 34.0 <= float(down) <= 434.0
+        assert 52.0 <= float(down) <= 452.0
+
+
+def test_every_group_of_three_has_its_panel_with_all_points_behind_it():
+    rows = [(x, 1.0 / x, g) for g, n in (("a", 4), ("b", 3), ("c", 2)) for x in range(1, n + 1)]
+    table = pd.DataFrame(rows, columns=["x", "y", "g"])
+    text = panels(table, Axis("x", "bytes"), Axis("y", "s"), "g", "t", [Line(10.0, "10 B/s")])
+    assert re.findall(r">(\w) \((\d)\)<", text) == [("a", "4"), ("b", "3")]
+    assert text.count('r="2.6"') == 7
+    assert text.count("h0") == 9
+
+
+def test_an_axis_of_less_than_a_power_of_ten_has_several_ticks():
+    table = pd.DataFrame({"x": [12.0, 99.0], "y": [0.06, 0.4], "g": ["a", "a"]})
+    text = scatter(table, Axis("x", "tokens/s"), Axis("y", "J"), "g", "t")
+    for tick in ("20", "50", "0.1", "0.2"):
+        assert f">{tick}<" in text
+
+
+def test_colours_end_and_the_rest_is_named():
+    names = [f"n{i:02}" for i in range(12)]
+    table = pd.DataFrame({"x": range(1, 13), "y": range(1, 13), "g": names})
+    assert ">2 more<" in scatter(table, Axis("x", "x"), Axis("y", "y"), "g", "t")
 
 
 def test_loading_everything_takes_less_than_two_seconds_of_one_core():

@@ -88,6 +88,27 @@ def test_one_measurement_has_one_role(tables):
     assert (roles.groupby("id")["role"].nunique() == 1).all()
 
 
+def test_figures_of_one_release_stay_together_but_for_pairs_that_an_exhibit_judges(tables):
+    language = tables["language"]
+    exhibits = language["source"].str.startswith("exhibits/") & (language["role"] == "validation")
+    judged = set(_pairs(language[exhibits]))
+    for kind in (
+        "language",
+        "vision_language",
+        "network",
+        "energy",
+    ):  # of series, runs are left out
+        table = tables[kind]
+        usable = (table["role"] != "context") & (table["release"] != "")
+        rows = table[usable & ~_pairs(table).isin(judged)]
+        together = rows.groupby(["source", "device", "counts_as", "release"])["role"].nunique()
+        assert (together == 1).all(), kind
+
+
+def _pairs(table: pd.DataFrame) -> pd.Series:
+    return pd.Series(zip(table["stack"], table["counts_as"], strict=True), index=table.index)
+
+
 def test_no_blind_row_is_in_the_corpus(tables):
     for table in tables.values():
         texts = table.select_dtypes(include="str")
@@ -109,16 +130,31 @@ def test_another_name_or_role_is_refused_with_the_nearest():
         corpus("language", role="calibrate")
 
 
+DOORS = ("corpus", "language_runs", "network_rows", "runs_in_role")
+"""Functions that show published rows, all of which take a role."""
+
+
 def test_code_that_fits_can_only_see_calibration_rows():
-    """In sim/calibration the corpus is reached by one call, with one role, spelt out."""
+    """In sim/calibration published rows are reached by these calls, with one role, spelt out."""
+    seen = []
     for path in sorted((ROOT / "sim" / "calibration").rglob("*.py")):
         text = path.read_text(encoding="utf-8")
-        assert "parquet" not in text, path
-        assert "corpus_tables" not in text, path
+        for closed in ("parquet", "corpus_tables", "load_exhibits", "samples.csv"):
+            assert closed not in text, path
         for node in ast.walk(ast.parse(text)):
-            if isinstance(node, ast.Call) and _called(node) == "corpus":
+            if isinstance(node, ast.Call) and _called(node) in DOORS:
                 (role,) = (word.value for word in node.keywords if word.arg == "role")
                 assert ast.literal_eval(role) == "calibration", path
+                seen.append(_called(node))
+    assert set(seen) == {"language_runs", "network_rows"}
+
+
+def test_a_fit_of_any_kind_is_asked_for_no_role():
+    """So no caller of code that fits can choose another."""
+    for path in sorted((ROOT / "sim" / "calibration").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                assert "role" not in {item.arg for item in node.args.args + node.args.kwonlyargs}
 
 
 def _called(node: ast.Call) -> str:

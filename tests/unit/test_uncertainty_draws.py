@@ -12,13 +12,16 @@ from hw_models.provenance import Parameter
 from hw_models.schema import StackFit
 from hw_models.soc import load_soc
 from sim import load_scenario, simulate
+from sim.cli.studying import load_script
 from sim.evidence.exhibits import load_exhibits, runs_in_role
 from sim.explore.draws import SCHEDULES, draw, quantile, uncertain, values_at
 from sim.explore.variants import variant_metrics
 from sim.validation.draws import coverage_of_draws
 
 SMALL = ["device=snapdragon_8_elite", "model=qwen3-0.6b", "session.turns=[{output_tokens: 8}]"]
-UNCERTAINTY = (Path(__file__).parents[2] / "docs/concepts/uncertainty.md").read_text()
+DOCS = Path(__file__).parents[2] / "docs"
+UNCERTAINTY = (DOCS / "concepts" / "uncertainty.md").read_text(encoding="utf-8")
+WRITER = load_script(DOCS / "uncertainty.py")
 
 
 def parameter(low, value, high, kind="assumed", unit="B/s"):
@@ -84,11 +87,20 @@ def test_all_times_of_a_fitted_stack_move_by_the_spread_of_its_rows():
 @pytest.mark.long
 def test_draws_of_fitted_stacks_hold_four_of_five_measured_rows():
     rows = runs_in_role(load_exhibits(), "validation")
-    found = [item for item in coverage_of_draws(rows, 100) if item.is_fitted]
+    every = coverage_of_draws(rows, WRITER.DRAWS)
+    found = [item for item in every if item.is_fitted]
     count = sum(item.n for item in found)
     share = sum(item.n * item.inside for item in found) / count
     assert 0.7 < share < 0.95
-    assert f"{count} rows of fitted stacks: {100 * share:.0f} %" in " ".join(UNCERTAINTY.split())
+    assert WRITER.shares(every) in UNCERTAINTY
+
+
+def test_the_page_has_the_place_that_its_writer_fills():
+    text = WRITER.with_block(UNCERTAINTY, "| a |")
+    assert text.count("| a |") == text.count(WRITER.BEGIN) == text.count(WRITER.END) == 1
+    assert WRITER.with_block(text, "| a |") == text
+    known = UNCERTAINTY.partition(WRITER.BEGIN)[2].partition(WRITER.END)[0]
+    assert "| with a fit | all |" in known
 
 
 def test_an_assumed_number_is_log_uniform_and_a_measured_one_peaks_at_its_value():
