@@ -198,7 +198,9 @@ def import_to(paths: Sequence[Path], out: Path, given: Given = NOTHING) -> str:
     if operators:
         said.append(f"{beside(out)}: {operators} operators, read with it.")
     said += [
-        f"{count} rows leave {name} open: --{name}." for name, count in opened.items() if count
+        f"{count} {'row leaves' if count == 1 else 'rows leave'} {name} open: --{name}."
+        for name, count in opened.items()
+        if count
     ]
     said += [f"refused {run.id}: {run.refusal}" for run in refused]
     return "\n".join(said)

@@ -35,6 +35,8 @@ from sim.validation.tables import (
 DONE, MISSED = 0, 1
 SHOWN = 4
 """Rows that are named beside a reason."""
+FEW = 8
+"""Rows up to which the first sentences say all that a table of scores would."""
 OPTIONS = ("--device", "--stack", "--model", "--weights")
 
 
@@ -152,7 +154,8 @@ def _sentence(device: str, stack: str, rows: Sequence[Judged]) -> str:
         own = [row for row in rows if row.metric == metric]
         value = scores(own)
         inside = value.inside_interval
-        covered = "" if inside is None else f", {inside:.0%} inside the 80 % intervals"
+        covered = "" if inside is None else f", {round(inside * value.n)} of {value.n} inside the"
+        covered = covered and f"{covered} 80 % intervals ({inside:.0%})"
         counted = "1 row" if value.n == 1 else f"{value.n} rows"
         error = f"mean error {value.mape:.1%}, bias {value.bias:+.1%}"
         said.append(f"{metric} {counted}, {error}{covered}")
@@ -168,8 +171,7 @@ def _skipped(count: int) -> str:
 def _text(found: Validation, missed: Sequence[Missed], next_step: str = "") -> str:
     parts = [headline(found)]
     if found.rows:
-        parts += [row_table(found.rows), metric_table(found.by_metric())]
-        parts += [group_table(found.by_group(kind), kind) for kind in ("unit", "context")]
+        parts.append(row_table(found.rows))
     impossible = [f"- {row.run.id}: {row.impossible}" for row in found.rows if row.impossible]
     if impossible:
         parts.append("Physically impossible:\n" + "\n".join(impossible))
@@ -177,6 +179,9 @@ def _text(found: Validation, missed: Sequence[Missed], next_step: str = "") -> s
         parts.append("Taken for granted, or doubtful:\n" + doubts)
     if found.skipped:
         parts.append("Skipped:\n" + skipped_by_reason(found.skipped))
+    if len(found.rows) > FEW:
+        parts.append(metric_table(found.by_metric()))
+        parts += [group_table(found.by_group(kind), kind) for kind in ("unit", "context")]
     if missed:
         parts.append("Tolerances missed:\n" + "\n".join(f"- {item}" for item in missed))
     if next_step:

@@ -41,6 +41,7 @@ COLUMNS: Final = (
     *("depth_tokens", "threads", "release", "kv_value_dtype"),
     *METRICS[6:],
     *("ubatch_tokens", "flash_attention", "warnings", "refusal"),
+    *("model_name", "model_parameters", "processor"),
 )
 """Columns of the CSV."""
 OPTIONAL: Final = COLUMNS[COLUMNS.index("notes") + 1 :]
@@ -153,14 +154,14 @@ class MeasuredRun(BaseModel):
     flash_attention: Literal["", "on", "off"] = ""
     warnings: tuple[str, ...] = ()
     refusal: str = ""
+    model_name: str = ""
+    model_parameters: Quantity | None = None
+    processor: str = ""
     source_format: str = "csv"
     definitions: Mapping[str, str] = {}
     samples: Mapping[str, tuple[float, ...]] = {}
     operators: tuple[OperatorTime, ...] = ()
-    model_name: str = ""
-    model_parameters: Quantity | None = None
     model_bytes: Quantity | None = None
-    processor: str = ""
     stack_is_inferred: bool = False
 
     @property
@@ -293,7 +294,7 @@ def _value(column: str, cell: str) -> object:
         return parse_images(cell)
     if column == "warnings":
         return tuple(part.strip() for part in cell.split(APART) if part.strip())
-    if column in METRICS:
+    if column in METRICS or column == "model_parameters":
         return _number(cell)
     if column.endswith("_tokens") or column == "threads":
         number = _number(cell)
@@ -317,7 +318,7 @@ def write_measured(runs: Iterable[MeasuredRun]) -> str:
     """Return runs as the CSV that `parse_measured` reads.
 
     Optional columns that no run fills are left out. Operators stand in a file of their own
-    (`sim.evidence.operator_csv`); samples and the importer's words on model and chip are not kept.
+    (`sim.evidence.operator_csv`); samples are not kept.
     """
     listed = list(runs)
     used = [c for c in COLUMNS if c not in OPTIONAL or any(getattr(r, c) for r in listed)]

@@ -20,6 +20,7 @@ which matter to the first run only; kernels of one release of a runtime.
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 from hw_models.errors import HardwareError
@@ -165,7 +166,7 @@ def _open_fields(run: MeasuredRun, soc: SocSpec) -> list[str]:
     if not run.stack:
         seen = f"{run.backend!r} settles none" if run.backend else "Got none"
         said.append(
-            f"the row must name a stack. {seen}; give one with --stack, of {', '.join(soc.stacks)}."
+            f"the row must name a stack. {seen}; give one with --stack, of {_stacks(run, soc)}."
         )
     if not run.model:
         seen = f"{run.model_name!r} settles none" if run.model_name else "Got none"
@@ -173,6 +174,17 @@ def _open_fields(run: MeasuredRun, soc: SocSpec) -> list[str]:
     if not run.weights:
         said.append("the row must name the weights' format. Got none; give one with --weights.")
     return said
+
+
+def _stacks(run: MeasuredRun, soc: SocSpec) -> str:
+    """Return the stacks that a row may have run on: those of its tool's runtime, if there are any.
+
+    >>> _stacks(MeasuredRun(id="a", source_format="litert-lm"), load_soc("snapdragon_8_elite"))
+    'litert_npu, litert_cpu, litert_gpu'
+    """
+    runtime = re.split(r"[^a-z]", run.source_format)[0]
+    own = [name for name in soc.stacks if runtime and name.startswith(runtime)]
+    return ", ".join(own or soc.stacks)
 
 
 def _kv_cache(run: MeasuredRun, soc: SocSpec, stack: str) -> dict[str, Any]:

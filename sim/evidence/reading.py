@@ -35,7 +35,7 @@ class MeasuredTable:
         """Return a row per run: the columns of the CSV, then what the source said."""
         import pandas as pd
 
-        names = (*COLUMNS, "source_format", "model_name", "processor")
+        names = (*COLUMNS, "source_format")
         rows = [[getattr(run, name) or None for name in names] for run in self.runs]
         return pd.DataFrame(rows, columns=list(names))
 

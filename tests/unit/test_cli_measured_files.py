@@ -85,7 +85,7 @@ def test_the_answer_comes_first_and_in_words(andesim):
     first, second = text.splitlines()[:2]
     assert first.startswith("- snapdragon_8_elite with llamacpp_cpu: prefill_tokens_per_s 1 row,")
     assert "tokens_per_s 2 rows, mean error " in first
-    assert "inside the 80 % intervals" in first
+    assert "1 of 1 inside the 80 % intervals (100%)" in first
     assert second == "- 1 row was skipped; the reason stands below."
     assert "- 1 row (llama_bench:4-pp512+tg128): the row holds no metric" in text
     assert "cannot be split" in text

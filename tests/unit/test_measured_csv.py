@@ -35,6 +35,9 @@ RUNS = st.builds(
     notes=TEXT,
     warnings=st.lists(TEXT.filter(bool), max_size=2).map(tuple),
     refusal=TEXT,
+    model_name=TEXT,
+    model_parameters=QUANTITY,
+    processor=TEXT,
 )
 
 
@@ -63,7 +66,7 @@ def test_the_columns_are_the_contract():
         "output_tokens,image_px,prefill_tokens_per_s,tokens_per_s,time_to_first_token_s,"
         "vision_encode_s,peak_dram_bytes,power_w,source_url,role,notes,depth_tokens,threads,release,"
         "kv_value_dtype,energy_j_per_token,inference_s,ubatch_tokens,flash_attention,warnings,"
-        "refusal"
+        "refusal,model_name,model_parameters,processor"
     )
     assert list(MeasuredRun.model_fields)[: len(COLUMNS)] == list(COLUMNS)
 

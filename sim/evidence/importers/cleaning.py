@@ -12,11 +12,11 @@ from typing import Final
 
 _ANSI: Final = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 _LOGCAT: Final = re.compile(
-    r"^(?:\d\d-\d\d \d\d:\d\d:\d\d\.\d+\s+\d+\s+\d+ [VDIWEFA] [^:|\n]*: ?"
+    r"^(?:(?:\d{4}-)?\d\d-\d\d \d\d:\d\d:\d\d\.\d+\s+\d+\s+\d+ [VDIWEFA] [^:|\n]*: ?"
     r"|(?:\d\d-\d\d \d\d:\d\d:\d\d\.\d+ )?[VDIWEF]/[^(\n]*\(\s*\d+\): ?)",
     re.MULTILINE,
 )
-_QUOTED: Final = re.compile(r"^(?:> ?)+", re.MULTILINE)
+_QUOTED: Final = re.compile(r"^(?:> ?){1,3}(?=\S)", re.MULTILINE)
 _PLUS_MINUS: Final = re.compile(r"┬▒|Ã‚Â±|Â±|ôÔÇÜ|\+/-|\+-|(?<=[0-9] )[\ufffd?]{1,2}(?= [0-9])")
 
 
@@ -29,7 +29,7 @@ def cleaned(text: str) -> str:
     if "\x1b" in text:
         text = _ANSI.sub("", text)
     text = _LOGCAT.sub("", text)
-    if text.lstrip()[:1] == ">":
+    if ">" in text:
         text = _QUOTED.sub("", text)
     text = text.replace("\r\n", "\n").replace("\xa0", " ")
     return _PLUS_MINUS.sub("±", text)

@@ -54,6 +54,9 @@ _FAMILY: Final = re.compile(
     re.IGNORECASE,
 )
 
+_OTHER: Final = r"(?:plus|pro|max|ultra)_|gen_\d"
+"""What makes another product of a name: a 9400+ is no 9400."""
+
 
 @cache
 def devices_of(text: str) -> frozenset[str] | None:
@@ -80,6 +83,8 @@ def device_of(text: str) -> str:
 
     >>> device_of("Qualcomm Snapdragon 8 Elite"), device_of("Google Tensor")
     ('snapdragon_8_elite', '')
+    >>> device_of("Dimensity 9400+"), device_of("Apple M4 Max"), device_of("Apple M4 Pro")
+    ('', 'apple_m4_max', '')
     """
     found = sorted(_exact(_plain(text)))
     return found[0] if len(found) == 1 else ""
@@ -98,7 +103,7 @@ def _exact(text: str) -> frozenset[str]:
 def _named(text: str) -> set[str]:
     """Return the id that a product name spells out: the longest one that fits."""
     key = f"_{re.sub(r'[^a-z0-9+]+', '_', text).replace('+', '_plus')}_"
-    found = [name for name in _known() if f"_{name}_" in key]
+    found = [name for name in _known() if re.search(f"_{name}_(?!{_OTHER})", key)]
     longest = max(map(len, found), default=0)
     return {name for name in found if len(name) == longest}
 
