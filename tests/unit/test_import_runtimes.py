@@ -1,4 +1,4 @@
-"""What the printing code of runtimes writes, and how tables reach us: one case per way to misread."""
+"""What the printing code of runtimes writes, and how tables reach us: a case per misreading."""
 
 from __future__ import annotations
 
