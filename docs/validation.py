@@ -27,6 +27,8 @@ import numpy as np
 from sim.calibration.folds import Residual, spread_of
 from sim.calibration.rivals import Rival
 from sim.calibration.shipping import read_residuals, read_rivals
+from sim.evidence import noise_of
+from sim.evidence.corpus_runs import TIMED
 from sim.evidence.exhibits import load_exhibits
 from sim.evidence.questions import DECODE
 from sim.explore.draws import CENTRAL_80
@@ -42,6 +44,8 @@ MEDIATEK: Final = ("dimensity", "genio")
 """What the ids of MediaTek devices begin with; their rows are shown apart: few, of mixed origin."""
 LARGE_FACTOR: Final = 10.0
 """Errors from this factor on are written as one."""
+MEAN_OF_NORMAL: Final = math.sqrt(2.0 / math.pi)
+"""Mean of |x| of a normal distribution of unit spread."""
 FIRST_TOKEN: Final = "time_to_first_token_s"
 HEAD: Final = """\
 # Validation on phones
@@ -94,6 +98,7 @@ def page() -> str:
     sections = [
         HEAD,
         "## Targets\n\n" + targets(found),
+        "## What no model can be expected to beat\n\n" + repeats(),
         "## Per metric\n\n" + metric_table(found.by_metric()),
         *(
             f"## Per metric and {kind}\n\n" + group_table(found.by_group(kind), kind)
@@ -132,6 +137,27 @@ def targets(found: Validation) -> str:
         "releases of one entry, and were answered apart."
     )
     header = ["metric", "stack", "exhibit", "rows", "MAPE", "floor", "bias", "inside 80 % interval"]
+    return note + "\n\n" + table(header, lines)
+
+
+def repeats() -> str:
+    """Return how far figures of one question lie apart, and what that costs a perfect model."""
+    lines = []
+    for metric in TIMED:
+        for relation in ("same release", "other release", "other person"):
+            known = noise_of("language", metric, relation)
+            cells = ["unknown", "unknown"]
+            if known is not None:
+                low, high = known.spread_low, known.spread_high
+                cells = [f"{known.spread:.3f} ({low:.3f} to {high:.3f})"]
+                cells.append(f"{MEAN_OF_NORMAL * known.spread:.1%}")
+            lines.append([metric, relation, *cells])
+    note = (
+        "Repeats among the calibration rows of the corpus (`sim.evidence.noise_of`): the spread of "
+        "one figure's logarithm, and the mean error of a model that knew every true value. Errors "
+        "below it are luck. Another person's repeats are too few to say."
+    )
+    header = ["metric", "relation", "spread", "least mean error"]
     return note + "\n\n" + table(header, lines)
 
 
