@@ -268,7 +268,10 @@ def _asked(run: MeasuredRun, soc: SocSpec) -> list[StepGroup]:
     except WorkloadError as error:
         raise CannotSimulate(" ".join(str(error).split())) from None
     if one_graph and run.prompt_tokens is None and not is_network:
-        raise CannotSimulate("the profile does not say which phase its graph is: no prompt_tokens.")
+        raise CannotSimulate(
+            "the profile does not say which phase its graph is: no prompt_tokens; "
+            "give them with --prompt-tokens, 1 for a decode step."
+        )
     asked = run
     if one_graph:
         asked = run.model_copy(update={"output_tokens": 2 if run.prompt_tokens == 1 else 1})

@@ -16,6 +16,7 @@ from sim.cli.options import (
     RunColumns,
     RunFormat,
     RunModel,
+    RunPrompt,
     RunStack,
     RunWeights,
     print_json,
@@ -65,6 +66,7 @@ def calibrate(
     model: RunModel = "",
     stack: RunStack = "",
     weights: RunWeights = "",
+    prompt_tokens: RunPrompt = None,
     format: RunFormat = None,
     column: RunColumns = None,
 ) -> None:
@@ -79,12 +81,11 @@ def calibrate(
     if not measured or out is None:
         raise SimError("calibrate must be given measured files and -o DEVICE.yaml, or --exhibits.")
     if _are_measurements(measured):
-        _refuse(
-            device=device, model=model, stack=stack, weights=weights, format=format, column=column
-        )
+        others = _named(model, stack, weights, prompt_tokens, format, column)
+        _refuse({"device": device} | others)
         typer.echo(calibrate_host_to(measured, out), err=True)
     else:
-        given = Given(model, stack, weights, format, column or (), device or "")
+        given = Given(model, stack, weights, format, column or (), device or "", prompt_tokens)
         typer.echo(calibrate_to(measured, device, out, given), err=True)
 
 
@@ -96,18 +97,19 @@ def validate(
     model: RunModel = "",
     stack: RunStack = "",
     weights: RunWeights = "",
+    prompt_tokens: RunPrompt = None,
     format: RunFormat = None,
     column: RunColumns = None,
 ) -> None:
     """Judge the simulator on measured runs; the shipped ones if none."""
     if measured and _are_measurements(measured):
-        _refuse(out=out, model=model, stack=stack, weights=weights, format=format, column=column)
+        _refuse({"out": out} | _named(model, stack, weights, prompt_tokens, format, column))
         _validate_host(measured, device, as_json)
         return
     from sim.cli.measured_files import Given
     from sim.cli.validating import show, validate_files
 
-    given = Given(model, stack, weights, format, column or (), device or "")
+    given = Given(model, stack, weights, format, column or (), device or "", prompt_tokens)
     outcome = validate_files(measured or (), device, out, given)
     print_json(outcome.document()) if as_json else show(outcome.text)
     if outcome.exit_code:
@@ -121,13 +123,14 @@ def import_runs(
     model: RunModel = "",
     stack: RunStack = "",
     weights: RunWeights = "",
+    prompt_tokens: RunPrompt = None,
     format: RunFormat = None,
     column: RunColumns = None,
 ) -> None:
     """Read measured files and write them as one CSV."""
     from sim.cli.measured_files import Given, import_to
 
-    given = Given(model, stack, weights, format, column or (), device or "")
+    given = Given(model, stack, weights, format, column or (), device or "", prompt_tokens)
     typer.echo(import_to(measured, out, given), err=True)
 
 
@@ -142,7 +145,13 @@ def _validate_host(measured: Sequence[Path], device: str | None, as_json: bool) 
     print_json(document(found)) if as_json else typer.echo(text)
 
 
-def _refuse(**options: object) -> None:
+def _named(*values: object) -> dict[str, object]:
+    """Return what files of other tools may leave open, by its option."""
+    names = ("model", "stack", "weights", "prompt-tokens", "format", "column")
+    return dict(zip(names, values, strict=True))
+
+
+def _refuse(options: dict[str, object]) -> None:
     """Raise SimError for options that would change nothing with files of `andesim measure`."""
     given = [f"--{name}" for name, value in options.items() if value]
     if given:

@@ -29,6 +29,8 @@ ROUNDED: Final = 0.35
 """Assumed: relative difference up to which "1B" may be a model's number of weights."""
 _SIZE: Final = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)\s?[bB]\b")
 UNITS: Final = ("cpu", "gpu", "npu")
+FILLING: Final = ("model", "stack", "weights", "prompt_tokens")
+"""What is given for the rows that leave it open."""
 
 ANSWERED: Final = {
     "model": ("settle a model",),
@@ -49,6 +51,8 @@ class Given(NamedTuple):
         CSV columns renamed, each ``theirs=ours``.
     device
         Id or path of the device the runs are simulated on.
+    prompt_tokens
+        Prompt of the rows that name none; that of a graph, 1 where it is a decode step.
     """
 
     model: str = ""
@@ -57,6 +61,7 @@ class Given(NamedTuple):
     format: str | None = None
     columns: Sequence[str] = ()
     device: str = ""
+    prompt_tokens: int | None = None
 
 
 NOTHING: Final = Given()
@@ -68,8 +73,11 @@ def as_options(given: Given) -> str:
     >>> as_options(Given("qwen3-0.6b", columns=["TG=tokens_per_s"]))
     ' --model qwen3-0.6b --column TG=tokens_per_s'
     """
-    named = {name: getattr(given, name) for name in ("model", "stack", "weights", "format")}
-    options = [("--" + name, value) for name, value in named.items() if value]
+    options = [
+        ("--" + name.replace("_", "-"), getattr(given, name))
+        for name in (*FILLING, "format")
+        if getattr(given, name) not in ("", None)
+    ]
     options += [("--column", pair) for pair in given.columns]
     return "".join(f" {name} {shlex.quote(str(value))}" for name, value in options)
 
@@ -95,13 +103,18 @@ def settled(runs: Sequence[MeasuredRun], given: Given) -> list[MeasuredRun]:
     shared = one_name(open_models)
     found = [filled(run, given, shared) for run in runs]
     read = [(run, new) for run, new in zip(runs, found, strict=True) if not run.refusal]
-    for option in ("model", "stack", "weights"):
+    for option in FILLING:
         value = getattr(given, option)
-        if value and read and not any(getattr(new, option) == value for _, new in read):
+        if (
+            value not in ("", None)
+            and read
+            and not any(getattr(new, option) == value for _, new in read)
+        ):
             refusals = {new.refusal for _, new in read if new.refusal}
-            own = sorted({str(getattr(run, option)) for run, _ in read} - {""})
+            own = sorted({str(getattr(run, option)) for run, _ in read} - {"", "None"})
             said = f"every row names its own: {', '.join(own)}." if own else " ".join(refusals)
-            raise SimError(f"--{option} must fill a row that names none. Got {value!r}; {said}")
+            name = option.replace("_", "-")
+            raise SimError(f"--{name} must fill a row that names none. Got {value!r}; {said}")
     if given.device and read and all(new.refusal for _, new in read):
         raise SimError("\n".join(dict.fromkeys(new.refusal for _, new in read)))
     return found
@@ -128,6 +141,8 @@ def filled(run: MeasuredRun, given: Given, one_model: bool = True) -> MeasuredRu
         refusals += [why] if why else []
     if given.weights and not run.weights:
         update["weights"] = given.weights
+    if given.prompt_tokens is not None and run.prompt_tokens is None:
+        update["prompt_tokens"] = given.prompt_tokens
     if given.stack and _can_be(run, given.stack):
         update["stack"] = given.stack
     if refusals:
@@ -194,7 +209,8 @@ def import_to(paths: Sequence[Path], out: Path, given: Given = NOTHING) -> str:
         name: sum(1 for run in named if not run.refusal and not getattr(run, name))
         for name in ("device", "stack", "model", "weights")
     }
-    said = [f"{out}: {len(named)} rows of {', '.join(sorted({r.source_format for r in named}))}."]
+    counted = "1 row" if len(named) == 1 else f"{len(named)} rows"
+    said = [f"{out}: {counted} of {', '.join(sorted({r.source_format for r in named}))}."]
     if operators:
         said.append(f"{beside(out)}: {operators} operators, read with it.")
     said += [

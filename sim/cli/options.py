@@ -26,6 +26,12 @@ RunStack = Annotated[str, typer.Option("--stack", help="Stack of the rows that n
 RunWeights = Annotated[
     str, typer.Option("--weights", help="Weights of the rows that name none, such as q4_0.")
 ]
+RunPrompt = Annotated[
+    int | None,
+    typer.Option(
+        "--prompt-tokens", min=0, help="Prompt of the rows that name none; 1: a graph decodes."
+    ),
+]
 RunFormat = Annotated[
     str | None, typer.Option("--format", help="Format of the files; found from the text if none.")
 ]

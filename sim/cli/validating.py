@@ -6,6 +6,7 @@ import json
 import math
 import shlex
 import sys
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -37,7 +38,7 @@ SHOWN = 4
 """Rows that are named beside a reason."""
 FEW = 8
 """Rows up to which the first sentences say all that a table of scores would."""
-OPTIONS = ("--device", "--stack", "--model", "--weights")
+OPTIONS = ("--device", "--stack", "--model", "--weights", "--prompt-tokens")
 
 
 class Outcome(NamedTuple):
@@ -88,12 +89,20 @@ def validate_files(
         found = validate_exhibits(soc)
         missed = missed_tolerances(found)
     step = next_step(found, measured, device, given) if measured else ""
-    text = _text(found, missed, "\n\n".join(part for part in (profiles, step) if part))
+    seen = _seen(runs) if measured else ""
+    text = _text(found, missed, "\n\n".join(part for part in (profiles, seen, step) if part))
     if not measured:
         text += "\n\n" + _thermal_text()
     if out is not None:
         _write(found, text, out)
     return Outcome(found, text, MISSED if missed else DONE, operators)
+
+
+def _seen(runs: Sequence[MeasuredRun]) -> str:
+    """Return which formats the files were read as."""
+    formats = Counter(run.source_format for run in runs)
+    told = [f"{name} ({n} {'row' if n == 1 else 'rows'})" for name, n in sorted(formats.items())]
+    return f"Read as {', '.join(told)}; --format overrules."
 
 
 def _profiles(

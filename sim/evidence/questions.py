@@ -59,7 +59,7 @@ def device_of_run(run: MeasuredRun, soc: SocSpec | None = None) -> SocSpec:
     if soc is not None:
         return soc
     if not run.device:
-        raise CannotSimulate("the row must name a device. Got none; give one with --device.")
+        raise CannotSimulate("The row must name a device. Got none; give one with --device.")
     try:
         return load_soc(run.device)
     except HardwareError as error:
@@ -104,7 +104,9 @@ def scenario_of_run(run: MeasuredRun, metric: str, soc: SocSpec) -> Scenario:
             f"{metric} is of one call of a network. Got {run.model}, a language model."
         )
     if metric in SIZED and run.prompt_tokens is None and not run.image_px:
-        raise CannotSimulate(f"{metric} must come with prompt_tokens. Got none.")
+        raise CannotSimulate(
+            f"{metric} must come with prompt_tokens. Got none; give them with --prompt-tokens."
+        )
     deployment: dict[str, Any] = {
         "kv_cache": _kv_cache(run, soc, stack),
         "weights": run.weights,
@@ -166,13 +168,13 @@ def _open_fields(run: MeasuredRun, soc: SocSpec) -> list[str]:
     if not run.stack:
         seen = f"{run.backend!r} settles none" if run.backend else "Got none"
         said.append(
-            f"the row must name a stack. {seen}; give one with --stack, of {_stacks(run, soc)}."
+            f"The row must name a stack. {seen}; give one with --stack, of {_stacks(run, soc)}."
         )
     if not run.model:
         seen = f"{run.model_name!r} settles none" if run.model_name else "Got none"
-        said.append(f"the row must name a model. {seen}; give one with --model.")
+        said.append(f"The row must name a model. {seen}; give one with --model.")
     if not run.weights:
-        said.append("the row must name the weights' format. Got none; give one with --weights.")
+        said.append("The row must name the weights' format. Got none; give one with --weights.")
     return said
 
 

@@ -88,11 +88,13 @@ def test_the_command_fits_a_profile_of_a_graph(andesim, tmp_path, slower):
     imported = tmp_path / "profile.json"
     imported.write_text(json.dumps({"execution_summary": summary, "execution_detail": layers}))
     runs, out = tmp_path / "runs.csv", tmp_path / "fitted.yaml"
-    given = ("--model", "qwen3-0.6b", "--weights", "w4", "--stack", "genie")
     phone = ("--device", "snapdragon_8_elite")
-    assert andesim("import", imported, *phone, *given, "-o", runs).code == 0
-    assert "qwen3-0.6b,w4,,,,," in runs.read_text()
-    runs.write_text(runs.read_text().replace("qwen3-0.6b,w4,,,,,", "qwen3-0.6b,w4,,,,128,"))
+    given = (*phone, "--model", "qwen3-0.6b", "--weights", "w4", "--stack", "genie")
+    open_ = andesim("validate", imported, *given)
+    assert "give them with --prompt-tokens" in open_.out
+    assert "Read as ai-hub (1 row)" in open_.out
+    assert andesim("import", imported, *given, "--prompt-tokens", "128", "-o", runs).code == 0
+    assert (tmp_path / "runs.operators.csv").exists()
     outcome = andesim("calibrate", runs, "-o", out)
     assert outcome.code == 0, outcome.err
     assert "2 kinds of operators" in outcome.err + outcome.out
