@@ -67,14 +67,14 @@ def plain(family):
     from torch.utils.flop_counter import FlopCounterMode
     from transformers import AutoModelForCausalLM, DynamicCache
 
-    from workloads.models.from_transformers import _cache_name
+    from workloads.models.from_transformers import cache_name
 
     model = AutoModelForCausalLM.from_config(
         family.config, attn_implementation="eager", experts_implementation="eager"
     )
     model = model.to(torch.bfloat16).eval()
     cache = DynamicCache(config=model.config)
-    given = {_cache_name(model): cache, "use_cache": True}
+    given = {cache_name(model): cache, "use_cache": True}
     ids = torch.ones((1, SEEN), dtype=torch.long)
     with torch.no_grad():
         model(ids[:, : SEEN - NEW], **given)

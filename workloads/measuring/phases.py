@@ -35,7 +35,7 @@ class PhaseCall:
         cache, constants: tensors the call reads that are neither weights nor activations.
     """
 
-    model: LanguageModel
+    model: nn.Module
     module: nn.Module
     argument: Tensor
     cache: tuple[Tensor, ...]

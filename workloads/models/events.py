@@ -51,6 +51,7 @@ class Event:
         causal, window_tokens: as in `workloads.trace.Operator`.
         experts_per_token: of a product with expert weights.
         work: matrix FLOP and vector operations, where the tensors do not tell.
+        seconds: what its kernels took, where the run was timed [s].
     """
 
     name: str
@@ -61,3 +62,4 @@ class Event:
     window_tokens: int | None = None
     experts_per_token: int | None = None
     work: tuple[int, int] | None = None
+    seconds: float = 0.0

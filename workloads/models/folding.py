@@ -149,6 +149,7 @@ def _one(
         tuple(map(_flat, _distinct(inputs)) if name == "scan" else _distinct(inputs)),
         tuple(map(_flat, outputs.values()) if name == "scan" else outputs.values()),
         work=work if name == "scan" else None,
+        seconds=sum(event.seconds for event in group),
     )
 
 

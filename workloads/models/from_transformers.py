@@ -162,17 +162,9 @@ def build(
     """
     register()
     text = config.get_text_config(decoder=True)
-    model: Any = None
-    failure = ""
-    for kind, chosen in _choices(config, text):
-        for attention in attentions:
-            try:
-                model = _construct(kind, chosen, attention, device)
-                break
-            except Exception as error:  # classes refuse bad values in many ways
-                failure = failure or _one_line(error)
-        if model is not None:
-            break
+    model, failure = _first_built(config, text, attentions, device)
+    if model is None and _fill_head_size(text):
+        model = _first_built(config, text, attentions, device)[0]
     if model is None:
         said = failure or f"{config.model_type!r} has no language model"
         raise WorkloadError(
@@ -184,6 +176,30 @@ def build(
     if found is None:
         return Built(model, text, "", [])
     return Built(model, text, found[0], first_of_kind(found[1]))
+
+
+def _first_built(config: Any, text: Any, attentions: Sequence[str], device: str) -> tuple[Any, str]:
+    """Return the first class that can be built, or None and what the first one said."""
+    failure = ""
+    for kind, chosen in _choices(config, text):
+        for attention in attentions:
+            try:
+                return _construct(kind, chosen, attention, device), ""
+            except Exception as error:  # classes refuse bad values in many ways
+                failure = failure or _one_line(error)
+    return None, failure
+
+
+def _fill_head_size(text: Any) -> bool:
+    """Give a text part the head size it leaves open: its width shared among its heads.
+
+    Most classes do so themselves; a few need it said. Returns whether it was open.
+    """
+    hidden, heads = getattr(text, "hidden_size", None), getattr(text, "num_attention_heads", None)
+    if getattr(text, "head_dim", 0) is not None or not hidden or not heads:
+        return False
+    text.head_dim = hidden // heads
+    return True
 
 
 def _choices(config: Any, text: Any) -> list[tuple[Any, Any]]:
@@ -210,7 +226,7 @@ def _construct(kind: Any, config: Any, attention: str, device: str = "meta") -> 
     return model.eval()
 
 
-def _cache_name(model: nn.Module) -> str:
+def cache_name(model: nn.Module) -> str:
     """Return what the model calls its cache; classes are being renamed."""
     names = ("cache", "past_key_values", "cache_params")
     known = inspect.signature(model.forward).parameters
@@ -232,7 +248,7 @@ def record_text(built: Built, new: int, context: int, folded: bool = True) -> li
         with recorder, Listening(recorder):
             cache = DynamicCache(config=built.config)
             CacheSeam(cache, recorder)
-            given: dict[str, Any] = {_cache_name(built.model): cache, "use_cache": True}
+            given: dict[str, Any] = {cache_name(built.model): cache, "use_cache": True}
             if context > new:
                 with recorder.muted():
                     built.model(input_ids=ids[:, : context - new], **given)

@@ -39,7 +39,11 @@ class MetaRun(TorchDispatchMode):
         kwargs = dict(kwargs or {})
         if not self.real:
             args, kwargs = self._placed(func, args, kwargs)
-        return self.called(func, args, kwargs, func(*args, **kwargs))
+        return self.called(func, args, kwargs, self.ran(func, args, kwargs))
+
+    def ran(self, func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+        """Run one call; a subclass may time it."""
+        return func(*args, **kwargs)
 
     def called(self, func: Any, args: Any, kwargs: dict[str, Any], out: Any) -> Any:
         """Return the result of one call; a subclass notes it."""

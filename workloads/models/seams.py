@@ -9,10 +9,13 @@ weight, with the experts per token; a cache call is one write, and what it retur
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
+from functools import lru_cache
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from workloads.errors import WorkloadError
 from workloads.models.graph_recorder import GraphRecorder
@@ -46,14 +49,22 @@ class Listening:
 def _attention(
     module: nn.Module, query: Tensor, key: Tensor, value: Tensor, attention_mask: Any, **given: Any
 ) -> tuple[Tensor, None]:
-    """Stand for attention: query (1, heads, T, d), result (1, T, heads, depth of the value)."""
-    recorder = _listening[-1]
-    batch, heads, new, _ = query.shape
-    with recorder.muted():
-        out = query.new_zeros((batch, new, heads, value.shape[-1]))
+    """Stand for attention: query (1, heads, T, d), result (1, T, heads, depth of the value).
+
+    On ``meta`` nothing is computed; with weights the products are made, without caps and sinks.
+    """
+    recorder = _listening[-1] if _listening else None
     causal = given.get("is_causal")
     causal = getattr(module, "is_causal", True) if causal is None else causal
     window = given.get("sliding_window", getattr(module, "sliding_window", None))
+    with recorder.muted() if recorder else nullcontext():
+        if query.is_meta:
+            batch, heads, new, _ = query.shape
+            out = query.new_zeros((batch, new, heads, value.shape[-1]))
+        else:
+            out = attended(query, key, value, bool(causal), window, given.get("scaling"))
+    if recorder is None:
+        return out, None
     sinks = [given["s_aux"]] if isinstance(given.get("s_aux"), Tensor) else []
     recorder.note(
         "aten.scaled_dot_product_attention",
@@ -63,6 +74,33 @@ def _attention(
         window_tokens=int(window) if window else None,
     )
     return out, None
+
+
+def attended(
+    query: Tensor, key: Tensor, value: Tensor, causal: bool, window: int | None, scale: float | None
+) -> Tensor:
+    """Return attention of real tensors: queries (1, heads, T, d), the last T of the S keys seen.
+
+    Result (1, T, heads, depth of the value), contiguous. Keys and values may have fewer heads.
+    """
+    new, seen = query.shape[2], key.shape[2]
+    whole = causal and new == seen and (window is None or window >= seen)
+    mask = None if whole or not causal else _mask(new, seen, window, query.device)
+    out = functional.scaled_dot_product_attention(
+        query, key, value, mask, is_causal=whole and new > 1, scale=scale, enable_gqa=True
+    )
+    return out.transpose(1, 2).contiguous()
+
+
+@lru_cache(maxsize=16)
+def _mask(new: int, seen: int, window: int | None, device: torch.device) -> Tensor | None:
+    """Return which of the keys each new token sees, (new, seen); None: all do."""
+    distance = torch.arange(seen - new, seen, device=device)[:, None]
+    distance = distance - torch.arange(seen, device=device)
+    mask = distance >= 0
+    if window is not None:
+        mask = mask & (distance < window)
+    return None if bool(mask.all()) else mask
 
 
 def _experts(module: nn.Module, hidden_states: Tensor, *args: Any, **kwargs: Any) -> Tensor:
@@ -123,6 +161,7 @@ class CacheSeam:
 
     def __init__(self, cache: Any, recorder: GraphRecorder) -> None:
         self._cache, self._recorder = cache, recorder
+        self._replaced: list[str] = []
         for name, stand_in in {
             "update": self._update,
             "update_indexer": self._update,
@@ -134,6 +173,13 @@ class CacheSeam:
             original = getattr(cache, name, None)
             if original is not None:
                 setattr(cache, name, _bound(stand_in, original))
+                self._replaced.append(name)
+
+    def lift(self) -> None:
+        """Stop watching."""
+        for name in self._replaced:
+            delattr(self._cache, name)
+        self._replaced.clear()
 
     def _update(self, original: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         given = [item for item in (*args, *kwargs.values()) if isinstance(item, Tensor)][:2]

@@ -26,7 +26,7 @@ from sim.evidence.measuring.document import (
     SegmentTimes,
 )
 from sim.evidence.measuring.machine import load_average, machine, peak_resident_bytes
-from workloads.catalogue import get_model, trace_for
+from workloads.catalogue import trace_for
 from workloads.trace import Phase, Trace
 
 if TYPE_CHECKING:
@@ -102,20 +102,27 @@ def _measured(
     budget_s: float | None,
 ) -> Measurement:
     torch_version, accelerator = _prepare(device)
+    from workloads.measuring.loading import load
     from workloads.measuring.memory import weight_bytes
-    from workloads.measuring.phases import phase_call, random_model, read_bytes_per_s
+    from workloads.measuring.phases import read_bytes_per_s
 
     load_before = load_average()
-    config, trace = get_model(model), trace_for(model)
-    module = random_model(config, device, dtype)
-    calls = {case: phase_call(module, case.phase, case.sizes(trace)) for case in cases}
+    trace, loaded = trace_for(model), load(model, device, dtype)
+    module = loaded.module
+    able = [case for case in cases if case.phase in loaded.phases]
+    if not able:
+        raise SimError(
+            f"a case of {model} must be of {' or '.join(sorted(loaded.phases))}: its other phases "
+            "run in AndesVL's own modules alone."
+        )
+    calls = {case: loaded.call(case.phase, case.sizes(trace)) for case in able}
     repeats = _warmed_up(calls, rounds, budget_s)
     logs = _run_rounds(trace, calls, repeats, rounds)
     found = tuple(_case_times(trace, case, calls[case], log) for case, log in logs.items())
     return Measurement(
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         model=model,
-        config_digest=config.digest,
+        config_digest=trace.config_digest,
         device=device,
         dtype=dtype,
         machine=machine(torch_version, 1, load_before, accelerator),
