@@ -78,7 +78,8 @@ RULES: Mapping[str, OperatorRule] = MappingProxyType(
         **_reduction(2, "var std norm linalg_norm linalg_vector_norm var_mean std_mean"),
         **_kind(
             "copy",
-            "copy clone cat stack concat index index_select gather take_along_dim pad "
+            "copy clone cat stack concat concatenate hstack vstack index index_select gather "
+            "take_along_dim pad "
             "constant_pad_nd repeat repeat_interleave scatter scatter_add index_add index_put "
             "index_copy masked_scatter roll flip tril triu tile one_hot zeros_like ones_like "
             "full_like new_zeros fill zero expand_copy select_scatter slice_scatter im2col unfold "

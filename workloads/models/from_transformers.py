@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 import os
 import re
+import sys
 import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
@@ -25,6 +26,7 @@ from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
     AutoModelForImageTextToText,
+    Cache,
     DynamicCache,
 )
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
@@ -163,7 +165,7 @@ def build(
     register()
     text = config.get_text_config(decoder=True)
     model, failure = _first_built(config, text, attentions, device)
-    if model is None and _fill_head_size(text):
+    if model is None and _fill_open_sizes(text):
         model = _first_built(config, text, attentions, device)[0]
     if model is None:
         said = failure or f"{config.model_type!r} has no language model"
@@ -190,16 +192,20 @@ def _first_built(config: Any, text: Any, attentions: Sequence[str], device: str)
     return None, failure
 
 
-def _fill_head_size(text: Any) -> bool:
-    """Give a text part the head size it leaves open: its width shared among its heads.
+def _fill_open_sizes(text: Any) -> bool:
+    """Give a text part the sizes it leaves open that follow from others; say whether it had any.
 
-    Most classes do so themselves; a few need it said. Returns whether it was open.
+    Keys and values have as many heads as queries, and heads share the width. Most classes do so
+    themselves; a few need it said.
     """
     hidden, heads = getattr(text, "hidden_size", None), getattr(text, "num_attention_heads", None)
-    if getattr(text, "head_dim", 0) is not None or not hidden or not heads:
+    if not hidden or not heads:
         return False
-    text.head_dim = hidden // heads
-    return True
+    follows = {"num_key_value_heads": heads, "head_dim": hidden // heads}
+    was_open = {key: size for key, size in follows.items() if getattr(text, key, 0) is None}
+    for key, size in was_open.items():
+        setattr(text, key, size)
+    return bool(was_open)
 
 
 def _choices(config: Any, text: Any) -> list[tuple[Any, Any]]:
@@ -233,6 +239,19 @@ def cache_name(model: nn.Module) -> str:
     return next((name for name in names if name in known), "past_key_values")
 
 
+def new_cache(built: Built) -> Any:
+    """Return an empty cache: of the class that the model's own module defines, else the usual."""
+    own = vars(sys.modules[type(built.model).__module__]).values()
+    for kind in own:
+        if (
+            isinstance(kind, type)
+            and issubclass(kind, Cache)
+            and kind.__module__ == (type(built.model).__module__)
+        ):
+            return kind()
+    return DynamicCache(config=built.config)
+
+
 @torch.inference_mode()
 def record_text(built: Built, new: int, context: int, folded: bool = True) -> list[Event]:
     """Return the events of a call on ``new`` tokens that see ``context``, themselves included.
@@ -246,7 +265,7 @@ def record_text(built: Built, new: int, context: int, folded: bool = True) -> li
         recorder = GraphRecorder(built.model, [ids])
         recorder.real = next(built.model.parameters()).device.type != "meta"
         with recorder, Listening(recorder):
-            cache = DynamicCache(config=built.config)
+            cache = new_cache(built)
             CacheSeam(cache, recorder)
             given: dict[str, Any] = {cache_name(built.model): cache, "use_cache": True}
             if context > new:

@@ -167,6 +167,8 @@ class CacheSeam:
             "update_indexer": self._update,
             "get_conv_state": self._state_read,
             "get_recurrent_state": self._state_read,
+            "get_linear_cache": self._state_read,
+            "set_linear_cache": self._state_written,
             "update_conv_state": self._state_written,
             "update_recurrent_state": self._state_written,
         }.items():
@@ -205,6 +207,8 @@ class CacheSeam:
         given = next(item for item in (*args, *kwargs.values()) if isinstance(item, Tensor))
         with self._recorder.muted():
             state = original(*args, **kwargs)
+            if not isinstance(state, Tensor):  # the cache keeps the tensor itself
+                state = torch.empty_like(given)
         self._recorder.tag(state, "state")
         self._recorder.note("aten.copy", [given], [state])
         return state

@@ -30,7 +30,7 @@ from workloads.solving import solve
 from workloads.trace import Operator, Phase, Segment, TensorRef
 
 CHUNK = 64
-_CHUNK_KEYS = ("chunk_size", "mamba_chunk_size", "attention_chunk_size")
+_CHUNK_KEYS = ("chunk_size", "mamba_chunk_size", "attention_chunk_size", "block_size")
 
 
 def text_phases(built: Built, names: Context) -> dict[str, Phase]:
