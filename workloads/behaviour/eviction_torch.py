@@ -206,7 +206,7 @@ class ScoredAttention(Attention):
     ) -> Tensor:
         """Attend from (tokens, hidden) to what the cache holds."""
         query, key, value = (part.transpose(0, 1) for part in self._project(x))
-        query, key = (self.rotary(part, span.full.cos, span.full.sin) for part in (query, key))
+        query, key = (self.rotary(part, span.cos, span.sin) for part in (query, key))
         out = cache.attend(self.layer, query, key, value)
         projected: Tensor = self.o_proj(out.transpose(0, 1).flatten(1))
         return projected
@@ -215,13 +215,11 @@ class ScoredAttention(Attention):
 def with_scored_attention(model: LanguageModel) -> LanguageModel:
     """Return a model with the same weights whose attention is `ScoredAttention`.
 
-    Raises `WorkloadError` for a model with QK norms or windowed layers.
+    Raises `WorkloadError` for a model with QK norms.
     """
     config = model.config.decoder
-    if config.qk_norm or config.window_tokens:
-        raise WorkloadError(
-            f"{model.config.id} must have neither QK norms nor windowed layers to study eviction."
-        )
+    if config.qk_norm:
+        raise WorkloadError(f"{model.config.id} must have no QK norms to study eviction.")
     with torch.device("meta"):
         scored = LanguageModel(model.config)
         for place, layer in enumerate(scored.model.layers):

@@ -11,21 +11,14 @@ from workloads.trace import DecoderShape, VisionShape
 
 @dataclass(frozen=True)
 class DecoderConfig:
-    """A decoder-only transformer.
+    """AndesVL's decoder: that of Qwen3, or of Llama.
 
     Arguments:
         layers, hidden, intermediate, q_heads, kv_heads, head_dim, vocab: the usual dimensions.
         tied_embedding: the LM head is the embedding table.
         rope_theta: base of the rotary angles.
         norm_eps: added to the mean square in RMSNorm.
-        activation: of the gated MLP, ``silu`` or ``gelu_tanh``.
         qk_norm: RMSNorm on each query and key head.
-        qkv_bias: the query, key and value projections have biases.
-        fused_projections: one matrix for query, key and value, one for gate and up (Phi-3).
-        sandwich_norm: norms after attention and MLP too, scaled embeddings (Gemma 3).
-        window_tokens: sliding window of the windowed layers; None: every layer sees all.
-        window_period: every so many-th layer is a full one; 0: no layer is.
-        local_rope_theta: rotary base of the windowed layers.
     """
 
     layers: int
@@ -38,24 +31,11 @@ class DecoderConfig:
     tied_embedding: bool
     rope_theta: float
     norm_eps: float
-    activation: str = "silu"
     qk_norm: bool = False
-    qkv_bias: bool = False
-    fused_projections: bool = False
-    sandwich_norm: bool = False
-    window_tokens: int | None = None
-    window_period: int = 0
-    local_rope_theta: float | None = None
-
-    def window_of(self, layer: int) -> int | None:
-        """Return the window in tokens of a layer, None when it sees the whole context."""
-        full = self.window_period and (layer + 1) % self.window_period == 0
-        return None if full else self.window_tokens
 
     @property
     def shape(self) -> DecoderShape:
         """The dimensions a trace carries."""
-        windows = sum(self.window_of(layer) is not None for layer in range(self.layers))
         return DecoderShape(
             layers=self.layers,
             hidden=self.hidden,
@@ -65,9 +45,19 @@ class DecoderConfig:
             head_dim=self.head_dim,
             vocab=self.vocab,
             tied_embedding=self.tied_embedding,
-            window_tokens=self.window_tokens,
-            window_layers=windows,
         )
+
+
+_FIXED = {
+    "activation": "silu",
+    "qkv_bias": False,
+    "fused_projections": False,
+    "sandwich_norm": False,
+    "window_tokens": None,
+    "window_period": 0,
+    "local_rope_theta": None,
+}
+"""What this decoder does not vary. It is in the digest, which shipped traces and runs carry."""
 
 
 @dataclass(frozen=True)
@@ -122,5 +112,5 @@ class ModelConfig:
     def digest(self) -> str:
         """SHA-256 of everything that shapes the operators."""
         vision = asdict(self.vision) if self.vision else None
-        content = {"decoder": asdict(self.decoder), "vision": vision}
+        content = {"decoder": _FIXED | asdict(self.decoder), "vision": vision}
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

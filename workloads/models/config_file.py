@@ -1,9 +1,8 @@
 """Model configurations, read from Hugging Face ``config.json`` files and the catalogue's YAML.
 
 Both have the same form, so a catalogue entry is the public configuration itself plus its source.
-Not modelled: mixture of experts, linear attention, cross attention, rotary scaling for long
-contexts (it changes angles, not costs), and Qwen2 and Qwen3 with windows in some layers only. The
-vision tower of Gemma 3 is left out: text only.
+Read here is what AndesVL's own modules can be built from; any other configuration goes to the
+class of its ``model_type``. Not modelled: rotary scaling for long contexts, which changes angles.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from workloads.models.config import DecoderConfig, ModelConfig, VisionConfig
 MAX_LAYERS = 1000
 MAX_HEADS = MAX_HEAD_DIM = MAX_PATCH_PX = 10_000
 MAX_SIDE_PX = 100_000
-_ACTIVATIONS = {"silu": "silu", "gelu_pytorch_tanh": "gelu_tanh"}
+_ACTIVATIONS = {"silu": "silu"}
 
 
 class _Keys:
@@ -87,7 +86,7 @@ def read_model(config: Mapping[str, Any], name: str) -> ModelConfig:
         raise WorkloadError(f"{name}: text_config must be a mapping. Got {text!r}.")
     decoder = read_decoder(text, name)
     model = ModelConfig(name, decoder, positions=_positions(text, name))
-    if vision is None or config.get("model_type") == "gemma3":
+    if vision is None:
         return model
     return replace(model, vision=read_vision(vision, f"{name}: vision_config"))
 
@@ -108,8 +107,11 @@ def read_decoder(config: Mapping[str, Any], place: str) -> DecoderConfig:
     """
     model_type = config.get("model_type")
     if not isinstance(model_type, str) or model_type not in ARCHITECTURES:
-        known = ", ".join(ARCHITECTURES)
-        raise WorkloadError(f"{place}: model_type must be one of {known}. Got {model_type!r}.")
+        known = " or ".join(ARCHITECTURES)
+        raise WorkloadError(
+            f"{place}: model_type of a decoder in AndesVL's own modules must be {known}. Got "
+            f"{model_type!r}. Remedy: leave out vision_config to capture the class of that type."
+        )
     keys = _Keys(config, place)
     decoder = ARCHITECTURES[model_type](keys)
     if decoder.head_dim % 2:
@@ -161,6 +163,7 @@ def _decoder(keys: _Keys) -> DecoderConfig:
     for bias in ("attention_bias", "mlp_bias"):
         if keys.flag(bias, False):
             keys.faults.append(f"{bias} must be false: biases there are not modelled.")
+    keys.choice("hidden_act", _ACTIVATIONS, "silu")
     return DecoderConfig(
         layers=keys.count("num_hidden_layers", most=MAX_LAYERS),
         hidden=hidden,
@@ -172,8 +175,6 @@ def _decoder(keys: _Keys) -> DecoderConfig:
         tied_embedding=keys.flag("tie_word_embeddings", False),
         rope_theta=_rope_theta(keys),
         norm_eps=keys.number("rms_norm_eps", 1e-6),
-        activation=keys.choice("hidden_act", _ACTIVATIONS, "silu"),
-        window_tokens=_window(keys),
     )
 
 
@@ -188,92 +189,14 @@ def _rope_theta(keys: _Keys) -> float:
     return theta
 
 
-def _window(keys: _Keys) -> int | None:
-    """A window that holds the longest context is no window."""
-    if not keys.given("sliding_window") or not keys.flag("use_sliding_window", True):
-        return None
-    window = keys.count("sliding_window")
-    longest = keys.config.get("max_position_embeddings", 0)
-    return None if isinstance(longest, int) and 0 < longest <= window else window
-
-
-def _llama(keys: _Keys) -> DecoderConfig:
-    return replace(_decoder(keys), window_tokens=None)
-
-
-def _qwen2(keys: _Keys) -> DecoderConfig:
-    return replace(_qwen(keys), qkv_bias=True)
-
-
 def _qwen3(keys: _Keys) -> DecoderConfig:
     """Heads are 128 wide unless stated, whatever the width of the model: ``Qwen3Config``."""
     keys.config = {"head_dim": 128, **keys.config}
-    return replace(_qwen(keys), qk_norm=True)
-
-
-def _qwen(keys: _Keys) -> DecoderConfig:
-    """A window only where asked for, and then in the layers from ``max_window_layers`` on."""
-    keys.config = {"use_sliding_window": False, "max_window_layers": 28, **keys.config}
-    decoder = _decoder(keys)
-    first = keys.config["max_window_layers"]
-    if decoder.window_tokens is None or first == 0:
-        return decoder
-    if keys.count("max_window_layers") < decoder.layers:
-        keys.faults.append(
-            f"max_window_layers must be 0 or at least the {decoder.layers} layers: windows in some "
-            f"layers are not modelled. Got {first!r}."
-        )
-    return replace(decoder, window_tokens=None)
-
-
-def _phi3(keys: _Keys) -> DecoderConfig:
-    return replace(_decoder(keys), fused_projections=True)
-
-
-def _gemma3(keys: _Keys) -> DecoderConfig:
-    defaults = {
-        "num_attention_heads": 8,
-        "num_key_value_heads": 4,
-        "head_dim": 256,
-        "vocab_size": 262_208,
-        "sliding_window": 4096,
-        "rope_theta": 1_000_000.0,
-        "tie_word_embeddings": True,
-    }
-    keys.config = {**defaults, **keys.config}
-    return replace(
-        _decoder(keys),
-        activation=keys.choice("hidden_activation", _ACTIVATIONS, "gelu_pytorch_tanh"),
-        qk_norm=True,
-        sandwich_norm=True,
-        window_tokens=keys.count("sliding_window"),
-        window_period=_window_period(keys),
-        local_rope_theta=keys.number("rope_local_base_freq", 10_000.0),
-    )
-
-
-def _window_period(keys: _Keys) -> int:
-    """Every how many-th layer is a full one, from a period or from a list of layer types."""
-    types = keys.config.get("layer_types")
-    if not isinstance(types, list) or not types:
-        return keys.count("sliding_window_pattern", 6)
-    if "full_attention" not in types:
-        return 0
-    period = types.index("full_attention") + 1
-    for layer, kind in enumerate(types, start=1):
-        if (kind == "full_attention") != (layer % period == 0):
-            keys.faults.append(f"layer_types must repeat with one period. Got {kind!r} at {layer}.")
-    return period
+    if keys.flag("use_sliding_window", False):
+        keys.faults.append("use_sliding_window must be false: AndesVL has no windows.")
+    return replace(_decoder(keys), qk_norm=True)
 
 
 ARCHITECTURES: Mapping[str, Callable[[_Keys], DecoderConfig]] = MappingProxyType(
-    {
-        "gemma3": _gemma3,
-        "gemma3_text": _gemma3,
-        "llama": _llama,
-        "mistral": _decoder,
-        "phi3": _phi3,
-        "qwen2": _qwen2,
-        "qwen3": _qwen3,
-    }
+    {"llama": _decoder, "qwen3": _qwen3}
 )

@@ -112,7 +112,6 @@ class Recorder(TorchDispatchMode):
                 inputs=tuple(self._reference(tensor, path, "kv_read") for tensor in inputs),
                 outputs=tuple(self._reference(tensor, path, "kv_write") for tensor in outputs),
                 causal=attention and bool(getattr(module, "causal", False)),
-                window_tokens=getattr(module, "window_tokens", None) if attention else None,
             )
         )
 

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from workloads.models.config import VisionConfig
-from workloads.models.decoder import RMSNorm, Rotary, rotary_tables
+from workloads.models.decoder import Rotary, rotary_tables
 
 ROPE_THETA = 10_000.0
 
@@ -186,5 +186,5 @@ def _both_axes(vertical: Tensor, horizontal: Tensor) -> Tensor:
 
 def _norm(config: VisionConfig) -> nn.Module:
     if config.family == "aimv2":
-        return RMSNorm(config.hidden, config.norm_eps)
+        return nn.RMSNorm(config.hidden, eps=config.norm_eps)
     return nn.LayerNorm(config.hidden, eps=config.norm_eps)
