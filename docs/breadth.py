@@ -26,7 +26,7 @@ from typing import Final
 
 FOLDER: Final = Path("build/breadth")
 PAGE: Final = Path(__file__).parent / "models_breadth.md"
-LIMIT_S: Final = 180
+LIMIT_S: Final = 60
 WORKERS: Final = 2
 LONGEST_REASON: Final = 150
 HEAD: Final = """# Which language models can be captured

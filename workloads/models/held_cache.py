@@ -47,14 +47,14 @@ class HeldLayer(DynamicLayer):
         self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any
     ) -> tuple[Tensor, Tensor]:
         """Write new keys and values, (1, heads, tokens, depth); return those that are seen."""
-        if not self.is_initialized:
+        if self.keys is None or self.values is None:
             self.lazy_initialization(key_states, value_states)
-        tokens = key_states.shape[-2]
-        first, end = self._first_seen(), self.length + tokens
-        self.keys.narrow(2, self.length, tokens).copy_(key_states)
-        self.values.narrow(2, self.length, tokens).copy_(value_states)
-        self.length = end
-        return self.keys[:, :, first:end], self.values[:, :, first:end]
+        first, start = self._first_seen(), self.length
+        self.length = end = start + key_states.shape[-2]
+        held: list[Any] = [self.keys, self.values]
+        for tensor, new in zip(held, (key_states, value_states), strict=True):
+            tensor[:, :, start:end].copy_(new)
+        return held[0][:, :, first:end], held[1][:, :, first:end]
 
     def get_seq_length(self) -> int:
         """Return the tokens it holds."""
