@@ -13,15 +13,17 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from workloads.errors import WorkloadError
+from workloads.layer_segments import layer_segments, renamed
 from workloads.models.config import ModelConfig
 from workloads.models.entry import BOOKKEEPING, digest
 from workloads.solving import Sizes, solve
-from workloads.trace import PHASES, Operator, Phase, Segment, TensorRef, Trace
+from workloads.trace import PHASES, Operator, Phase, Segment, Trace
 
 if TYPE_CHECKING:
     from workloads.models.andesvl import LanguageModel
@@ -231,14 +233,11 @@ def fold_layers(operators: Iterable[Operator]) -> tuple[Segment, ...]:
         for layer, group in itertools.groupby(operators, key=_layer_of)
     ]
     segments: list[Segment] = []
-    for _, same in itertools.groupby(layers, key=lambda item: (item[0] is None, item[1])):
-        run = list(same)
-        first, last = run[0][0], run[-1][0]
-        if first is None:
-            name = "head" if segments else "embed"
+    for outside, same in itertools.groupby(layers, key=lambda item: item[0] is None):
+        if outside:
+            segments += [Segment("head" if segments else "embed", 1, run) for _, run in same]
         else:
-            name = f"layers.{first}-{last}" if first != last else f"layers.{first}"
-        segments.append(Segment(name, len(run), run[0][1]))
+            segments += layer_segments((layer or 0, run) for layer, run in same)
     return tuple(segments)
 
 
@@ -249,13 +248,4 @@ def _layer_of(operator: Operator) -> int | None:
 
 def _star(operator: Operator) -> Operator:
     """Replace the layer number by ``*`` in the names of modules and parameters."""
-
-    def star(tensor: TensorRef) -> TensorRef:
-        name = tensor.parameter
-        return replace(tensor, parameter=_LAYER.sub("layers.*", name)) if name else tensor
-
-    return replace(
-        operator,
-        module=_LAYER.sub("layers.*", operator.module),
-        inputs=tuple(map(star, operator.inputs)),
-    )
+    return renamed(operator, partial(_LAYER.sub, "layers.*"))

@@ -11,10 +11,12 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 
+from workloads.layer_segments import renamed
 from workloads.lowering import MATRIX_KINDS
 from workloads.models.events import Event
-from workloads.trace import NETWORK, Operator, Segment, TensorRef
+from workloads.trace import NETWORK, Operator, Segment
 
 _NUMBER = re.compile(r"(?<![^.])\d+(?![^.])")
 _PRODUCTS = ("aten.conv1d", "aten.conv2d", "aten.conv3d", "aten.linear", "aten.conv_transpose2d")
@@ -112,13 +114,4 @@ def _numbered(items: Iterable[object]) -> list[int]:
 
 def starred(operator: Operator) -> Operator:
     """Return an operator with ``*`` for the numbers in names of modules and parameters."""
-
-    def star(tensor: TensorRef) -> TensorRef:
-        name = tensor.parameter
-        return replace(tensor, parameter=_NUMBER.sub("*", name)) if name else tensor
-
-    return replace(
-        operator,
-        module=_NUMBER.sub("*", operator.module),
-        inputs=tuple(map(star, operator.inputs)),
-    )
+    return renamed(operator, partial(_NUMBER.sub, "*"))

@@ -14,7 +14,6 @@ Not modelled: a first chunk that differs because nothing is cached yet.
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -23,6 +22,7 @@ from typing import Any
 
 from workloads.errors import WorkloadError
 from workloads.extent import Extent
+from workloads.layer_segments import layer_segments, renamed
 from workloads.models.folding import Context, as_operator, fold
 from workloads.models.from_transformers import Built, record_text
 from workloads.models.latent import absorbed
@@ -118,11 +118,7 @@ def by_layer(
         )
     segments = [Segment("embed", 1, tuple(before))] if before else []
     listed = [(index, tuple(layers[kind])) for index, kind in enumerate(built.kinds)]
-    for _, same in itertools.groupby(listed, key=lambda item: item[1]):
-        run = list(same)
-        first, last = run[0][0], run[-1][0]
-        name = f"layers.{first}-{last}" if first != last else f"layers.{first}"
-        segments.append(Segment(name, len(run), run[0][1]))
+    segments += layer_segments(listed)
     if after:
         segments.append(Segment("head", 1, tuple(after)))
     return tuple(segments)
@@ -143,12 +139,7 @@ def _star(operator: Operator, prefix: str, number: int | None) -> Operator:
         same = name == start or name.startswith(f"{start}.")
         return f"{prefix}*{name[len(start) :]}" if same else name
 
-    def tensor(ref: TensorRef) -> TensorRef:
-        return replace(ref, parameter=star(ref.parameter)) if ref.parameter else ref
-
-    return replace(
-        operator, module=star(operator.module), inputs=tuple(map(tensor, operator.inputs))
-    )
+    return renamed(operator, star)
 
 
 def _last_token(segments: tuple[Segment, ...]) -> tuple[Segment, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor, nn
@@ -83,6 +83,25 @@ class Inverted(nn.Module):
         """Return the block of x."""
         made: Tensor = self.layers(x)
         return x + made if self.adds else made
+
+
+Row = tuple[int, int, int, int, int]
+"""A stage: expansion, kernel, stride of its first block, output channels and blocks."""
+
+
+def stages(
+    inputs: int, rows: Iterable[Row], block: Callable[[int, int, int, int, int], nn.Module]
+) -> list[nn.Module]:
+    """Return the blocks of stages, one behind the other.
+
+    ``block(inputs, outputs, expansion, kernel, stride)`` makes one.
+    """
+    parts, now = [], inputs
+    for factor, kernel, first, outputs, count in rows:
+        for place in range(count):
+            parts.append(block(now, outputs, factor, kernel, first if place == 0 else 1))
+            now = outputs
+    return parts
 
 
 class Branches(nn.Module):

@@ -7,9 +7,9 @@ from functools import partial
 
 from torch import Tensor, nn
 
-from workloads.models.networks.blocks import Inverted, Squeeze, conv_norm, eight, head
+from workloads.models.networks.blocks import Inverted, Row, Squeeze, conv_norm, eight, head, stages
 
-_STAGES = (
+_STAGES: tuple[Row, ...] = (
     (1, 3, 1, 16, 1),
     (6, 3, 2, 24, 2),
     (6, 5, 2, 40, 2),
@@ -18,7 +18,7 @@ _STAGES = (
     (6, 5, 2, 192, 4),
     (6, 3, 1, 320, 1),
 )
-"""Expansion, kernel, stride, channels and blocks of B0."""
+"""Of B0."""
 
 
 def _mobile(inputs: int, outputs: int, factor: int, kernel: int, stride: int) -> nn.Module:
@@ -29,15 +29,15 @@ def _mobile(inputs: int, outputs: int, factor: int, kernel: int, stride: int) ->
 
 def _efficient(width: float, depth: float) -> nn.Module:
     """Return EfficientNet of a width and a depth (arXiv 1905.11946)."""
-    now = eight(32 * width)
-    parts: list[nn.Module] = [conv_norm(3, now, 3, 2, act=nn.SiLU)]
-    for factor, kernel, first, channels, count in _STAGES:
-        for place in range(math.ceil(count * depth)):
-            outputs = eight(channels * width)
-            parts.append(_mobile(now, outputs, factor, kernel, first if place == 0 else 1))
-            now = outputs
-    last = 4 * now
-    return nn.Sequential(*parts, conv_norm(now, last, 1, act=nn.SiLU), *head(last))
+    first = eight(32 * width)
+    rows = [
+        (factor, kernel, stride, eight(channels * width), math.ceil(count * depth))
+        for factor, kernel, stride, channels, count in _STAGES
+    ]
+    blocks = stages(first, rows, _mobile)
+    now = rows[-1][3]
+    start, end = conv_norm(3, first, 3, 2, act=nn.SiLU), conv_norm(now, 4 * now, 1, act=nn.SiLU)
+    return nn.Sequential(start, *blocks, end, *head(4 * now))
 
 
 efficientnet_b0 = partial(_efficient, 1.0, 1.0)
@@ -51,12 +51,12 @@ efficientnet_b7 = partial(_efficient, 2.0, 3.1)
 class Fused(nn.Module):
     """Inverted residual whose expansion and depthwise product are one convolution."""
 
-    def __init__(self, inputs: int, outputs: int, factor: int, stride: int) -> None:
+    def __init__(self, inputs: int, outputs: int, factor: int, kernel: int, stride: int) -> None:
         super().__init__()
         if factor == 1:
-            self.layers = nn.Sequential(conv_norm(inputs, outputs, 3, stride, act=nn.SiLU))
+            self.layers = nn.Sequential(conv_norm(inputs, outputs, kernel, stride, act=nn.SiLU))
         else:
-            wide = conv_norm(inputs, factor * inputs, 3, stride, act=nn.SiLU)
+            wide = conv_norm(inputs, factor * inputs, kernel, stride, act=nn.SiLU)
             self.layers = nn.Sequential(wide, conv_norm(factor * inputs, outputs, 1, act=None))
         self.adds = stride == 1 and inputs == outputs
 
@@ -68,19 +68,7 @@ class Fused(nn.Module):
 
 def efficientnet_v2_s() -> nn.Module:
     """EfficientNet V2 small (arXiv 2104.00298)."""
-    parts: list[nn.Module] = [conv_norm(3, 24, 3, 2, act=nn.SiLU)]
-    now = 24
-    for fused, factor, first, outputs, count in (
-        (True, 1, 1, 24, 2),
-        (True, 4, 2, 48, 4),
-        (True, 4, 2, 64, 4),
-        (False, 4, 2, 128, 6),
-        (False, 6, 1, 160, 9),
-        (False, 6, 2, 256, 15),
-    ):
-        for place in range(count):
-            stride = first if place == 0 else 1
-            made = Fused(now, outputs, factor, stride) if fused else None
-            parts.append(made or _mobile(now, outputs, factor, 3, stride))
-            now = outputs
-    return nn.Sequential(*parts, conv_norm(now, 1280, 1, act=nn.SiLU), *head(1280))
+    fused = stages(24, [(1, 3, 1, 24, 2), (4, 3, 2, 48, 4), (4, 3, 2, 64, 4)], Fused)
+    gated = stages(64, [(4, 3, 2, 128, 6), (6, 3, 1, 160, 9), (6, 3, 2, 256, 15)], _mobile)
+    start, end = conv_norm(3, 24, 3, 2, act=nn.SiLU), conv_norm(256, 1280, 1, act=nn.SiLU)
+    return nn.Sequential(start, *fused, *gated, end, *head(1280))

@@ -7,7 +7,15 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from workloads.models.networks.blocks import Branches, Inverted, Squeeze, conv_norm, eight, head
+from workloads.models.networks.blocks import (
+    Branches,
+    Inverted,
+    Squeeze,
+    conv_norm,
+    eight,
+    head,
+    stages,
+)
 
 
 def _separable(inputs: int, outputs: int, stride: int) -> list[nn.Module]:
@@ -39,21 +47,21 @@ def yamnet() -> nn.Module:
 
 def mobilenet_v2() -> nn.Module:
     """MobileNet V2 (arXiv 1801.04381)."""
-    parts: list[nn.Module] = [conv_norm(3, 32, 3, 2, act=nn.ReLU6)]
-    now = 32
-    for factor, outputs, count, first in (
-        (1, 16, 1, 1),
-        (6, 24, 2, 2),
-        (6, 32, 3, 2),
-        (6, 64, 4, 2),
-        (6, 96, 3, 1),
-        (6, 160, 3, 2),
-        (6, 320, 1, 1),
-    ):
-        for place in range(count):
-            parts.append(Inverted(now, outputs, factor * now, 3, first if place == 0 else 1))
-            now = outputs
-    return nn.Sequential(*parts, conv_norm(now, 1280, 1, act=nn.ReLU6), *head(1280))
+    rows = (
+        (1, 3, 1, 16, 1),
+        (6, 3, 2, 24, 2),
+        (6, 3, 2, 32, 3),
+        (6, 3, 2, 64, 4),
+        (6, 3, 1, 96, 3),
+        (6, 3, 2, 160, 3),
+        (6, 3, 1, 320, 1),
+    )
+    start, end = conv_norm(3, 32, 3, 2, act=nn.ReLU6), conv_norm(320, 1280, 1, act=nn.ReLU6)
+    return nn.Sequential(start, *stages(32, rows, _inverted), end, *head(1280))
+
+
+def _inverted(inputs: int, outputs: int, factor: int, kernel: int, stride: int) -> nn.Module:
+    return Inverted(inputs, outputs, factor * inputs, kernel, stride)
 
 
 _LARGE = (
@@ -119,22 +127,21 @@ def mobilenet_v3_small() -> nn.Module:
 
 def mnasnet() -> nn.Module:
     """MNASNet B1 of width 1 (arXiv 1807.11626)."""
-    parts = [conv_norm(3, 32, 3, 2), conv_norm(32, 32, 3, 1, 32), conv_norm(32, 16, 1, act=None)]
-    now = 16
-    for kernel, factor, outputs, count, first in (
-        (3, 3, 24, 3, 2),
-        (5, 3, 40, 3, 2),
-        (5, 6, 80, 3, 2),
-        (3, 6, 96, 2, 1),
-        (5, 6, 192, 4, 2),
-        (3, 6, 320, 1, 1),
-    ):
-        for place in range(count):
-            stride = first if place == 0 else 1
-            block = Inverted(now, outputs, factor * now, kernel, stride, nn.ReLU)
-            parts.append(nn.Sequential(block))
-            now = outputs
-    return nn.Sequential(*parts, conv_norm(now, 1280, 1), *head(1280))
+    start = [conv_norm(3, 32, 3, 2), conv_norm(32, 32, 3, 1, 32), conv_norm(32, 16, 1, act=None)]
+    rows = (
+        (3, 3, 2, 24, 3),
+        (3, 5, 2, 40, 3),
+        (6, 5, 2, 80, 3),
+        (6, 3, 1, 96, 2),
+        (6, 5, 2, 192, 4),
+        (6, 3, 1, 320, 1),
+    )
+    blocks = stages(16, rows, _mnas)
+    return nn.Sequential(*start, *blocks, conv_norm(320, 1280, 1), *head(1280))
+
+
+def _mnas(inputs: int, outputs: int, factor: int, kernel: int, stride: int) -> nn.Module:
+    return nn.Sequential(Inverted(inputs, outputs, factor * inputs, kernel, stride, nn.ReLU))
 
 
 class Shuffle(nn.Module):
