@@ -235,6 +235,7 @@ def _bounds(tables: dict[str, pd.DataFrame]) -> str:
         _broken(tables),
         _beyond(tables["language"]),
         _not_held(tables),
+        _other_tables(tables["network"], tables["vision_language"]),
     ]
     return "\n\n".join(parts)
 
@@ -286,6 +287,25 @@ def _not_held(tables: dict[str, pd.DataFrame]) -> str:
         "weights are stored; the rest are mostly of networks that the catalogue lacks: "
         f"{_named(networks)}. No bandwidth is known of: {_named(chips.value_counts())}."
     )  # fmt: skip
+
+
+def _other_tables(networks: pd.DataFrame, vision: pd.DataFrame) -> str:
+    """Return why rows of networks and of vision-language models are not counted."""
+    left = networks[networks["call_bytes"].isna() & networks["weight_bytes"].isna()]
+    parts = networks.groupby("model_label")["component"].transform("nunique")[left.index]
+    one = left[parts == 1]
+    words = one["image_px"] == ""
+    silent = ~words & (one["weights"] == "")
+    timed = int((vision["decode_bytes_per_step"].isna() & vision["tokens_per_s"].isna()).sum())
+    return (
+        f"Not counted are {len(left)} rows of single networks: {len(left) - len(one)} are of "
+        "networks of several parts that do not ship, whose parameters nobody states part by part; "
+        f"{words.sum()} see no image, and a table of words is not read in full; {silent.sum()} do "
+        f"not say how their weights are stored; of {len(one) - words.sum() - silent.sum()} nobody "
+        f"states the parameters. {timed} rows of vision-language models time an encoder or a first "
+        "token with an image, which is held against nothing: how many positions the image fills, "
+        "and how the encoder is stored, few of them say."
+    )
 
 
 def _named(counts: pd.Series) -> str:
