@@ -23,7 +23,9 @@ SIZES: Final = ((0.0, "below 1B"), (1.0, "1 to 2B"), (2.5, "3 to 4B"), (5.0, "7B
 SHOWN: Final = (30, 22)
 """Devices and stacks in the coverage grid, the commonest."""
 
-BYTES: Final = ("decode_bytes_per_step", "prefill_bytes", "weight_bytes", "call_bytes")
+BYTES: Final = (
+    *("decode_bytes_per_step", "prefill_bytes", "weight_bytes", "call_bytes", "encoder_bytes"),
+)
 """Derived columns that say what a row must move; a table has some of them."""
 MENTIONED: Final = 12
 """Networks and chips that the page names; of the rest it says how many."""
@@ -113,6 +115,11 @@ DERIVED: Final = (
         "weight_bytes",
         "B",
         "Parameters times bits, for networks of one component that see an image.",
+    ),
+    (
+        "encoder_bytes",
+        "B",
+        "Bytes of the encoder's parameters, where the row says how the encoder is stored.",
     ),
     ("call_bytes", "B", "Bytes of one call of a network that ships: weights, input, output."),
     ("call_flops", "FLOP", "Arithmetic of one call of a network that ships."),
@@ -296,7 +303,8 @@ def _other_tables(networks: pd.DataFrame, vision: pd.DataFrame) -> str:
     one = left[parts == 1]
     words = one["image_px"] == ""
     silent = ~words & (one["weights"] == "")
-    timed = int((vision["decode_bytes_per_step"].isna() & vision["tokens_per_s"].isna()).sum())
+    bytes_known = vision[["decode_bytes_per_step", "encoder_bytes"]].notna().any(axis=1)
+    timed = int((~bytes_known & vision["tokens_per_s"].isna()).sum())
     return (
         f"Not counted are {len(left)} rows of single networks: {len(left) - len(one)} are of "
         "networks of several parts that do not ship, whose parameters nobody states part by part; "

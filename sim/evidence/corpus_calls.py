@@ -1,9 +1,12 @@
-"""What is counted for the rows of single networks: patches, bytes and FLOPs of a call, their bound.
+"""What is counted for networks and encoders: patches, bytes and FLOPs of a call, their bound.
 
 A row of a network that ships is one call of its trace on the ideal device, whose activations never
 leave the chip: weights, input and output are the least that any device moves. It is counted only
 where the published parameters agree with the trace's to a tenth and the image is the trace's. Other
 networks of one component have the bytes of their published parameters.
+
+A row that says how the encoder of a vision-language model is stored has the bytes of its
+parameters, of our trace or as published, which a call reads at least once.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from sim.evidence.corpus_peaks import peak
 from sim.evidence.corpus_tables import IMPOSSIBLE
 from sim.evidence.measured import MeasuredRun
 from sim.evidence.questions import INFERENCE, CannotSimulate
+from workloads.catalogue import model_ids, trace_for
 from workloads.networks import input_text, network_entry, shipped_network
 
 IDEAL: Final = ("ideal_85gbps_50tflops", "ideal")
@@ -36,6 +40,8 @@ PATCH_PX: Final = {
     "owl-vit": 32, "owlv2": 16, "trocr": 16,
 }  # fmt: skip
 """Side of a patch by network, from its published configuration [px]."""
+ENCODER_PARAMETERS: Final = {"deepseek-ocr-3b": 380e6}
+"""Parameters of encoders that we have no trace of (alphaxiv.org/models/deepseek/deepseek-ocr)."""
 SMALLEST_BYTES: Final = 32e6
 """Networks below may rest in a cache and are not held against the bandwidth."""
 
@@ -50,21 +56,14 @@ def derive_networks(table: pd.DataFrame) -> pd.DataFrame:
     peaks = {name: peak(name) for name in table["device"].unique()}
     least_bytes = calls["call_bytes"].fillna(weight_bytes)
     floor_s = least_bytes / table["device"].map(peaks)
-    broken = (least_bytes > SMALLEST_BYTES) & (table["inference_s"] < floor_s)
-    said = [
-        f"inference_s of {seconds:g} is below the {floor:.3g} s that its bytes need at the peak "
-        f"bandwidth of {device}."
-        for seconds, floor, device in zip(
-            table["inference_s"], floor_s, table["device"], strict=True
-        )
-    ]
+    held_s = floor_s.where(least_bytes > SMALLEST_BYTES)
     return pd.DataFrame(
         {
             "id": table["id"],
             "patches": patches(table),
             "weight_bytes": weight_bytes,
             **{name: calls[name] for name in calls},
-            IMPOSSIBLE: pd.Series(said, table.index).where(broken, ""),
+            IMPOSSIBLE: _below(table, "inference_s", held_s),
         }
     )
 
@@ -110,6 +109,37 @@ def _agrees(row: Mapping[Any, Any], network: str) -> bool:
     published = row["parameters"] / shipped_network(network).total_parameters
     same_image = not sides or sides in input_text(network_entry(network))
     return same_image and (pd.isna(published) or abs(published - 1.0) < AGREES)
+
+
+def derive_encoders(table: pd.DataFrame) -> pd.DataFrame:
+    """Return patches, bytes of the encoder and the bandwidth bound of vision-language rows."""
+    is_encoder = table["format_label"].str.contains("encoder") & table["vision_encode_s"].notna()
+    bits = table["weights"].map({"w8": 8, "f16": 16, "f32": 32, "w4": 4})
+    named = table["model"][is_encoder]
+    parameters = named.map({name: _seeing(name) for name in named.unique()}).reindex(table.index)
+    encoder_bytes = parameters * bits / 8
+    floor_s = encoder_bytes / table["device"].map({d: peak(d) for d in table["device"].unique()})
+    said = _below(table, "vision_encode_s", floor_s)
+    return pd.DataFrame(
+        {"patches": patches(table), "encoder_bytes": encoder_bytes, IMPOSSIBLE: said}
+    )
+
+
+def _seeing(model: str) -> float:
+    """Return the parameters of a model's encoder; NaN where neither trace nor page says."""
+    if model in model_ids():
+        return float(trace_for(model).parameters.get("vision", 0)) or float("nan")
+    return ENCODER_PARAMETERS.get(model, float("nan"))
+
+
+def _below(table: pd.DataFrame, metric: str, floor_s: pd.Series) -> pd.Series:
+    """Return what is said of each row whose time is below the least; "" of the others."""
+    said = [
+        f"{metric} of {seconds:g} is below the {floor:.3g} s that its bytes need at the peak "
+        f"bandwidth of {device}."
+        for seconds, floor, device in zip(table[metric], floor_s, table["device"], strict=True)
+    ]
+    return pd.Series(said, table.index).where(table[metric] < floor_s, "")
 
 
 def patches(table: pd.DataFrame) -> pd.Series:

@@ -28,7 +28,7 @@ import pandas as pd
 
 from hw_models.soc import load_soc
 from sim.calibration.rows import Observation, observe
-from sim.evidence.corpus_calls import IDEAL, derive_networks, patches
+from sim.evidence.corpus_calls import IDEAL, derive_encoders, derive_networks
 from sim.evidence.corpus_peaks import peak
 from sim.evidence.corpus_runs import TIMED, run_of
 from sim.evidence.corpus_tables import FOLDER, IMPOSSIBLE, KINDS
@@ -68,7 +68,9 @@ def _language(kind: str, table: pd.DataFrame) -> pd.DataFrame:
     rows = [_language_row({str(k): v for k, v in row.items()}, metrics, count) for row in records]
     derived = pd.DataFrame(rows)
     if kind == "vision_language":
-        derived["patches"] = patches(table).to_numpy()
+        encoders = derive_encoders(table).reset_index(drop=True)
+        derived[IMPOSSIBLE] = (derived[IMPOSSIBLE] + " " + encoders.pop(IMPOSSIBLE)).str.strip()
+        derived = pd.concat([derived, encoders], axis=1)
     return derived
 
 

@@ -92,6 +92,15 @@ def test_a_chip_of_which_no_page_was_found_has_no_roofline():
     assert (rows["impossible"] == "").all()
 
 
+def test_an_encoder_reads_its_parameters_at_least_once():
+    rows = corpus("vision_language").query("encoder_bytes.notna()")
+    of_qwen = rows.query("model == 'qwen2-vl-2b'")["encoder_bytes"]  # 665 million, in 16 bits
+    assert of_qwen.between(1.32e9, 1.34e9).all()
+    floor_s = rows["encoder_bytes"] / rows["peak_bytes_per_s"]
+    assert (rows["vision_encode_s"] < floor_s).equals(rows["impossible"].str.contains("encode_s"))
+    assert set(rows[rows["impossible"] != ""]["id"]) == {"N305"}  # milliseconds taken for seconds
+
+
 def test_impossible_rows_have_no_role():
     table = corpus("language")
     broken = set(table[table["impossible"] != ""]["id"])
