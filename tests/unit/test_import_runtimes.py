@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import Any
 
@@ -156,6 +157,32 @@ def test_a_sweep_keeps_the_settings_above_its_table(read):
     assert (one.threads, one.ubatch_tokens, one.flash_attention) == (8, 256, "on")
     assert one.depth_tokens is None
     assert "8 sequences" in many.refusal
+
+
+def test_a_sweep_without_its_settings_is_read(read):
+    (run,) = read(
+        "|    PP |     TG |   N_KV |   T_PP s | S_PP t/s |   T_TG s | S_TG t/s |\n"
+        "|-------|--------|--------|----------|----------|----------|----------|\n"
+        "|   512 |    128 |      0 |    5.000 |   102.40 |    6.000 |    21.33 |\n"
+    )
+    assert run.metrics == {"prefill_tokens_per_s": 102.4, "tokens_per_s": 21.33}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Hot swapping to 00t model...\n" + "[Latency]\nPrompt Mode: 512 tok/s\n",
+        "Done analyzing prompt in 1e308s (1e308 tok/s)\nPrompt Mode: 1e308 tok/s\n",
+        "model params     = 1..2 B\n" + PERF,
+        "| model | modelSize | backend | test | t/s |\n|-|-|-|-|-|\n"
+        "| a | 1 MiB | CPU | pp5+tg5 | 1..2 ± 3 |\n",
+        "decode tokens num = 5\nvision time = 1..2 s\ndecode speed = 5 tok/s\n",
+        '{"pp": 5, "tg": 5, "n_kv": 0, "n_ubatch": "\u00b2", "speed_pp": 5.0, "speed_tg": 5.0}',
+    ],
+)
+def test_numbers_that_are_none_are_refused_in_a_sentence(read, text):
+    with contextlib.suppress(SimError):
+        assert all(run.refusal or run.metrics for run in read(text))
 
 
 LATENCY = "[Latency]\n      Prompt Mode: 512 tok/s\n  Generative Mode: {} tok/s\n"

@@ -18,7 +18,14 @@ from sim.errors import SimError
 from sim.evidence.checks import LARGEST_RELATIVE_SPREAD
 from sim.evidence.importers.base import Importer, array_items, count, number
 from sim.evidence.importers.engine import Format, Record
-from sim.evidence.importers.llama_stacks import apart, cache_types, generation, mapped, placed
+from sim.evidence.importers.llama_stacks import (
+    Placed,
+    apart,
+    cache_types,
+    generation,
+    mapped,
+    placed,
+)
 from sim.evidence.importers.names import identify
 from sim.evidence.importers.tables import Row, csv_rows, insert_rows, table_rows
 from workloads.catalogue import trace_for
@@ -126,6 +133,7 @@ def _with_point(text: str) -> str:
     return text.replace(",", ".") if _DECIMAL.fullmatch(text) else text
 
 
+@lru_cache(maxsize=4096)
 def _size(text: str) -> float | None:
     """Return a number with its unit as the table prints it.
 
@@ -183,20 +191,35 @@ def _way(record: Record) -> Record:
 
 def _stack(record: Record, decodes: bool, said: tuple[str, ...]) -> Record:
     """Return where a test ran, and with what is said of it."""
-    names = (_text(record, "model_filename"), _text(record, "model_type"))
-    known = identify(*names, parameters=_positive(record.get("model_n_params")))
-    layers = trace_for(known.model).decoder.layers if known.model else 0
-    backends, ran, on_gpu = (_text(record, k) for k in ("backends", "devices", "n_gpu_layers"))
-    found = placed(backends, ran, on_gpu, layers, decodes)
-    build = _positive(record.get("build_number"))
-    number = int(build) if build else None
-    stack, repacked = generation(found.stack, _text(record, "repack"), number, known.weights)
+    keys = ("model_filename", "model_type", "backends", "devices", "n_gpu_layers", "repack")
+    parameters, build = (_positive(record.get(key)) for key in ("model_n_params", "build_number"))
+    found, repacked = _where(*(_text(record, key) for key in keys), parameters, build, decodes)
     return {
-        "stack": stack,
+        "stack": found.stack,
         "stack_doubt": found.doubt,
-        "refusal": found.refusal or apart(stack, record),
+        "refusal": found.refusal or apart(found.stack, record),
         "warnings": (*said, *([repacked] if repacked else []), *mapped(record)),
     }
+
+
+@lru_cache(maxsize=4096)
+def _where(
+    file: str,
+    kind: str,
+    backends: str,
+    ran: str,
+    on_gpu: str,
+    repack: str,
+    parameters: float | None,
+    build: float | None,
+    decodes: bool,
+) -> tuple[Placed, str]:
+    """Return the stack of a test, and what is to be said of its repacked weights."""
+    known = identify(file, kind, parameters=parameters)
+    layers = trace_for(known.model).decoder.layers if known.model else 0
+    found = placed(backends, ran, on_gpu, layers, decodes)
+    stack, said = generation(found.stack, repack, int(build) if build else None, known.weights)
+    return found._replace(stack=stack), said
 
 
 def _processor(record: Record) -> str:

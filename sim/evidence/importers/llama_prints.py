@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from sim.evidence.importers.base import number
 from sim.evidence.importers.engine import Format, N, Record
 from sim.evidence.importers.llama_stacks import cache_types, generation, placed
 from sim.evidence.importers.llama_sweeps import SWEEPS
@@ -23,7 +24,7 @@ _LOADED: Final = (
     rf"model params\s+= (?P<parameters_b>{N}) B",
     rf"file size\s+= (?P<model_bytes__gib>{N}) GiB",
     r"n_layer\s+= (?P<layers>\d+)",
-    r"offloaded (?P<offloaded>\d+)/(?P<everything>\d+) layers to GPU",
+    r"offloaded (?P<offloaded>\d+)/(?P<everything>[0-9]{1,6}) layers to GPU",
     r"using device (?P<backend>\w+) \((?P<processor>.+?)\)(?: \(|\s*-)",
     r"n_threads = (?P<threads>\d+)",
     r"n_ubatch\s+= (?P<ubatch_tokens>\d+)",
@@ -32,7 +33,7 @@ _LOADED: Final = (
     r"load_tensors:\s+(?P<cpu_buffer>CPU\S*) (?:model )?buffer size",
     r"load_tensors:\s+(?P<gpu_buffer>\S+) (?:model )?buffer size",
     r"\bK \((?P<k_type>\w+)\):[^\n]*V \((?P<v_type>\w+)\)",
-    r"\bbuild(?:_info)?: b?(?P<build>\d+)[ -]\(?\w+",
+    r"\bbuild(?:_info)?: b?(?P<build>[0-9]{1,7})[ -]\(?\w+",
 )
 """What a log of loading says of model and device, in builds of 2024 to 2026."""
 _DEFINITIONS: Final = {
@@ -44,7 +45,7 @@ _DEFINITIONS: Final = {
 def _loaded(record: Record) -> Record:
     """Return a record with its stack, where the log of loading settles it."""
     if "parameters_b" in record:
-        record["model_parameters"] = float(record["parameters_b"]) * 1e9
+        record["model_parameters"] = number(record["parameters_b"], "model params") * 1e9
     flash = {"1": "on", "enabled": "on", "0": "off", "disabled": "off"}
     record["flash_attention"] = flash.get(str(record.get("flash", "")).lower())
     record |= cache_types(str(record.get("k_type", "")), str(record.get("v_type", "")))

@@ -71,7 +71,7 @@ def placed(backends: str, device: str, layers: str, layers_of_model: int, decode
     if not unit or _open(ran):
         return Placed("", f"backend {ran!r:.60} does not settle a stack.")
     stack = unit.pop()
-    wanted = int(layers) if re.fullmatch(r"\d+", layers) else ALL_LAYERS
+    wanted = int(layers) if re.fullmatch(r"[0-9]{1,9}", layers) else ALL_LAYERS
     everything = layers_of_model + 1 if layers_of_model else ALL_LAYERS
     if stack == "llamacpp_cpu" or wanted < 0 or wanted >= min(ALL_LAYERS, everything):
         return Placed(stack)

@@ -68,9 +68,12 @@ def _in_our_words(found: dict[str, Any]) -> Record:
     if "pl" in found:
         record.pop("depth_tokens", None)  # the cache behind the run
     sizes = [
-        int(found[key]) for key in ("n_ubatch", "n_batch") if str(found.get(key, "")).isdigit()
+        int(found[key])
+        for key in ("n_ubatch", "n_batch")
+        if re.fullmatch(r"[0-9]{1,9}", str(found.get(key, "")))
     ]
-    record["ubatch_tokens"] = min(sizes, default=0) or None
+    if sizes and min(sizes):
+        record["ubatch_tokens"] = min(sizes)
     record["flash_attention"] = {"0": "off", "1": "on"}.get(str(found.get("flash_attn")))
     if str(found.get("pl", "1")) != "1":
         record["refusal"] = f"{found['pl']} sequences ran at once, which no phone is asked."

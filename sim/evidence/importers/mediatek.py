@@ -58,7 +58,7 @@ _OF_SEVERAL: Final = "the rates are means over the prompts of the log, whose siz
 
 def _padded(record: Record) -> Record:
     """Return a run with its prompt in whole chunks, at the rate of the prompt's own tokens."""
-    chunk = int(record.get("chunk") or CHUNK)
+    chunk = int(record.get("chunk") or 0) or CHUNK
     tokens, rate = record.get("prompt_tokens"), record.get("prefill_tokens_per_s")
     seconds = record.pop("prefill_s", None)
     if rate is None and "chunked_rate" in record:
@@ -67,7 +67,8 @@ def _padded(record: Record) -> Record:
         whole = -(-tokens // chunk) * chunk
         record["prefill_tokens_per_s"] = number(rate, "rate") * tokens / whole
     elif rate and seconds:
-        padded = round(number(rate, "rate") * number(seconds, "time") / chunk) * chunk
+        whole = number(number(rate, "rate") * number(seconds, "time"), "a padded prompt")
+        padded = round(whole / chunk) * chunk
         record["prompt_tokens"] = max(chunk, padded)
         said = f"the prompt rate counts chunks of {chunk}: judged at {max(chunk, padded)} tokens."
         record["warnings"] = (*record.get("warnings", ()), said)
@@ -92,7 +93,7 @@ LOG: Final = Format(
         rf"Prompt [Mm]ode:\s*(?P<prefill_tokens_per_s>{N}) ?tok/s",
         rf"Generative [Mm]ode:\s*(?P<tokens_per_s>{N}) ?tok/s",
         rf"Done analyzing prompt in (?P<prefill_s>{N})s\b(?: \((?P<chunked_rate>{N}) tok/s\))?",
-        r"Hot swapping to (?P<chunk>\d\d+)t model",
+        r"Hot swapping to (?P<chunk>[0-9]{2,5})t model",
         r"(?:[Pp]rompt|[Ii]nput) [Tt]okens?(?: [Ll]ength| count)?:?\s+(?P<prompt_tokens>\d+)",
         r"(?:[Gg]enerated|[Oo]utput) [Tt]okens?(?: [Ll]ength| count)?:?\s+(?P<output_tokens>\d+)",
         rf"Hot swapping to \dt model[^\n]*\n[^\n]*Time taken: (?P<swap_s>{N})s",
@@ -118,7 +119,7 @@ EXECUTORCH: Final = Format(
     lines=(
         rf"Done analyzing prompt in (?P<prefill_s>{N}) sec \((?P<prefill_tokens_per_s>{N}) tok/s\)",
         rf"Token generation speed: (?P<tokens_per_s>{N}) tok/s",
-        r"--prompt_token_batch_size[= ](?P<chunk>\d+)",
+        r"--prompt_token_batch_size[= ](?P<chunk>[0-9]{1,5})",
     ),
     begins=r"Done analyzing prompt in ",
     derive=_padded,

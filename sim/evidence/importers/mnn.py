@@ -14,7 +14,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from sim.evidence.importers.base import documents
+from sim.errors import SimError
+from sim.evidence.importers.base import documents, number
 from sim.evidence.importers.engine import Format, N, Record, flat
 from sim.evidence.importers.records import stacks
 from sim.evidence.importers.tables import table_rows
@@ -45,7 +46,10 @@ def _rows(text: str) -> Iterator[Record]:
         cells = {name.lower(): cell for name, cell in row.cells.items()}
         test = cells.get("test") or cells.get("llm_demo") or ""
         speed = cells.get("t/s") or cells.get("speed(tok/s)") or ""
-        yield {"line": row.line} | _shared(cells) | _test(test, speed, row.line)
+        try:
+            yield {"line": row.line} | _shared(cells) | _test(test, speed, row.line)
+        except SimError as error:
+            yield {"fault": f"line {row.line}: {error}"}
 
 
 def _test(test: str, speed: str, line: int) -> Record:
@@ -62,7 +66,7 @@ def _test(test: str, speed: str, line: int) -> Record:
     found["name"] = re.sub(r"<br>|\s+", "+", test)
     if len(rates) < len(asked):
         return found | {
-            "samples": {"mixed_tokens_per_s": (float(rates[0]),)},
+            "samples": {"mixed_tokens_per_s": (number(rates[0], "t/s"),)},
             "warnings": (_MIXED,),
         }
     return found | {_METRICS[name]: rate for name, rate in zip(asked, rates, strict=True)}
@@ -104,7 +108,7 @@ def _documents(text: str) -> Iterator[Record]:
 
 def _without_images(record: Record) -> Record:
     """Return a print without what a model of text did not do: 0.00 s of vision."""
-    if not float(record.get("vision_encode_s") or 0.0):
+    if not number(record.get("vision_encode_s") or 0.0, "vision time"):
         record.pop("vision_encode_s", None)
     return record
 

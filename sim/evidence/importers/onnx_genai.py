@@ -99,7 +99,7 @@ PRINT: Final = Format(
         rf"^Average Token Generation Throughput \(per token\): (?P<tokens_per_s>{N}) tps",
         rf"Peak CPU Memory Usage: (?P<peak_dram_bytes__gib>{N}) GiB",
         r"^Batch size: (?P<batch>\d+), prompt tokens: (?P<prompt_tokens>\d+),"
-        r" tokens to generate: (?P<tokens_to_generate>\d+)",
+        r" tokens to generate: (?P<tokens_to_generate>[0-9]{1,9})",
         rf"^Prompt processing \(time to first token\):\s+avg \(us\):\s+{N}"
         rf"\s+avg \(tokens/s\):\s+(?P<prefill_tokens_per_s>{N})",
         rf"^Token generation:\s+avg \(us\):\s+{N}\s+avg \(tokens/s\):\s+(?P<tokens_per_s>{N})",
