@@ -72,8 +72,9 @@ def _in_our_words(found: dict[str, Any]) -> Record:
         for key in ("n_ubatch", "n_batch")
         if re.fullmatch(r"[0-9]{1,9}", str(found.get(key, "")))
     ]
-    if sizes and min(sizes):
-        record["ubatch_tokens"] = min(sizes)
+    smallest: int = min(sizes, default=0)
+    if smallest:
+        record["ubatch_tokens"] = smallest
     record["flash_attention"] = {"0": "off", "1": "on"}.get(str(found.get("flash_attn")))
     if str(found.get("pl", "1")) != "1":
         record["refusal"] = f"{found['pl']} sequences ran at once, which no phone is asked."
