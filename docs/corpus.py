@@ -94,42 +94,9 @@ def dictionary_page() -> str:
     return "\n".join(lines) + "\n"
 
 
-DERIVED: Final = (
-    (
-        "derived_for",
-        "",
-        "Device and stack that the counts are of; `ideal`: live lengths, no padding.",
-    ),
-    (
-        "derived_network",
-        "",
-        "Catalogue network that the counts are of: the row's own, or one of the same shapes.",
-    ),
-    ("not_derived", "", "Why nothing could be counted."),
-    ("decode_bytes_per_step", "B", "Bytes that one step of decode moves: weights and cache."),
-    ("decode_flops_per_step", "FLOP", "Arithmetic of one step."),
-    ("prefill_bytes", "B", "Bytes that the prefill moves."),
-    ("prefill_flops", "FLOP", "Arithmetic of the prefill."),
-    ("patches", "", "Patches of the image, from its size and the network's patch."),
-    (
-        "weight_bytes",
-        "B",
-        "Parameters times bits, for networks of one component that see an image.",
-    ),
-    (
-        "encoder_bytes",
-        "B",
-        "Bytes of the encoder's parameters, where the row says how the encoder is stored.",
-    ),
-    ("call_bytes", "B", "Bytes of one call of a network that ships: weights, input, output."),
-    ("call_flops", "FLOP", "Arithmetic of one call of a network that ships."),
-    (
-        "peak_bytes_per_s",
-        "B/s",
-        "Peak bandwidth of the device, upper end: of its file, else of `peaks.csv`; often assumed.",
-    ),
-    ("impossible", "", "The bandwidth bound that the row breaks; such rows have no role."),
-    ("beyond_assumed_rate", "", "Products faster than the device file assumes the unit can be."),
+DERIVED: Final = tuple(
+    tuple(row)
+    for row in pd.read_csv(FOLDER / "derived_columns.csv", keep_default_na=False).to_numpy()
 )
 """Name, unit and meaning of each derived column."""
 
