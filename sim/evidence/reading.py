@@ -5,12 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sim.evidence.measured import COLUMNS, MeasuredRun, write_measured
 
 if TYPE_CHECKING:
     import pandas as pd
+
+COUNTS: Final = (
+    *("context_tokens", "prompt_tokens", "output_tokens", "depth_tokens"),
+    *("threads", "ubatch_tokens"),
+)
+"""Columns of whole numbers, of which any may be unknown."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +35,8 @@ class MeasuredTable:
         return self.runs[index]
 
     def __str__(self) -> str:
-        return str(self.to_frame().dropna(axis="columns", how="all").to_string())
+        frame = self.to_frame().dropna(axis="columns", how="all").astype(object)
+        return str(frame.where(frame.notna(), "").to_string())
 
     def to_frame(self) -> pd.DataFrame:
         """Return a row per run: the columns of the CSV, then what the source said."""
@@ -37,7 +44,8 @@ class MeasuredTable:
 
         names = (*COLUMNS, "source_format")
         rows = [[getattr(run, name) or None for name in names] for run in self.runs]
-        return pd.DataFrame(rows, columns=list(names))
+        frame = pd.DataFrame(rows, columns=list(names))
+        return frame.astype(dict.fromkeys(COUNTS, "Int64"))
 
     def to_csv(self) -> str:
         """Return the CSV of measured runs."""
