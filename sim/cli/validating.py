@@ -88,7 +88,7 @@ def validate_files(
     else:
         found = validate_exhibits(soc)
         missed = missed_tolerances(found)
-    step = next_step(found, measured, device, given) if measured else ""
+    step = next_step(found, measured, device, given, profiles) if measured else ""
     seen = _seen(runs) if measured else ""
     text = _text(found, missed, "\n\n".join(part for part in (profiles, seen, step) if part))
     if not measured:
@@ -223,12 +223,23 @@ def _grouped(pairs: Iterable[tuple[str, str]]) -> str:
 
 
 def next_step(
-    found: Validation, measured: Sequence[Path], device: str | None, given: Given = NOTHING
+    found: Validation,
+    measured: Sequence[Path],
+    device: str | None,
+    given: Given = NOTHING,
+    profiles: str = "",
 ) -> str:
-    """Return what a person does next: settle what is open, fit a stack, or look at the rows."""
+    """Return what a person does next: settle what is open, fit a stack, or look at the rows.
+
+    Parameters
+    ----------
+    profiles
+        What was said of operators, and of what they leave open.
+    """
     files = " ".join(shlex.quote(str(path)) for path in measured)
     chosen = (f" --device {device}" if device else "") + as_options(given)
-    options = [name for name in OPTIONS if any(f"with {name}" in s.reason for s in found.skipped)]
+    open_ = [*(item.reason for item in found.skipped), profiles]
+    options = [name for name in OPTIONS if any(f"with {name}" in reason for reason in open_)]
     if not found.rows:
         settled = " ".join(f"{name} ..." for name in options)
         return f"Next: andesim validate {files}{chosen} {settled}".rstrip() if options else ""

@@ -243,6 +243,7 @@ Time to first token:  5.1500 s
 """)
     assert (run.stack, run.model) == ("litert_cpu", "gemma3-1b")
     assert (run.prompt_tokens, run.output_tokens) == (1024, 64)
+    assert "a cache of 4096 tokens: judged with what the run needs." in run.warnings
 
 
 @pytest.mark.parametrize(

@@ -92,6 +92,9 @@ def test_the_command_fits_a_profile_of_a_graph(andesim, tmp_path, slower):
     given = (*phone, "--model", "qwen3-0.6b", "--weights", "w4", "--stack", "genie")
     open_ = andesim("validate", imported, *given)
     assert "give them with --prompt-tokens" in open_.out
+    assert open_.out.rstrip().endswith(
+        "--model qwen3-0.6b --stack genie --weights w4 --prompt-tokens ..."
+    )
     assert "Read as ai-hub (1 row)" in open_.out
     assert andesim("import", imported, *given, "--prompt-tokens", "128", "-o", runs).code == 0
     assert (tmp_path / "runs.operators.csv").exists()

@@ -79,6 +79,9 @@ def _of_turns(record: Record) -> Record:
     """Return a block of LiteRT-LM; of several turns each follows a cache that is not stated."""
     if str(record.get("turns", "1")) not in ("0", "1"):
         record["refusal"] = f"{record['turns']} turns share one cache, whose tokens are not stated."
+    if "capacity" in record:
+        said = f"a cache of {record['capacity']} tokens: judged with what the run needs."
+        record["warnings"] = (*record.get("warnings", ()), said)
     if str(record.get("drafts", "")).lower() == "true":
         without_drafts(record, "speculative decoding was on")
         record.pop("time_to_first_token_s", None)  # prefill and a mean token of the decode
@@ -97,6 +100,7 @@ LITERT_LM: Final = Format(
         r"(?:\bbackend=|^Backend\s*: )(?P<backend>\w+)",
         r"Prefill Turns \(Total (?P<turns>\d+) turns\)",
         r"^Speculative decoding\s*: (?P<drafts>\w+)",
+        r"^Max number of tokens\s*: (?P<capacity>[0-9]{1,9})",
         rf"Prefill [Ss]peed(?: turn \d+)?:\s*(?P<prefill_tokens_per_s>{N})\s*(?:tokens/s|tk/s)",
         rf"prefill_turns\s*\{{[^}}]*?tokens_per_second:\s*(?P<prefill_tokens_per_s>{N})",
         rf"Decode [Ss]peed(?: turn \d+)?:\s*(?P<tokens_per_s>{N})\s*(?:tokens/s|tk/s)",
