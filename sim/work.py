@@ -22,7 +22,7 @@ from hw_models import compute, power
 from hw_models.laws import Numbers
 from hw_models.soc import SocSpec
 from sim.engine.timed import FloatColumn
-from workloads.program import StepGroup, Task, Unit
+from workloads.program import ProgramSegment, StepGroup, Task, Unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,12 +120,11 @@ def _active_w(unit: Unit, soc: SocSpec) -> Numbers:
 
 def works(groups: Iterable[StepGroup], soc: SocSpec) -> Iterator[Work]:
     """Yield the work of each group; groups that share their tasks share it."""
-    known: dict[int, Work] = {}
+    known: dict[tuple[ProgramSegment, ...], Work] = {}
     for group in groups:
-        key = id(group.segments)
-        if key not in known:
-            known[key] = work_of(group, soc)
-        yield known[key]
+        if group.segments not in known:
+            known[group.segments] = work_of(group, soc)
+        yield known[group.segments]
 
 
 def precision_of(task: Task, soc: SocSpec) -> str:

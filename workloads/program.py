@@ -4,6 +4,9 @@ A `Program` is a list of step groups; a group is consecutive steps of one phase 
 list. Every quantity of a `Task` is a column with one entry per step, so 128 decode steps are one
 object whose sizes grow along the column.
 
+Turns of equal work share their tasks and segments, so these are compared by identity: what follows
+from them (seconds, matrices, energy) is found once, and kept under the shared object as its key.
+
 Not modelled: operators of one step that run on two units at once. Steps of two groups do, where
 images encode on one unit while another prefills (`StepGroup.images_needed`).
 """
@@ -51,7 +54,7 @@ def _repeated(column: Column, steps: int) -> Column:
     return repeated
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Task:
     """One schedulable operator, with what is fused into it, for all steps of a group.
 
@@ -184,7 +187,7 @@ class Task:
         return (needed * self.runs).astype(np.int64)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ProgramSegment:
     """Tasks that run ``repeat`` times in a row: identical layers, or draft passes.
 

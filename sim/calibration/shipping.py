@@ -62,11 +62,14 @@ def corpus_rows() -> tuple[list[Asked], list[Skipped]]:
     accelerators hand the operators they lack to the processor, which no row states.
     """
     found, skipped = asked(language_runs(role="calibration"), prior_of)
-    kept = [item for item in found if item.row.unit == "cpu" or is_plain(item.row.run.model)]
+    kept = [item for item in found if _fits(item)]
     reason = "a mixture of experts or a recurrent network on an accelerator fits nothing."
-    held = {id(item) for item in kept}
-    left = [name for item in found if id(item) not in held for name in item.ids]
+    left = [name for item in found if not _fits(item) for name in item.ids]
     return kept, [*skipped, *(Skipped(name, reason) for name in left)]
+
+
+def _fits(item: Asked) -> bool:
+    return item.row.unit == "cpu" or is_plain(item.row.run.model)
 
 
 @cache

@@ -83,13 +83,13 @@ def timed_at(group: TimedGroup, conditions: Conditions) -> TimedGroup:
     """Return a group with the seconds and rates it has under constant conditions."""
     if conditions == NOMINAL:
         return group
-    slowed: dict[int, tuple[TimedTask, ...]] = {}
+    slowed: dict[tuple[TimedTask, ...], tuple[TimedTask, ...]] = {}
     segments = []
     for segment in group.segments:
-        key = id(segment.tasks)
-        if key not in slowed:
-            slowed[key] = tuple(_task_at(task, conditions) for task in segment.tasks)
-        segments.append(replace(segment, tasks=slowed[key]))
+        tasks = segment.tasks
+        if tasks not in slowed:
+            slowed[tasks] = tuple(_task_at(task, conditions) for task in tasks)
+        segments.append(replace(segment, tasks=slowed[tasks]))
     return replace(group, segments=tuple(segments))
 
 

@@ -128,9 +128,9 @@ def segment_matrix(segment: TimedSegment, buffers: int) -> Matrix:
 def step_seconds(group: TimedGroup) -> FloatColumn:
     """Return the duration of each step of a group [s]: (steps,), or (devices, steps) of many."""
     state: State = np.zeros((group.buffers + 1, group.steps))
-    matrices: dict[tuple[int, int], Matrix] = {}
+    matrices: dict[tuple[tuple[TimedTask, ...], int], Matrix] = {}
     for segment in group.segments:
-        key = (id(segment.tasks), segment.repeat)  # graphs of equal layers share their tasks
+        key = segment.tasks, segment.repeat  # graphs of equal layers share their tasks
         if key not in matrices:
             matrices[key] = segment_matrix(segment, group.buffers)
         state = apply(matrices[key], state)

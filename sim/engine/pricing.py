@@ -54,7 +54,7 @@ class Pricing:
     soc: SocSpec
     stack: Stack
     mapped: float = 0.0
-    _priced: dict[tuple[int, str], tuple[object, tuple[TimedSegment, ...]]] = field(
+    _priced: dict[tuple[tuple[ProgramSegment, ...], str], tuple[TimedSegment, ...]] = field(
         default_factory=dict, compare=False
     )
 
@@ -80,14 +80,14 @@ class Pricing:
 
     def _body(self, group: StepGroup, call: TimedTask) -> tuple[TimedSegment, ...]:
         """Return what follows the opening of a step; equal turns share it."""
-        key = (id(group.segments), group.phase)
+        key = group.segments, group.phase
         if key not in self._priced:
             apart = group.phase in ("vision", "network")
             shards = 1 if apart else int(self.stack.graphs_per_step.value)
             segments = [self.segment(part, group, call) for part in group.segments]
             priced = _in_graphs(_with_hand_overs(segments, call), call, shards)
-            self._priced[key] = group.segments, tuple(priced)
-        return self._priced[key][1]
+            self._priced[key] = tuple(priced)
+        return self._priced[key]
 
     def _opening(self, group: StepGroup, call: TimedTask) -> tuple[TimedTask, ...]:
         """Return what happens before a step's first layer.

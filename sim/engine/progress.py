@@ -85,25 +85,25 @@ class StepTimes:
 
     def __init__(self) -> None:
         self._rest: dict[tuple[object, ...], FloatColumn] = {}
-        self._recent: dict[tuple[int, Conditions], tuple[TimedGroup, FloatColumn]] = {}
+        self._recent: dict[tuple[TimedGroup, Conditions], FloatColumn] = {}
 
     def seconds(self, group: TimedGroup, conditions: Conditions) -> FloatColumn:
         """Return the duration of each step of a group [s].
 
         Recent answers are kept, because governors switch back and forth between two clocks.
         """
-        key = id(group), conditions
+        key = group, conditions
         if key not in self._recent:
             if len(self._recent) >= RECENT:
                 self._recent.clear()
-            self._recent[key] = group, self._seconds(group, conditions)
-        return self._recent[key][1]
+            self._recent[key] = self._seconds(group, conditions)
+        return self._recent[key]
 
     def _seconds(self, group: TimedGroup, conditions: Conditions) -> FloatColumn:
         opening, *rest = group.segments
         if not rest or not all(task.is_barrier for task in opening.tasks):
             return step_seconds(timed_at(group, conditions))
-        key = (conditions, *((id(segment.tasks), segment.repeat) for segment in rest))
+        key = (conditions, *((segment.tasks, segment.repeat) for segment in rest))
         if key not in self._rest:
             self._rest[key] = step_seconds(timed_at(replace(group, segments=(*rest,)), conditions))
         slowed_s = [t.tiles * t.busy_s / conditions.speed_of(t) for t in opening.tasks]

@@ -83,13 +83,13 @@ def _replayed(
     """
     group = timed_at(times.priced, conditions)
     slowed = {
-        id(task): later
+        task: later
         for before, after in zip(times.priced.segments, group.segments, strict=True)
         for task, later in zip(before.tasks, after.tasks, strict=True)
     }
-    by_task: dict[int, list[int]] = {}
+    by_task: dict[TimedTask, list[int]] = {}
     for row, operator in enumerate(seen):
-        by_task.setdefault(id(operator.task), []).append(row)
+        by_task.setdefault(operator.task, []).append(row)
     for task, rows in by_task.items():
         chosen = [seen[row] for row in rows]
         steps = np.array([operator.step for operator in chosen])
@@ -114,7 +114,7 @@ def _walk(
     """Yield each operator in program order with the steps it ran in and its times."""
     state: State = np.zeros((group.buffers + 1, group.steps))
     matrices = {
-        id(task): task_matrix(task, group.buffers)
+        task: task_matrix(task, group.buffers)
         for segment in group.segments
         for task in segment.tasks
     }
@@ -122,7 +122,7 @@ def _walk(
     for segment in group.segments:
         for _ in range(segment.repeat):
             for task in segment.tasks:
-                after = apply(matrices[id(task)], state)
+                after = apply(matrices[task], state)
                 ran = np.flatnonzero(task.tiles)
                 times = _times(task, state, after, starts)
                 layers = np.full(ran.shape, layer)

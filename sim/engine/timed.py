@@ -36,7 +36,7 @@ Barrier = Literal[
 BARRIERS: tuple[Barrier, ...] = get_args(Barrier)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class TimedTask:
     """One operator on one unit, for every step of its group.
 
@@ -89,7 +89,7 @@ class TimedTask:
         return self.compute_s + self.launch_s
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class TimedSegment:
     """A list of tasks that runs ``repeat`` times in a row (identical layers)."""
 
@@ -99,7 +99,7 @@ class TimedSegment:
     is_layer: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class TimedGroup:
     """Consecutive steps of one phase that share their task list.
 

@@ -14,7 +14,7 @@ import numpy as np
 from sim.engine.conditions import Conditions
 from sim.engine.timed import FloatColumn, TimedGroup, TimedTask
 from sim.errors import SimError
-from workloads.program import StepGroup
+from workloads.program import ProgramSegment, StepGroup
 
 Change = tuple[float, Conditions]
 """Seconds after a step's start, and the conditions from then on."""
@@ -138,11 +138,11 @@ def _shared_s(one: GroupTimes, other: GroupTimes) -> FloatColumn:
 
 def total(groups: Iterable[GroupTimes], quantity: str) -> float:
     """Return the sum of a task column over all steps of groups, in the column's unit."""
-    found: dict[int, float] = {}  # equal turns share their segments
+    found: dict[tuple[ProgramSegment, ...], float] = {}
     summed = 0.0
     for times in groups:
-        key = id(times.group.segments)
-        if key not in found:
-            found[key] = times.group.total(quantity)
-        summed += found[key]
+        shared = times.group.segments
+        if shared not in found:
+            found[shared] = times.group.total(quantity)
+        summed += found[shared]
     return summed
