@@ -12,7 +12,7 @@ from dashboard.runs import USER_ERRORS, judged, run, word
 from hw_models.soc import list_socs, load_soc
 from sim.charts.data import ALERT, GREEN, GREY, ORANGE
 from sim.explore.uncertainty import intervals, sampled_metrics
-from sim.reports.evidence import Measured, measured_pairs, status_of
+from sim.reports.evidence import status_of
 
 DRAWS: Final = 20
 """Of each phone and stack, fewer than of the one question: marks of a wall are small."""
@@ -66,17 +66,16 @@ def wall(
 
     The first mark is of the phone's own numbers, the second, later, has ranges.
     """
-    measured = measured_pairs()
-    found = {device: _stacks(device, measured, every_stack) for device in devices}
+    found = {device: _stacks(device, every_stack) for device in devices}
     pairs = [(device, stack, status) for device in devices for stack, status in found[device]]
     marks = (_mark(choices, *pair, draws=draws) for draws in (0, DRAWS) for pair in pairs)
     return marks, 2 * len(pairs)
 
 
-def _stacks(device: str, measured: Sequence[Measured], every_stack: bool) -> list[tuple[str, str]]:
+def _stacks(device: str, every_stack: bool) -> list[tuple[str, str]]:
     """Return stacks of a phone with their evidence: its own first, then those with most of it."""
     own = load_soc(device).default_stack
-    known = [(stack, status_of(device, stack, measured)) for stack in stacks(device)[1:]]
+    known = [(stack, status_of(device, stack)) for stack in stacks(device)[1:]]
     ordered = sorted(known, key=lambda pair: (pair[0] != own, list(MARKS).index(pair[1])))
     return ordered if every_stack else ordered[:MOST_STACKS]
 

@@ -1,115 +1,74 @@
 """Measured rows beside the present question: how near they are, and how the simulator did on them.
 
-Every validation row that ships is judged once per server, the nearest to the first question first;
-the page shows them as they come.
+The rows ship judged (`sim.evidence.nearest`), so the page has them at once.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Sequence
-from threading import Lock
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from dashboard.jobs import Job
-from sim.calibration.shipping import read_residuals
 from sim.charts.data import ALERT, BLUE, GREY
 from sim.charts.frame import INK, Figure, figure
-from sim.evidence.exhibits import load_exhibits, runs_in_role
-from sim.evidence.measured import MeasuredRun
+from sim.evidence.nearest import HERE, OTHER_DEVICES, OTHER_STACKS, JudgedRow, Near
 from sim.explore.variants import MetricColumns
-from sim.reports.evidence import HERE, OTHER_DEVICES, OTHER_STACKS, place_of
+from sim.reports.evidence import scores
 from sim.results import Result
-from sim.validation.judging import Judged, validate
 from sim.wording import label
 
 if TYPE_CHECKING:
     import pandas as pd
 
-CHUNK: Final = 4
-"""Rows that are judged in one piece of work."""
-PLACES: Final = (HERE, OTHER_STACKS, OTHER_DEVICES)
 MOST_NEAR: Final = 24
 
-Piece = tuple[Judged, ...]
 
-_LOCK = Lock()
-_JOB: list[Job[Piece]] = []
-
-
-def judging(result: Result) -> Job[Piece]:
-    """Return the job that judges every row, begun by the first who asks."""
-    with _LOCK:
-        if not _JOB:
-            runs = sorted(
-                runs_in_role(load_exhibits(), "validation"),
-                key=lambda run: _apart(run, result.soc.id, result.stack),
-            )
-            _JOB.append(Job(_pieces(runs), -(-len(runs) // CHUNK)))
-        return _JOB[0]
-
-
-def rows(found: Job[Piece]) -> list[Judged]:
-    """Return the rows that are judged so far."""
-    return [row for piece in found.pieces for row in piece]
-
-
-def nearest(judged: Sequence[Judged], result: Result, metric: str) -> list[Judged]:
-    """Return the rows of a metric, the nearest first: same silicon, same runtime, then by bytes."""
-    own = result.soc.id, result.stack
-    chosen = [row for row in judged if row.metric == metric]
-    return sorted(
-        chosen, key=lambda row: (_apart(row.run, *own), _bytes_apart(row, result))
-    )[:MOST_NEAR]  # fmt: skip
-
-
-def readable(near: Sequence[Judged], result: Result) -> pd.DataFrame:
+def readable(near: Sequence[Near]) -> pd.DataFrame:
     """Return the rows as a table: where, what, measured, simulated, error, and how far away."""
     import pandas as pd
 
     return pd.DataFrame(
         {
-            "where": place_of(row, result.soc.id, result.stack),
-            "row": row.run.id,
-            "device": row.device,
-            "stack": row.stack,
-            "model": row.run.model,
-            "weights": row.run.weights,
-            "measured": row.measured,
-            "simulated": row.simulated,
-            "error": row.error,
-            "inside 80 %": None
-            if row.interval is None
-            else row.interval[0] <= row.measured <= row.interval[1],
-            "source": row.run.source_url or None,
+            "where": item.place,
+            "row": item.row.id,
+            "device": item.row.device,
+            "stack": item.row.stack,
+            "model": item.row.model,
+            "weights": item.row.weights,
+            "measured": item.row.measured,
+            "simulated": item.row.simulated,
+            "error": item.row.error,
+            "inside 80 %": item.row.is_inside if item.row.low < item.row.high else None,
+            "times apart": item.times_apart,
+            "judged": "blind" if item.row.role == "validation" else "left out of the fit",
+            "source": item.row.source or None,
         }
-        for row in near
+        for item in near
     )
 
 
 def beside(
-    near: Sequence[Judged], result: Result, metric: str, drawn: MetricColumns | None
+    near: Sequence[Near], result: Result, metric: str, drawn: MetricColumns | None
 ) -> Figure:
     """Draw near rows in order, measured over the simulated range, and the present prediction."""
     import numpy as np
 
-    names = [f"{row.run.model}, {row.device}, {row.stack} · {index + 1}"
-             for index, row in enumerate(near)]  # fmt: skip
-    ends = [row.interval or (row.simulated, row.simulated) for row in near]
+    rows = [item.row for item in near]
+    names = [f"{row.model}, {row.device}, {row.stack} · {index + 1}"
+             for index, row in enumerate(rows)]  # fmt: skip
     value = result.metrics().get(metric)
     here = f"this question: {result.program.model}"
-    inks = [_INKS.get(place_of(row, result.soc.id, result.stack), GREY) for row in near]
+    inks = [_INKS.get(item.place, GREY) for item in near]
     simulated = {
         "type": "scatter",
         "mode": "markers",
         "name": "simulated, 80 % range",
-        "x": [row.simulated for row in near],
+        "x": [row.simulated for row in rows],
         "y": names,
         "marker": {"symbol": "line-ns-open", "size": 13, "color": INK},
         "error_x": {
             "type": "data",
-            "array": [high - row.simulated for row, (_, high) in zip(near, ends, strict=True)],
-            "arrayminus": [row.simulated - low for row, (low, _) in zip(near, ends, strict=True)],
+            "array": [row.high - row.simulated for row in rows],
+            "arrayminus": [row.simulated - row.low for row in rows],
             "thickness": 7,
             "width": 0,
             "color": "rgba(0,114,178,.3)",
@@ -120,7 +79,7 @@ def beside(
         "type": "scatter",
         "mode": "markers",
         "name": "measured",
-        "x": [row.measured for row in near],
+        "x": [row.measured for row in rows],
         "y": names,
         "marker": {"size": 11, "color": inks},
         "hovertemplate": "measured %{x:.4~g}<extra></extra>",
@@ -154,22 +113,24 @@ def beside(
 _INKS: Final = {HERE: "#009E73", OTHER_STACKS: BLUE, OTHER_DEVICES: "#56B4E9"}
 
 
-def coverage(judged: Sequence[Judged]) -> list[dict[str, Any]]:
+def coverage(judged: Iterable[JudgedRow]) -> list[dict[str, Any]]:
     """Return errors and the share inside the 80 % range, by metric and stack."""
-    from sim.validation.judging import Validation
-
+    groups: dict[tuple[str, str], list[JudgedRow]] = {}
+    for row in judged:
+        groups.setdefault((row.metric, row.stack), []).append(row)
     return [
         {
             "metric": label(metric),
             "stack": stack,
-            "rows": score.n,
-            "mean error [%]": 100.0 * score.mape,
-            "bias [%]": 100.0 * score.bias,
+            "rows": found["n"],
+            "mean error [%]": 100.0 * found["mape"],
+            "bias [%]": 100.0 * found["bias"],
             "inside 80 % [%]": None
-            if score.inside_interval is None
-            else 100.0 * score.inside_interval,
+            if found["inside_interval"] is None
+            else 100.0 * found["inside_interval"],
         }
-        for (metric, stack), score in Validation(tuple(judged), ()).by_group("stack").items()
+        for (metric, stack), rows in sorted(groups.items())
+        for found in (scores(rows),)
     ]
 
 
@@ -185,20 +146,3 @@ def wanted(result: Result, status: str, widest: str, moves_s: float) -> str:
         f"widest number behind this answer is `{widest}`, which moves the whole reply by "
         f"{moves_s:.2f} s between its low and its high value."
     )
-
-
-def _pieces(runs: Sequence[MeasuredRun]) -> Iterator[Piece]:
-    residuals = read_residuals()
-    for at in range(0, len(runs), CHUNK):
-        yield validate(runs[at : at + CHUNK], None, residuals).rows
-
-
-def _apart(run: MeasuredRun, device: str, stack: str) -> int:
-    """Return how far a row's device and stack are from others: 0 is the same."""
-    return (run.device != device) * 2 + (run.stack != stack) * (1 if run.device == device else 2)
-
-
-def _bytes_apart(row: Judged, result: Result) -> float:
-    """Return how far the row's rate is from this one's, a stand-in for bytes per token [log]."""
-    value = result.metrics().get(row.metric)
-    return abs(math.log(row.simulated / value)) if value else 0.0

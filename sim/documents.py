@@ -10,6 +10,7 @@ from typing import Any
 from sim.errors import OutputError
 from sim.output import write_text, write_whole
 from sim.results import Intervals, Result
+from sim.trust import trust_document
 
 SCHEMA = "andesim.summary/1"
 
@@ -31,6 +32,7 @@ def summary_document(result: Result, intervals: Intervals | None = None) -> dict
         "energy_j": result.energy.parts(),
         "session": result.session_summary().as_dict(),
         "cold_start": asdict(result.cold_start()),
+        "evidence": trust_document(result),
         "warnings": list(result.warnings),
     }
     if intervals is not None:

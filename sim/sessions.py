@@ -86,7 +86,7 @@ def summarise_session(run: Run) -> SessionSummary:
     clients = {turn.client for turn in run.turns}
     full_j = run.scenario.environment.battery_wh * JOULES_PER_WH
     return SessionSummary(
-        verdict=verdict(run),
+        verdict=outcome_sentence(run),
         clients=tuple(_client(run, name) for name in sorted(clients)),
         busy_share=run.busy_s / run.makespan_s if run.makespan_s else 0.0,
         throttled_share=_throttled_s(run.groups) / (span_s(run.groups) or 1.0),
@@ -98,7 +98,7 @@ def summarise_session(run: Run) -> SessionSummary:
     )
 
 
-def verdict(run: Run) -> str:
+def outcome_sentence(run: Run) -> str:
     """Return one sentence on how the session went."""
     asked = [turn for turn in run.turns if turn.outcome != "not_asked"]
     counts = Counter(turn.outcome for turn in asked)

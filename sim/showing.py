@@ -18,6 +18,7 @@ from sim.breakdown import phase_terms
 from sim.engine.times import hidden_s
 from sim.results import Intervals, Result
 from sim.summary import Summary
+from sim.trust import aspects
 from sim.verdicts import KILO, SMALLEST_J, Verdict, headline, joules
 from sim.wording import label, shown
 from workloads.trace import NETWORK
@@ -73,6 +74,7 @@ def show_result(
     _energy(console, result, summary)
     if intervals is not None:
         _intervals(console, intervals)
+    _evidence(console, result)
     _notes(console, result)
     if out is not None:
         console.print(f"\nWritten to {out}: summary.json, scenario.yaml, tasks.parquet, trace.json")
@@ -262,6 +264,21 @@ def _intervals(console: Console, intervals: Intervals) -> None:
         if metric in intervals:
             cells = [shown(metric, value).text for value in intervals[metric].values()]
             table.add_row(label(metric), *cells)
+    console.print(table)
+
+
+def _evidence(console: Console, result: Result) -> None:
+    """Print per aspect of the answer whether it is validated, and the nearest judged rows."""
+    table = Table(
+        title="\nNearest evidence: simulated against measured",
+        title_justify="left",
+        box=None,
+        pad_edge=False,
+    )
+    for name in ("of", "status", "closest rows"):
+        table.add_column(name)
+    for aspect in aspects(result):
+        table.add_row(aspect.name, aspect.status, escape(aspect.text()))
     console.print(table)
 
 

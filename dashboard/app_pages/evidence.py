@@ -2,18 +2,16 @@
 
 import streamlit as st
 
-from dashboard import progress, screens, state, witnesses
-from dashboard.jobs import Job
+from dashboard import screens, state, witnesses
 from dashboard.runs import parameter_swings
 from sim.charts.data import parity_chart
 from sim.charts.plotly import named
-from sim.reports.evidence import MEANING, measured_pairs, status_of
-from sim.validation.judging import Validation
-from sim.validation.tables import document
+from sim.reports.evidence import MEANING, status_of, unseen
+from sim.trust import of_metric
 
 choices = state.current()
 result = screens.fitting_or_stop(choices)
-status = status_of(result.soc.id, result.stack, measured_pairs())
+status = status_of(result.soc.id, result.stack)
 swings = parameter_swings(choices)
 draw_status = {"validated": st.success, "partly": st.warning, "unvalidated": st.warning}[status]
 draw_status(
@@ -24,49 +22,42 @@ if swings:
     st.markdown(witnesses.wanted(result, status, swings[0].path, swings[0].width))
 
 
-def drawn(found: Job[witnesses.Piece]) -> None:
-    """Draw the rows that are judged so far."""
-    judged = witnesses.rows(found)
-    if not judged:
-        return
-    metrics = sorted({row.metric for row in judged})
-    default = "tokens_per_s" if "tokens_per_s" in metrics else metrics[0]
-    left, right = st.columns([2, 3])
-    metric = left.selectbox(
-        "Number", metrics, metrics.index(default), format_func=named, key="evidence_metric"
-    )
-    every = sorted({row.stack for row in judged})
-    chosen = right.multiselect("Stacks of the parity plot", every, key="evidence_stacks",
-                               placeholder="all")  # fmt: skip
-    near = witnesses.nearest(judged, result, metric)
-    screens.chart(
-        "The nearest measured rows, beside this question",
-        witnesses.beside(near, result, metric, screens.sampled(choices)),
-        f"{len(near)} measured rows of {named(metric)}, the nearest first.",
-        key="nearest",
-    )
-    st.caption(
-        "Green: this device and stack. Blue: this device, another stack. Light blue: this stack, "
-        "another device. Grey: neither."
-    )
-    shown = tuple(row for row in judged if row.metric == metric
-                  and (not chosen or row.stack in chosen))  # fmt: skip
-    left, right = st.columns(2)
-    with left:
-        rows = document(Validation(shown, ()))["rows"]
-        screens.show(parity_chart(rows, f"{named(metric)}: simulated against measured",
-                                  f"{len(shown)} rows."))  # fmt: skip
-    with right, st.container(border=True):
-        screens.heading("Coverage: of rows that no fit has seen")
-        digits = st.column_config.NumberColumn(format="%.0f")
-        columns = dict.fromkeys(("mean error [%]", "bias [%]", "inside 80 % [%]"), digits)
-        st.dataframe(witnesses.coverage(judged), hide_index=True, column_config=columns, height=400)
-    percent = st.column_config.NumberColumn(format="percent")
-    st.dataframe(
-        witnesses.readable(near, result),
-        hide_index=True,
-        column_config={"error": percent, "source": st.column_config.LinkColumn()},
-    )
-
-
-progress.watch("evidence", witnesses.judging(result), drawn, "Judging measured rows")
+judged = unseen()
+metrics = sorted({row.metric for row in judged})
+default = "tokens_per_s" if "tokens_per_s" in metrics else metrics[0]
+left, right = st.columns([2, 3])
+metric = left.selectbox(
+    "Number", metrics, metrics.index(default), format_func=named, key="evidence_metric"
+)
+every = sorted({row.stack for row in judged})
+chosen = right.multiselect("Stacks of the parity plot", every, key="evidence_stacks",
+                           placeholder="all")  # fmt: skip
+near = of_metric(result, metric, witnesses.MOST_NEAR)
+screens.chart(
+    "The nearest measured rows, beside this question",
+    witnesses.beside(near, result, metric, screens.sampled(choices)),
+    f"{len(near)} measured rows of {named(metric)}, the nearest first.",
+    key="nearest",
+)
+st.caption(
+    "Green: this device and stack. Blue: this device, another stack. Light blue: this stack, "
+    "another device. Grey: neither."
+)
+shown = [row for row in judged if row.metric == metric and (not chosen or row.stack in chosen)]
+left, right = st.columns(2)
+with left:
+    screens.show(parity_chart([row._asdict() for row in shown],
+                              f"{named(metric)}: simulated against measured",
+                              f"{len(shown)} rows that no fit has seen."))  # fmt: skip
+with right, st.container(border=True):
+    screens.heading("Coverage: of rows that no fit has seen")
+    digits = st.column_config.NumberColumn(format="%.0f")
+    columns = dict.fromkeys(("mean error [%]", "bias [%]", "inside 80 % [%]"), digits)
+    st.dataframe(witnesses.coverage(judged), hide_index=True, column_config=columns, height=400)
+percent = st.column_config.NumberColumn(format="percent")
+times = st.column_config.NumberColumn(format="%.1f×")
+st.dataframe(
+    witnesses.readable(near),
+    hide_index=True,
+    column_config={"error": percent, "times apart": times, "source": st.column_config.LinkColumn()},
+)

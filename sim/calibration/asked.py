@@ -15,9 +15,9 @@ from statistics import median
 from typing import Final
 
 from hw_models.soc import SocSpec
-from sim.calibration.rows import PHASES, Observation, Skipped, observe
+from sim.calibration.rows import Observation, Skipped, observe
 from sim.evidence.exhibits import same_shapes
-from sim.evidence.measured import METRICS, MeasuredRun
+from sim.evidence.measured import METRICS, TIMED_PHASES, MeasuredRun
 from sim.evidence.questions import CannotSimulate
 
 _OF_A_QUESTION: Final = (
@@ -69,7 +69,7 @@ def asked(
     """
     groups: dict[tuple[object, ...], list[MeasuredRun]] = {}
     for run in runs:
-        for metric in PHASES:
+        for metric in TIMED_PHASES:
             if metric in run.metrics:
                 others = dict.fromkeys(set(METRICS) - {metric})
                 question = (metric, *(getattr(run, name) for name in _OF_A_QUESTION))

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -22,10 +22,8 @@ from sim.engine.pricing import Pricing
 from sim.engine.timed import FloatColumn
 from sim.errors import SimError
 from sim.evidence.conditions import as_run
-from sim.evidence.measured import MeasuredRun
+from sim.evidence.measured import TIMED_PHASES, MeasuredRun
 from sim.evidence.questions import (
-    DECODE,
-    INFERENCE,
     CannotSimulate,
     device_of_run,
     scenario_of_run,
@@ -35,16 +33,6 @@ from sim.explore.sweep_steps import Indices, distinct, step_seconds_by_context
 from sim.planning import plan
 from workloads.errors import WorkloadError
 from workloads.program import Program, StepGroup
-from workloads.trace import NETWORK
-
-PHASES: Final = {
-    DECODE: ("decode",),
-    "prefill_tokens_per_s": ("prefill",),
-    "time_to_first_token_s": ("vision", "prefill"),
-    "vision_encode_s": ("vision",),
-    INFERENCE: (NETWORK,),
-}
-"""The phases whose time makes each metric that can be fitted."""
 
 
 class Skipped(NamedTuple):
@@ -111,7 +99,7 @@ class Observation:
     def groups(self) -> list[StepGroup]:
         """The step groups whose time makes the metric: those of the last turn."""
         last = max(group.turn for group in self.program.groups)
-        phases = PHASES[self.metric]
+        phases = TIMED_PHASES[self.metric]
         return [g for g in self.program.groups if g.turn == last and g.phase in phases]
 
     @property
@@ -156,7 +144,7 @@ def observations(
     found: list[Observation] = []
     skipped: list[Skipped] = []
     for run in runs:
-        metrics = [metric for metric in PHASES if metric in run.metrics]
+        metrics = [metric for metric in TIMED_PHASES if metric in run.metrics]
         if run.refusal or not metrics:
             reason = run.refusal or "the row holds no time or rate to fit."
             skipped.append(Skipped(run.id, reason))

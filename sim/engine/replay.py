@@ -66,7 +66,7 @@ class Lane:
         self.host.set_speed(conditions.clock * conditions.host)
 
 
-class Machine(Lane):
+class Hardware(Lane):
     """The hardware under changing conditions: memory, a lane, a second for prefill beside it."""
 
     def __init__(self, conditions: Conditions = NOMINAL, now_s: float = 0.0) -> None:
@@ -195,16 +195,16 @@ def replay_step(
     ``changes`` are seconds after the step's start and the conditions from then on. Times of the
     operators count from the step's start.
     """
-    machine = Machine(conditions)
-    env, operators = machine.env, list(step_operators(group, step))
+    hardware = Hardware(conditions)
+    env, operators = hardware.env, list(step_operators(group, step))
 
     def change() -> Process:
         for after_s, later in changes:
             yield env.timeout(after_s - env.now)
-            machine.set_conditions(later)
+            hardware.set_conditions(later)
 
     env.process(change())
-    env.run(env.process(run_step(machine, group.buffers, operators)))
+    env.run(env.process(run_step(hardware, group.buffers, operators)))
     return env.now, operators
 
 
@@ -244,30 +244,30 @@ class EventEngine:
 
     def __init__(self, phone: Phone, now_s: float = 0.0) -> None:
         self.phone = phone
-        self._machine = Machine(phone.conditions, now_s)
-        self._machine.env.process(self._watch())
+        self._hardware = Hardware(phone.conditions, now_s)
+        self._hardware.env.process(self._watch())
 
     @property
     def now_s(self) -> float:
         """The clock [s]."""
-        now_s: float = self._machine.env.now
+        now_s: float = self._hardware.env.now
         return now_s
 
     def idle(self, until_s: float) -> None:
         """Let time pass with nothing to run [s]."""
         self.phone.run(None, self.now_s)
-        self._machine.env.run(until=until_s)
+        self._hardware.env.run(until=until_s)
 
     def run(self, progress: Progress, until_s: float, beside: Progress | None = None) -> None:
         """Run steps of a group, and of one beside it, until done or those at ``until_s`` end."""
-        env = self._machine.env
+        env = self._hardware.env
         images = Encoded(env, progress)
         if beside is None:
             self.phone.run(progress.law, self.now_s)
-            env.run(env.process(self._steps(self._machine, progress, until_s, images)))
+            env.run(env.process(self._steps(self._hardware, progress, until_s, images)))
             return
         self.phone.run(beside.law_beside, self.now_s)
-        encoding = env.process(self._steps(self._machine, progress, until_s, images))
+        encoding = env.process(self._steps(self._hardware, progress, until_s, images))
         filling = env.process(self._prefill(beside, until_s, images))
         env.run(encoding & filling)
 
@@ -285,11 +285,11 @@ class EventEngine:
             yield from images.wait(int(needed[progress.done]))
             if not images.has(int(needed[progress.done])) or self.now_s >= until_s:
                 return
-            yield from self._step(self._machine.beside, progress)
+            yield from self._step(self._hardware.beside, progress)
 
     def _step(self, lane: Lane, progress: Progress) -> Process:
         operators = list(step_operators(progress.timed, progress.done))
-        start_s, conditions = self.now_s, self._machine.conditions
+        start_s, conditions = self.now_s, self._hardware.conditions
         yield from run_step(lane, progress.timed.buffers, operators)
         changes = [
             (at_s - start_s, later)
@@ -301,10 +301,10 @@ class EventEngine:
 
     def _watch(self) -> Process:
         """Make each change of conditions when it is due."""
-        phone, env = self.phone, self._machine.env
+        phone, env = self.phone, self._hardware.env
         while True:
             due_s = min(phone.next_change_s, phone.next_poll_s(env.now))
             yield env.timeout(max(0.0, due_s - env.now))
             if phone.next_change_s == due_s:
                 phone.advance(due_s)
-            self._machine.set_conditions(phone.conditions)
+            self._hardware.set_conditions(phone.conditions)

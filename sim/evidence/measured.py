@@ -20,6 +20,7 @@ from sim.errors import SimError
 from workloads.errors import WorkloadError, did_you_mean
 from workloads.explain import sentences
 from workloads.files import read_text
+from workloads.trace import NETWORK
 
 SIZE_LIMIT_BYTES: Final = 64 * 2**20
 """Largest file that is read [B]."""
@@ -33,6 +34,14 @@ METRICS: Final = (
     "energy_j_per_token",
     "inference_s",
 )
+TIMED_PHASES: Final = {
+    "tokens_per_s": ("decode",),
+    "prefill_tokens_per_s": ("prefill",),
+    "time_to_first_token_s": ("vision", "prefill"),
+    "vision_encode_s": ("vision",),
+    "inference_s": (NETWORK,),
+}
+"""The phases whose time makes each metric that can be fitted."""
 COLUMNS: Final = (
     *("id", "device", "stack", "backend", "model", "weights", "activations", "kv_dtype"),
     *("context_tokens", "prompt_tokens", "output_tokens", "image_px"),

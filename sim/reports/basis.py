@@ -48,15 +48,24 @@ def validation(document: Document) -> Section:
     found = document["validation"]
     blocks: list[Block] = [Paragraph((f"{found['status'].capitalize()}. {found['sentence']}",))]
     if found["scores"]:
-        rows = tuple(map(_score_row, found["scores"]))
+        scored = tuple(map(_score_row, found["scores"]))
         header = ("measured on", "metric", "rows", "mean error", "bias", "inside 80 % interval")
-        blocks.append(Table(header, rows))
-    if found["skipped"]:
-        ids = ", ".join(item["id"] for item in found["skipped"])
-        blocks.append(
-            Paragraph((f"Rows not judged: {ids}; the JSON of this report gives the reasons.",))
-        )
+        blocks.append(Table(header, scored))
+    near = tuple(
+        (name, item["status"], *_near_row(row))
+        for name, item in document["run"]["evidence"].items()
+        for row in item["nearest"]
+    )
+    if near:
+        beside = ("of", "status", "nearest rows", "measured", "simulated", "error", "where")
+        blocks.append(Table(beside, near))
     return Section("Validation", tuple(blocks))
+
+
+def _near_row(row: Document) -> tuple[Cell, ...]:
+    """Return a measured row near the question: network, both values, their error, and where."""
+    values = (shown(row["metric"], row[name]) for name in ("measured", "simulated"))
+    return (f"{row['model']} {row['weights']}", *values, shown("error", row["error"]), row["where"])
 
 
 def _score_row(item: Document) -> tuple[Cell, ...]:

@@ -1,27 +1,29 @@
-"""How well a device and stack are validated: exhibits that no fit has seen, judged anew.
+"""How well a device and stack are validated: the judged rows that ship, as a report tells them.
 
 Validated: a first-token or prefill figure and a decode rate were measured on this device and stack.
 Partly: only one of them was, or only a neighbour was measured (the device under another stack, the
-stack on another device). Unvalidated: neither.
+stack on another device). Unvalidated: neither. Only rows that no fit has seen count.
 
-Not judged: whether the networks of the exhibits resemble the scenario's model.
+Not judged: whether the networks of the rows resemble the scenario's model; `sim.trust` says that.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from sim.calibration.shipping import read_residuals
-from sim.evidence.exhibits import load_exhibits, runs_in_role
-from sim.validation.judging import Judged, Validation, validate
+import numpy as np
 
-HERE: Final = "this device and stack"
-OTHER_STACKS: Final = "this device, other stacks"
-OTHER_DEVICES: Final = "this stack, other devices"
-ELSEWHERE: Final = "other devices and stacks"
-Measured = tuple[str, str, str]
-"""Device, stack and metric of a measured row."""
+from sim.evidence.nearest import (
+    ELSEWHERE,
+    HERE,
+    OTHER_DEVICES,
+    OTHER_STACKS,
+    JudgedRow,
+    judged_rows,
+    place_of,
+)
+
 FIRST: Final = {"time_to_first_token_s", "prefill_tokens_per_s"}
 DECODE: Final = "tokens_per_s"
 MEANING: Final = {
@@ -33,29 +35,22 @@ MEANING: Final = {
 
 def evidence(device: str, stack: str) -> dict[str, Any]:
     """Return the validation status of a device and stack with the scores behind it."""
-    runs = [
-        run
-        for run in runs_in_role(load_exhibits(), "validation")
-        if device == run.device or stack == run.stack
-    ]
-    found = validate(runs, None, read_residuals())
-    near: dict[str, list[Judged]] = {HERE: [], OTHER_STACKS: [], OTHER_DEVICES: []}
-    for row in found.rows:
-        near[_place(row, device, stack)].append(row)
-    status = _status({row.metric for row in near[HERE]}, bool(found.rows))
+    found = by_place(device, stack)
+    near = {where: found[where] for where in (HERE, OTHER_STACKS, OTHER_DEVICES) if where in found}
+    status = status_of(device, stack)
     return {
         "status": status,
         "sentence": MEANING[status],
         "scores": [
-            {"where": where, "metric": metric, **scores._asdict()}
-            for where, rows in near.items()
-            for metric, scores in Validation(tuple(rows), ()).by_metric().items()
+            {"where": where, "metric": metric, **scores(rows)}
+            for where, held in near.items()
+            for metric, rows in _by_metric(held).items()
         ],
         "rows": [
             {
-                "id": row.run.id,
+                "id": row.id,
                 "where": where,
-                "model": row.run.model,
+                "model": row.model,
                 "metric": row.metric,
                 "measured": row.measured,
                 "simulated": row.simulated,
@@ -64,39 +59,51 @@ def evidence(device: str, stack: str) -> dict[str, Any]:
             for where, rows in near.items()
             for row in rows
         ],
-        "skipped": [skipped._asdict() for skipped in found.skipped],
     }
 
 
-def measured_pairs() -> list[Measured]:
-    """Return device, stack and metric of every validation row that ships and that can be judged."""
-    return [
-        (run.device, run.stack, metric)
-        for run in runs_in_role(load_exhibits(), "validation")
-        if not run.refusal and run.device and run.stack
-        for metric in run.metrics
-    ]
+def by_place(device: str, stack: str) -> dict[str, list[JudgedRow]]:
+    """Return the rows that no fit has seen by where they were measured, without far ones."""
+    found: dict[str, list[JudgedRow]] = {}
+    for row in unseen():
+        if (place := place_of(row, device, stack)) != ELSEWHERE:
+            found.setdefault(place, []).append(row)
+    return found
 
 
-def status_of(device: str, stack: str, rows: Iterable[Measured]) -> str:
-    """Return the validation status of a device and stack, without judging the rows."""
-    near = [row for row in rows if device == row[0] or stack == row[1]]
-    return _status({row[2] for row in near if row[:2] == (device, stack)}, bool(near))
+def unseen() -> list[JudgedRow]:
+    """Return every row in role validation."""
+    return [row for row in judged_rows() if row.role == "validation"]
 
 
-def place_of(row: Judged, device: str, stack: str) -> str:
-    """Return how near a row is to a device and stack."""
-    return _place(row, device, stack) if stack == row.stack or device == row.device else ELSEWHERE
-
-
-def _place(row: Judged, device: str, stack: str) -> str:
-    if row.device != device:
-        return OTHER_DEVICES
-    return HERE if row.stack == stack else OTHER_STACKS
-
-
-def _status(here: set[str], is_near: bool) -> str:
-    """Return the status of the metrics judged here, and whether a neighbour was judged."""
+def status_of(device: str, stack: str) -> str:
+    """Return the validation status of a device and stack."""
+    near = by_place(device, stack)
+    here = {row.metric for row in near.get(HERE, ())}
     if DECODE in here and here & FIRST:
         return "validated"
-    return "partly" if is_near else "unvalidated"
+    return "partly" if near else "unvalidated"
+
+
+def scores(rows: Iterable[JudgedRow]) -> dict[str, Any]:
+    """Return count, mean and 95th percentile of the errors, bias, and the share inside.
+
+    ``inside_interval`` is ``None`` where no row has an interval.
+    """
+    held = list(rows)
+    errors = np.array([row.error for row in held])
+    ranged = [row.is_inside for row in held if row.low < row.high]
+    return {
+        "n": len(held),
+        "mape": float(np.abs(errors).mean()),
+        "bias": float(errors.mean()),
+        "p95_abs_error": float(np.percentile(np.abs(errors), 95)),
+        "inside_interval": sum(ranged) / len(ranged) if ranged else None,
+    }
+
+
+def _by_metric(rows: Iterable[JudgedRow]) -> Mapping[str, list[JudgedRow]]:
+    found: dict[str, list[JudgedRow]] = {}
+    for row in rows:
+        found.setdefault(row.metric, []).append(row)
+    return dict(sorted(found.items()))

@@ -21,9 +21,9 @@ from hw_models.errors import HardwareError
 from hw_models.soc import SocSpec
 from sim.calibration.folds import Residual
 from sim.calibration.operators import case_scenario
-from sim.calibration.rows import PHASES, Observation, Skipped, observe
+from sim.calibration.rows import Observation, Skipped, observe
 from sim.errors import SimError
-from sim.evidence.measured import MeasuredRun
+from sim.evidence.measured import TIMED_PHASES, MeasuredRun
 from sim.evidence.measuring.document import CaseTimes, MeasuredFile
 from sim.evidence.questions import (
     DECODE,
@@ -186,7 +186,7 @@ def judge(
     if not metric:
         raise CannotSimulate(" ".join(("the row holds no metric to judge.", *run.warnings)))
     device = device_of_run(run, soc)
-    if metric in PHASES:
+    if metric in TIMED_PHASES:
         return _timed(observe(run, metric, device), device, residuals)
     return _whole(run, metric, device)
 

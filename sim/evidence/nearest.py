@@ -1,0 +1,182 @@
+"""Judged rows: what was measured, what is simulated for it, and which rows lie nearest a question.
+
+Rows in role validation are judged by the shipped devices, which no fit showed them to. Rows in
+role calibration are judged by a fit from which their network was left out. `sim.validation.shipped`
+writes the file; it is read without pandas, because every answer names its nearest rows.
+
+A row is nearer the fewer of these differ, in this order: silicon, runtime, unit; among equals, the
+nearer by the logarithms of bytes per step, tokens and patches.
+
+Not modelled: the release of the runtime, where neither the question nor the row states it.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Iterable, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Final, Literal, NamedTuple
+
+from sim.evidence.manifests import ROOT
+from sim.output import write_text
+from workloads.program import StepGroup
+
+FILE: Final = ROOT / "judged.csv"
+HERE: Final = "this device and stack"
+OTHER_STACKS: Final = "this device, other stacks"
+OTHER_DEVICES: Final = "this stack, other devices"
+ELSEWHERE: Final = "other devices and stacks"
+PLACES: Final = (HERE, OTHER_STACKS, OTHER_DEVICES, ELSEWHERE)
+"""Where a row was measured, the nearest first."""
+DIGITS: Final = 5
+
+Status = Literal["validated", "partly", "unvalidated"]
+
+
+class Size(NamedTuple):
+    """How large a measured or asked run is.
+
+    Attributes
+    ----------
+    step_bytes
+        Weights read per step [B].
+    tokens
+        Tokens that a step attends to in decode, on average; in other phases all that are computed.
+    patches
+        Patches of the vision encoder before it.
+    """
+
+    step_bytes: float
+    tokens: float
+    patches: float
+
+
+class JudgedRow(NamedTuple):
+    """A measured value beside the simulated one with its 80 % interval, in the metric's unit."""
+
+    id: str
+    role: str
+    device: str
+    stack: str
+    unit: str
+    metric: str
+    model: str
+    weights: str
+    source: str
+    step_bytes: float
+    tokens: float
+    patches: float
+    measured: float
+    simulated: float
+    low: float
+    high: float
+
+    @property
+    def error(self) -> float:
+        """(simulated - measured) / measured."""
+        return self.simulated / self.measured - 1.0
+
+    @property
+    def is_inside(self) -> bool:
+        """Whether the measured value lies in the 80 % interval."""
+        return self.low <= self.measured <= self.high
+
+    @property
+    def size(self) -> Size:
+        """Bytes, tokens and patches."""
+        return Size(self.step_bytes, self.tokens, self.patches)
+
+
+class Near(NamedTuple):
+    """A judged row, where it was measured, and how far it is from the question in size.
+
+    ``apart`` is the length of the vector of log ratios of bytes, tokens and patches (each plus 1).
+    """
+
+    row: JudgedRow
+    place: str
+    apart: float
+
+    @property
+    def times_apart(self) -> float:
+        """How many times larger or smaller the question is, over bytes, tokens and patches."""
+        return math.exp(self.apart)
+
+
+def size_of(groups: Iterable[StepGroup], patches: float) -> Size:
+    """Return the size of the step groups whose time makes a metric."""
+    held = list(groups)
+    steps = sum(group.steps for group in held) or 1
+    read = sum(group.total("weight_bytes") for group in held) / steps
+    decodes = all(group.phase == "decode" for group in held)
+    column = "visible_tokens" if decodes else "new_tokens"
+    counted = float(sum(getattr(group, column).sum() for group in held))
+    return Size(read, counted / steps if decodes else counted - patches, patches)
+
+
+@cache
+def judged_rows(path: Path = FILE) -> tuple[JudgedRow, ...]:
+    """Return every judged row that ships; none where the file is missing."""
+    if not path.is_file():
+        return ()
+    texts = JudgedRow._fields.index("step_bytes")
+    with path.open(encoding="utf-8", newline="") as stream:
+        rows = csv.reader(stream)
+        next(rows)
+        return tuple(JudgedRow._make([*row[:texts], *map(float, row[texts:])]) for row in rows)
+
+
+def write_judged(rows: Sequence[JudgedRow], path: Path = FILE) -> None:
+    """Write judged rows as CSV, numbers to five digits."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(JudgedRow._fields)
+    for row in sorted(rows):
+        writer.writerow([f"{x:.{DIGITS}g}" if isinstance(x, float) else x for x in row])
+    write_text(path, out.getvalue())
+
+
+def nearest(
+    metric: str, device: str, stack: str, unit: str, size: Size, most: int = 3
+) -> list[Near]:
+    """Return the nearest rows of a metric, at most ``most`` and no network twice."""
+    found: dict[tuple[str, str], Near] = {}
+    rows = [row for row in judged_rows() if row.metric == metric]
+    near = [Near(row, place_of(row, device, stack), _apart(row.size, size)) for row in rows]
+    for item in sorted(near, key=lambda item: _order(item, unit)):
+        found.setdefault((item.place, item.row.model), item)
+        if len(found) == most:
+            break
+    return list(found.values())
+
+
+def place_of(row: JudgedRow, device: str, stack: str) -> str:
+    """Return how near a row's device and stack are to those asked for, one of `PLACES`."""
+    if row.device == device:
+        return HERE if row.stack == stack else OTHER_STACKS
+    return OTHER_DEVICES if row.stack == stack else ELSEWHERE
+
+
+def status_of(metrics: Iterable[str], device: str, stack: str) -> Status:
+    """Return what is known of any of some metrics on a device and stack.
+
+    Validated: a row that no fit has seen was judged here. Partly: one was judged with its network
+    left out of a fit, or on a neighbour. Unvalidated: none was.
+    """
+    wanted = set(metrics)
+    near = [row for row in judged_rows() if row.metric in wanted]
+    places = {(row.role, place_of(row, device, stack)) for row in near}
+    if ("validation", HERE) in places:
+        return "validated"
+    return "partly" if {place for _, place in places} - {ELSEWHERE} else "unvalidated"
+
+
+def _order(item: Near, unit: str) -> tuple[int, bool, float, str]:
+    return PLACES.index(item.place), item.row.unit != unit, item.apart, item.row.id
+
+
+def _apart(one: Size, other: Size) -> float:
+    return math.hypot(*(math.log((a + 1.0) / (b + 1.0)) for a, b in zip(one, other, strict=True)))

@@ -1,0 +1,114 @@
+"""How far measurements carry an answer: a status per metric, and the nearest judged rows.
+
+Each aspect of an answer (first token, decode, vision encode, energy, memory) is held against the
+measured rows of its metrics, see `sim.evidence.nearest`. Sustained rates have no row on a phone
+that ships: the thermal series judge the shared heat network, not a device.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
+
+from sim.evidence.measured import TIMED_PHASES
+from sim.evidence.nearest import PLACES, Near, Status, nearest, size_of, status_of
+from sim.results import Result
+
+WITH_IMAGE: Final = "vision encode"
+ASPECTS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        "first token": ("time_to_first_token_s", "prefill_tokens_per_s"),
+        "decode": ("tokens_per_s",),
+        WITH_IMAGE: ("vision_encode_s",),
+        "energy": ("energy_j_per_token", "power_w"),
+        "memory": ("peak_dram_bytes",),
+        "sustained": (),
+    }
+)
+"""What an answer says, and the measured metrics that judge it."""
+INFERENCE: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType({"inference": ("inference_s",)})
+"""The same of a network's answer."""
+MEANING: Final[Mapping[Status, str]] = MappingProxyType(
+    {
+        "validated": "A row that no fit has seen was judged on this device and stack.",
+        "partly": "Judged with the network left out of a fit, or on a neighbour only.",
+        "unvalidated": "No measured row of this device or stack judges it.",
+    }
+)
+
+
+class Aspect(NamedTuple):
+    """One thing an answer says, its status, and the nearest rows that judge it."""
+
+    name: str
+    status: Status
+    near: tuple[Near, ...]
+
+    def text(self) -> str:
+        """Return the nearest rows in words, those of the nearest place only."""
+        if not self.near:
+            return "no measured row"
+        place = self.near[0].place
+        told = [
+            f"{item.row.model} {item.row.error:+.0%}" for item in self.near if item.place == place
+        ]
+        return f"{', '.join(told)} ({place})"
+
+
+def aspects(result: Result, most: int = 3) -> list[Aspect]:
+    """Return what measured rows say of each aspect of a run, ``most`` rows of each at most."""
+    wanted = ASPECTS if result.scenario.network is None else INFERENCE
+    has_image = any(group.phase == "vision" for group in result.program.groups)
+    return [
+        Aspect(name, status_of(metrics, result.soc.id, result.stack), _near(result, metrics, most))
+        for name, metrics in wanted.items()
+        if has_image or name != WITH_IMAGE
+    ]
+
+
+def _near(result: Result, metrics: tuple[str, ...], most: int) -> tuple[Near, ...]:
+    """Return the nearest rows of the first metric that has any in the nearest place."""
+    found: list[list[Near]] = [of_metric(result, metric, most) for metric in metrics]
+    held = [near for near in found if near]
+    best: list[Near] = min(held, key=lambda near: PLACES.index(near[0].place)) if held else []
+    return tuple(best)
+
+
+def of_metric(result: Result, metric: str, most: int) -> list[Near]:
+    """Return the judged rows of a metric that lie nearest to a run."""
+    phases = TIMED_PHASES.get(metric, ("decode",))
+    groups = [group for group in result.program.groups if group.phase in phases]
+    seen = [group for group in result.program.groups if group.phase == "vision"]
+    patches = float(sum(group.new_tokens.sum() for group in seen))
+    unit = result.soc.stack(result.stack).unit
+    return nearest(metric, result.soc.id, result.stack, unit, size_of(groups, patches), most)
+
+
+def trust_document(result: Result) -> dict[str, Any]:
+    """Return aspects, their status and nearest rows as plain data."""
+    return {
+        aspect.name: {
+            "status": aspect.status,
+            "nearest": [
+                {
+                    "id": item.row.id,
+                    "where": item.place,
+                    "role": item.row.role,
+                    "device": item.row.device,
+                    "stack": item.row.stack,
+                    "model": item.row.model,
+                    "weights": item.row.weights,
+                    "source": item.row.source,
+                    "metric": item.row.metric,
+                    "measured": item.row.measured,
+                    "simulated": item.row.simulated,
+                    "error": item.row.error,
+                    "inside_interval": item.row.is_inside,
+                    "times_apart": item.times_apart,
+                }
+                for item in aspect.near
+            ],
+        }
+        for aspect in aspects(result)
+    }
