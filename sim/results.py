@@ -63,6 +63,17 @@ class Result(Run):
         rows = [item.to_record(self.soc.sources) for item in behind.values()]
         return pd.DataFrame(rows, index=pd.Index(behind, name="parameter"))
 
+    def evidence(self) -> pd.DataFrame:
+        """Return the measured rows nearest to the run, per aspect of the answer, with its status."""
+        import pandas as pd
+
+        found = _above("sim.trust").trust_document(self)
+        return pd.DataFrame(
+            {"aspect": name, "status": item["status"]} | row
+            for name, item in found.items()
+            for row in item["nearest"]
+        )
+
     def __str__(self) -> str:
         """Return what the command line prints."""
         text: str = _above("sim.showing").text_of(self)

@@ -19,6 +19,7 @@ import typer
 
 from hw_models.errors import HardwareError
 from sim.cli.comparing import compare
+from sim.cli.corpus import evidence
 from sim.cli.dashboarding import dashboard
 from sim.cli.evidence import calibrate, import_runs, measure, validate
 from sim.cli.listing import devices, formats, models, scenarios, trace
@@ -144,6 +145,7 @@ for command in (
 ):
     app.command()(command)
 app.command("import")(import_runs)
+app.add_typer(evidence, name="evidence")
 
 
 def _show_warning(message: Warning | str, *_: Any) -> None:

@@ -86,6 +86,7 @@ def documents(tmp_path_factory):
         "report": [reported(folder, str(long), *TARGET)],
         "matrix": [reported(folder, str(many))],
         "validation": [said("validate")],
+        "coverage": [said("evidence", "coverage", str(one), "--draws", "8")],
         "measurement": [cut_short(folder / "measurement.json")],
     }
 
@@ -107,7 +108,16 @@ def covers(key: str, path: str) -> bool:
 
 @pytest.mark.parametrize(
     "schema",
-    ["summary", "sizing", "comparison", "report", "matrix", "validation", "measurement"],
+    [
+        "summary",
+        "sizing",
+        "comparison",
+        "report",
+        "matrix",
+        "coverage",
+        "validation",
+        "measurement",
+    ],
 )
 def test_the_keys_of_the_page_are_those_of_the_documents(documents, schema):
     assert documents[schema]

@@ -26,8 +26,11 @@ def page(name: str) -> str:
 
 def test_every_command_is_on_the_page_in_its_own_words():
     """The page is run, so that what it shows of a command is what the command says."""
-    for command in app.registered_commands:
-        assert f"$ andesim {command.name or command.callback.__name__} --help" in page("cli.md")
+    groups = {"": app} | {f"{group.name} ": group.typer_instance for group in app.registered_groups}
+    for name, group in groups.items():
+        for command in group.registered_commands:
+            called = command.name or command.callback.__name__
+            assert f"$ andesim {name}{called} --help" in page("cli.md")
 
 
 def test_every_schema_is_named():
