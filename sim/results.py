@@ -64,7 +64,7 @@ class Result(Run):
         return pd.DataFrame(rows, index=pd.Index(behind, name="parameter"))
 
     def evidence(self) -> pd.DataFrame:
-        """Return the measured rows nearest to the run, per aspect of the answer, with its status."""
+        """Return the nearest measured rows, per aspect of the answer, with its status."""
         import pandas as pd
 
         found = _above("sim.trust").trust_document(self)
