@@ -8,6 +8,7 @@ that ships: the thermal series judge the shared heat network, not a device.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import groupby
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
@@ -46,14 +47,12 @@ class Aspect(NamedTuple):
     near: tuple[Near, ...]
 
     def text(self) -> str:
-        """Return the nearest rows in words, those of the nearest place only."""
-        if not self.near:
-            return "no measured row"
-        place = self.near[0].place
+        """Return the nearest rows in words, place by place."""
         told = [
-            f"{item.row.model} {item.row.error:+.0%}" for item in self.near if item.place == place
+            f"{', '.join(f'{item.row.model} {item.row.error:+.0%}' for item in items)} ({place})"
+            for place, items in groupby(self.near, key=lambda item: item.place)
         ]
-        return f"{', '.join(told)} ({place})"
+        return "; ".join(told) or "no measured row"
 
 
 def aspects(result: Result, most: int = 3) -> list[Aspect]:

@@ -111,10 +111,11 @@ def size_of(groups: Iterable[StepGroup], patches: float) -> Size:
     held = list(groups)
     steps = sum(group.steps for group in held) or 1
     read = sum(group.total("weight_bytes") for group in held) / steps
-    decodes = all(group.phase == "decode" for group in held)
-    column = "visible_tokens" if decodes else "new_tokens"
-    counted = float(sum(getattr(group, column).sum() for group in held))
-    return Size(read, counted / steps if decodes else counted - patches, patches)
+    if held and all(group.phase == "decode" for group in held):
+        seen = sum(float(group.visible_tokens.sum()) for group in held)
+        return Size(read, seen / steps, patches)
+    computed = (float(group.new_tokens.sum()) for group in held if group.phase != "vision")
+    return Size(read, sum(computed), patches)
 
 
 @cache
