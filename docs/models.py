@@ -2,8 +2,9 @@
 
     python docs/models.py              writes models.md from the shipped traces
     python docs/models.py --seconds    captures each anew first and writes its seconds (minutes)
+    python docs/models.py --missing    only those that have none yet
 
-Without ``--seconds`` the seconds that stand in the page are kept.
+Without either the seconds that stand in the page are kept.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import argparse
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -107,13 +108,13 @@ def standing_seconds(text: str) -> dict[str, str]:
     return dict(re.findall(r"^\| (\S+) \|.*\| ([\d.]+) \|$", text, re.M))
 
 
-def _measured() -> dict[str, str]:
+def _measured(models: Sequence[str]) -> dict[str, str]:
     import torch
 
     torch.set_num_threads(1)
     captured_model("qwen3-0.6b")  # libraries are loaded by the first capture
     seconds = {}
-    for model in model_ids():
+    for model in models:
         started = time.process_time()
         captured_model(model)
         seconds[model] = f"{time.process_time() - started:.1f}"
@@ -125,8 +126,13 @@ def main() -> None:
     """Write the page."""
     asks = argparse.ArgumentParser(description="write docs/models.md")
     asks.add_argument("--seconds", action="store_true", help="capture every model anew")
-    standing = standing_seconds(PAGE.read_text()) if PAGE.is_file() else {}
-    PAGE.write_text(page(_measured() if asks.parse_args().seconds else standing))
+    asks.add_argument("--missing", action="store_true", help="capture those without seconds")
+    given = asks.parse_args()
+    seconds = standing_seconds(PAGE.read_text()) if PAGE.is_file() else {}
+    if given.seconds or given.missing:
+        asked = [model for model in model_ids() if given.seconds or model not in seconds]
+        seconds |= _measured(asked)
+    PAGE.write_text(page(seconds))
 
 
 if __name__ == "__main__":

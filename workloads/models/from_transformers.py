@@ -82,7 +82,11 @@ def read_config(entry: Mapping[str, Any], name: str) -> Any:
     try:
         config = AutoConfig.for_model(**kept)
     except Exception as error:
-        raise WorkloadError(f"{name}: {_one_line(error)}") from None
+        said = _one_line(error).rpartition("Error: ")[2].rstrip(".")
+        raise WorkloadError(
+            f"{name}: values must be ones that the class of model_type {model_type!r} takes. "
+            f"Got: {said}. Remedy: give the config.json beside the model's weights as it is."
+        ) from None
     for part in (config, config.get_text_config(decoder=True)):
         padding, vocab = getattr(part, "pad_token_id", None), getattr(part, "vocab_size", None)
         if isinstance(padding, int) and isinstance(vocab, int) and padding >= vocab:
