@@ -291,7 +291,7 @@ def _in_si(raw: Record) -> Record:
     """Return a record whose fields have no unit behind their names any more."""
     record: Record = {}
     for key, value in raw.items():
-        name, _, unit = key.partition("__")
+        name, _, unit = key.partition("__") if "__" in key else (key, "", "")
         if unit == "duration":
             value = _seconds_of(str(value), name)
         elif unit:

@@ -105,8 +105,14 @@ def _row(row: Row, read: Any) -> Record:
         return {"fault": f"line {row.line}: {error}"}
 
 
+@lru_cache(maxsize=256)
+def _column(name: str) -> str:
+    return _OF_TABLE.get(name.lower(), "")
+
+
 def _of_table(cells: Mapping[str, str]) -> Record:
-    found = {_OF_TABLE[k.lower()]: v for k, v in cells.items() if k.lower() in _OF_TABLE}
+    ours = ((_column(name), value) for name, value in cells.items())
+    found = {name: value for name, value in ours if name}
     test, rate = _TEST.fullmatch(found["test"]), _RATE.fullmatch(found["rate"])
     if not test or not any(test.groups()) or not rate:
         shown = f"{found['test']} | {found['rate']}"

@@ -81,5 +81,6 @@ def _row(line: int, header: list[str], cells: list[str]) -> Row:
 def _cells(line: str) -> list[str]:
     """Return the cells of a line, without emphasis; a line without a delimiter is one cell."""
     sign = "|" if "|" in line else "\t"
-    stripped = _EMPHASIS.sub("", line).strip().strip(sign) if sign == "|" else line.strip()
+    plain = _EMPHASIS.sub("", line) if _EMPHASIS.search(line) else line
+    stripped = plain.strip().strip(sign) if sign == "|" else line.strip()
     return [cell.strip() for cell in stripped.split(sign)]
