@@ -9,8 +9,6 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     StringConstraints,
     ValidationInfo,
@@ -18,8 +16,10 @@ from pydantic import (
     model_validator,
 )
 
+from hw_models.cores import Cluster, Core
 from hw_models.cost_laws import cost_law
 from hw_models.errors import HardwareError, suggest
+from hw_models.part import Part
 from hw_models.provenance import Parameter
 from hw_models.quantities import (
     Bits,
@@ -52,12 +52,6 @@ Precision = Annotated[str, StringConstraints(pattern=r"^(a\d+w\d+|fp16|bf16|fp32
 """A matrix precision: integer activations x weights ("a16w4") or a floating-point format."""
 
 ActivationFormat = Literal["int8", "int16", "fp16", "bf16", "fp32"]
-
-
-class Part(BaseModel):
-    """A frozen piece of a device file that admits no unknown key."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class MatrixEngine(Part):
@@ -109,6 +103,12 @@ class ComputeUnit(Part):
     active_w: Watts | None = None
     """Power of the busy unit at full clock besides operations, traffic and the polling host: clock
     tree, control, caches, cores that wait for DRAM. None: not known, and not counted."""
+    cores: dict[str, Core] = Field(default={})
+    """Kinds of cores by name; those that no cluster has are left out."""
+    clusters: dict[str, Cluster] = Field(default={})
+    """Equal cores; the unit's rates then follow from them (`hw_models.clusters`)."""
+    threads: Count | None = None
+    """Threads of a run that names none."""
     allocation_bytes: Bytes | None = None
     """Largest piece of memory it can be given at once, or address in one graph; None: not known."""
 
@@ -222,7 +222,7 @@ class StackNetwork(Part):
     """Share of the unit's vector rate that is attained; None: all of it."""
     products: Fraction | None = None
     """Share of a convolution's efficiency that other products attain; None: all of it."""
-    efficiency: dict[Precision, Fraction] = {}
+    efficiency: dict[Precision, Fraction] = Field(default={})
     """By precision, in place of the stack's efficiency in vision."""
 
 
@@ -318,7 +318,7 @@ class StackFit(Part):
 
     spread: Annotated[Plain, Field(ge=0.0, le=10.0)]
     """Standard deviation of log(simulated / measured) over the fitted rows."""
-    correlation: dict[str, Annotated[Plain, Field(ge=-1.0, le=1.0)]] = {}
+    correlation: dict[str, Annotated[Plain, Field(ge=-1.0, le=1.0)]] = Field(default={})
     """Of the logarithms of two fitted parameters, by their paths: "one ~ other"."""
 
 
@@ -364,13 +364,13 @@ class Stack(Part):
     defaults: StackDefaults
     fusion: Literal["none", "scores", "elementwise", "attention"] = "attention"
     """What its graph compiler fuses; "scores" is flash attention in an eager framework."""
-    kernels: dict[str, Kernel] = {}
+    kernels: dict[str, Kernel] = Field(default={})
     """By PyTorch operator ("linear"), or phase and operator; calibration fills them."""
     unsupported: tuple[str, ...] = ()
     """Operators that its graphs cannot hold, by PyTorch's name without ``aten.``."""
     fallback: Literal["npu", "gpu", "cpu"] = "cpu"
     """Which unit runs those."""
-    laws: dict[str, Law] = {}
+    laws: dict[str, Law] = Field(default={})
     """Cost laws of other packages, by operator as `kernels`; each stands for kernel and rates."""
     fit: StackFit | None = None
     """Present where the stack was calibrated."""

@@ -15,11 +15,13 @@ from typing import Any, Final, Literal
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
+from hw_models.clusters import with_rates
 from hw_models.errors import HardwareError, suggest
 from hw_models.files import device_ids, is_path, read_device
 from hw_models.laws import Numbers
+from hw_models.part import Part
 from hw_models.provenance import OVERRIDE, Parameter, Source
-from hw_models.schema import ComputeUnit, Dram, Flash, Host, Part, Power, Stack
+from hw_models.schema import ComputeUnit, Dram, Flash, Host, Power, Stack
 from hw_models.thermal_parts import Thermal
 from hw_models.tree import leaves, moved, set_entry, to_tree
 
@@ -185,9 +187,11 @@ def _validated(data: Mapping[str, Any]) -> SocSpec:
     listed = data.get("sources")
     try:
         context = listed if isinstance(listed, Mapping) else {}
-        return SocSpec.model_validate(data, context=context)
+        found = SocSpec.model_validate(data, context=context)
     except ValidationError as error:
         raise HardwareError(*_faults(error)) from None
+    units = {name: with_rates(unit) for name, unit in found.units.items()}
+    return found.model_copy(update={"units": units})
 
 
 def _faults(error: ValidationError) -> Iterator[str]:

@@ -6,6 +6,7 @@ Not modelled: tables of a governor that depend on what runs.
 from pydantic import model_validator
 
 from hw_models.errors import HardwareError
+from hw_models.part import Part
 from hw_models.quantities import (
     Celsius,
     Fraction,
@@ -17,7 +18,6 @@ from hw_models.quantities import (
     Temperatures,
     Watts,
 )
-from hw_models.schema import Part
 
 
 class ThermalNode(Part):

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from hw_models.laws import Numbers
+from hw_models.part import Part
 from hw_models.provenance import Parameter, Source
-from hw_models.schema import Part
 
 
 def leaves(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -23,6 +23,7 @@ _PREFIXES: Final[dict[str, _Prefixes]] = {
     "B": {**_UP, **_BINARY},
     "B/s": {**_UP, **_BINARY},
     "T/s": _UP,
+    "Hz": _UP,
     "FLOP/s": _UP,
     "weights/s": _UP,
     "bit": {},
