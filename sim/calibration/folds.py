@@ -25,7 +25,7 @@ from sim.explore.draws import CENTRAL_80
 Fold = Literal["network", "device"]
 LEVEL: Final = 0.8
 """Share of left-out rows that an interval is meant to hold."""
-ALONE: Final = 5.0
+ALONE: Final = 1.0
 """Left-out rows as which the spread of all stacks counts beside a stack's own (assumed)."""
 WIDEST: Final = 2.0
 """Spread beyond which none is looked for."""

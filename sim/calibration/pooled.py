@@ -15,9 +15,10 @@ of its network in its cell, and with every value of its network on its stack::
     cov(y_a, y_b) = noise^2 [a = b] + cell^2 [same cell, network, metric]
                     + stack^2 [same stack, network, metric]
 
-The posterior is that of the linear Gaussian model at the solution, found by Gauss-Newton steps;
-noise of single values that lie far outside is raised (`FAR_OUT`), so garbage does not pull. What
-the model says of a cell without rows is its conditional distribution, by the same formula.
+with the noise of `sim.calibration.figures`. The posterior is that of the linear Gaussian model at
+the solution, found by Gauss-Newton steps; noise of single values that lie far outside is raised
+(`FAR_OUT`), so garbage does not pull. What the model says of a cell without rows is its conditional
+distribution, by the same formula.
 
 Not modelled: parameters of silicon (the stacks' numbers absorb them), and skewed posteriors.
 """
@@ -33,10 +34,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hw_models.soc import SocSpec
+from sim.calibration import figures
 from sim.calibration.asked import Asked
 from sim.calibration.fit import MARGIN, Vector, bounds, can_be_fitted, deviation
 from sim.calibration.stacks import candidates
-from sim.evidence.questions import INFERENCE
 
 Cell = tuple[str, str]
 """Device and stack."""
@@ -45,18 +46,10 @@ Paths = Callable[[SocSpec, str], list[str]]
 
 SHARES: Final = {"unit": 0.15, "stack": 0.45, "device": 0.2, "cell": 0.2}
 """Shares of a prior's variance that cells have in common (assumed; their sum is 1)."""
-NOISE: Final = {
-    "tokens_per_s": 0.08,
-    "prefill_tokens_per_s": 0.08,
-    "time_to_first_token_s": 0.05,
-    "vision_encode_s": 0.05,
-    INFERENCE: 0.1,
-}
-"""Deviation of the logarithm of one value; repeats in the corpus scatter by 0.03 to 0.15."""
 OF_A_NETWORK: Final = 0.12
 """Deviation that the values of one network share, in a cell and on a stack (assumed)."""
 FAR_OUT: Final = 2.0
-"""Deviations beyond which the noise of a value is raised to what it shows."""
+"""Deviations beyond which the noise of a value is raised until it lies no farther out."""
 STEP: Final = 0.02
 """Step of the logarithms in a derivative, wide enough to see past whole tiles."""
 ROUNDS: Final = 3
@@ -67,6 +60,11 @@ HOLDING: Final = 1e-4
 """Deviation of a slot that is held."""
 REWEIGHTED: Final = 4
 """Rounds of raising the noise of values that lie far outside, in each step."""
+
+
+BANDWIDTH: Final = "bandwidth_fraction"
+"""A stack attains no more than its unit can draw: beyond that nothing moves, and a fit that goes
+there is stuck."""
 
 
 class Slot(NamedTuple):
@@ -114,12 +112,14 @@ class Posterior:
 def slots_of(soc: SocSpec, stack: str, paths_of: Paths = candidates) -> list[Slot]:
     """Return the parameters of a stack that are fitted, with their priors."""
     known, unit = soc.parameters(), soc.stack(stack).unit
+    drawn = math.log(soc.units[unit].dram_fraction.value)
     found = []
     for path in paths_of(soc, stack):
         if path in known and can_be_fitted(known[path]):
             item = known[path]
             low, high = map(math.log, bounds(item))
             name = path.removeprefix(f"stacks.{stack}.")
+            high = min(high, drawn) if name == BANDWIDTH else high
             slot = Slot(
                 (soc.id, stack), name, unit, math.log(item.value), deviation(item), low, high
             )
@@ -164,7 +164,7 @@ def data_covariance(rows: Sequence[Asked], raised: Vector) -> Vector:
         return np.asarray(column[:, None] == column[None])
 
     on_stack = alike(metric) & alike(network) & alike(stack)
-    noise = np.array([NOISE[item.row.metric] ** 2 / min(len(item.ids), 3) for item in rows])
+    noise = np.array([figures.noise(item.row.metric) ** 2 / min(len(item.ids), 3) for item in rows])
     shared = OF_A_NETWORK**2 * (on_stack.astype(float) + (on_stack & alike(device)))
     return np.asarray(shared + np.diag(noise * raised))
 
@@ -200,7 +200,7 @@ class Problem:
                 self.at_priors = self.simulated
             for _ in range(REWEIGHTED):
                 found, deviations = self._step(everything)
-                self.raised = np.maximum(1.0, np.abs(deviations) / FAR_OUT) ** 2
+                self.raised = np.maximum(1.0, self.raised * (deviations / FAR_OUT) ** 2)
             self.logs = found.logs
         self.linearise(self.logs)
         return self._step(everything)[0]

@@ -34,9 +34,10 @@ import numpy as np
 
 from hw_models.soc import SocSpec
 from sim.calibrated_range import outside
+from sim.calibration import figures
 from sim.calibration.fit import Vector, can_be_fitted, deviation
 from sim.calibration.rows import Observation
-from sim.calibration.stacks import END_TO_END, NOISE, candidates
+from sim.calibration.stacks import END_TO_END, candidates
 from sim.explore.draws import CENTRAL_80, correlation_matrix
 from workloads.program import Program
 
@@ -73,16 +74,18 @@ def interval_80(row: Observation, soc: SocSpec) -> tuple[float, float, float]:
     of_parameters = math.sqrt(float(slopes @ covariance(soc, row.stack, paths) @ slopes))
     beyond = widening(row.program, soc, row.stack)
     value = row.simulated(soc)
-    return value, *around(value, factor_80(of_parameters, spread(soc, row.stack), beyond))
+    return value, *around(
+        value, factor_80(of_parameters, spread(soc, row.stack, row.metric), beyond)
+    )
 
 
-def spread(soc: SocSpec, stack: str) -> float:
+def spread(soc: SocSpec, stack: str, metric: str) -> float:
     """Return the deviation of log(measured) about the simulation that no parameter explains.
 
-    That of the fit, and at least that of published rows.
+    That of the fit, and at least the noise of one published figure of the metric.
     """
-    found = soc.stack(stack).fit
-    return max(found.spread, NOISE) if found else NOISE
+    found, least = soc.stack(stack).fit, figures.noise(metric)
+    return max(found.spread, least) if found else least
 
 
 def widening(program: Program, soc: SocSpec, stack: str) -> float:
