@@ -258,7 +258,8 @@ def test_fewer_threads_compute_and_draw_less(phone: SocSpec) -> None:
     rates = [llamacpp(phone, "tokens_per_s", threads=threads) for threads in (1, 2, 4, 8)]
     assert rates[0] < rates[1] < rates[2]
     assert rates[0] < 0.5 * rates[2]
-    assert rates[3] == rates[2] == llamacpp(phone, "tokens_per_s")
+    assert rates[2] == llamacpp(phone, "tokens_per_s")
+    assert rates[2] <= rates[3] < 2.0 * rates[2]  # four more cores, one memory
 
 
 def test_threads_of_the_host_do_not_slow_another_unit(phone: SocSpec) -> None:
@@ -281,13 +282,21 @@ def test_scores_that_leave_the_chip_cost_time(phone: SocSpec) -> None:
     )
 
 
-def test_a_step_with_keys_and_values_of_two_formats_takes_the_mean_of_both(phone: SocSpec) -> None:
-    """Half of the cache is read at the bytes of either format, at any rate of reading."""
-    at = {"metric": "tokens_per_s", "depth_tokens": 16384}
-    eight, four = (llamacpp(phone, kv_dtype=name, **at) for name in ("q8_0", "q4_0"))
-    mixed = llamacpp(phone, kv_dtype="q8_0", kv_value_dtype="q4_0", **at)
-    assert 1.0 / mixed == pytest.approx((1.0 / eight + 1.0 / four) / 2.0, rel=1e-4)
-    assert llamacpp(phone, kv_dtype="fp16", **at) < eight < mixed < four
+def test_keys_and_values_of_two_formats_lie_between_either(phone: SocSpec) -> None:
+    """Half of the cache is read at the bytes of either; where bytes bound, so goes the time."""
+
+    def cache(keys: str, values: str) -> tuple[float, float]:
+        formats = {"kv_dtype": keys, "kv_value_dtype": values, "weights": "q4_0"}
+        asked = row(stack="llamacpp_cpu", depth_tokens=16384, tokens_per_s=1.0, **formats)
+        found = observe(asked, "tokens_per_s")
+        nbytes = sum(group.total("kv_read_bytes") for group in found.groups)
+        return nbytes, 1.0 / found.simulated(phone)
+
+    eight, four = cache("q8_0", "q8_0"), cache("q4_0", "q4_0")
+    for mixed in (cache("q8_0", "q4_0"), cache("q4_0", "q8_0")):
+        assert mixed[0] == pytest.approx((eight[0] + four[0]) / 2.0, rel=1e-9)
+        assert mixed[1] == pytest.approx((eight[1] + four[1]) / 2.0, rel=2e-3)
+        assert four[1] < mixed[1] < eight[1] < cache("fp16", "fp16")[1]
 
 
 def test_a_time_without_its_sizes_is_skipped_and_the_rate_beside_it_judged() -> None:
