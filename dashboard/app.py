@@ -33,6 +33,7 @@ NARROW = (
 
 st.set_page_config(page_icon="📱", layout="wide")
 state.open_link()
+state.settle()
 pages = {name: st.Page(f"app_pages/{name}.py", title=title) for name, (title, _) in PAGES.items()}
 page = st.navigation(list(pages.values()), position="top")
 st.set_page_config(page_title=f"{page.title} · andesim")

@@ -7,6 +7,7 @@ from typing import Any
 
 import streamlit as st
 
+from dashboard import state
 from dashboard.jobs import Job
 
 POLL_S = 0.8
@@ -45,6 +46,8 @@ def watch(name: str, found: Job[Any], draw: Callable[[Job[Any]], None], words: s
 def _watched(
     name: str, found: Job[Any], draw: Callable[[Job[Any]], None], words: str, waited: bool
 ) -> None:
+    if state.waits():
+        st.rerun()
     if found.is_working:
         done = len(found.pieces)
         bar, button = st.columns([5, 1], vertical_alignment="center")

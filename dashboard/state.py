@@ -24,6 +24,7 @@ _PAST, _FUTURE = "past_choices", "undone_choices"
 _MINE, _MEASURED = "own_files_used", "own_measured"
 _SAVED = "saved_runs"
 _VALID = "last_valid_choices"
+_WAITING = "waiting_changes"
 MOST_PAST = 100
 """Choices that Undo goes back through."""
 
@@ -186,9 +187,28 @@ def measured() -> own.Brought | None:
 
 
 def apply(changes: dict[str, Any]) -> None:
-    """Change some choices; for callbacks, which run before the widgets."""
+    """Change some choices; for callbacks, which run before the widgets.
+
+    A button of a part that is drawn alone reaches no widget outside it: its changes wait for the
+    whole page, see `settle`.
+    """
+    context = get_script_run_ctx()
+    if context is not None and context.fragment_ids_this_run:
+        st.session_state[_WAITING] = dict(changes)
+        return
     for name, value in changes.items():
         st.session_state[name] = value
+
+
+def waits() -> bool:
+    """Return whether changes wait for the whole page to be drawn."""
+    return _WAITING in st.session_state
+
+
+def settle() -> None:
+    """Make the changes that waited; call before any widget."""
+    if waits():
+        apply(st.session_state.pop(_WAITING))
 
 
 def apply_preset(name: str) -> None:
