@@ -46,7 +46,7 @@ class Size(NamedTuple):
     tokens
         Tokens that a step attends to in decode, on average; in other phases all that are computed.
     patches
-        Patches of the vision encoder before it.
+        Patches of the vision encoder before it; none in decode, which no longer sees them.
     """
 
     step_bytes: float
@@ -113,7 +113,7 @@ def size_of(groups: Iterable[StepGroup], patches: float) -> Size:
     read = sum(group.total("weight_bytes") for group in held) / steps
     if held and all(group.phase == "decode" for group in held):
         seen = sum(float(group.visible_tokens.sum()) for group in held)
-        return Size(read, seen / steps, patches)
+        return Size(read, seen / steps, 0.0)
     computed = (float(group.new_tokens.sum()) for group in held if group.phase != "vision")
     return Size(read, sum(computed), patches)
 

@@ -54,7 +54,6 @@ def test_does_4b_fit_in_4_gib_at_8k(opened):
     expect(verdict).to_contain_text("of 4.00 GiB" if fits else "OUT OF MEMORY")
 
 
-@pytest.mark.long
 def test_a_configuration_under_one_second_to_the_first_token(opened):
     page = opened("/tradeoffs?most_first_token_s=1&model=andesvl-1b")
     answer = page.get_by_test_id("stAlert").filter(has_text="that meet every target")
