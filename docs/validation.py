@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from functools import cache, partial
 from pathlib import Path
 from typing import Final
 
@@ -233,7 +234,7 @@ def against(residuals: Iterable[Residual], others: Iterable[Rival]) -> str:
 def folds(residuals: Iterable[Residual]) -> str:
     """Return what leaving a network or a device out of the calibration rows gives."""
     known = list(residuals)
-    spreads: dict[tuple[str, str], float] = {}
+    spread = cache(partial(spread_of, known))
     groups: dict[tuple[str, str, str], list[Residual]] = {}
     for item in known:
         for name in (f"all {item.unit}", item.stack):
@@ -243,9 +244,7 @@ def folds(residuals: Iterable[Residual]) -> str:
         errors = [item.log_error for item in rows]
         inside = []
         for item in rows:
-            key = (item.fold, item.stack)
-            spreads.setdefault(key, spread_of(known, item.fold, item.stack))
-            width = CENTRAL_80 * math.hypot(item.of_parameters, spreads[key])
+            width = CENTRAL_80 * math.hypot(item.of_parameters, spread(item.fold, item.stack))
             inside.append(abs(item.log_error) <= width)
         factor = conformal_factor(errors)
         sizes = np.abs(np.expm1(errors))

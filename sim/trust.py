@@ -39,10 +39,6 @@ MEANING: Final[Mapping[Status, str]] = MappingProxyType(
 )
 
 
-MOST: Final = 9.0
-"""Relative error from which a factor is told."""
-
-
 class Aspect(NamedTuple):
     """One thing an answer says, its status, and the nearest rows that judge it."""
 
@@ -53,17 +49,10 @@ class Aspect(NamedTuple):
     def text(self) -> str:
         """Return the nearest rows in words, place by place."""
         told = [
-            f"{', '.join(map(_told, items))} ({place})"
+            f"{', '.join(f'{item.row.model} {item.row.error:+.0%}' for item in items)} ({place})"
             for place, items in groupby(self.near, key=lambda item: item.place)
         ]
         return "; ".join(told) or "no measured row"
-
-
-def _told(near: Near) -> str:
-    """Return a row's network and error; from ten times on as a factor."""
-    error = near.row.error
-    size = f"{error:+.0%}" if error < MOST else f"{1.0 + error:.0f} times"
-    return f"{near.row.model} {size}"
 
 
 def aspects(result: Result, most: int = 3) -> list[Aspect]:

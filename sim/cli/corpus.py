@@ -22,7 +22,7 @@ from sim.cli.options import (
 )
 
 evidence = typer.Typer(
-    help="Add measured rows, or see which phones and runtimes are covered.",
+    help="Add measured rows, or see what is covered.",
     no_args_is_help=True,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},

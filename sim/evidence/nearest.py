@@ -32,6 +32,8 @@ ELSEWHERE: Final = "other devices and stacks"
 PLACES: Final = (HERE, OTHER_STACKS, OTHER_DEVICES, ELSEWHERE)
 """Where a row was measured, the nearest first."""
 DIGITS: Final = 5
+ANOTHER_RUN: Final = 10.0
+"""Factor between simulated and measured from which a row is of no help beside an answer."""
 
 Status = Literal["validated", "partly", "unvalidated"]
 
@@ -143,9 +145,13 @@ def write_judged(rows: Sequence[JudgedRow], path: Path = FILE) -> None:
 def nearest(
     metric: str, device: str, stack: str, unit: str, size: Size, most: int = 3
 ) -> list[Near]:
-    """Return the nearest rows of a metric, at most ``most`` and no network twice."""
+    """Return the nearest rows of a metric, at most ``most`` and no network of a place twice.
+
+    Rows that are `ANOTHER_RUN` times off are not named: there something else ran, such as a
+    fallback to another unit. They stay among the scores.
+    """
     found: dict[tuple[str, str], Near] = {}
-    rows = [row for row in judged_rows() if row.metric == metric]
+    rows = [row for row in judged_rows() if row.metric == metric and not _is_another_run(row)]
     near = [Near(row, place_of(row, device, stack), _apart(row.size, size)) for row in rows]
     for item in sorted(near, key=lambda item: _order(item, unit)):
         found.setdefault((item.place, item.row.model), item)
@@ -173,6 +179,10 @@ def status_of(metrics: Iterable[str], device: str, stack: str) -> Status:
     if ("validation", HERE) in places:
         return "validated"
     return "partly" if {place for _, place in places} - {ELSEWHERE} else "unvalidated"
+
+
+def _is_another_run(row: JudgedRow) -> bool:
+    return not 1.0 / ANOTHER_RUN < row.simulated / row.measured < ANOTHER_RUN
 
 
 def _order(item: Near, unit: str) -> tuple[int, bool, float, str]:
