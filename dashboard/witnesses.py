@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sim.charts.data import ALERT, BLUE, GREY
 from sim.charts.frame import INK, Figure, figure
 from sim.evidence.nearest import HERE, OTHER_DEVICES, OTHER_STACKS, JudgedRow, Near
+from sim.explore.next_measurement import Worth
 from sim.explore.variants import MetricColumns
 from sim.reports.evidence import scores
 from sim.results import Result
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MOST_NEAR: Final = 24
+MOST_WORTH: Final = 8
 
 
 def readable(near: Sequence[Near]) -> pd.DataFrame:
@@ -53,8 +55,8 @@ def beside(
     import numpy as np
 
     rows = [item.row for item in near]
-    names = [f"{row.model}, {row.device}, {row.stack} · {index + 1}"
-             for index, row in enumerate(rows)]  # fmt: skip
+    names = [f"{row.model} · {index + 1}" for index, row in enumerate(rows)]
+    told = [f"{row.device}, {row.stack}, {row.weights}" for row in rows]
     value = result.metrics().get(metric)
     here = f"this question: {result.program.model}"
     inks = [_INKS.get(item.place, GREY) for item in near]
@@ -73,7 +75,8 @@ def beside(
             "width": 0,
             "color": "rgba(0,114,178,.3)",
         },
-        "hovertemplate": "simulated %{x:.4~g}<extra></extra>",
+        "customdata": told,
+        "hovertemplate": "simulated %{x:.4~g}: %{customdata}<extra></extra>",
     }
     measured = {
         "type": "scatter",
@@ -82,7 +85,8 @@ def beside(
         "x": [row.measured for row in rows],
         "y": names,
         "marker": {"size": 11, "color": inks},
-        "hovertemplate": "measured %{x:.4~g}<extra></extra>",
+        "customdata": told,
+        "hovertemplate": "measured %{x:.4~g}: %{customdata}<extra></extra>",
     }
     traces = [simulated, measured]
     if value:
@@ -134,15 +138,20 @@ def coverage(judged: Iterable[JudgedRow]) -> list[dict[str, Any]]:
     ]
 
 
-def wanted(result: Result, status: str, widest: str, moves_s: float) -> str:
-    """Return the one measurement that would help most."""
-    what = {
-        "unvalidated": "a first token and a decode rate",
-        "partly": "a first token and a decode rate",
-        "validated": "a decode rate at a long context",
-    }[status]
+def widest_sentence(widest: str, moves_s: float) -> str:
+    """Return which number of the device the answer hangs on most."""
     return (
-        f"Measure {what} on **{result.soc.name}** under **{result.stack}**, with any model: the "
-        f"widest number behind this answer is `{widest}`, which moves the whole reply by "
-        f"{moves_s:.2f} s between its low and its high value."
+        f"The widest number behind this answer is `{widest}`: between its low and its high value "
+        f"it moves the whole reply by {moves_s:.2f} s."
+    )
+
+
+def worth_table(found: Sequence[Worth]) -> pd.DataFrame:
+    """Return what could be measured, with the share of each asked variance that it removes."""
+    import pandas as pd
+
+    return pd.DataFrame(
+        {"measure": item.what, "number": label(item.metric)}
+        | {f"removes of {label(name)}": part for name, part in item.shares.items()}
+        for item in found[:MOST_WORTH]
     )

@@ -198,9 +198,13 @@ def main() -> None:
     ]
     for item in run([name for name in todo if not given.only or name in given.only], __version__):
         print(f"{item.type:24} {item.reason or f'{item.seconds:.1f} s'}", flush=True)
-    found = [_kept(name) or Attempt(name, __version__, "not tried yet") for name in types()]
+    found = [item for name in types() if (item := _kept(name)) is not None]
+    traced = sum(not item.reason for item in found)
+    print(f"{traced} of {len(found)} types that were tried trace")
+    if untried := len(types()) - len(found):
+        print(f"{PAGE.name} stays as it is: {untried} types are not tried yet.")
+        return
     PAGE.write_text(page(found))
-    print(f"{sum(not item.reason for item in found)} of {len(found)} types trace")
 
 
 if __name__ == "__main__":

@@ -6,8 +6,11 @@ from dashboard import screens, state, witnesses
 from dashboard.runs import parameter_swings
 from sim.charts.data import parity_chart
 from sim.charts.plotly import named
+from sim.explore.next_measurement import best_sentence, worth_measuring
 from sim.reports.evidence import MEANING, status_of, unseen
 from sim.trust import of_metric
+
+WORTH_DRAWS = 40
 
 choices = state.current()
 result = screens.fitting_or_stop(choices)
@@ -19,7 +22,14 @@ draw_status(
     icon=":material/fact_check:",
 )
 if swings:
-    st.markdown(witnesses.wanted(result, status, swings[0].path, swings[0].width))
+    st.markdown(witnesses.widest_sentence(swings[0].path, swings[0].width))
+if st.button("Which one measurement would tell most?", key="worth"):
+    with st.spinner("Drawing the device for every run that could be measured", show_time=True):
+        worth = worth_measuring(result, WORTH_DRAWS)
+    st.info(f"**{best_sentence(worth)}**", icon=":material/straighten:")
+    share = st.column_config.NumberColumn(format="percent")
+    table = witnesses.worth_table(worth)
+    st.dataframe(table, hide_index=True, column_config=dict.fromkeys(table.columns[2:], share))
 
 
 judged = unseen()

@@ -26,6 +26,7 @@ from sim.errors import SimError
 from sim.explore.uncertainty import sampled_metrics
 from sim.results import Result
 from sim.simulation import simulate
+from sim.wording import label
 from workloads.catalogue import model_ids
 from workloads.errors import WorkloadError
 from workloads.scenario import Scenario
@@ -149,5 +150,5 @@ def best_sentence(found: Sequence[Worth]) -> str:
         return "No run on this device and stack could be measured that tells more."
     best = found[0]
     parts = best.shares.items()
-    told = " and ".join(f"{part:.0%} of the variance of {name}" for name, part in parts)
-    return f"Measuring {best.metric} of {best.what} would remove {told}."
+    told = " and ".join(f"{part:.0%} of the variance of {label(name)}" for name, part in parts)
+    return f"Measuring {label(best.metric)} of {best.what} would remove {told}."

@@ -146,6 +146,14 @@ def test_a_swept_point_is_loaded_into_the_sidebar():
     assert app.success[0].value.startswith("**PASS.**")
 
 
+def test_the_evidence_page_names_near_rows_and_what_to_measure_next():
+    app = opened(model="qwen3-0.6b", images="0").switch_page("app_pages/evidence.py").run()
+    assert "qwen3-0.6b" in app.dataframe[-1].value["model"].tolist()
+    app.button(key="worth").click().run()
+    assert not app.exception
+    assert app.info[0].value.startswith("**Measuring ")
+
+
 def test_an_upload_is_judged_and_a_broken_one_is_explained():
     imports = Path(__file__).parents[1] / "fixtures" / "imports"
     app = opened(device="snapdragon_8_elite").switch_page("app_pages/validate.py").run()
