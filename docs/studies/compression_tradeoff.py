@@ -36,6 +36,8 @@ BODY, CACHE = "deployment.weights.body", "deployment.kv_cache.dtype"
 PROMPT = "session.turns.0.prompt_tokens"
 CACHES = ("int16", "int8", "int4")
 CACHE_BODY = "w4"
+BOUND = 0.1
+"""A step is bound by DRAM where its rate gains a tenth or more of what its bytes give up."""
 TARGETS = ("tokens_per_s>20", "time_to_first_token_s<2.5", "peak_dram_bytes<3 GB")
 COLOURS = ("#1b6ca8", "#d1702b", "#3d8f5f")
 WIDTH_PX, HEIGHT_PX, MARGIN_PX = 640, 360, 56
@@ -171,7 +173,11 @@ def written(draws: int, seed: int) -> dict[str, str]:
     example = load_scenario(EXAMPLES / "sizing.yaml")
     frame = swept()
     bodies = sorted(body_rows(frame, spec.base, draws, seed), key=lambda row: -row["traffic"])
-    stopped = (b["body"] for a, b in pairwise(bodies) if b["rate"] < 1.02 * a["rate"])
+    stopped = (
+        b["body"]
+        for a, b in pairwise(bodies)
+        if b["rate"] / a["rate"] - 1.0 < BOUND * (a["traffic"] / b["traffic"] - 1.0)
+    )
     widest = least_certain(simulate(example), "tokens_per_s")
     text = jinja2.Environment(trim_blocks=False).from_string(
         (HERE / f"{NAME}.md.j2").read_text(encoding="utf-8")

@@ -106,6 +106,8 @@ def written(draws: int = DRAWS, seed: int = 0) -> dict[str, str]:
         real_tokens=real["tokens"],
         light_mb=light["step"] / 1e6,
         real_mb=real["step"] / 1e6,
+        light_layers=trace_for(light["model"]).decoder.layers,
+        real_layers=trace_for(real["model"]).decoder.layers,
         vocab=trace_for(light["model"]).decoder.vocab,
     )
     return {f"{NAME}.md": page.rstrip() + "\n"}
