@@ -26,7 +26,7 @@ simulate: $(VENV)/.core  ## the default scenario: AndesVL-4B on a Dimensity 9500
 
 test: $(VENV)/.dev  ## lint, types, layers, and the whole test suite
 	@$(MAKE) --no-print-directory lint
-	$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check-long: $(VENV)/.dev  ## the checks that the suite takes a sample of
 	$(BIN)/python -m pytest -n auto -m long $(ARGS)
