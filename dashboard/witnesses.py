@@ -60,35 +60,19 @@ def beside(
     value = result.metrics().get(metric)
     here = f"this question: {result.program.model}"
     inks = [_INKS.get(item.place, GREY) for item in near]
-    simulated = {
-        "type": "scatter",
-        "mode": "markers",
-        "name": "simulated, 80 % range",
-        "x": [row.simulated for row in rows],
-        "y": names,
-        "marker": {"symbol": "line-ns-open", "size": 13, "color": INK},
-        "error_x": {
-            "type": "data",
-            "array": [row.high - row.simulated for row in rows],
-            "arrayminus": [row.simulated - row.low for row in rows],
-            "thickness": 7,
-            "width": 0,
-            "color": "rgba(0,114,178,.3)",
-        },
-        "customdata": told,
-        "hovertemplate": "simulated %{x:.4~g}: %{customdata}<extra></extra>",
+    ranges = {
+        "type": "data",
+        "array": [row.high - row.simulated for row in rows],
+        "arrayminus": [row.simulated - row.low for row in rows],
+        "thickness": 7,
+        "width": 0,
+        "color": "rgba(0,114,178,.3)",
     }
-    measured = {
-        "type": "scatter",
-        "mode": "markers",
-        "name": "measured",
-        "x": [row.measured for row in rows],
-        "y": names,
-        "marker": {"size": 11, "color": inks},
-        "customdata": told,
-        "hovertemplate": "measured %{x:.4~g}: %{customdata}<extra></extra>",
-    }
-    traces = [simulated, measured]
+    line = {"symbol": "line-ns-open", "size": 13, "color": INK}
+    simulated = _marks("simulated, 80 % range", [row.simulated for row in rows], names, told, line)
+    dots = {"size": 11, "color": inks}
+    measured = _marks("measured", [row.measured for row in rows], names, told, dots)
+    traces = [simulated | {"error_x": ranges}, measured]
     if value:
         span = [value, value]
         if drawn and metric in drawn and np.isfinite(drawn[metric]).all():
@@ -115,6 +99,22 @@ def beside(
 
 
 _INKS: Final = {HERE: "#009E73", OTHER_STACKS: BLUE, OTHER_DEVICES: "#56B4E9"}
+
+
+def _marks(
+    name: str, x: list[float], y: list[str], told: list[str], marker: dict[str, Any]
+) -> dict[str, Any]:
+    """Return one mark a row; hovering tells the value and where it was measured."""
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "name": name,
+        "x": x,
+        "y": y,
+        "marker": marker,
+        "customdata": told,
+        "hovertemplate": f"{name.partition(',')[0]} %{{x:.4~g}}: %{{customdata}}<extra></extra>",
+    }
 
 
 def coverage(judged: Iterable[JudgedRow]) -> list[dict[str, Any]]:

@@ -100,7 +100,7 @@ def phase_facts(
         hidden_s=np.zeros(1),
         steps=over(np.ones_like(committed)),
         committed_tokens=over(committed),
-        compute_j=over(work.compute_j * (switched / clock)),
+        compute_j=over(work.arithmetic_j(seconds, clock, switched)),
         active_j=over(work.active_j(seconds, switched)),
         full_s=over(seconds * clock),
         switched_s=over(seconds * switched),

@@ -64,8 +64,28 @@ class Work:
         clock, switched
             Time means of the clock and of what `power.clocked_w` makes of it, step by step.
         """
-        arithmetic_j = self.compute_j * np.divide(switched, clock)
+        arithmetic_j = self.arithmetic_j(seconds, clock, switched)
         return np.asarray(arithmetic_j + self.active_j(seconds, switched))
+
+    def arithmetic_j(
+        self, seconds: FloatColumn, clock: Numbers = 1.0, switched: Numbers = 1.0
+    ) -> FloatColumn:
+        """Return the energy of the arithmetic, parameters as in `switched_j` [J].
+
+        A phone heats by the mean power of a group (`sim.heat.phone`), so the group's joules are its
+        mean arithmetic per second of full clock at each clock, and its steps share them in
+        proportion to their own. Where the clock stays as it is both are the same.
+        """
+        each_j = self.compute_j * np.divide(switched, clock)
+        if np.ptp(clock) == 0.0 and np.ptp(switched) == 0.0:
+            return np.asarray(each_j)
+        full_s = np.sum(seconds * clock, axis=-1, keepdims=True)
+        compute_j = np.broadcast_to(self.compute_j, seconds.shape)
+        mean_w = compute_j.sum(axis=-1, keepdims=True) / full_s
+        group_j = mean_w * np.sum(seconds * switched, axis=-1, keepdims=True)
+        shared_j = np.broadcast_to(each_j, seconds.shape).sum(axis=-1, keepdims=True)
+        found = each_j * (group_j / np.where(shared_j > 0.0, shared_j, 1.0))
+        return np.asarray(found)
 
     def active_j(self, seconds: FloatColumn, switched: Numbers = 1.0) -> FloatColumn:
         """Return the energy of the busy unit in steps of known seconds [J]."""

@@ -92,10 +92,9 @@ class GroupTimes:
 
 
 def clock_means(times: GroupTimes, exponent: float) -> tuple[FloatColumn, FloatColumn]:
-    """Return the time means of c and of c^(1 + exponent) over a group, c the fraction of the clock.
+    """Return the time means of c and of c^(1 + exponent) in each step, c the fraction of the clock.
 
-    The same in each step, since heat takes a group at its mean power; 1 where no conditions are
-    known, shape (steps,) each.
+    1 where no conditions are known, shape (steps,) each.
     """
     mean, switched = np.ones((2, times.group.steps))
     for span in times.spans:
@@ -106,14 +105,7 @@ def clock_means(times: GroupTimes, exponent: float) -> tuple[FloatColumn, FloatC
         clocks = np.array([span.conditions.clock, *(later.clock for _, later in span.changes)])
         mean[where] = (parts * clocks[: len(parts)]).sum()
         switched[where] = (parts * clocks[: len(parts)] ** (1.0 + exponent)).sum()
-    seconds = times.ends_s - times.starts_s
-    whole_s = float(seconds.sum())
-    if not whole_s:
-        return mean, switched
-    weights = seconds / whole_s
-    means = (np.full(len(mean), (weights * column).sum()) for column in (mean, switched))
-    first, second = means
-    return first, second
+    return mean, switched
 
 
 def span_s(groups: Iterable[GroupTimes]) -> float:
