@@ -75,7 +75,9 @@ def wall(
 def _stacks(device: str, every_stack: bool) -> list[tuple[str, str]]:
     """Return stacks of a phone with their evidence: its own first, then those with most of it."""
     own = load_soc(device).default_stack
-    known = [(stack, status_of(device, stack)) for stack in stacks(device)[1:]]
+    known: list[tuple[str, str]] = [
+        (stack, status_of(device, stack)) for stack in stacks(device)[1:]
+    ]
     ordered = sorted(known, key=lambda pair: (pair[0] != own, list(MARKS).index(pair[1])))
     return ordered if every_stack else ordered[:MOST_STACKS]
 

@@ -13,8 +13,8 @@ from sim.charts.frame import INK, Figure, figure
 from sim.evidence.nearest import HERE, OTHER_DEVICES, OTHER_STACKS, JudgedRow, Near
 from sim.explore.next_measurement import Worth
 from sim.explore.variants import MetricColumns
-from sim.reports.evidence import scores
 from sim.results import Result
+from sim.validation.judging import scores
 from sim.wording import label
 
 if TYPE_CHECKING:
@@ -126,12 +126,12 @@ def coverage(judged: Iterable[JudgedRow]) -> list[dict[str, Any]]:
         {
             "metric": label(metric),
             "stack": stack,
-            "rows": found["n"],
-            "mean error [%]": 100.0 * found["mape"],
-            "bias [%]": 100.0 * found["bias"],
+            "rows": found.n,
+            "mean error [%]": 100.0 * found.mape,
+            "bias [%]": 100.0 * found.bias,
             "inside 80 % [%]": None
-            if found["inside_interval"] is None
-            else 100.0 * found["inside_interval"],
+            if found.inside_interval is None
+            else 100.0 * found.inside_interval,
         }
         for (metric, stack), rows in sorted(groups.items())
         for found in (scores(rows),)

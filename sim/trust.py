@@ -30,13 +30,6 @@ ASPECTS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
 """What an answer says, and the measured metrics that judge it."""
 INFERENCE: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType({"inference": ("inference_s",)})
 """The same of a network's answer."""
-MEANING: Final[Mapping[Status, str]] = MappingProxyType(
-    {
-        "validated": "A row that no fit has seen was judged on this device and stack.",
-        "partly": "Judged with the network left out of a fit, or on a neighbour only.",
-        "unvalidated": "No measured row of this device or stack judges it.",
-    }
-)
 
 
 class Aspect(NamedTuple):

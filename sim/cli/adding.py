@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from hw_models.soc import SocSpec, load_soc
-from sim.calibration.rows import observe
+from sim.calibration.rows import Skipped, observe
 from sim.cli.measured_files import Given, read_runs
+from sim.cli.validating import skipped_by_reason
 from sim.errors import SimError
 from sim.evidence.measured import TIMED_PHASES, MeasuredRun
 from sim.evidence.questions import CannotSimulate, device_of_run, stack_of_run
@@ -30,14 +30,15 @@ def add_rows(measured: Sequence[Path], folder: Path, about: About, given: Given)
     """Write the row set and return what was written and what was left out, in words."""
     soc = load_soc(given.device) if given.device else None
     kept: list[MeasuredRun] = []
-    left: dict[str, list[str]] = defaultdict(list)
+    left: list[Skipped] = []
     for run in read_runs(measured, given):
         try:
             kept.append(checked(run, soc))
         except CannotSimulate as error:
-            left[str(error)].append(run.id)
+            left.append(Skipped(run.id, str(error)))
+    told = [f"Left out:\n{skipped_by_reason(left)}"] if left else []
     if not kept:
-        raise SimError("\n".join(("No row can be kept.", *_told(left))))
+        raise SimError("\n".join(("No row can be kept.", *told)))
     names = [str(path) for path in measured]
     manifest = write_row_set(
         kept,
@@ -49,7 +50,7 @@ def add_rows(measured: Sequence[Path], folder: Path, about: About, given: Given)
     )
     said = f"{len(kept)} row{'s' * (len(kept) != 1)} in role {about.role} written to {manifest}."
     step = f"Next: andesim validate {folder / 'runs.csv'}"
-    return "\n".join((said, *_told(left), step))
+    return "\n".join((said, *told, step))
 
 
 def checked(run: MeasuredRun, soc: SocSpec | None) -> MeasuredRun:
@@ -67,9 +68,3 @@ def checked(run: MeasuredRun, soc: SocSpec | None) -> MeasuredRun:
     if not run.metrics:
         raise CannotSimulate("the row holds no metric.")
     return run.model_copy(update={"device": device.id, "stack": stack_of_run(run, device)})
-
-
-def _told(left: dict[str, list[str]]) -> Iterable[str]:
-    for reason, ids in left.items():
-        shown = ", ".join(ids[:4]) + (f" and {len(ids) - 4} more" if len(ids) > 4 else "")
-        yield f"Left out: {shown}: {reason}"

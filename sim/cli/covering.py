@@ -7,9 +7,9 @@ from typing import Any
 from sim.cli.tables import Column, make_console, print_table
 from sim.evidence.nearest import HERE, JudgedRow, judged_rows, place_of
 from sim.explore.next_measurement import best_sentence, worth_measuring
-from sim.reports.evidence import scores
 from sim.results import Result
 from sim.trust import trust_document
+from sim.validation.judging import scores
 from sim.wording import label
 
 SHOWN = 8
@@ -38,8 +38,8 @@ def coverage_document(result: Result, draws: int, seed: int) -> dict[str, Any]:
                 "validation_rows": sum(row.role == "validation" for row in rows),
                 "calibration_rows": sum(row.role == "calibration" for row in rows),
                 "models": len({row.model for row in rows}),
-                "mape": scores(rows)["mape"],
-                "inside_interval": scores(rows)["inside_interval"],
+                "mape": scores(rows).mape,
+                "inside_interval": scores(rows).inside_interval,
             }
             for (device, stack, metric), rows in sorted(groups.items())
         ],

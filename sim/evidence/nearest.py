@@ -87,6 +87,16 @@ class JudgedRow(NamedTuple):
         return self.low <= self.measured <= self.high
 
     @property
+    def interval(self) -> tuple[float, float] | None:
+        """The 80 % interval, none where the metric has none."""
+        return (self.low, self.high) if self.low < self.high else None
+
+    @property
+    def reference(self) -> tuple[float, float] | None:
+        """The interval from past errors, which does not ship."""
+        return None
+
+    @property
     def size(self) -> Size:
         """Bytes, tokens and patches."""
         return Size(self.step_bytes, self.tokens, self.patches)

@@ -2,7 +2,8 @@
 
 Devices are drawn once. The asked run and every run that could be measured are repeated on the same
 draws. To first order, with a and h the logarithms of the asked and of the measured metric over the
-draws and s the noise of a measurement, measuring h removes this share of the variance of a::
+draws and s the noise of a measurement
+(`sim.calibration.figures`), measuring h removes this share of the variance of a::
 
     share = cov(a, h)^2 / (var(a) (var(h) + s^2))
 
@@ -16,12 +17,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hw_models.errors import HardwareError
+from sim.calibration.figures import noise
 from sim.errors import SimError
 from sim.explore.uncertainty import sampled_metrics
 from sim.results import Result
@@ -33,10 +36,15 @@ from workloads.scenario import Scenario
 
 ASKED: Final = ("time_to_first_token_s", "tokens_per_s")
 """What the answer's interval is of; of a network its one metric."""
-MEASURED: Final = ("vision_encode_s", "prefill_s", "tokens_per_s", "inference_s")
-"""What a person can time."""
-NOISE: Final = 0.06
-"""Deviation of log between two measurements of one question; the least seen (assumed)."""
+MEASURED: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "vision_encode_s": "vision_encode_s",
+        "prefill_s": "prefill_tokens_per_s",
+        "tokens_per_s": "tokens_per_s",
+        "inference_s": "inference_s",
+    }
+)
+"""What a person can time, and the figure whose noise it has."""
 OTHERS: Final = ("qwen3-0.6b", "qwen3-1.7b", "qwen3-8b")
 """Networks that most runtimes ship for, small to large."""
 SHORT: Final = 128
@@ -67,24 +75,30 @@ def worth_measuring(result: Result, draws: int = DRAWS, seed: int = 0) -> list[W
         if name in (ASKED if result.scenario.network is None else ("inference_s",))
     }
     found = [
-        Worth(what, metric, {name: share(log, column) for name, log in asked.items()})
+        Worth(what, metric, _shares(asked, column, noise(MEASURED[metric])))
         for what, scenario in candidates(result)
         for metric, column in _measurable(scenario, draws, seed).items()
     ]
     return sorted(found, key=lambda item: (-item.mean, item.what, item.metric))
 
 
-def share(asked: NDArray[np.float64], measured: NDArray[np.float64], noise: float = NOISE) -> float:
+def _shares(
+    asked: Mapping[str, NDArray[np.float64]], measured: NDArray[np.float64], deviation: float
+) -> dict[str, float]:
+    return {name: share(log, measured, deviation) for name, log in asked.items()}
+
+
+def share(asked: NDArray[np.float64], measured: NDArray[np.float64], deviation: float) -> float:
     """Return the share of the variance of ``asked`` that measuring ``measured`` removes.
 
     >>> logs = np.array([-1.0, 0.0, 1.0])
-    >>> share(logs, 2.0 * logs, noise=0.0), share(logs, np.array([1.0, -2.0, 1.0]))
+    >>> share(logs, 2.0 * logs, 0.0), share(logs, np.array([1.0, -2.0, 1.0]), 0.1)
     (1.0, 0.0)
     """
     (var_a, both), (_, var_h) = np.cov(asked, measured, bias=True)
     if var_a <= 0.0 or var_h <= 0.0:
         return 0.0
-    return round(float(both**2 / (var_a * (var_h + noise**2))), 12)
+    return round(float(both**2 / (var_a * (var_h + deviation**2))), 12)
 
 
 def candidates(result: Result) -> Iterator[tuple[str, Scenario]]:

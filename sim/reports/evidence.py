@@ -1,8 +1,9 @@
 """How well a device and stack are validated: the judged rows that ship, as a report tells them.
 
-Validated: a first-token or prefill figure and a decode rate were measured on this device and stack.
-Partly: only one of them was, or only a neighbour was measured (the device under another stack, the
-stack on another device). Unvalidated: neither. Only rows that no fit has seen count.
+Validated: a first-token or prefill figure and a decode rate, which no fit has seen, were judged on
+this device and stack. Partly: only one of them was, or with the network left out of a fit, or on a
+neighbour (the device under another stack, the stack on another device). Unvalidated: neither.
+Scores are of rows that no fit has seen.
 
 Not judged: whether the networks of the rows resemble the scenario's model; `sim.trust` says that.
 """
@@ -12,17 +13,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-import numpy as np
-
 from sim.evidence.nearest import (
     ELSEWHERE,
     HERE,
     OTHER_DEVICES,
     OTHER_STACKS,
     JudgedRow,
+    Status,
     judged_rows,
     place_of,
 )
+from sim.evidence.nearest import status_of as judged_status
+from sim.validation.judging import scores
 
 FIRST: Final = {"time_to_first_token_s", "prefill_tokens_per_s"}
 DECODE: Final = "tokens_per_s"
@@ -42,7 +44,7 @@ def evidence(device: str, stack: str) -> dict[str, Any]:
         "status": status,
         "sentence": MEANING[status],
         "scores": [
-            {"where": where, "metric": metric, **scores(rows)}
+            {"where": where, "metric": metric, **scores(rows)._asdict()}
             for where, held in near.items()
             for metric, rows in _by_metric(held).items()
         ],
@@ -76,30 +78,12 @@ def unseen() -> list[JudgedRow]:
     return [row for row in judged_rows() if row.role == "validation"]
 
 
-def status_of(device: str, stack: str) -> str:
-    """Return the validation status of a device and stack."""
-    near = by_place(device, stack)
-    here = {row.metric for row in near.get(HERE, ())}
-    if DECODE in here and here & FIRST:
-        return "validated"
-    return "partly" if near else "unvalidated"
-
-
-def scores(rows: Iterable[JudgedRow]) -> dict[str, Any]:
-    """Return count, mean and 95th percentile of the errors, bias, and the share inside.
-
-    ``inside_interval`` is ``None`` where no row has an interval.
-    """
-    held = list(rows)
-    errors = np.array([row.error for row in held])
-    ranged = [row.is_inside for row in held if row.low < row.high]
-    return {
-        "n": len(held),
-        "mape": float(np.abs(errors).mean()),
-        "bias": float(errors.mean()),
-        "p95_abs_error": float(np.percentile(np.abs(errors), 95)),
-        "inside_interval": sum(ranged) / len(ranged) if ranged else None,
-    }
+def status_of(device: str, stack: str) -> Status:
+    """Return the validation status of a device and stack: that of first token and of decode."""
+    both = {judged_status(metrics, device, stack) for metrics in (FIRST, {DECODE})}
+    if len(both) == 1:
+        return both.pop()
+    return "partly"
 
 
 def _by_metric(rows: Iterable[JudgedRow]) -> Mapping[str, list[JudgedRow]]:

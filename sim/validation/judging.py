@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 import numpy as np
 
@@ -96,6 +96,26 @@ class Judged:
     def error(self) -> float:
         """(simulated - measured) / measured."""
         return self.simulated / self.measured - 1.0
+
+
+class Compared(Protocol):
+    """A measured value beside the simulated one; see `Judged`."""
+
+    @property
+    def measured(self) -> float:
+        """In the metric's unit."""
+
+    @property
+    def error(self) -> float:
+        """(simulated - measured) / measured."""
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """Central 80 % interval of the simulated value."""
+
+    @property
+    def reference(self) -> tuple[float, float] | None:
+        """The same from the errors of networks left out."""
 
 
 class Scores(NamedTuple):
@@ -191,7 +211,7 @@ def judge(
     return _whole(run, metric, device)
 
 
-def scores(rows: Sequence[Judged]) -> Scores:
+def scores(rows: Sequence[Compared]) -> Scores:
     """Return the scores of rows of one metric, at least one."""
     errors = [row.error for row in rows]
     sizes = np.abs(errors)
@@ -293,7 +313,7 @@ def _groups(row: Observation) -> dict[str, str]:
 
 
 def _inside(
-    rows: Sequence[Judged], interval_of: Callable[[Judged], tuple[float, float] | None]
+    rows: Sequence[Compared], interval_of: Callable[[Compared], tuple[float, float] | None]
 ) -> float | None:
     """Return the share of measured values inside their interval, of those that have one."""
     inside = [

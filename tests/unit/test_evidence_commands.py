@@ -35,7 +35,7 @@ def test_rows_that_can_be_true_are_kept_and_the_others_told(mine, tmp_path):
     result = asked("add", str(mine), "-o", str(tmp_path / "set"), "--title", "Mine")
     assert result.exit_code == 0, result.output
     assert "1 row in role validation" in result.output
-    assert "b: tokens_per_s of 2880" in result.output
+    assert "(b): tokens_per_s of 2880" in result.output
     assert "--model" in result.output
     (exhibit,) = load_exhibits(tmp_path)
     assert [run.id for run in exhibit.runs] == ["a"]
@@ -68,8 +68,8 @@ def test_measuring_the_asked_number_itself_removes_all_but_the_noise():
 
 def test_a_number_that_never_moves_tells_nothing():
     logs = np.linspace(-1.0, 1.0, 9)
-    assert share(logs, np.zeros(9)) == 0.0
-    assert share(np.zeros(9), logs) == 0.0
+    assert share(logs, np.zeros(9), 0.1) == 0.0
+    assert share(np.zeros(9), logs, 0.1) == 0.0
 
 
 def test_the_most_telling_measurement_comes_first_and_is_of_the_same_stack():

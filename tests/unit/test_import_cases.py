@@ -9,27 +9,10 @@ from typing import Any
 import pytest
 
 from hw_models.soc import load_soc
-from sim.cli.measured_files import Given, read_runs
 from sim.errors import SimError
 from sim.evidence.importers import import_measured
-from sim.evidence.measured import MeasuredRun
 from sim.validation.judging import validate
-
-HEADER = "| model | size | params | backend | {extra}test | t/s |\n"
-RULE = "| --- | ---: | ---: | --- | {extra}--: | --: |\n"
-MODEL = "llama 1B Q4_0 | 0.72 GiB | 1.24 B"
-
-
-@pytest.fixture
-def read(tmp_path):
-    """Return a function that reads text as a file."""
-
-    def reading(text: str, **given: Any) -> list[MeasuredRun]:
-        path = tmp_path / "f.txt"
-        path.write_text(text, encoding="utf-8")
-        return read_runs([path], Given(**given))
-
-    return reading
+from tests.unit.llama_tables import HEADER, MODEL, RULE
 
 
 def table(*rows: str, columns: str = "") -> str:

@@ -4,30 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import json
-from typing import Any
 
 import pytest
 
-from sim.cli.measured_files import Given, read_runs
 from sim.errors import SimError
 from sim.evidence.importers import import_measured
-from sim.evidence.measured import MeasuredRun
-
-HEADER = "| model | size | params | backend | {extra}test | t/s |\n"
-RULE = "| --- | ---: | ---: | --- | {extra}--: | --: |\n"
-MODEL = "llama 1B Q4_0 | 0.72 GiB | 1.24 B"
-
-
-@pytest.fixture
-def read(tmp_path):
-    """Return a function that reads text as a file."""
-
-    def reading(text: str, **given: Any) -> list[MeasuredRun]:
-        path = tmp_path / "f.txt"
-        path.write_text(text, encoding="utf-8")
-        return read_runs([path], Given(**given))
-
-    return reading
+from tests.unit.llama_tables import HEADER, MODEL, RULE
 
 
 def table(row: str, columns: str = "") -> str:
