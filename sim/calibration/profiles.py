@@ -50,10 +50,10 @@ from sim.evidence.questions import (
     INFERENCE,
     CannotSimulate,
     device_of_run,
+    graph_phase,
     scenario_of_run,
 )
 from sim.planning import plan
-from workloads.catalogue import trace_for
 from workloads.errors import WorkloadError
 from workloads.program import StepGroup
 from workloads.trace import NETWORK
@@ -264,31 +264,16 @@ def _simulated(
 def _asked(run: MeasuredRun, soc: SocSpec) -> list[StepGroup]:
     one_graph = run.inference_s is not None
     try:
-        is_network = bool(run.model) and NETWORK in trace_for(run.model).phases
-    except WorkloadError as error:
-        raise CannotSimulate(" ".join(str(error).split())) from None
-    if one_graph and run.prompt_tokens is None and not is_network:
-        raise CannotSimulate(
-            "the profile does not say which phase its graph is: no prompt_tokens; "
-            "give them with --prompt-tokens, 1 for a decode step."
-        )
-    asked = run
-    if one_graph:
-        asked = run.model_copy(update={"output_tokens": 2 if run.prompt_tokens == 1 else 1})
-    try:
-        metric = INFERENCE if is_network else DECODE
-        program = plan(scenario_of_run(asked, metric, soc), soc).program
+        program = plan(scenario_of_run(run, INFERENCE if one_graph else DECODE, soc), soc).program
     except (WorkloadError, HardwareError, SimError) as error:
         raise CannotSimulate(" ".join(str(error).split())) from None
-    phases = (NETWORK,) if is_network else _phases(run, one_graph)
+    phases = (NETWORK, graph_phase(run)) if one_graph else _phases(run)
     last = max(group.turn for group in program.groups)
     return [group for group in program.groups if group.turn == last and group.phase in phases]
 
 
-def _phases(run: MeasuredRun, one_graph: bool) -> Sequence[str]:
-    """Return the phases that a profile holds."""
-    if one_graph:
-        return ("decode",) if run.prompt_tokens == 1 else ("prefill",)
+def _phases(run: MeasuredRun) -> Sequence[str]:
+    """Return the phases that a profile of a session holds."""
     metrics = run.metrics
     found = {"decode": "tokens_per_s" in metrics, "vision": "vision_encode_s" in metrics}
     found["prefill"] = "time_to_first_token_s" in metrics or "prefill_tokens_per_s" in metrics

@@ -21,11 +21,13 @@ from sim.engine.maxplus import step_seconds
 from sim.engine.pricing import Pricing
 from sim.engine.timed import FloatColumn
 from sim.errors import SimError
-from sim.evidence.conditions import as_run
+from sim.evidence.conditions import as_run, without_host
 from sim.evidence.measured import TIMED_PHASES, MeasuredRun
 from sim.evidence.questions import (
+    INFERENCE,
     CannotSimulate,
     device_of_run,
+    graph_phase,
     scenario_of_run,
     stack_of_run,
 )
@@ -33,6 +35,7 @@ from sim.explore.sweep_steps import Indices, distinct, step_seconds_by_context
 from sim.planning import plan
 from workloads.errors import WorkloadError
 from workloads.program import Program, StepGroup
+from workloads.trace import NETWORK
 
 
 class Skipped(NamedTuple):
@@ -80,6 +83,8 @@ class Observation:
     def simulated_on_each(self, soc: SocSpec) -> FloatColumn:
         """Return the metric on each of the devices that ``soc`` stands for, shape (devices,)."""
         device = as_run(self.run, soc, self.stack)
+        if self.is_graph:
+            device = without_host(device, self.stack)
         pricing = Pricing(device, device.stack(self.stack))
         seconds = sum(
             step_seconds_by_context(pricing, few)[..., step_of].sum(axis=-1)
@@ -99,8 +104,14 @@ class Observation:
     def groups(self) -> list[StepGroup]:
         """The step groups whose time makes the metric: those of the last turn."""
         last = max(group.turn for group in self.program.groups)
-        phases = TIMED_PHASES[self.metric]
+        phases = (graph_phase(self.run),) if self.is_graph else TIMED_PHASES[self.metric]
         return [g for g in self.program.groups if g.turn == last and g.phase in phases]
+
+    @property
+    def is_graph(self) -> bool:
+        """Whether the value is of one graph of a language model."""
+        is_network = any(group.phase == NETWORK for group in self.program.groups)
+        return self.metric == INFERENCE and not is_network
 
     @property
     def tokens(self) -> float:

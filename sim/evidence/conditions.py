@@ -47,6 +47,11 @@ def as_run(run: MeasuredRun, soc: SocSpec, stack: str) -> SocSpec:
     return soc.with_values(values)
 
 
+def without_host(soc: SocSpec, stack: str) -> SocSpec:
+    """Return a device whose steps hold no work of the host: what the profile of a graph times."""
+    return soc.with_values({f"stacks.{stack}.step_overhead_s": 0.0})
+
+
 def _share(cpu: ComputeUnit, threads: int) -> float:
     """Return what a number of threads computes, of what the unit's rates stand for."""
     if not cpu.clusters or cpu.threads is None:

@@ -7,7 +7,9 @@ since tools that time a generation at some depth fill the cache first::
     prefill: turn(depth, 1), turn(prompt, 1)        decode: turn(context - output, output)
 
 or with depth and prompt where the row names no context. Only the last turn is what was measured. A
-stack with static graphs reads all of the named context in every step, whatever is live.
+stack with static graphs reads all of the named context in every step, whatever is live. One graph
+of a language model is one call of all its layers: a decode step where its prompt is one token, else
+a prefill call of that many; the host's work of a step is not in it.
 
 Device, stack, model and weights are what ran: a row that leaves one open is no question, and
 `CannotSimulate` names the option that settles it. A rate without its sizes is asked at
@@ -90,19 +92,14 @@ def scenario_of_run(run: MeasuredRun, metric: str, soc: SocSpec) -> Scenario:
     >>> scenario.session.turns[0].prompt_tokens
     896
     """
-    if open_fields := _open_fields(run, soc):
+    is_network = bool(run.model) and _is_network(run.model)
+    if open_fields := [*_open_fields(run, soc), *_open_graph(run, metric, is_network)]:
         raise CannotSimulate(" ".join(open_fields))
     stack = stack_of_run(run, soc)
-    try:
-        is_network = NETWORK in trace_for(run.model).phases
-    except WorkloadError as error:
-        raise CannotSimulate(" ".join(str(error).split())) from None
     if is_network:
         return _network(run, soc, stack)
     if metric == INFERENCE:
-        raise CannotSimulate(
-            f"{metric} is of one call of a network. Got {run.model}, a language model."
-        )
+        run, metric = _of_one_graph(run)
     if metric in SIZED and run.prompt_tokens is None and not run.image_px:
         raise CannotSimulate(
             f"{metric} must come with prompt_tokens. Got none; give them with --prompt-tokens."
@@ -122,6 +119,35 @@ def scenario_of_run(run: MeasuredRun, metric: str, soc: SocSpec) -> Scenario:
         "session": {"turns": _turns(run, metric)},
     }
     return _asked(wanted)
+
+
+def _is_network(model: str) -> bool:
+    try:
+        return NETWORK in trace_for(model).phases
+    except WorkloadError as error:
+        raise CannotSimulate(" ".join(str(error).split())) from None
+
+
+def graph_phase(run: MeasuredRun) -> str:
+    """Return the phase that one graph of a language model is a call of."""
+    return "decode" if run.prompt_tokens == 1 else "prefill"
+
+
+def _open_graph(run: MeasuredRun, metric: str, is_network: bool) -> list[str]:
+    """Return what leaves the phase of a language model's graph open."""
+    if metric != INFERENCE or is_network or not run.model or run.prompt_tokens:
+        return []
+    return [
+        f"{run.model} is a language model, and the profile does not say which phase its graph is: "
+        f"no prompt_tokens; give them with --prompt-tokens, 1 for a decode step."
+    ]
+
+
+def _of_one_graph(run: MeasuredRun) -> tuple[MeasuredRun, str]:
+    """Return a graph's call as the run, and the metric, that ask for one step of its phase."""
+    if graph_phase(run) == "decode":
+        return run.model_copy(update={"output_tokens": 2}), DECODE  # the second token is the step
+    return run.model_copy(update={"ubatch_tokens": run.prompt_tokens}), "prefill_tokens_per_s"
 
 
 def _network(run: MeasuredRun, soc: SocSpec, stack: str) -> Scenario:
@@ -147,7 +173,8 @@ def assumptions(run: MeasuredRun, metric: str) -> tuple[str, ...]:
     """Return what is taken for granted where a run is judged on ``metric``, in sentences."""
     if metric == INFERENCE:
         open_formats = [name for name in ("activations", "release") if not getattr(run, name)]
-        return (f"{', '.join(open_formats)}: the stack's default.",) if open_formats else ()
+        said = [f"{', '.join(open_formats)}: the stack's default."] if open_formats else []
+        return (*said, *_of_graph(run))
     said = []
     placed = run.context_tokens is not None or (metric == DECODE and run.depth_tokens is not None)
     if run.prompt_tokens is None and not run.image_px and not placed:
@@ -160,6 +187,16 @@ def assumptions(run: MeasuredRun, metric: str) -> tuple[str, ...]:
     if open_fields:
         said.append(f"{', '.join(open_fields)}: the stack's default.")
     return tuple(said)
+
+
+def _of_graph(run: MeasuredRun) -> list[str]:
+    """Return what is taken for granted of one graph, if it is a language model's."""
+    if not run.prompt_tokens or _is_network(run.model):
+        return []
+    said = ["the graph is taken as all layers of the model, without the host's work of a step."]
+    if run.context_tokens is None:
+        said.append("context_tokens is empty: judged with what the call needs.")
+    return said
 
 
 def _open_fields(run: MeasuredRun, soc: SocSpec) -> list[str]:

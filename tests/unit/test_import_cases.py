@@ -225,8 +225,24 @@ Init time:            1.0000 s
 Time to first token:  5.1500 s
 """)
     assert (run.stack, run.model) == ("litert_cpu", "gemma3-1b")
-    assert (run.prompt_tokens, run.output_tokens) == (1024, 64)
-    assert "a cache of 4096 tokens: judged with what the run needs." in run.warnings
+    assert (run.prompt_tokens, run.output_tokens, run.context_tokens) == (1024, 64, 4096)
+
+
+def test_a_larger_cache_slows_the_processor_runs_of_litert_and_no_gpu_run(read):
+    def judged(backend, tokens):
+        (run,) = read(
+            f"Benchmarking model: gemma3-1b (gemma3-1b.litertlm)\nBackend : {backend}\n"
+            "Number of tokens in prefill: 256\nNumber of tokens in decode : 64\n"
+            f"Max number of tokens : {tokens}\nPrefill speed: 200.00 tokens/s\n"
+            "Decode speed: 30.00 tokens/s\n"
+        )
+        named = run.model_copy(update={"weights": "w4"})
+        rows = validate([named], load_soc("snapdragon_8_elite")).rows
+        return {row.metric: row.simulated for row in rows}
+
+    small, large = judged("cpu", 2048), judged("cpu", 16384)
+    assert all(large[metric] < 0.8 * small[metric] for metric in small)
+    assert judged("gpu", 2048) == judged("gpu", 16384)
 
 
 @pytest.mark.parametrize(
@@ -311,6 +327,17 @@ def test_the_prompt_rate_of_mediatek_counts_whole_chunks(read):
 def test_a_file_of_rows_of_which_none_can_be_read_is_refused(read):
     with pytest.raises(SimError, match="line 3"):
         read(table("CPU | nonsense | 3"))
+
+
+def test_results_that_the_gallery_copies_are_read_one_after_another(read):
+    gpu, cpu = read((FIXTURES / "edge_gallery_csv.csv").read_text())
+    assert (gpu.stack, gpu.model, gpu.prompt_tokens) == ("litert_gpu", "gemma3-1b", 256)
+    assert gpu.metrics == {
+        "prefill_tokens_per_s": 812.5,
+        "tokens_per_s": 41.25,
+        "time_to_first_token_s": 0.34,
+    }
+    assert (cpu.stack, cpu.tokens_per_s) == ("litert_cpu", 21.25)
 
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "imports"

@@ -157,4 +157,4 @@ def test_a_measured_row_of_a_network_is_judged() -> None:
     assert (judged.run.id, judged.metric) == ("a", "inference_s")
     assert judged.interval is not None
     assert judged.interval[0] < judged.simulated
-    assert "language model" in found.skipped[0].reason
+    assert "--prompt-tokens, 1 for a decode step" in found.skipped[0].reason

@@ -9,9 +9,11 @@ import pytest
 
 from hw_models.soc import load_soc
 from sim.calibration.profiles import kind_of, product_of
+from sim.calibration.rows import observe
 from sim.evidence.importers import import_measured
 from sim.evidence.measured import MeasuredRun, OperatorTime
 from sim.evidence.questions import CannotSimulate
+from sim.validation.judging import validate
 from sim.validation.operators import compared, measured_only
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "imports"
@@ -57,6 +59,37 @@ def test_a_decode_graph_is_compared_with_one_step_by_kind_and_shape():
     assert rows["linear", "1x3072x1024"].simulated_s > 0.0
     assert rows["linear", ""].measured_s == 0.0  # products that the profile does not name
     assert rows["elementwise", ""].measured_s == 1e-3
+
+
+def graph_s(**fields) -> float:
+    """Seconds that one graph of a language model is simulated to take."""
+    run = MeasuredRun(id="g", inference_s=1e-2, **(RAN | {"context_tokens": 1024} | fields))
+    return observe(run, "inference_s", PHONE).simulated(PHONE)
+
+
+def test_a_graph_of_a_language_model_is_one_step_without_the_host():
+    overhead_s = PHONE.stack("genie").step_overhead_s.value
+    decode = MeasuredRun(id="d", tokens_per_s=1.0, context_tokens=1024, output_tokens=2, **RAN)
+    rate = observe(decode, "tokens_per_s", PHONE).simulated(PHONE)
+    assert graph_s(prompt_tokens=1) == pytest.approx(1.0 / rate - overhead_s, rel=1e-6)
+    prompt = {"prompt_tokens": 128, "ubatch_tokens": 128}
+    prefill = MeasuredRun(id="p", prefill_tokens_per_s=1.0, context_tokens=1024, **prompt, **RAN)
+    rate = observe(prefill, "prefill_tokens_per_s", PHONE).simulated(PHONE)
+    assert graph_s(prompt_tokens=128) == pytest.approx(128.0 / rate - overhead_s, rel=1e-6)
+
+
+def test_a_graph_reads_the_cache_that_it_was_compiled_for():
+    assert graph_s(prompt_tokens=1) < graph_s(prompt_tokens=1, context_tokens=4096)
+    assert graph_s(prompt_tokens=64) < graph_s(prompt_tokens=512)
+
+
+def test_a_profile_of_a_graph_is_judged_as_its_call():
+    found = validate([MeasuredRun(id="g", inference_s=1e-2, prompt_tokens=1, **RAN)], PHONE)
+    (row,) = found.rows
+    assert row.interval is not None
+    assert any("without the host's work" in text for text in row.warnings)
+    (skipped,) = validate([MeasuredRun(id="g", inference_s=1e-2, **RAN)], PHONE).skipped
+    assert "--prompt-tokens, 1 for a decode step" in skipped.reason
 
 
 def test_measured_time_is_conserved_and_the_largest_difference_comes_first():

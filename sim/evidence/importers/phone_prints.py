@@ -5,7 +5,9 @@ Forms as printed by
 - google-ai-edge/LiteRT-LM, runtime/engine/io_types.cc (``BenchmarkInfo``), its
   log sink, and python/litert_lm_cli/commands/benchmark.py; its time to first token is prefill plus
   the mean time of a token, its "MB" are MiB;
-- google-ai-edge/gallery, the benchmark screen's export;
+- google-ai-edge/gallery, Android/src/app/src/main/java/com/google/ai/edge/gallery/ui/benchmark/
+  BenchmarkResultsViewer.kt (``getBenchmarkResultCsv``), whose values are the mean, median, least or
+  largest of its runs, as the screen was set; and the lines that jegly/Box, built on it, shares;
 - Genie's ``--profile`` JSON, from closed code, as qualcomm/ai-hub-models reads it;
 - ml-explore/mlx-lm, mlx_lm/benchmark.py and mlx_lm/generate.py;
 - mlc-ai/mlc-llm, python/mlc_llm/cli/chat.py (``/stats``) and the usage of its server;
@@ -20,7 +22,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from sim.errors import SimError
-from sim.evidence.importers.base import documents, number
+from sim.evidence.importers.base import count, documents, number
 from sim.evidence.importers.engine import Format, N, Record, at
 from sim.evidence.importers.records import one_sequence, stacks, without_drafts
 
@@ -76,10 +78,15 @@ def _without_vision(record: Record) -> Record:
 
 
 def _of_turns(record: Record) -> Record:
-    """Return a block of LiteRT-LM; of several turns each follows a cache that is not stated."""
+    """Return a block of LiteRT-LM; of several turns each follows a cache that is not stated.
+
+    On a processor every step reads the cache as it was allocated, on other units what is filled.
+    """
     if str(record.get("turns", "1")) not in ("0", "1"):
         record["refusal"] = f"{record['turns']} turns share one cache, whose tokens are not stated."
-    if "capacity" in record:
+    if "capacity" in record and str(record.get("backend", "")).lower() == "cpu":
+        record["context_tokens"] = count(record["capacity"], "Max number of tokens")
+    elif "capacity" in record:
         said = f"a cache of {record['capacity']} tokens: judged with what the run needs."
         record["warnings"] = (*record.get("warnings", ()), said)
     if str(record.get("drafts", "")).lower() == "true":
@@ -125,7 +132,7 @@ LITERT_LM: Final = Format(
 )
 EDGE_GALLERY: Final = Format(
     "edge-gallery",
-    "AI Edge Gallery benchmark export",
+    "AI Edge Gallery result as lines, as apps built on it share them",
     marks=(r"^prefill_speed:\s", r"^decode_speed:\s"),
     lines=(
         r"^model(?:_name)?:\s*(?P<model_name>\S.*?)\s*$",
@@ -137,6 +144,23 @@ EDGE_GALLERY: Final = Format(
         rf"^time_to_first_token:\s*(?P<time_to_first_token_s>{N})\s*s",
     ),
     begins=r"^model(?:_name)?:",
+    stacks=stacks("litert"),
+    definitions=LITERT_LM.definitions,
+)
+EDGE_GALLERY_CSV: Final = Format(
+    "edge-gallery-csv",
+    "AI Edge Gallery benchmark screen, Copy: CSV of one result",
+    columns={
+        "model name": "model_name",
+        "accelerator": "backend",
+        "prefill tokens count": "prompt_tokens",
+        "decode tokens count": "output_tokens",
+        "app version": "release",
+        "prefill speed (tokens/sec)": "prefill_tokens_per_s",
+        "decode speed (tokens/sec)": "tokens_per_s",
+        "time to first token (sec)": "time_to_first_token_s",
+    },
+    header=frozenset({"prefill speed (tokens/sec)", "decode speed (tokens/sec)"}),
     stacks=stacks("litert"),
     definitions=LITERT_LM.definitions,
 )
@@ -250,6 +274,6 @@ RKLLM: Final = Format(
     stacks={"": "rkllm_npu"},
 )
 FORMATS: Final = (
-    *(MLLM, LITERT_LM, EDGE_GALLERY, GENIE),
+    *(MLLM, LITERT_LM, EDGE_GALLERY, EDGE_GALLERY_CSV, GENIE),
     *(MLX, MLC_USAGE, MLC_PRINT, RKLLM),
 )
