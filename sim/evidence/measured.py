@@ -11,12 +11,13 @@ import io
 import math
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Final, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sim.errors import SimError
+from sim.evidence import csv_text
 from workloads.errors import WorkloadError, did_you_mean
 from workloads.explain import sentences
 from workloads.files import read_text
@@ -216,10 +217,10 @@ def parse_rows(
 
     Raises `SimError` where the header is at fault, or the text is no CSV.
     """
-    rows = list(_rows(text.removeprefix("\ufeff"), name))
+    rows = list(csv_text.rows(text, name))
     if not rows:
         raise SimError(f"{name} must begin with a header. Got an empty file.")
-    header = _renamed([cell.strip() for cell in rows[0][1]], mapping or {}, name)
+    header = _renamed([_ours(cell.strip()) for cell in rows[0][1]], mapping or {}, name)
     wrong = _header_faults(header)
     if wrong:
         raise SimError("\n".join(f"{name}: {fault}" for fault in wrong))
@@ -235,15 +236,9 @@ def parse_rows(
     return list(runs.values()), faults
 
 
-def _rows(text: str, name: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield line number and cells of the rows that are not blank."""
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    try:
-        for cells in reader:
-            if any(cell.strip() for cell in cells):
-                yield reader.line_num, cells
-    except csv.Error as error:
-        raise SimError(f"{name}, line {reader.line_num}: must be CSV. Got: {error}.") from None
+def _ours(column: str) -> str:
+    """Return a column as it is spelt here, if it differs by capitals only."""
+    return column.lower() if column.lower() in COLUMNS else column
 
 
 def _renamed(header: list[str], mapping: Mapping[str, str], name: str) -> list[str]:

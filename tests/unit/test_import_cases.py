@@ -12,17 +12,7 @@ from hw_models.soc import load_soc
 from sim.errors import SimError
 from sim.evidence.importers import import_measured
 from sim.validation.judging import validate
-from tests.unit.llama_tables import HEADER, MODEL, RULE
-
-
-def table(*rows: str, columns: str = "") -> str:
-    """Return a llama-bench table with more columns."""
-    names = [name.strip() for name in columns.split("|") if name.strip()]
-    extra, rule = (
-        "".join(f"{part} | " for part in parts) for parts in (names, ["--:"] * len(names))
-    )
-    body = "".join(f"| {MODEL} | {row} |\n" for row in rows)
-    return HEADER.format(extra=extra) + RULE.format(extra=rule) + body
+from tests.unit.llama_tables import table
 
 
 def test_prefill_at_a_depth_is_read_and_judged_at_that_depth(read):

@@ -1,12 +1,14 @@
 """Text as people paste it -> text as the tool printed it.
 
 Terminals colour it, logcat puts a stamp before each line, mail and GitHub quote it, Windows
-consoles print UTF-8 in another code page, and browsers put hard spaces into it. Not undone: lines
-wrapped by a terminal.
+consoles print UTF-8 in another code page, browsers put hard spaces and signs without width into
+it, pages write signs as entities, and servers put ``data:`` before each event of a stream. Not
+undone: lines wrapped by a terminal.
 """
 
 from __future__ import annotations
 
+import html
 import re
 from typing import Final
 
@@ -17,6 +19,10 @@ _LOGCAT: Final = re.compile(
     re.MULTILINE,
 )
 _QUOTED: Final = re.compile(r"^(?:> ?){1,3}(?=\S)", re.MULTILINE)
+_SPACES: Final = re.compile("[\xa0\u2000-\u200a\u202f\u205f\u3000]")
+_WIDTHLESS: Final = re.compile("[\u200b-\u200f\u2060\ufeff]")
+_ENTITIES: Final = re.compile(r"&(?:plusmn|nbsp|amp|lt|gt|#\d{2,4}|#x[0-9a-fA-F]{2,4});")
+_EVENT: Final = re.compile(r"^data: ?(?=[\[{])", re.MULTILINE)
 _PLUS_MINUS: Final = re.compile(r"┬▒|Ã‚Â±|Â±|ôÔÇÜ|\+/-|\+-|(?<=[0-9] )[\ufffd?]{1,2}(?= [0-9])")
 
 
@@ -31,5 +37,9 @@ def cleaned(text: str) -> str:
     text = _LOGCAT.sub("", text)
     if ">" in text:
         text = _QUOTED.sub("", text)
-    text = text.replace("\r\n", "\n").replace("\xa0", " ")
+    if "&" in text:
+        text = _ENTITIES.sub(lambda found: html.unescape(found[0]), text)
+    text = _EVENT.sub("", text.replace("\r\n", "\n"))
+    if not text.isascii():
+        text = _WIDTHLESS.sub("", _SPACES.sub(" ", text))
     return _PLUS_MINUS.sub("±", text)

@@ -53,6 +53,8 @@ _COUNTS: Final = (
 )
 _OF_ONE_RUN: Final = ("prompt_tokens", "output_tokens", "context_tokens", "depth_tokens")
 """What no later run of a print inherits; nor does it the metrics."""
+_NAMES: Final = ("model_name", "model_file", "weights_name", "backend", "processor")
+"""Another name of these is of another run."""
 _SPANS: Final = {"prefill_s": "prompt_tokens", "decode_s": "output_tokens"}
 _RATES: Final = {"prefill_s": "prefill_tokens_per_s", "decode_s": "tokens_per_s"}
 _COUNTED: Final = {"prefill_tokens_per_s": "prompt_tokens", "tokens_per_s": "output_tokens"}
@@ -241,7 +243,7 @@ def _stands(record: Record, name: str) -> bool:
 def _metrics(record: Record, warnings: list[str]) -> dict[str, float]:
     """Return the metrics of a record; those of nothing timed are left out with a warning.
 
-    A number that is none refuses the record, unless another metric stands beside it.
+    A number that is none refuses the record.
     """
     given = dict(record)
     for span, tokens in _SPANS.items():
@@ -320,8 +322,12 @@ def prints(text: str, known: Format) -> Iterator[Record]:
     told: Record = {}
     for match in known.pattern().finditer(text):
         groups = known.fields(match)
-        starts = "begins" in groups or (
-            known.repeats and any(_is_metric(name, record) for name in groups)
+        named = [name for name in _NAMES if name in groups]
+        another = any(record.get(name, groups.get(name)) != groups.get(name) for name in named)
+        starts = (
+            "begins" in groups
+            or another
+            or (known.repeats and any(_is_metric(name, record) for name in groups))
         )
         if starts and any(_is_metric(name) for name in record):
             if _measured(record) != _measured(told):

@@ -22,6 +22,7 @@ from sim.evidence.importers.llama_stacks import (
     Placed,
     apart,
     cache_types,
+    flash_attention,
     generation,
     mapped,
     placed,
@@ -184,13 +185,12 @@ def _derive(record: Record) -> Record:
 
 def _way(record: Record) -> Record:
     """Return what a test was started with, where it changes the run."""
-    flash = {"0": "off", "1": "on", "false": "off", "true": "on"}
     return {
         "threads": _positive(record.get("n_threads")),
         "ubatch_tokens": min(
             _positive(record.get(key)) or UBATCH for key in ("n_batch", "n_ubatch")
         ),
-        "flash_attention": flash.get(_text(record, "flash_attn").lower()),
+        "flash_attention": flash_attention(_text(record, "flash_attn")),
         **cache_types(*(_text(record, key).lower() for key in ("type_k", "type_v"))),
     }
 

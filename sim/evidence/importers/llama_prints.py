@@ -14,9 +14,10 @@ from typing import Final
 
 from sim.evidence.importers.base import number
 from sim.evidence.importers.engine import Format, N, Record
-from sim.evidence.importers.llama_stacks import cache_types, generation, placed
+from sim.evidence.importers.llama_stacks import cache_types, flash_attention, generation, placed
 from sim.evidence.importers.llama_sweeps import SWEEPS
 from sim.evidence.importers.names import weights_id
+from sim.evidence.importers.records import without_drafts
 
 _LOADED: Final = (
     r"general\.name[ \w]*= +(?P<model_name>\S.*?)\s*$",
@@ -46,8 +47,7 @@ def _loaded(record: Record) -> Record:
     """Return a record with its stack, where the log of loading settles it."""
     if "parameters_b" in record:
         record["model_parameters"] = number(record["parameters_b"], "model params") * 1e9
-    flash = {"1": "on", "enabled": "on", "0": "off", "disabled": "off"}
-    record["flash_attention"] = flash.get(str(record.get("flash", "")).lower())
+    record["flash_attention"] = flash_attention(record.get("flash"))
     record |= cache_types(str(record.get("k_type", "")), str(record.get("v_type", "")))
     if {"offloaded", "backend", "cpu_buffer"} & set(record):
         record |= _placed(record)
@@ -70,6 +70,13 @@ def _placed(record: Record) -> Record:
         "warnings": (said,) if said else (),
         "release": f"b{build}" if build else "",
     }
+
+
+def _of_response(record: Record) -> Record:
+    """Return a response of the server, without the decode rate where a draft ran ahead."""
+    if record.get("drafted"):
+        without_drafts(record, "speculative decoding was on")
+    return record
 
 
 LLAMA_PERF: Final = Format(
@@ -107,6 +114,7 @@ LLAMA_SERVER: Final = Format(
     keys={
         "model": "model_name",
         "timings.cache_n": "depth_tokens",
+        "timings.draft_n": "drafted",
         "timings.prompt_n": "prompt_tokens",
         "timings.prompt_ms": "prefill_s__ms",
         "timings.prompt_per_second": "prefill_tokens_per_s",
@@ -114,6 +122,7 @@ LLAMA_SERVER: Final = Format(
         "timings.predicted_ms": "decode_s__ms",
         "timings.predicted_per_second": "tokens_per_s",
     },
+    derive=_of_response,
     definitions=_DEFINITIONS,
 )
 OLLAMA: Final = Format(

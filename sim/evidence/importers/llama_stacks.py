@@ -34,7 +34,8 @@ REPACKED: Final = "llamacpp_cpu"
 UNREPACKED: Final = "llamacpp_cpu_2024"
 _OFFLINE: Final = ("q4_0_4_4", "q4_0_4_8", "q4_0_8_8")
 """File types that hold the repacked order already."""
-_OFF: Final = ("0", "false", "off", "no")
+_OFF: Final = ("0", "false", "off", "no", "disabled")
+_ON: Final = ("1", "true", "on", "yes", "enabled")
 
 
 class Placed(NamedTuple):
@@ -159,5 +160,15 @@ def mapped(record: Mapping[str, Any]) -> tuple[str, ...]:
     return ("weights are mapped (mmap): judged warm, as after the tool's own warm-up run.",)
 
 
+def flash_attention(value: object) -> str | None:
+    """Return whether a setting keeps scores on chip: ``on``, ``off``, or none where it is open.
+
+    >>> flash_attention("1"), flash_attention("disabled"), flash_attention("auto")
+    ('on', 'off', None)
+    """
+    said = str(value).lower()
+    return "on" if said in _ON else "off" if said in _OFF else None
+
+
 def _is_on(value: object) -> bool:
-    return str(value if value is not None else "0").lower() in ("1", "true", "on")
+    return str(value if value is not None else "0").lower() in _ON

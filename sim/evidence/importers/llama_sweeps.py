@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from sim.evidence.importers.base import documents
 from sim.evidence.importers.engine import Format, Record, flat
+from sim.evidence.importers.llama_stacks import flash_attention
 from sim.evidence.importers.tables import table_rows
 
 _SETTINGS: Final = re.compile(r"^.*\bn_kv_max = \d+,.*$", re.MULTILINE)
@@ -75,7 +76,7 @@ def _in_our_words(found: dict[str, Any]) -> Record:
     smallest: int = min(sizes, default=0)
     if smallest:
         record["ubatch_tokens"] = smallest
-    record["flash_attention"] = {"0": "off", "1": "on"}.get(str(found.get("flash_attn")))
+    record["flash_attention"] = flash_attention(found.get("flash_attn"))
     if str(found.get("pl", "1")) != "1":
         record["refusal"] = f"{found['pl']} sequences ran at once, which no phone is asked."
     return record

@@ -171,5 +171,11 @@ def _formats_pattern() -> re.Pattern[str]:
 
 
 def _key(name: str) -> str:
-    """Lower case, one dash between parts, none between a family and its version."""
-    return re.sub(r"(?<=[a-z])-(?=\d)", "", re.sub(r"[^a-z0-9.]+", "-", name.lower())).strip("-")
+    """Lower case, one dash between parts, none between a family and its version.
+
+    >>> _key("Gemma-3-1B-4bit")
+    'gemma3-1b-4bit'
+    """
+    return re.sub(
+        r"(?<=[a-z])(?<!\d[a-z])-(?=\d)", "", re.sub(r"[^a-z0-9.]+", "-", name.lower())
+    ).strip("-")

@@ -10,16 +10,18 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from sim.errors import SimError
+from sim.evidence import csv_text
 from sim.evidence.importers.base import Importer
 from sim.evidence.measured import COLUMNS, METRICS, MeasuredRun, parse_rows
 from workloads.errors import did_you_mean
 
 
 def sniff(text: str) -> bool:
-    """Whether the first line names a metric of ours, or at least two columns of ours."""
-    first = text.partition("\n")[0]
-    columns = {cell.strip().strip('"') for cell in first.split(",")}
-    return bool(columns & set(METRICS)) or len(columns & set(COLUMNS)) > 1
+    """Whether the first line names a metric of ours, or two columns of ours between commas."""
+    columns = {cell.lower() for cell in csv_text.header(text)}
+    if columns & set(METRICS):
+        return True
+    return csv_text.delimiter(text) == "," and len(columns & set(COLUMNS)) > 1
 
 
 def read(text: str, mapping: Mapping[str, str] | None = None) -> list[MeasuredRun]:

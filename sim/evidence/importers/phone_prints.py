@@ -161,7 +161,7 @@ EDGE_GALLERY_CSV: Final = Format(
         "time to first token (sec)": "time_to_first_token_s",
     },
     header=frozenset({"prefill speed (tokens/sec)", "decode speed (tokens/sec)"}),
-    stacks=stacks("litert"),
+    stacks=stacks("litert") | {"tpu": "litert_npu"},
     definitions=LITERT_LM.definitions,
 )
 GENIE: Final = Format(
@@ -221,7 +221,7 @@ MLX: Final = Format(
         rf"(?:, peak_memory=(?P<peak_dram_bytes__gb>{N}))?",
         r"--model (?P<model_name>\S+)",
     ),
-    begins=r"^Prompt: \d+ tokens|^Timing with",
+    begins=r"^Prompt: \d+ tokens|^Timing with|--model \S",
     repeats=False,
     stacks={"": "mlx_gpu"},
     derive=one_sequence,

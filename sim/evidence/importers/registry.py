@@ -48,6 +48,8 @@ _BUILT_IN: Final = (
     CHROME_TRACE,
 )
 _UTF16: Final = (b"\xff\xfe", b"\xfe\xff")
+_SEEN: Final = 64
+"""Bytes that tell how a text without a mark is written."""
 
 
 @cache
@@ -160,4 +162,9 @@ def _read_text(path: Path) -> str:
         raise SimError(f"{path} must be plain text. Got a gzip file: decompress it first.")
     if raw.startswith(_UTF16):
         return raw.decode("utf-16", errors="replace")
+    for order, place in (("utf-16-le", 1), ("utf-16-be", 0)):
+        if len(raw) > 1 and not any(
+            raw[place:_SEEN:2]
+        ):  # every other byte is empty: no mark, two a sign
+            return raw.decode(order, errors="replace")
     return raw.decode("utf-8-sig", errors="replace")

@@ -14,6 +14,8 @@ from typing import Final, NamedTuple
 
 _RULE: Final = re.compile(r"[-:|\s+=─━═│┼├┤╞╪╡╒╤╕╘╧╛]+")
 _EMPHASIS: Final = re.compile(r"\*\*|__|`|\\")
+_ENDS: Final = re.compile(r"[\d.,]+")
+"""A number that the text ends in may go on."""
 _INSERT: Final = re.compile(
     r"INSERT\s+(?:OR\s+\w+\s+)?INTO\s+[\"`]?(\w+)[\"`]?\s*\(([^)]*)\)\s*VALUES\s*\((.*?)\)\s*;",
     re.IGNORECASE | re.DOTALL,
@@ -29,16 +31,36 @@ class Row(NamedTuple):
 
 
 def table_rows(text: str, is_header: Callable[[list[str]], bool]) -> Iterator[Row]:
-    """Yield the rows of the tables whose header ``is_header`` knows."""
+    """Yield the rows of the tables whose header ``is_header`` knows.
+
+    What a log prints between two rows ends no table; the header of another table does.
+    """
     header: list[str] = []
-    for number, line in enumerate(text.splitlines(), start=1):
+    broken = False
+    lines = text.splitlines()
+    for number, line in enumerate(lines, start=1):
         cells = _cells(line)
         if len(cells) < 2:
-            header = header if _RULE.fullmatch(line or "-") else []
+            broken = broken or not _RULE.fullmatch(line or "-")
         elif is_header(cells):
-            header = cells
-        elif header and not _RULE.fullmatch(line):
+            header, broken = cells, False
+        elif not header or _RULE.fullmatch(line):
+            continue
+        elif broken and not _goes_on(header, cells, lines[number : number + 1]):
+            header = []
+        elif number == len(lines) and not text.endswith("\n") and _ENDS.fullmatch(cells[-1]):
+            yield Row(
+                number, {}, f"a row must be whole. Got a text that ends in {cells[-1]!r:.20}."
+            )
+        else:
             yield _row(number, header, cells)
+            broken = False
+
+
+def _goes_on(header: list[str], cells: list[str], following: list[str]) -> bool:
+    """Whether cells behind a stray line are of the table before it, and head no other."""
+    heads_another = bool(following) and bool(_RULE.fullmatch(following[0] or " x"))
+    return len(cells) == len(header) and not heads_another
 
 
 def has_table(text: str, is_header: Callable[[list[str]], bool]) -> bool:
