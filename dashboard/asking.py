@@ -14,7 +14,7 @@ from dashboard.options import options, stacks
 from dashboard.own import place
 from hw_models.soc import load_soc
 from sim.charts.plotly import named
-from sim.cli.measured_files import Given
+from sim.evidence.given import Given
 from sim.evidence.measured import MeasuredRun
 
 

@@ -16,10 +16,10 @@ from sim.calibration.rows import by_stack, observations
 from sim.calibration.stacks import checked_rows, fit_stack, overlay, report
 from sim.charts.data import ScatterChart, parity_chart
 from sim.charts.plotly import named
-from sim.cli.measured_files import Given, settled
 from sim.errors import SimError
 from sim.evidence.checks import checks
 from sim.evidence.exhibits import Exhibit, load_exhibits
+from sim.evidence.given import Given, settled
 from sim.evidence.importers.processors import devices_of
 from sim.evidence.measured import MeasuredRun
 from sim.validation.judging import Judged, Scores, Validation, validate

@@ -16,17 +16,26 @@ import pandas as pd
 from hw_models.soc import list_socs
 from sim.evidence.corpus_noise import FEWEST, RELATIONS
 from sim.evidence.corpus_pictures import Axis, Line, grid, panels, scatter
-from sim.evidence.corpus_tables import FOLDER, IMPOSSIBLE, KINDS, ROLES, corpus, dictionary
+from sim.evidence.corpus_tables import (
+    FOLDER,
+    HELD_BY,
+    IMPOSSIBLE,
+    KINDS,
+    NOT_HELD,
+    ROLES,
+    corpus,
+    dictionary,
+)
 
 SIZES: Final = ((0.0, "below 1B"), (1.0, "1 to 2B"), (2.5, "3 to 4B"), (5.0, "7B and more"))
 """Classes of network size by their least billions of parameters."""
 SHOWN: Final = (30, 22)
 """Devices and stacks in the coverage grid, the commonest."""
 
-BYTES: Final = (
-    *("decode_bytes_per_step", "prefill_bytes", "weight_bytes", "call_bytes", "encoder_bytes"),
-)
-"""Derived columns that say what a row must move; a table has some of them."""
+BEYOND: Final = "beyond_assumed_rate"
+CHIP: Final = "a bandwidth of its chip"
+FEW: Final = 4
+"""Rows below which a reason is one of the other things."""
 MENTIONED: Final = 12
 """Networks and chips that the page names; of the rest it says how many."""
 
@@ -199,32 +208,43 @@ def _sizes(language: pd.DataFrame) -> str:
 
 def _bounds(tables: dict[str, pd.DataFrame]) -> str:
     parts = [
-        "Each row is held against the peak bandwidth of its own device: the bytes of its weights "
-        "and cache, counted from our traces, cannot move faster. A row that would need more is "
-        "excluded by this rule, with the bound it breaks, and neither fits nor judges. A row is "
-        "counted where the catalogue holds its network, or one of the same shapes, and the source "
-        "says how its weights are stored; it is held where a file of its device, or `peaks.csv`, "
-        "gives the bandwidth.",
+        "Each row is held against the roofline of its own device. What it must move, counted from "
+        "our traces or from published parameters, cannot move faster than the peak bandwidth; a "
+        "row that would need more is excluded by this rule, with the bound it breaks, and neither "
+        "fits nor judges. Where a source leaves something open, the row is held by what is certain "
+        "all the same: weights of unknown format by the fewest bits of any, a prompt of unknown "
+        "length by one token, a first token with an image by the decoder's weights, a network that "
+        "fits a cache by its products. Where nothing is certain, `not_held` says what would have "
+        "to be known.",
         _held(tables),
         _broken(tables),
-        _beyond(tables["language"]),
+        _beyond(tables),
         _not_held(tables),
-        _other_tables(tables["network"], tables["vision_language"]),
     ]
     return "\n\n".join(parts)
 
 
 def _held(tables: dict[str, pd.DataFrame]) -> str:
-    lines = [
-        "| table | rows | bytes counted | held against a bandwidth | impossible |",
-        "|---|---|---|---|---|",
-    ]
+    lines = ["| table | rows | held | impossible | held by | not held for want of |"]
+    lines.append("|---|---|---|---|---|---|")
     for kind, table in tables.items():
-        counted = table.reindex(columns=list(BYTES)).notna().any(axis=1)
-        held = counted & table["peak_bytes_per_s"].notna()
+        held = table[table[HELD_BY] != ""]
         broken = int((table[IMPOSSIBLE] != "").sum())
-        lines.append(f"| {kind} | {len(table)} | {counted.sum()} | {held.sum()} | {broken} |")
+        wanted = table[table[HELD_BY] == ""][NOT_HELD].replace(
+            r"^the bandwidth of .*", CHIP, regex=True
+        )
+        lines.append(
+            f"| {kind} | {len(table)} | {len(held)} | {broken} | {_counted(held[HELD_BY])} "
+            f"| {_counted(wanted)} |"
+        )
     return "\n".join(lines)
+
+
+def _counted(said: pd.Series) -> str:
+    counts = said.value_counts()
+    named = counts[counts >= FEW]
+    rest = [f"other things ({counts.sum() - named.sum()})"] if len(named) < len(counts) else []
+    return "; ".join([*(f"{text} ({count})" for text, count in named.items()), *rest])
 
 
 def _broken(tables: dict[str, pd.DataFrame]) -> str:
@@ -240,46 +260,24 @@ def _broken(tables: dict[str, pd.DataFrame]) -> str:
     return "\n".join(lines) if len(lines) > 2 else "No row breaks its bound."
 
 
-def _beyond(language: pd.DataFrame) -> str:
-    beyond = int((language["beyond_assumed_rate"] != "").sum())
+def _beyond(tables: dict[str, pd.DataFrame]) -> str:
+    beyond = pd.concat([t for t in tables.values() if BEYOND in t]).drop_duplicates("id")
+    beyond = beyond[beyond[BEYOND].fillna("") != ""]
     return (
-        f"{beyond} rows multiply faster than their device file assumes: a note on those files, "
-        "whose rates nobody publishes, and no fault of the rows (`beyond_assumed_rate`)."
+        f"{len(beyond)} rows multiply faster than their device file assumes "
+        f"({_named(beyond['device'].value_counts()) or 'none'}): a note on those files, whose "
+        f"rates nobody publishes, and no fault of the rows (`{BEYOND}`)."
     )
 
 
 def _not_held(tables: dict[str, pd.DataFrame]) -> str:
-    """Return what cannot be counted, by network and reason, and the chips without a bandwidth."""
-    language = tables["language"]
-    left = language[language["derived_for"] == ""]
-    silent = int((left["weights"] == "").sum())
-    networks = left[left["weights"] != ""]["counts_as"].value_counts()
-    chips = pd.concat(list(tables.values()))
-    chips = chips[chips["peak_bytes_per_s"].isna()]["device"].replace("", "no chip named")
+    """Return the networks that the catalogue lacks and the chips without a bandwidth."""
+    rows = pd.concat(list(tables.values())).drop_duplicates("id")
+    lacking = rows[rows[NOT_HELD].str.contains("catalogue")]["counts_as"].value_counts()
+    chips = rows[rows[NOT_HELD].str.startswith("the bandwidth")]["device"].value_counts()
     return (
-        f"Not counted are {len(left)} rows of language models: {silent} do not say how their "
-        "weights are stored; the rest are mostly of networks that the catalogue lacks: "
-        f"{_named(networks)}. No bandwidth is known of: {_named(chips.value_counts())}."
-    )  # fmt: skip
-
-
-def _other_tables(networks: pd.DataFrame, vision: pd.DataFrame) -> str:
-    """Return why rows of networks and of vision-language models are not counted."""
-    left = networks[networks["call_bytes"].isna() & networks["weight_bytes"].isna()]
-    parts = networks.groupby("model_label")["component"].transform("nunique")[left.index]
-    one = left[parts == 1]
-    words = one["image_px"] == ""
-    silent = ~words & (one["weights"] == "")
-    bytes_known = vision[["decode_bytes_per_step", "encoder_bytes"]].notna().any(axis=1)
-    timed = int((~bytes_known & vision["tokens_per_s"].isna()).sum())
-    return (
-        f"Not counted are {len(left)} rows of single networks: {len(left) - len(one)} are of "
-        "networks of several parts that do not ship, whose parameters nobody states part by part; "
-        f"{words.sum()} see no image, and a table of words is not read in full; {silent.sum()} do "
-        f"not say how their weights are stored; of {len(one) - words.sum() - silent.sum()} nobody "
-        f"states the parameters. {timed} rows of vision-language models time an encoder or a first "
-        "token with an image, which is held against nothing: how many positions the image fills, "
-        "and how the encoder is stored, few of them say."
+        f"Networks that the catalogue lacks: {_named(lacking)}. Chips of which no page with a "
+        f"bandwidth was found: {_named(chips)}."
     )
 
 

@@ -155,7 +155,7 @@ def calibrate(
         Id or path of the device with the priors; the one the rows name if none.
     """
     from hw_models.soc import load_soc
-    from sim.cli.calibrating import calibrate_to
+    from sim.calibration.files import calibrate_to
 
     calibrate_to([Path(path) for path in measured], device, Path(out))
     return load_soc(Path(out))
@@ -163,9 +163,9 @@ def calibrate(
 
 def validate(measured: Sequence[str | Path] = (), *, device: str | None = None) -> Validation:
     """Judge the simulator on measured files; on the shipped validation rows if there are none."""
-    from sim.cli.validating import validate_files
+    from sim.validation.files import judge_files
 
-    return validate_files([Path(path) for path in measured], device).found
+    return judge_files([Path(path) for path in measured], device).found
 
 
 def asked(scenario: Asked, set: Settings = None) -> Scenario:

@@ -53,7 +53,7 @@ def add(
     code 2 where no row is left.
     """
     from sim.cli.adding import About, add_rows
-    from sim.cli.measured_files import Given
+    from sim.evidence.given import Given
 
     given = Given(model, stack, weights, format, column or (), device or "")
     about = About(title, role, tuple(source or ()), licence)

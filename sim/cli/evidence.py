@@ -71,9 +71,9 @@ def calibrate(
     column: RunColumns = None,
 ) -> None:
     """Fit a stack or this machine to measured runs."""
-    from sim.cli.calibrating import calibrate_shipped, calibrate_to
-    from sim.cli.measured_files import Given
+    from sim.calibration.files import calibrate_shipped, calibrate_to
     from sim.cli.measuring import calibrate_host_to
+    from sim.evidence.given import Given
 
     if shipped:
         typer.echo(calibrate_shipped(), err=True)
@@ -106,8 +106,8 @@ def validate(
         _refuse({"out": out} | _named(model, stack, weights, prompt_tokens, format, column))
         _validate_host(measured, device, as_json)
         return
-    from sim.cli.measured_files import Given
     from sim.cli.validating import show, validate_files
+    from sim.evidence.given import Given
 
     given = Given(model, stack, weights, format, column or (), device or "", prompt_tokens)
     outcome = validate_files(measured or (), device, out, given)
@@ -128,7 +128,7 @@ def import_runs(
     column: RunColumns = None,
 ) -> None:
     """Read measured files and write them as one CSV."""
-    from sim.cli.measured_files import Given, import_to
+    from sim.evidence.given import Given, import_to
 
     given = Given(model, stack, weights, format, column or (), device or "", prompt_tokens)
     typer.echo(import_to(measured, out, given), err=True)

@@ -7,25 +7,23 @@ import math
 import shlex
 import sys
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from hw_models.soc import SocSpec, load_soc
 from sim.calibration.rows import Skipped
-from sim.calibration.shipping import read_residuals
 from sim.charts.data import parity_chart
 from sim.charts.plotly import page
-from sim.cli.measured_files import NOTHING, Given, as_options, read_runs
 from sim.errors import OutputError
 from sim.evidence.exhibits import load_exhibits
+from sim.evidence.given import NOTHING, Given, as_options
 from sim.evidence.measured import MeasuredRun
-from sim.evidence.questions import CannotSimulate
 from sim.output import write_text
-from sim.validation.exhibits import Missed, missed_tolerances, validate_exhibits
+from sim.validation.exhibits import Missed
+from sim.validation.files import JudgedFiles, judge_files
 from sim.validation.heat import thermal_exhibit, thermal_text
-from sim.validation.judging import Judged, Validation, scores, validate
-from sim.validation.operators import OperatorRow, compared, measured_only, operator_table
+from sim.validation.judging import Judged, Validation, scores
+from sim.validation.operators import operator_table
 from sim.validation.tables import (
     document,
     group_table,
@@ -34,6 +32,7 @@ from sim.validation.tables import (
 )
 
 DONE, MISSED = 0, 1
+FIRST = "the largest differences first:"
 SHOWN = 4
 """Rows that are named beside a reason."""
 FEW = 8
@@ -44,18 +43,21 @@ OPTIONS = ("--device", "--stack", "--model", "--weights", "--prompt-tokens")
 class Outcome(NamedTuple):
     """What the command prints and how it exits."""
 
-    found: Validation
+    judged: JudgedFiles
     text: str
-    exit_code: int
-    operators: Mapping[str, Sequence[OperatorRow]] = {}
+
+    @property
+    def exit_code(self) -> int:
+        """1 where a tolerance of the shipped rows is missed, else 0."""
+        return MISSED if self.judged.missed else DONE
 
     def document(self) -> dict[str, Any]:
         """Return the JSON document, with the operators of profiles where there are any."""
-        shown = document(self.found)
-        if self.operators:
+        shown = document(self.judged.found)
+        if self.judged.operators:
             shown["operators"] = [
                 {"id": name, "rows": [row._asdict() for row in rows]}
-                for name, rows in self.operators.items()
+                for name, rows in self.judged.operators.items()
             ]
         return shown
 
@@ -77,25 +79,17 @@ def validate_files(
     given
         What the rows leave open.
     """
-    soc = load_soc(device) if device else None
-    missed: list[Missed] = []
-    operators: dict[str, list[OperatorRow]] = {}
-    profiles = ""
+    judged = judge_files(measured, device, given)
+    profiles = _profiles(judged)
+    said = [profiles]
     if measured:
-        runs = read_runs(measured, given)
-        found = validate(runs, soc, read_residuals())
-        operators, profiles = _profiles(runs, soc)
+        said += [_seen(judged.runs), next_step(judged.found, measured, device, given, profiles)]
     else:
-        found = validate_exhibits(soc)
-        missed = missed_tolerances(found)
-    step = next_step(found, measured, device, given, profiles) if measured else ""
-    seen = _seen(runs) if measured else ""
-    text = _text(found, missed, "\n\n".join(part for part in (profiles, seen, step) if part))
-    if not measured:
-        text += "\n\n" + _thermal_text()
+        said.append(_thermal_text())
+    text = _text(judged.found, judged.missed, "\n\n".join(part for part in said if part))
     if out is not None:
-        _write(found, text, out)
-    return Outcome(found, text, MISSED if missed else DONE, operators)
+        _write(judged.found, text, out)
+    return Outcome(judged, text)
 
 
 def _seen(runs: Sequence[MeasuredRun]) -> str:
@@ -105,23 +99,12 @@ def _seen(runs: Sequence[MeasuredRun]) -> str:
     return f"Read as {', '.join(told)}; --format overrules."
 
 
-def _profiles(
-    runs: Sequence[MeasuredRun], soc: SocSpec | None
-) -> tuple[dict[str, list[OperatorRow]], str]:
-    """Return the operators of profiled runs, and tables of where their time differs most."""
-    operators: dict[str, list[OperatorRow]] = {}
-    said = []
-    for run in runs:
-        if not run.operators or run.refusal:
-            continue
-        try:
-            operators[run.id] = compared(run, soc)
-            title = f"Operators of {run.id}, the largest differences first:"
-        except CannotSimulate as error:
-            operators[run.id] = measured_only(run)
-            title = f"Operators of {run.id}, measured alone: {error}"
-        said.append(f"{title}\n\n{operator_table(operators[run.id])}")
-    return operators, "\n\n".join(said)
+def _profiles(judged: JudgedFiles) -> str:
+    """Return tables of where the time of operators differs most, a title each."""
+    return "\n\n".join(
+        f"Operators of {name}, {judged.measured_alone.get(name, FIRST)}\n\n{operator_table(rows)}"
+        for name, rows in judged.operators.items()
+    )
 
 
 def _thermal_text() -> str:

@@ -16,12 +16,14 @@ from typing import Any, Final
 
 import pandas as pd
 
+from hw_models.soc import list_socs, load_soc
 from sim.calibration.rows import observe
 from sim.evidence.corpus_networks import WEIGHTS, network_id
 from sim.evidence.corpus_peaks import peak
-from sim.evidence.corpus_tables import IMPOSSIBLE
+from sim.evidence.corpus_tables import HELD_BY, IMPOSSIBLE, NOT_HELD
 from sim.evidence.measured import MeasuredRun
 from sim.evidence.questions import INFERENCE, CannotSimulate
+from sim.validation.roofline import highest_flops_per_s
 from workloads.catalogue import model_ids, trace_for
 from workloads.networks import input_text, network_entry, shipped_network
 
@@ -42,30 +44,71 @@ PATCH_PX: Final = {
 """Side of a patch by network, from its published configuration [px]."""
 ENCODER_PARAMETERS: Final = {"deepseek-ocr-3b": 380e6}
 """Parameters of encoders that we have no trace of (alphaxiv.org/models/deepseek/deepseek-ocr)."""
+BITS: Final = {"w4": 4, "w8": 8, "f16": 16, "f32": 32}
+"""Bits of a parameter by what the rows call their format."""
+PARTLY_READ: Final = "text|bert|joiner|t5|opus|vae"
+"""How parts are named that read some of their parameters: a row of words, half an autoencoder."""
 SMALLEST_BYTES: Final = 32e6
 """Networks below may rest in a cache and are not held against the bandwidth."""
 
 
 def derive_networks(table: pd.DataFrame) -> pd.DataFrame:
-    """Return patches, weight bytes and the bandwidth bound of networks of one component."""
+    """Return patches, weight bytes, the bounds and what holds each row of a network."""
+    table = table.reset_index(drop=True)
     calls = _calls(table)
-    parts = table.groupby("model_label")["component"].transform("nunique")
-    bits = table["weights"].map({"w8": 8, "f16": 16, "f32": 32, "w4": 4})
-    images = table["image_px"] != ""  # a table of words is not read in full
-    weight_bytes = (table["parameters"] * bits / 8).where((parts == 1) & images)
+    parameters = table["parameters"].where(_reads_all(table))
+    weight_bytes = parameters * table["weights"].map(BITS) / 8
+    fewest_bytes = weight_bytes.fillna(parameters * min(BITS.values()) / 8)
+    least_bytes = calls["call_bytes"].fillna(fewest_bytes)
     peaks = {name: peak(name) for name in table["device"].unique()}
-    least_bytes = calls["call_bytes"].fillna(weight_bytes)
     floor_s = least_bytes / table["device"].map(peaks)
-    held_s = floor_s.where(least_bytes > SMALLEST_BYTES)
-    return pd.DataFrame(
-        {
-            "id": table["id"],
-            "patches": patches(table),
-            "weight_bytes": weight_bytes,
-            **{name: calls[name] for name in calls},
-            IMPOSSIBLE: _below(table, "inference_s", held_s),
-        }
-    )
+    columns: dict[str, pd.Series] = {
+        "id": table["id"],
+        "patches": patches(table),
+        "weight_bytes": weight_bytes,
+        **{str(name): calls[name] for name in calls},
+        IMPOSSIBLE: _below(table, "inference_s", floor_s.where(least_bytes > SMALLEST_BYTES)),
+        "beyond_assumed_rate": _beyond(table, calls["call_flops"]),
+        **_holding(table, calls, weight_bytes, least_bytes),
+    }
+    return pd.DataFrame(columns)
+
+
+def _reads_all(table: pd.DataFrame) -> pd.Series:
+    """Return whether a call reads all parameters that a row states.
+
+    Parts of a network do where the source states more than one figure for them. What begins with a
+    table of words reads some rows of it, and a decoder of tokens gets products of its encoder.
+    """
+    by_network = table.groupby("model_label")
+    parts = by_network["component"].transform("nunique")
+    figures = by_network["parameters"].transform("nunique")
+    part, asked = table["component"], table["input_label"]
+    of_tokens = asked.str.contains("tokens") | (asked == "Input resolution: 1x384")
+    of_words = of_tokens & (~asked.str.contains("audio") | part.str.contains("decoder", case=False))
+    in_part = part.str.contains(PARTLY_READ, case=False)
+    return ((parts == 1) | (figures > 1)) & ~of_words & ~in_part
+
+
+def _holding(
+    table: pd.DataFrame, calls: pd.DataFrame, weight_bytes: pd.Series, least_bytes: pd.Series
+) -> dict[str, pd.Series]:
+    """Return what holds each row, and what is missing where nothing does."""
+    is_small = least_bytes <= SMALLEST_BYTES
+    timed = table["inference_s"].notna()
+    by_bytes = least_bytes.notna() & ~is_small
+    by_products = calls["call_flops"].notna() & table["device"].isin(list_socs())
+    held = pd.Series("its weights at the fewest bits, read once", table.index)
+    held = held.mask(weight_bytes.notna(), "its weights, read once")
+    held = held.mask(calls["call_bytes"].notna(), "its bytes")
+    held = held.mask(is_small, "its products at the highest rate assumed")
+    missing = pd.Series("the parameters of the part that ran", table.index)
+    missing = missing.mask(~_reads_all(table), "how much of its parameters it reads")
+    missing = missing.mask(table["parameters"].isna(), "its parameters")
+    missing = missing.mask(is_small, "its products, and the rate of a cache that holds its weights")
+    missing = missing.mask(~timed, "no time or rate that physics bounds")
+    is_held = timed & (by_bytes | by_products)
+    return {HELD_BY: held.where(is_held, ""), NOT_HELD: missing.mask(is_held, "")}
 
 
 def _calls(table: pd.DataFrame) -> pd.DataFrame:
@@ -114,7 +157,7 @@ def _agrees(row: Mapping[Any, Any], network: str) -> bool:
 def derive_encoders(table: pd.DataFrame) -> pd.DataFrame:
     """Return patches, bytes of the encoder and the bandwidth bound of vision-language rows."""
     is_encoder = table["format_label"].str.contains("encoder") & table["vision_encode_s"].notna()
-    bits = table["weights"].map({"w8": 8, "f16": 16, "f32": 32, "w4": 4})
+    bits = table["weights"].map(BITS)
     named = table["model"][is_encoder]
     parameters = named.map({name: _seeing(name) for name in named.unique()}).reindex(table.index)
     encoder_bytes = parameters * bits / 8
@@ -140,6 +183,21 @@ def _below(table: pd.DataFrame, metric: str, floor_s: pd.Series) -> pd.Series:
         for seconds, floor, device in zip(table[metric], floor_s, table["device"], strict=True)
     ]
     return pd.Series(said, table.index).where(table[metric] < floor_s, "")
+
+
+def _beyond(table: pd.DataFrame, flops: pd.Series) -> pd.Series:
+    """Return what is said of each row that multiplies faster than its device file assumes."""
+    known = set(table["device"]) & set(list_socs())
+    rates = {device: highest_flops_per_s(load_soc(device)) for device in known}
+    floor_s = flops / table["device"].map(rates)
+    said = [
+        f"inference_s of {seconds:g} is below the {floor:.3g} s that its products need at the "
+        f"highest rate that {device} assumes."
+        for seconds, floor, device in zip(
+            table["inference_s"], floor_s, table["device"], strict=True
+        )
+    ]
+    return pd.Series(said, table.index).where(table["inference_s"] < floor_s, "")
 
 
 def patches(table: pd.DataFrame) -> pd.Series:

@@ -13,13 +13,17 @@ file. Where no file describes the stack, the bytes are those of the row's own pr
 cache that was allocated need not have been full. Products beyond the assumed rate of a unit make
 no row impossible, since nobody publishes that rate; ``beyond_assumed_rate`` says so, for the
 authors of device files. A series is held by its fastest instant and the bytes of the ideal device,
-since it does not say what its cache held. Not modelled: what a system-level cache spares a small
-network.
+since it does not say what its cache held.
+
+A row that cannot be counted is held by less where less is certain (`held_by`): weights whose format
+is not stated by the fewest bits of any format, a prompt of unknown length by one token, a first
+token with an image by the weights of the decoder. Of the rest, ``not_held`` says what is missing.
+Not modelled: what a system-level cache spares a small network.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -29,12 +33,21 @@ import pandas as pd
 from hw_models.soc import load_soc
 from sim.calibration.rows import Observation, observe
 from sim.evidence.corpus_calls import IDEAL, derive_encoders, derive_networks
-from sim.evidence.corpus_peaks import peak
+from sim.evidence.corpus_peaks import peak, without_peak
 from sim.evidence.corpus_runs import TIMED, run_of
-from sim.evidence.corpus_tables import FOLDER, IMPOSSIBLE, KINDS
+from sim.evidence.corpus_tables import FOLDER, HELD_BY, IMPOSSIBLE, KINDS, NOT_HELD
 from sim.evidence.measured import MeasuredRun
 from sim.evidence.questions import DECODE, CannotSimulate
 from sim.validation.roofline import matrix_floor_seconds, measured_seconds
+from workloads.catalogue import model_ids
+
+FEWEST_BITS: Final = "iq1_s"
+"""The format of fewest bits into which networks are put that were not trained for it."""
+TRACED: Final = "its bytes"
+WEIGHTS_ONCE: Final = "its weights, read once"
+FEWEST: Final = "its weights at the fewest bits, read once"
+
+IMAGES_UNKNOWN: Final = "how many positions its images fill"
 
 COUNTS: Final = ("prompt_tokens", "output_tokens", "context_tokens", "depth_tokens")
 """Sizes that decide what is counted."""
@@ -52,26 +65,36 @@ class Counts(NamedTuple):
     least: Observation
 
 
+class Bound(NamedTuple):
+    """What a row cannot have done without, and what of it is known."""
+
+    held_by: str
+    least: Observation
+
+
 def derive(kind: str, folder: Path = FOLDER) -> pd.DataFrame:
     """Return the derived columns of one table, a row an id."""
     table = pd.read_parquet(folder / f"{kind}.parquet")
     if kind == "time_series":
         table = _fastest_instants(table)
     derived = derive_networks(table) if kind == "network" else _language(kind, table)
-    return derived.assign(peak_bytes_per_s=table["device"].map(peak).to_numpy())
+    derived = derived.assign(peak_bytes_per_s=table["device"].map(peak).to_numpy())
+    return without_peak(derived, table["device"])
 
 
 def _language(kind: str, table: pd.DataFrame) -> pd.DataFrame:
-    metrics = TIMED if kind != "vision_language" else (DECODE,)
-    count = Counter(bare=kind == "time_series")
+    sees = kind == "vision_language"
+    count = Counter(bare=kind == "time_series", sees=sees)
     records = table.to_dict(orient="records")
-    rows = [_language_row({str(k): v for k, v in row.items()}, metrics, count) for row in records]
-    derived = pd.DataFrame(rows)
-    if kind == "vision_language":
-        encoders = derive_encoders(table).reset_index(drop=True)
-        derived[IMPOSSIBLE] = (derived[IMPOSSIBLE] + " " + encoders.pop(IMPOSSIBLE)).str.strip()
-        derived = pd.concat([derived, encoders], axis=1)
-    return derived
+    derived = pd.DataFrame([_row({str(k): v for k, v in row.items()}, count) for row in records])
+    if not sees:
+        return derived
+    encoders = derive_encoders(table).reset_index(drop=True)
+    derived[IMPOSSIBLE] = (derived[IMPOSSIBLE] + " " + encoders.pop(IMPOSSIBLE)).str.strip()
+    by_encoder = (derived[HELD_BY] == "") & (encoders["encoder_bytes"].notna())
+    derived[HELD_BY] = derived[HELD_BY].mask(by_encoder, "its encoder's weights, read once")
+    derived[NOT_HELD] = derived[NOT_HELD].mask(by_encoder, "")
+    return pd.concat([derived, encoders], axis=1)
 
 
 def _fastest_instants(table: pd.DataFrame) -> pd.DataFrame:
@@ -80,47 +103,82 @@ def _fastest_instants(table: pd.DataFrame) -> pd.DataFrame:
     return table.loc[order].drop_duplicates("id").sort_index()
 
 
-def _language_row(
-    row: Mapping[str, Any], metrics: tuple[str, ...], count: Counter
-) -> dict[str, Any]:
+def _row(row: Mapping[str, Any], count: Counter) -> dict[str, Any]:
     found: dict[str, Any] = dict.fromkeys(("derived_for", "derived_network", "not_derived"), "")
     bounds: dict[str, list[str]] = {IMPOSSIBLE: [], "beyond_assumed_rate": []}
-    for metric in metrics:
+    held: list[str] = []
+    missing = ["no time or rate that physics bounds"]
+    for metric in TIMED:
         value = row.get(metric)
         if value is None or pd.isna(value):
             continue
         run = run_of(row, metric)
         counts = count(run, metric)
+        bound: Bound | str
         if isinstance(counts, str):
             found["not_derived"] = counts
+            bound = count.least(run, metric)
+        else:
+            found |= {"derived_for": counts.where, "derived_network": run.model}
+            phase, per = ("decode", "_per_step") if metric == DECODE else ("prefill", "")
+            found.setdefault(f"{phase}_bytes{per}", counts.dram_bytes)
+            found.setdefault(f"{phase}_flops{per}", counts.flops)
+            bound = Bound(TRACED, counts.least)
+        if isinstance(bound, str):
+            missing.append(bound)
             continue
-        found |= {"derived_for": counts.where, "derived_network": run.model}
-        phase = "decode" if metric == DECODE else "prefill"
-        per = "_per_step" if phase == "decode" else ""
-        found.setdefault(f"{phase}_bytes{per}", counts.dram_bytes)
-        found.setdefault(f"{phase}_flops{per}", counts.flops)
-        _check(run.device, replace(counts.least, measured=float(value)), bounds)
-    return {"id": row["id"]} | found | {name: " ".join(said) for name, said in bounds.items()}
+        held.append(bound.held_by)
+        _check(run, replace(bound.least, measured=float(value)), bounds)
+    said = {HELD_BY: held[0] if held else "", NOT_HELD: "" if held else missing[-1]}
+    return {"id": row["id"]} | found | said | {name: " ".join(x) for name, x in bounds.items()}
 
 
 _FACTS: Final = ("device", "stack", "model", "weights", "activations", "kv_dtype", *COUNTS)
 
 
 class Counter:
-    """Counts of a run's metric, made once for runs that ask the same; ``bare``: see `_least`."""
+    """Counts of a run's metric, made once for runs that ask the same.
 
-    def __init__(self, *, bare: bool) -> None:
+    Parameters
+    ----------
+    bare
+        See `_least`.
+    sees
+        Whether the runs see images, whose positions few rows state.
+    """
+
+    def __init__(self, *, bare: bool, sees: bool) -> None:
         self.bare = bare
-        self._known: dict[tuple[str, ...], Counts | str] = {}
+        self.sees = sees
+        self._known: dict[tuple[str, ...], Counts | Bound | str] = {}
 
     def __call__(self, run: MeasuredRun, metric: str) -> Counts | str:
         """Return the counts, or why there are none."""
-        key = (metric, *(str(getattr(run, name)) for name in _FACTS))
+        found = self._once("counts", run, metric, self._counted)
+        assert not isinstance(found, Bound)
+        return found
+
+    def least(self, run: MeasuredRun, metric: str) -> Bound | str:
+        """Return what bounds a run that cannot be counted, or what is missing of it."""
+        found = self._once("least", run, metric, self._bounded)
+        assert not isinstance(found, Counts)
+        return found
+
+    def _once(
+        self,
+        what: str,
+        run: MeasuredRun,
+        metric: str,
+        make: Callable[[MeasuredRun, str], Counts | Bound | str],
+    ) -> Counts | Bound | str:
+        key = (what, metric, *(str(getattr(run, name)) for name in _FACTS))
         if key not in self._known:
-            self._known[key] = self._counted(run, metric)
+            self._known[key] = make(run, metric)
         return self._known[key]
 
     def _counted(self, run: MeasuredRun, metric: str) -> Counts | str:
+        if self.sees and metric != DECODE:
+            return IMAGES_UNKNOWN
         try:
             row = observe(run, metric)
             least = _least(run, metric) if self.bare else row
@@ -131,6 +189,20 @@ class Counter:
             return _totals(observe(_on_ideal(run), metric), "ideal", _least(run, metric))
         except CannotSimulate as error:
             return str(error)
+
+    def _bounded(self, run: MeasuredRun, metric: str) -> Bound | str:
+        if run.model not in model_ids():
+            return "a network of these shapes in the catalogue"
+        if metric == "prefill_tokens_per_s" and (self.sees or run.prompt_tokens is None):
+            return "the length of its prompt"
+        assumed: dict[str, Any] = {} if run.weights else {"weights": FEWEST_BITS}
+        if metric == "time_to_first_token_s" and (self.sees or run.prompt_tokens is None):
+            assumed["prompt_tokens"] = 1
+        try:
+            least = _least(run.model_copy(update=assumed), metric)
+        except CannotSimulate:
+            return "a unit that computes with its format"
+        return Bound(WEIGHTS_ONCE if run.weights else FEWEST, least)
 
 
 def _on_ideal(run: MeasuredRun) -> MeasuredRun:
@@ -153,21 +225,21 @@ def _moved(row: Observation) -> float:
     return float(sum(group.total("dram_bytes") for group in row.groups))
 
 
-def _check(device: str, row: Observation, bounds: dict[str, list[str]]) -> None:
-    """Add the bounds that a row on ``device`` breaks; ``row`` may be of the ideal device."""
-    seconds, memory_s = measured_seconds(row), _moved(row) / peak(device)
+def _check(run: MeasuredRun, row: Observation, bounds: dict[str, list[str]]) -> None:
+    """Add the bounds that a run's row breaks; ``row`` may be of the ideal device."""
+    seconds, memory_s = measured_seconds(row), _moved(row) / peak(run.device)
     if seconds < memory_s:
         bounds[IMPOSSIBLE].append(
             f"{row.metric} of {row.measured:g} means {seconds:.3g} s; its bytes need "
-            f"{memory_s:.3g} s at the peak bandwidth of {device}."
+            f"{memory_s:.3g} s at the peak bandwidth of {run.device}."
         )
-    if row.device != device:
+    if row.device != run.device:
         return
-    matrix_s = matrix_floor_seconds(row, load_soc(device))
+    matrix_s = matrix_floor_seconds(row, load_soc(run.device))
     if seconds < matrix_s:
         bounds["beyond_assumed_rate"].append(
             f"{row.metric} of {row.measured:g} means {seconds:.3g} s; its products need "
-            f"{matrix_s:.3g} s at the highest rate that {device} assumes."
+            f"{matrix_s:.3g} s at the highest rate that {run.device} assumes."
         )
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from hw_models.soc import list_socs, load_soc
-from sim.evidence.corpus_tables import FOLDER
+from sim.evidence.corpus_tables import FOLDER, HELD_BY, NOT_HELD
 from sim.validation.roofline import highest_bytes_per_s
 
 
@@ -31,3 +31,16 @@ def peaks(folder: Path = FOLDER) -> dict[str, float]:
     """Return the peak bandwidth of chips without a device file, the upper end [B/s]."""
     table = pd.read_csv(folder / "peaks.csv")
     return dict(zip(table["device"], table["high_bytes_per_s"], strict=True))
+
+
+def without_peak(derived: pd.DataFrame, devices: pd.Series) -> pd.DataFrame:
+    """Return derived columns in which rows of chips without a bandwidth are held by nothing."""
+    missing = derived["peak_bytes_per_s"].isna()
+    names = devices.reset_index(drop=True)
+    said = ("the bandwidth of " + names).mask(names == "", "which chip ran")
+    return derived.assign(
+        **{
+            HELD_BY: derived[HELD_BY].mask(missing, ""),
+            NOT_HELD: derived[NOT_HELD].mask(missing, said),
+        }
+    )

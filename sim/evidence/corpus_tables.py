@@ -25,6 +25,10 @@ ROLES: Final = ("calibration", "validation", "context")
 """What a row may be used for."""
 IMPOSSIBLE: Final = "impossible"
 """Derived column: the bound that a row breaks, or empty."""
+HELD_BY: Final = "held_by"
+"""Derived column: what bounds a row from below, or empty."""
+NOT_HELD: Final = "not_held"
+"""Derived column: what would have to be known to hold a row, or empty."""
 
 
 def corpus(kind: str, role: str | None = None, folder: Path = FOLDER) -> pd.DataFrame:
@@ -50,7 +54,8 @@ def corpus(kind: str, role: str | None = None, folder: Path = FOLDER) -> pd.Data
     derived = folder / f"derived_{kind}.parquet"
     if derived.exists():
         table = table.merge(pd.read_parquet(derived), on="id", how="left", validate="many_to_one")
-        table[IMPOSSIBLE] = table[IMPOSSIBLE].fillna("")
+        said = [name for name in (IMPOSSIBLE, HELD_BY, NOT_HELD) if name in table]
+        table[said] = table[said].fillna("")
     if role is None:
         return table
     _known(role, ROLES, "role")

@@ -38,6 +38,12 @@ def highest_bytes_per_s(soc: SocSpec) -> float:
     return _at_its_best(soc).dram.peak_bytes_per_s
 
 
+def highest_flops_per_s(soc: SocSpec) -> float:
+    """Return the highest matrix rate of any unit and precision of a device [FLOP/s]."""
+    units = _at_its_best(soc).units.values()
+    return max(rate.value for unit in units for rate in unit.matrix.rates.values())
+
+
 def measured_seconds(row: Observation) -> float:
     """Return the measured time of the same phases [s]."""
     if not row.metric.endswith("_per_s"):

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sim.cli.measured_files import Given, read_runs
+from sim.evidence.given import Given, read_runs
 from sim.evidence.measured import MeasuredRun
 
 

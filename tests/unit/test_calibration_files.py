@@ -10,6 +10,7 @@ import pytest
 
 from hw_models.soc import list_socs, load_soc
 from sim.calibration.asked import Asked, asked
+from sim.calibration.files import calibrate_to
 from sim.calibration.folds import Residual, leave_one_out, spread, spread_of
 from sim.calibration.pooled import Posterior, Problem, slots_of
 from sim.calibration.rows import Observation, observations
@@ -24,7 +25,6 @@ from sim.calibration.shipping import (
     write_residuals,
 )
 from sim.calibration.stacks import checked_rows, overlay
-from sim.cli.calibrating import calibrate_to
 from sim.cli.validating import validate_files
 from sim.errors import SimError
 from sim.evidence.corpus_runs import language_runs
@@ -211,12 +211,15 @@ def test_a_strangers_llama_bench_file_is_judged_in_one_command(tmp_path: Path) -
     file.write_text(json.dumps([named | test for test in tests]))
     outcome = validate_files([file], "snapdragon_8_gen_2", tmp_path / "out")
     assert outcome.exit_code == 0
-    assert [row.metric for row in outcome.found.rows] == ["prefill_tokens_per_s", "tokens_per_s"]
+    assert [row.metric for row in outcome.judged.found.rows] == [
+        "prefill_tokens_per_s",
+        "tokens_per_s",
+    ]
     document = json.loads((tmp_path / "out" / "validation.json").read_text())
     assert document["schema"] == "andesim.validation/1"
     assert (tmp_path / "out" / "parity.html").stat().st_size > 1000
     unnamed = validate_files([file])
-    assert "--device" in unnamed.found.skipped[0].reason
+    assert "--device" in unnamed.judged.found.skipped[0].reason
 
 
 def left_out(stack: str, model: str, log_error: float) -> Residual:

@@ -9,8 +9,8 @@ import pytest
 
 import sim
 from sim import evidence
-from sim.cli.measured_files import Given, filled
 from sim.errors import SimError
+from sim.evidence.given import Given, filled
 from sim.evidence.importers.own_csv import column_mapping
 from sim.evidence.measured import MeasuredRun
 

@@ -15,13 +15,15 @@ from hw_models.soc import list_socs, load_soc
 from sim.cli.studying import load_script
 from sim.errors import SimError
 from sim.evidence import corpus, noise_of
-from sim.evidence.corpus_calls import PATCH_PX
+from sim.evidence.corpus_calls import PATCH_PX, SMALLEST_BYTES
+from sim.evidence.corpus_derived import FEWEST_BITS
 from sim.evidence.corpus_noise import FEWEST, differences_of, noise, publisher
 from sim.evidence.corpus_pictures import Axis, Line, panels, scatter
 from sim.evidence.corpus_runs import WHOLE_CONTEXT_SINCE, simulated_as
 from sim.evidence.corpus_tables import FOLDER, KINDS
-from sim.validation.roofline import highest_bytes_per_s
+from sim.validation.roofline import highest_bytes_per_s, highest_flops_per_s
 from workloads.catalogue import model_ids
+from workloads.weight_formats import catalogue
 
 DOCS = Path(__file__).parents[2] / "docs"
 WRITER = load_script(DOCS / "corpus.py")
@@ -33,6 +35,35 @@ def test_each_row_has_its_derived_columns_and_each_of_them_is_explained(kind):
     assert set(derived["id"]) == set(pd.read_parquet(FOLDER / f"{kind}.parquet")["id"])
     assert derived["id"].is_unique
     assert set(derived.columns) - {"id"} <= {name for name, _, _ in WRITER.DERIVED}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_row_is_held_against_its_roofline_or_says_what_is_missing(kind):
+    table = corpus(kind)
+    held = table["held_by"] != ""
+    assert (held != (table["not_held"] != "")).all()
+    assert table.loc[held, "peak_bytes_per_s"].notna().all()
+    assert held[table["impossible"] != ""].all()
+    assert held[table["role"] != "context"].mean() > 0.5
+
+
+def test_what_nobody_states_is_bounded_by_less_than_what_is_stated():
+    """A format of fewest bits, a prompt of one token: bounds that no reading of a row can break."""
+    table = corpus("language").query("held_by.str.contains('fewest')")
+    assert len(table) > 300
+    assert set(table["weights"]) == {""}
+    assert table["decode_bytes_per_step"].isna().all()
+    stated = set(corpus("language")["weights"]) & set(catalogue())
+    fewest = catalogue()[FEWEST_BITS].traffic_bits
+    assert all(fewest < catalogue()[name].traffic_bits for name in stated)
+
+
+def test_a_network_in_a_cache_is_held_by_its_products():
+    table = corpus("network").query("held_by.str.contains('products')")
+    assert (table["call_bytes"] <= SMALLEST_BYTES).all()
+    rates = {name: highest_flops_per_s(load_soc(name)) for name in set(table["device"])}
+    beyond = table["inference_s"] < table["call_flops"] / table["device"].map(rates)
+    assert beyond.equals(table["beyond_assumed_rate"] != "")
 
 
 def test_an_impossible_rate_moves_more_bytes_than_the_bus_and_no_other_does():

@@ -10,8 +10,8 @@ import pytest
 from dashboard import comparing, own, tradeoffs, uploads
 from dashboard.choices import Choices
 from dashboard.runs import judged, run
-from sim.cli.measured_files import Given
 from sim.errors import SimError
+from sim.evidence.given import Given
 from sim.evidence.measured import MeasuredRun
 from sim.explore.uncertainty import sampled_metrics
 

@@ -1,4 +1,4 @@
-"""The `calibrate` command: fit stacks to measured runs and write a device file."""
+"""Measured files fitted: the stacks of their runs, as a device file that extends its priors."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from sim.calibration.profiles import Profile, fit_profiles, profiles
 from sim.calibration.rows import Observation, Skipped, by_stack, observations
 from sim.calibration.shipping import calibrate_exhibits
 from sim.calibration.stacks import Calibration, checked_rows, fit_stack, overlay, report
-from sim.cli.measured_files import NOTHING, Given, read_runs
 from sim.errors import SimError
+from sim.evidence.given import NOTHING, Given, read_runs
 from sim.output import write_text
 
 COMMENT = "Written by `andesim calibrate`: the device it extends, with fitted stacks."

@@ -1,4 +1,4 @@
-"""Measured files on the command line: what the person adds to what the files say.
+"""Measured files, and what a person adds to what they say.
 
 Logs and profiles seldom name the model, the software stack or the weights. What is given here fills
 the rows that leave it open and overrules what an importer only concluded; a row that says something
@@ -41,7 +41,7 @@ ANSWERED: Final = {
 
 
 class Given(NamedTuple):
-    """What the command line says of the runs in the files; empty: nothing.
+    """What a person says of the runs in the files; empty: nothing.
 
     Attributes
     ----------
