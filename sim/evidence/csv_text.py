@@ -9,14 +9,20 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator
-from typing import Final
-
-from sim.errors import SimError
+from collections.abc import Iterable, Iterator
+from typing import Final, NamedTuple
 
 _SIGNS: Final = (",", ";", "\t")
 _SEPARATOR: Final = re.compile(r"\A\ufeff?\"?sep=(.)\"?\r?\n")
 _DECIMAL: Final = re.compile(r"[-+]?\d+,\d+(?:[eE][-+]?\d+)?")
+
+
+class Line(NamedTuple):
+    """A row: its line in the text, its cells, or why it has none."""
+
+    number: int
+    cells: list[str]
+    fault: str = ""
 
 
 def delimiter(text: str) -> str:
@@ -27,37 +33,52 @@ def delimiter(text: str) -> str:
     """
     if match := _SEPARATOR.match(text):
         return match[1]
-    plain = re.sub(r'"[^"\n]*"', "", text.partition("\n")[0])
+    plain = re.sub(r'"[^"\n]*"', "", _first(text))
     return max(_SIGNS, key=plain.count)
 
 
 def header(text: str) -> list[str]:
     """Return the cells of the first row, without the quotes around them."""
     sign = delimiter(text)
-    first = _SEPARATOR.sub("", text).removeprefix("\ufeff").partition("\n")[0]
-    return [cell.strip().strip('"') for cell in first.split(sign)]
+    return [cell.strip().strip('"') for cell in _first(text).split(sign)]
 
 
-def rows(text: str, name: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield line number and cells of the rows that are not blank; `SimError` for what is no CSV.
+def _first(text: str) -> str:
+    """Return the first line that is neither empty nor a comment."""
+    body = _SEPARATOR.sub("", text).removeprefix("\ufeff")
+    return next((line for line in body.splitlines() if line.strip(" ,;\t") and line[0] != "#"), "")
 
-    >>> list(rows("id;tokens_per_s\\na;24,5\\n", "text"))
-    [(1, ['id', 'tokens_per_s']), (2, ['a', '24.5'])]
+
+def rows(text: str) -> Iterator[Line]:
+    """Yield the rows that hold something and are no comment.
+
+    Where quotes do not fit together, each line is a row, and those that are none have a fault.
+
+    >>> [line.cells for line in rows("# mine\\nid;tokens_per_s\\na;24,5\\n")]
+    [['id', 'tokens_per_s'], ['a', '24.5']]
     """
     sign = delimiter(text)
     body, above = _SEPARATOR.subn("", text)
-    file = io.StringIO(body.removeprefix("\ufeff"), newline="")
-    reader = csv.reader(file, strict=True, delimiter=sign)
+    for number, cells, fault in _parsed(body.removeprefix("\ufeff"), sign):
+        if any(cell.strip() for cell in cells) and not cells[0].startswith("#"):
+            own = [_pointed(cell) for cell in cells] if sign == ";" else cells
+            yield Line(number + above, own, fault)
+
+
+def _parsed(text: str, sign: str) -> Iterable[Line]:
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=sign)
     try:
-        for cells in reader:
-            if any(cell.strip() for cell in cells):
-                yield (
-                    reader.line_num + above,
-                    [_pointed(c) for c in cells] if sign == ";" else cells,
-                )
+        return [Line(reader.line_num, cells) for cells in reader]
+    except csv.Error:
+        lines = enumerate(text.splitlines(), start=1)
+        return (_line(number, line, sign) for number, line in lines)
+
+
+def _line(number: int, text: str, sign: str) -> Line:
+    try:
+        return Line(number, next(csv.reader([text], strict=True, delimiter=sign), []))
     except csv.Error as error:
-        line = reader.line_num + above
-        raise SimError(f"{name}, line {line}: must be CSV. Got: {error}.") from None
+        return Line(number, [text], f"must be CSV. Got: {error}.")
 
 
 def _pointed(cell: str) -> str:

@@ -22,6 +22,7 @@ from workloads.errors import WorkloadError, did_you_mean
 from workloads.explain import sentences
 from workloads.files import read_text
 from workloads.trace import NETWORK
+from workloads.weight_formats import get_format
 
 SIZE_LIMIT_BYTES: Final = 64 * 2**20
 """Largest file that is read [B]."""
@@ -57,6 +58,13 @@ COLUMNS: Final = (
 OPTIONAL: Final = COLUMNS[COLUMNS.index("notes") + 1 :]
 """Columns that are seldom known: a file may leave them out."""
 
+NUMBERS: Final = frozenset(
+    column
+    for column in COLUMNS
+    if column in (*METRICS, "threads", "model_parameters") or column.endswith("_tokens")
+)
+UNKNOWN: Final = ("", "-", "--", "–", "—", "na", "n/a", "none", "null", "?")
+"""What a number's cell may hold for unknown; one that is none (NaN) is a fault."""
 APART: Final = " || "
 """What stands between two warnings in a cell."""
 _IMAGE: Final = re.compile(r"(\d{1,6})\s*[x×]\s*(\d{1,6})")
@@ -217,17 +225,20 @@ def parse_rows(
 
     Raises `SimError` where the header is at fault, or the text is no CSV.
     """
-    rows = list(csv_text.rows(text, name))
+    rows = list(csv_text.rows(text))
     if not rows:
         raise SimError(f"{name} must begin with a header. Got an empty file.")
-    header = _renamed([_ours(cell.strip()) for cell in rows[0][1]], mapping or {}, name)
+    first = rows[0]
+    if first.fault:
+        raise SimError(f"{name}, line {first.number}: {first.fault}")
+    header = _renamed([_ours(cell.strip()) for cell in first.cells], mapping or {}, name)
     wrong = _header_faults(header)
     if wrong:
         raise SimError("\n".join(f"{name}: {fault}" for fault in wrong))
     runs: dict[str, MeasuredRun] = {}
     faults: list[tuple[int, str]] = []
-    for line, cells in rows[1:]:
-        run, found = _run_of(header, cells, line)
+    for line, cells, fault in rows[1:]:
+        run, found = (None, [fault]) if fault else _run_of(header, cells, line)
         if run and run.id in runs:
             found = [f"id {run.id!r} must be unique. It stands in an earlier row, too."]
         if run:
@@ -276,7 +287,11 @@ def _run_of(header: list[str], cells: list[str], line: int) -> tuple[MeasuredRun
         return None, [f"a row must have {len(header)} cells. Got {len(cells)}."]
     if cells == header:
         return None, ["a row must hold values. Got the header again."]
-    values = {c: cell.strip() for c, cell in zip(header, cells, strict=True) if c and cell.strip()}
+    values = {
+        column: cell.strip()
+        for column, cell in zip(header, cells, strict=True)
+        if column and _says(column, cell)
+    }
     faults: list[str] = []
     fields: dict[str, Any] = {"id": f"line{line}"}
     for column, cell in values.items():
@@ -292,6 +307,13 @@ def _run_of(header: list[str], cells: list[str], line: int) -> tuple[MeasuredRun
         return None, sentences(error)
 
 
+def _says(column: str, cell: str) -> bool:
+    """Whether a cell says anything: people write in several ways that a number is unknown."""
+    if column in NUMBERS:
+        return cell.strip().lower() not in UNKNOWN
+    return bool(cell.strip())
+
+
 def _value(column: str, cell: str) -> object:
     """Return the value of a cell; the ValueError says what it must be."""
     if column == "image_px":
@@ -300,12 +322,20 @@ def _value(column: str, cell: str) -> object:
         return tuple(part.strip() for part in cell.split(APART) if part.strip())
     if column in METRICS or column == "model_parameters":
         return _number(cell)
-    if column.endswith("_tokens") or column == "threads":
+    if column in NUMBERS:
         number = _number(cell)
         if not number.is_integer():
             raise ValueError(f"a whole number of {column.rpartition('_')[2]}")
         return int(number)
-    return cell
+    return _known_format(cell) if column == "weights" else cell
+
+
+def _known_format(cell: str) -> str:
+    """Return a weight format as it is spelt here, if it differs by capitals only."""
+    try:
+        return get_format(cell.lower()).id
+    except WorkloadError:
+        return cell
 
 
 def _number(cell: str) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +18,8 @@ from tests.unit.llama_tables import MODEL, table
         "sep=;\nid;device;tokens_per_s\na;snapdragon_8_elite;24,5\n",
         "id\tdevice\ttokens_per_s\na\tsnapdragon_8_elite\t24.5\n",
         "ID, Device, Tokens_per_s\na,snapdragon_8_elite,24.5\n",
+        "# of today\nid,device,tokens_per_s\n# warm\na,snapdragon_8_elite,24.5\n",
+        "id,device,threads,tokens_per_s\na,snapdragon_8_elite,n/a,24.5\n",
         'sep=,\r\n"id","device","tokens_per_s"\r\n"a","snapdragon_8_elite","24.5"\r\n',
     ],
 )
@@ -81,3 +84,50 @@ def test_the_last_event_of_a_stream_holds_the_timings_and_drafts_are_no_decode_r
     (drafted,) = read(json.dumps({"timings": timings | {"draft_n": 80, "draft_n_accepted": 60}}))
     assert drafted.metrics == {"prefill_tokens_per_s": 200.0}
     assert any("drafted tokens" in warning for warning in drafted.warnings)
+
+
+def test_a_quote_that_is_never_closed_costs_its_row_and_no_other(read):
+    first, third, second = read('id,tokens_per_s,notes\na,1.5,x\nb,2.5,"open\nc,3.5,y\n')
+    assert (first.tokens_per_s, third.tokens_per_s) == (1.5, 3.5)
+    assert "must be CSV" in second.refusal
+
+
+FIXTURES = Path(__file__).parents[1] / "fixtures" / "imports"
+PROFILES = ("ai_hub.json", "qnn_viewer.txt", "executorch_inspector.txt", "litert_profile.txt")
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_two_profiles_of_one_file_are_two_runs(read, name):
+    text = (FIXTURES / name).read_text()
+    (one,) = read(text)
+    first, second = read(f"{text}\n{text}")
+    assert [run.operators for run in (first, second)] == [one.operators] * 2
+    assert first.metrics == second.metrics == one.metrics
+    assert first.id != second.id
+
+
+def test_a_graph_is_timed_by_its_average_and_each_graph_alone(read):
+    block = "Execute Stats ({}):\nGraph 0 (a):\n Backend (Accelerator (execute) time): {} us\n"
+    text = "".join(block.format(*pair) for pair in (("Average", 40), ("Min", 30), ("Max", 90)))
+    (run,) = read(text)
+    assert run.samples["inference_s"] == (pytest.approx(4e-5),)
+    other = "Graph 1 (b):\n Backend (Accelerator (execute) time): 70 us\n"
+    found = [run.inference_s for run in read(block.format("Average", 40) + other)]
+    assert found == pytest.approx([4e-5, 7e-5])
+
+
+def test_nodes_of_a_profile_count_once_and_those_of_the_start_do_not(read):
+    text = (FIXTURES / "litert_profile.txt").read_text()
+    (one,) = read(text)
+    heading = "Operator-wise Profiling Info for Regular Benchmark Runs:\n"
+    nodes = text.split("Timings")[0].removeprefix(heading)
+    by_time = nodes.replace("Run Order", "Top by Computation Time")
+    start = f"Profiling Info for Benchmark Initialization:\n{nodes}"
+    timings = "Timings (microseconds): count=50 avg=2050\n"
+    (again,) = read(f"{start}{heading}{nodes}{by_time}{timings}")
+    assert again.operators == one.operators
+
+
+def test_what_a_gpu_run_of_mnn_calls_threads_is_none():
+    on_cpu, *_, on_gpu = import_measured(FIXTURES / "mnn_bench.md")
+    assert (on_cpu.threads, on_gpu.stack, on_gpu.threads) == (4, "mnn_gpu", None)

@@ -9,17 +9,7 @@ import pytest
 
 from sim.errors import SimError
 from sim.evidence.importers import import_measured
-from tests.unit.llama_tables import HEADER, MODEL, RULE
-
-
-def table(row: str, columns: str = "") -> str:
-    """Return a llama-bench table of one row with more columns."""
-    names = [name.strip() for name in columns.split("|") if name.strip()]
-    extra, rule = (
-        "".join(f"{part} | " for part in parts) for parts in (names, ["--:"] * len(names))
-    )
-    return HEADER.format(extra=extra) + RULE.format(extra=rule) + f"| {MODEL} | {row} |\n"
-
+from tests.unit.llama_tables import table
 
 PLAIN = table("CPU | tg64 | 15.00 ± 0.10")
 

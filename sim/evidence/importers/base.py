@@ -12,6 +12,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -24,6 +25,8 @@ _OPENS: Final = re.compile(r"^[ \t]*[\[{]", re.MULTILINE)
 _GAP: Final = re.compile(r"[\s,]*")
 _NUMBERS: Final = (float, str, int)
 _SECONDS: Final = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0}
+_THOUSANDS: Final = re.compile(r"\d{1,3}(?:,\d{3})+\.\d+")
+_DECIMAL: Final = re.compile(r"\d+,\d{1,2}")
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,17 @@ def number(value: object, what: str) -> float:
         if math.isfinite(found) and found >= 0.0:
             return found
     raise SimError(f"{what} must be a finite number, zero or above. Got {value!r:.60}.")
+
+
+def with_point(text: str) -> str:
+    """Return a number as the tool prints it, where a person's commas leave no doubt.
+
+    >>> with_point("1,015.00"), with_point("15,02"), with_point("1,015")
+    ('1015.00', '15.02', '1,015')
+    """
+    if _THOUSANDS.fullmatch(text):
+        return text.replace(",", "")
+    return text.replace(",", ".") if _DECIMAL.fullmatch(text) else text
 
 
 def count(value: object, what: str) -> int:
@@ -166,6 +180,16 @@ def array_items(text: str) -> Iterator[Any]:
 def _is_document(text: str, start: int) -> bool:
     """Whether an opened bracket is no word of a log, such as ``[INFO]``."""
     return text[start : start + 200].lstrip()[:1] in ('"', "{", "[", "}", "]", "")
+
+
+def parts(text: str, begins: str) -> list[str]:
+    """Return the parts of a text that each begin with a line of a pattern; all of it without one.
+
+    >>> parts("log\\nRun 1\\na\\nRun 2\\nb", r"^Run ")
+    ['Run 1\\na\\n', 'Run 2\\nb']
+    """
+    starts = [match.start() for match in re.finditer(begins, text, re.MULTILINE)]
+    return [text[one:other] for one, other in pairwise((*starts, len(text)))] or [text]
 
 
 def mapping(value: object, what: str) -> Mapping[str, Any]:

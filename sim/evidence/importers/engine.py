@@ -298,7 +298,7 @@ def _in_si(raw: Record) -> Record:
             value = _seconds_of(str(value), name)
         elif unit:
             value = number(value, name) * _UNITS[unit]
-        elif name in _COUNTS:
+        elif name in _COUNTS and value is not None:
             value = count(value, name)
         record.setdefault(name, value)
     return record

@@ -14,26 +14,28 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from statistics import median
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from sim.errors import SimError
 from sim.evidence.importers.base import (
     Importer,
     build_run,
+    documents,
     mapping,
     number,
-    parse_json,
+    parts,
     positive,
     seconds,
     total_by_name,
 )
-from sim.evidence.importers.engine import N
+from sim.evidence.importers.engine import N, flat
 from sim.evidence.importers.processors import device_of
 from sim.evidence.importers.tables import csv_rows, table_rows
 from sim.evidence.measured import MeasuredRun, OperatorTime
 
+T = TypeVar("T")
 _TIME, _UNIT, _EVENT, _MESSAGE = "Time", "Unit of Measurement", "Event Identifier", "Message"
 _MICROSECONDS: Final = ("US", "MICROSEC")
 _CALLS: Final = ("accelerator (execute) time", "qnn accelerator (execute) time", "execute")
@@ -50,6 +52,7 @@ _LITERT_NODE: Final = re.compile(
     rf"^\s*(?P<kind>[A-Z_0-9]+)\s+(?:{N}\s+)?{N}\s+(?P<ms>{N})\s+{N}%.*?\[(?P<name>[^\]]*)\]",
     re.MULTILINE,
 )
+_INSPECTED: Final = r"^.*\bevent_block_name\b.*\bevent_name\b"
 _TIMINGS: Final = re.compile(
     rf"Timings \(microseconds\):.*?avg=(?P<us>{N})|curr=.*?avg=(?P<avg>{N})"
 )
@@ -76,6 +79,22 @@ def graph_run(
     )
 
 
+def numbered(
+    source_format: str, found: Iterable[T], read: Callable[[T], MeasuredRun]
+) -> list[MeasuredRun]:
+    """Return a run per profile of a file, one that cannot be read refused; `SimError` for none."""
+    runs: list[MeasuredRun] = []
+    for index, item in enumerate(found, start=1):
+        name = f"profile{index}" if index > 1 else "profile"
+        try:
+            runs.append(read(item).model_copy(update={"id": name}))
+        except SimError as error:
+            runs.append(MeasuredRun(id=name, source_format=source_format, refusal=str(error)))
+    if all(run.refusal for run in runs):
+        raise SimError("\n".join(run.refusal for run in runs) or "a profile must hold a graph.")
+    return runs
+
+
 def _read_qnn_csv(text: str) -> list[MeasuredRun]:
     """Return all inferences of the file, to which calls are appended, as one run."""
     rows = [row.cells for row in csv_rows(text) if not row.fault]
@@ -96,12 +115,19 @@ def _read_qnn_csv(text: str) -> list[MeasuredRun]:
     return [graph_run("qnn-csv", calls_s, _scaled(nodes, sum(calls_s)), backend="NPU")]
 
 
-def _read_qnn_viewer(text: str) -> list[MeasuredRun]:
+def _qnn_viewer(text: str) -> MeasuredRun:
     calls_s = _calls_s((match["event"], match["us"]) for match in _VIEWER.finditer(text))
     if not calls_s:
         raise SimError("a QNN profile must hold 'Accelerator (execute) time' in us. Got none.")
     nodes = [(match["name"], number(match["cycles"], "cycles")) for match in _NODE.finditer(text)]
-    return [graph_run("qnn-viewer", calls_s, _scaled(nodes, sum(calls_s)), backend="NPU")]
+    return graph_run("qnn-viewer", calls_s, _scaled(nodes, sum(calls_s)), backend="NPU")
+
+
+def _viewed(text: str) -> list[str]:
+    """Return the graphs of a viewer's text: its averages, where it has least and largest, too."""
+    blocks = parts(text, r"^Execute Stats \(")
+    averages = [block for block in blocks if block.startswith("Execute Stats (Average")] or blocks
+    return [graph for block in averages for graph in parts(block, r"^\s*Graph \d+ \(")]
 
 
 def _calls_s(events: Iterable[tuple[str, str]]) -> tuple[float, ...]:
@@ -125,7 +151,11 @@ def _scaled(nodes: list[tuple[str, float]], total_s: float) -> Iterator[Operator
 
 
 def _read_ai_hub(text: str) -> list[MeasuredRun]:
-    profile = mapping(parse_json(text), "an AI Hub profile")
+    return numbered("ai-hub", flat(documents(text)), _ai_hub)
+
+
+def _ai_hub(document: Any) -> MeasuredRun:
+    profile = mapping(document, "an AI Hub profile")
     summary = mapping(profile.get("execution_summary"), "execution_summary")
     details = profile.get("execution_detail", [])
     if not isinstance(details, list):
@@ -136,17 +166,15 @@ def _read_ai_hub(text: str) -> list[MeasuredRun]:
         raise SimError(f"all_inference_times must be an array. Got {times!r:.60}.")
     peak = summary.get("estimated_inference_peak_memory")
     chip = str(profile.get("device") or profile.get("chipset") or "")
-    return [
-        graph_run(
-            "ai-hub",
-            (positive(time, "an inference time") * 1e-6 for time in times),
-            map(_layer, layers),
-            device=device_of(chip),
-            processor=chip,
-            notes=f"peak memory of this graph {number(peak, 'peak'):.0f} B" if peak else "",
-            warnings=_fallbacks(layers),
-        )
-    ]
+    return graph_run(
+        "ai-hub",
+        (positive(time, "an inference time") * 1e-6 for time in times),
+        map(_layer, layers),
+        device=device_of(chip),
+        processor=chip,
+        notes=f"peak memory of this graph {number(peak, 'peak'):.0f} B" if peak else "",
+        warnings=_fallbacks(layers),
+    )
 
 
 def _layer(layer: Any) -> OperatorTime:
@@ -168,7 +196,7 @@ def _is_inspector(cells: list[str]) -> bool:
     return "event_name" in cells and any(cell.startswith("avg") for cell in cells)
 
 
-def _read_inspector(text: str) -> list[MeasuredRun]:
+def _inspector(text: str) -> MeasuredRun:
     """Return ExecuTorch's Inspector table: the method's row is the call, others are operators."""
     calls_s: list[float] = []
     operators = []
@@ -187,19 +215,25 @@ def _read_inspector(text: str) -> list[MeasuredRun]:
             operators.append(OperatorTime(row.cells["event_name"], 1, average_s))
     if not calls_s and not operators:
         raise SimError("an Inspector table must hold an event that takes time. Got none.")
-    return [graph_run("executorch-inspector", calls_s, operators)]
+    return graph_run("executorch-inspector", calls_s, operators)
 
 
-def _read_litert_profile(text: str) -> list[MeasuredRun]:
-    """Return the operator profile of TensorFlow Lite's benchmark tool."""
+def _litert_profile(text: str) -> MeasuredRun:
+    """Return the operator profile of TensorFlow Lite's benchmark tool: its nodes in run order."""
     nodes = [
         OperatorTime(match["kind"], 1, seconds(match["ms"], "ms", match["name"]))
-        for match in _LITERT_NODE.finditer(text)
+        for match in _LITERT_NODE.finditer(parts(text, r"^.*={5,} ")[0])
     ]
     calls = [positive(m["us"] or m["avg"], "avg") * 1e-6 for m in _TIMINGS.finditer(text)]
     if not calls and not nodes:
         raise SimError("a LiteRT profile must hold a node that takes time. Got none.")
-    return [graph_run("litert-profile", calls[-1:], nodes)]
+    return graph_run("litert-profile", calls[-1:], nodes)
+
+
+def _profiled(text: str) -> list[str]:
+    """Return the profiles of a log; that of a start is none of a call."""
+    found = parts(text, r"^.*Profiling Info for ")
+    return [part for part in found if "Initialization:" not in part.partition("\n")[0]] or found
 
 
 def _has(*needed: str) -> Any:
@@ -216,7 +250,7 @@ QNN_VIEWER: Final = Importer(
     "qnn-viewer",
     "qnn-profile-viewer text",
     lambda text: bool(_VIEWER.search(text)),
-    _read_qnn_viewer,
+    lambda text: numbered("qnn-viewer", _viewed(text), _qnn_viewer),
 )
 AI_HUB: Final = Importer(
     "ai-hub",
@@ -228,12 +262,12 @@ INSPECTOR: Final = Importer(
     "executorch-inspector",
     "ExecuTorch Inspector table, print_data_tabular()",
     lambda text: "event_name" in text and "event_block_name" in text,
-    _read_inspector,
+    lambda text: numbered("executorch-inspector", parts(text, _INSPECTED), _inspector),
 )
 LITERT_PROFILE: Final = Importer(
     "litert-profile",
     "TensorFlow Lite benchmark_model --enable_op_profiling=true",
     lambda text: "Operator-wise Profiling Info" in text or "[node type]" in text,
-    _read_litert_profile,
+    lambda text: numbered("litert-profile", _profiled(text), _litert_profile),
 )
 PROFILES: Final = (QNN_CSV, QNN_VIEWER, AI_HUB, INSPECTOR, LITERT_PROFILE)

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from sim.errors import SimError
 from sim.evidence.checks import LARGEST_RELATIVE_SPREAD
-from sim.evidence.importers.base import Importer, array_items, count, number
+from sim.evidence.importers.base import Importer, array_items, count, number, with_point
 from sim.evidence.importers.engine import Format, Record
 from sim.evidence.importers.llama_stacks import (
     Placed,
@@ -33,8 +33,6 @@ from workloads.catalogue import trace_for
 
 _TEST: Final = re.compile(r"(?:pp\s*(\d+))?\s*\+?\s*(?:tg\s*(\d+))?(?:\s*@\s*d\s*(\d+))?")
 _RATE: Final = re.compile(r"([-+\w.,]+)\s*(?:±\s*(\S+))?")
-_THOUSANDS: Final = re.compile(r"\d{1,3}(?:,\d{3})+\.\d+")
-_DECIMAL: Final = re.compile(r"\d+,\d{1,2}")
 _BUILD: Final = re.compile(r"^build: (?P<build_commit>\w+) \((?P<build_number>\d+)\)", re.MULTILINE)
 _SIZE: Final = re.compile(r"([\d.]+)\s*([KMG]i?B|[KMBT])\b")
 _FACTORS: Final = {"K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12} | {
@@ -122,22 +120,11 @@ def _of_table(cells: Mapping[str, str]) -> Record:
     return {
         **found,
         **dict(zip(("n_prompt", "n_gen", "n_depth"), counts, strict=True)),
-        "avg_ts": _with_point(rate[1]),
-        "stddev_ts": rate[2] and _with_point(rate[2]),
+        "avg_ts": with_point(rate[1]),
+        "stddev_ts": rate[2] and with_point(rate[2]),
         "model_size": _size(found.get("size", "")),
         "model_n_params": _size(found.get("params", "")),
     }
-
-
-def _with_point(text: str) -> str:
-    """Return a number as the tool prints it, where a person's commas leave no doubt.
-
-    >>> _with_point("1,015.00"), _with_point("15,02"), _with_point("1,015")
-    ('1015.00', '15.02', '1,015')
-    """
-    if _THOUSANDS.fullmatch(text):
-        return text.replace(",", "")
-    return text.replace(",", ".") if _DECIMAL.fullmatch(text) else text
 
 
 @lru_cache(maxsize=4096)

@@ -5,7 +5,7 @@ Forms as printed by alibaba/MNN, transformers/llm/engine/tools/llm_bench.cpp (``
 true`` a row holds the rates of prompt and reply, else one test, whose ``tg128`` follows a prompt of
 one token; ``pp512+tg128`` is one mixed rate, which is not split. llm_demo adds up all prompts of
 its file, so its counts are those of one prompt only where it had one. ``quantAttention`` keeps
-keys, or keys and values, in 8 bits.
+keys, or keys and values, in 8 bits. ``threads`` of a GPU are flags of its tuning.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from sim.errors import SimError
-from sim.evidence.importers.base import documents, number
+from sim.evidence.importers.base import documents, number, with_point
 from sim.evidence.importers.engine import Format, N, Record, flat
 from sim.evidence.importers.records import stacks
 from sim.evidence.importers.tables import table_rows
 
-_RATE: Final = re.compile(rf"({N})(?:\s*±\s*(?:{N}))?")
+_RATE: Final = re.compile(rf"([\d.]*\d,[\d.,]*\d|{N})(?:\s*±\s*(?:{N}))?")
 _TEST: Final = re.compile(
     r"(?:pp(\d+))?\+?(?:tg(\d+))?|prompt=(\d+)\s*(?:<br>|\s)\s*decode=(\d+)", re.IGNORECASE
 )
@@ -53,7 +53,10 @@ def _rows(text: str) -> Iterator[Record]:
 
 
 def _test(test: str, speed: str, line: int) -> Record:
-    match, rates = _TEST.fullmatch(test.strip()), _RATE.findall(speed)
+    match, rates = (
+        _TEST.fullmatch(test.strip()),
+        [with_point(rate) for rate in _RATE.findall(speed)],
+    )
     prompt, output, *demo = match.groups() if match else (None, None)
     sizes = demo if demo and demo[0] else [prompt, output]
     asked = [name for name, size in zip(_NAMES, sizes, strict=True) if size]
@@ -74,11 +77,12 @@ def _test(test: str, speed: str, line: int) -> Record:
 
 def _shared(found: Mapping[str, Any]) -> Record:
     """Return what a row or a document says of all of its tests."""
+    backend = str(found.get("backend") or "")
     keys, values = _CACHES.get(str(found.get("quantattention") or "").lower(), ("", ""))
     return {
         "model_name": str(found.get("model") or ""),
-        "backend": str(found.get("backend") or ""),
-        "threads": found.get("threads") or None,
+        "backend": backend,
+        "threads": (found.get("threads") or None) if backend.lower() == "cpu" else None,
         "kv_dtype": keys or None,
         "kv_value_dtype": values if values != keys else None,
     }
