@@ -50,7 +50,7 @@ class _TextLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignor
     def construct_text(self, node: yaml.ScalarNode) -> str:
         if _CONTROL.search(node.value):
             place = f"{node.value!r:.80} in line {node.start_mark.line + 1}"
-            raise HardwareError(f"must be text without control characters. Got {place}.")
+            raise HardwareError(f"values must be text without control characters. Got {place}.")
         return str(node.value)
 
 
@@ -189,7 +189,8 @@ def _find(id_or_path: str | Path, folder: Path = Path()) -> Traversable:
         path = folder / os.path.expanduser(id_or_path)
         if os.path.isfile(path):
             return path
-        raise HardwareError(f"device file must exist. Got {str(id_or_path)!r}.")
+        rule = "be an ordinary file" if os.path.exists(path) else "exist"
+        raise HardwareError(f"device file must {rule}. Got {str(id_or_path)!r:.200}.")
     for file in _all_files():
         if _stem(file) == id_or_path:
             return file

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sim.engine.times import span_s, total
+from sim.engine.times import span_s
 from sim.run import Run
+from workloads.program import total
 
 DRAM = "DRAM: "
 OWN_TERMS = {"layer": "work per layer", "cache_copy": "cache copies"}
@@ -53,7 +54,9 @@ def phase_terms(run: Run, phase: str) -> list[Term]:
     seconds |= {name: float(elapsed_s[kinds == kind].sum()) for kind, name in OWN_TERMS.items()}
     dram_s = float(elapsed_s[bound == "dram"].sum())
     groups = [times for times in run.groups if times.group.phase == phase]
-    moved = {name: total(groups, column) for name, column in BYTE_CLASSES}
+    moved = {
+        name: total((times.group for times in groups), column) for name, column in BYTE_CLASSES
+    }
     total_bytes = sum(moved.values()) or 1.0
     seconds |= {f"{DRAM}{name}": dram_s * part / total_bytes for name, part in moved.items()}
     whole = sum(seconds.values())

@@ -7,8 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from sim.errors import OutputError
-from sim.output import write_text, write_whole
+from sim.output import write_folder, write_text
 from sim.results import Intervals, Result
 from sim.trust import trust_document
 
@@ -44,18 +43,18 @@ def write_run(result: Result, folder: Path, intervals: Intervals | None = None) 
     """Write ``summary.json``, ``scenario.yaml``, ``tasks.parquet`` and ``trace.json`` of a run.
 
     ``tasks.parquet`` has a row per task; of a long session a row per step. Raises `OutputError`
-    where a file cannot be written.
+    where they cannot be written; then there is none.
     """
     import yaml
 
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{folder} must be a writable folder. Got: {error.strerror}.") from None
     scenario = result.scenario.model_dump(mode="json", exclude_defaults=True)
-    write_text(folder / "scenario.yaml", yaml.safe_dump(scenario, sort_keys=False))
-    frame = result.to_frame() if result.keeps_tasks else result.to_step_frame()
-    write_whole(folder / "tasks.parquet", frame.to_parquet)
-    result.to_perfetto(folder / "trace.json")
     document = json.dumps(summary_document(result, intervals), indent=2, allow_nan=False)
-    write_text(folder / "summary.json", document + "\n")
+
+    def write(part: Path) -> None:
+        write_text(part / "scenario.yaml", yaml.safe_dump(scenario, sort_keys=False))
+        frame = result.to_frame() if result.keeps_tasks else result.to_step_frame()
+        frame.to_parquet(part / "tasks.parquet")
+        result.to_perfetto(part / "trace.json")
+        write_text(part / "summary.json", document + "\n")
+
+    write_folder(folder, write, last="summary.json")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -89,6 +90,10 @@ class Result(Run):
 
     def session_summary(self) -> SessionSummary:
         """Return waits and replies per client, sustained rates, battery and the verdict."""
+        return self._session_summary
+
+    @cached_property
+    def _session_summary(self) -> SessionSummary:
         from sim.sessions import summarise_session
 
         return summarise_session(self)

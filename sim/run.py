@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
+from itertools import islice
 from typing import Self
 
 import numpy as np
@@ -35,6 +36,8 @@ TASK_STEPS = 2000
 """Runs of more steps are written by steps, to keep memory flat in their length."""
 SAMPLE_STEPS = 400
 """What bounds a phase is read from its first turns, until they have so many steps."""
+SAMPLE_GROUPS = 16
+"""Nor from more groups than these, whose steps may be few."""
 
 
 @dataclass(frozen=True)
@@ -126,10 +129,12 @@ class Run:
 
     def sample(self, phase: str) -> RecordTable:
         """Return the records of a phase's first groups, as many as `SAMPLE_STEPS` needs."""
+        groups = (times for times in self.groups if times.group.phase == phase)
         chosen: list[GroupTimes] = []
-        for times in self.groups:
-            if times.group.phase == phase and sum(t.group.steps for t in chosen) < SAMPLE_STEPS:
-                chosen.append(times)
+        for times in islice(groups, SAMPLE_GROUPS):
+            chosen.append(times)
+            if sum(earlier.group.steps for earlier in chosen) >= SAMPLE_STEPS:
+                break
         return run_records(chosen)
 
     @property
@@ -172,7 +177,7 @@ class Run:
         """What the steps of each group did."""
         return tuple(works((times.group for times in self.groups), self.soc))
 
-    @property
+    @cached_property
     def dynamic_j(self) -> tuple[tuple[FloatColumn, FloatColumn], ...]:
         """Energy of each step in DRAM, and in arithmetic and busy unit, per group [J]."""
         rows = zip(self.groups, self.work, strict=True)

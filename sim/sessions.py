@@ -9,7 +9,7 @@ Not modelled: users who change what they ask because they wait.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -83,11 +83,16 @@ class SessionSummary:
 
 def summarise_session(run: Run) -> SessionSummary:
     """Return what a session was like."""
-    clients = {turn.client for turn in run.turns}
+    of_client: dict[str, list[TurnTimes]] = {}
+    for turn in run.turns:
+        of_client.setdefault(turn.client, []).append(turn)
+    energies_j = turn_energies_j(run)
     full_j = run.scenario.environment.battery_wh * JOULES_PER_WH
     return SessionSummary(
         verdict=outcome_sentence(run),
-        clients=tuple(_client(run, name) for name in sorted(clients)),
+        clients=tuple(
+            _client(name, turns, energies_j) for name, turns in sorted(of_client.items())
+        ),
         busy_share=run.busy_s / run.makespan_s if run.makespan_s else 0.0,
         throttled_share=_throttled_s(run.groups) / (span_s(run.groups) or 1.0),
         first_minute_tokens_per_s=decode_rate(run.groups, 0.0, MINUTE_S),
@@ -142,11 +147,12 @@ def turn_energies_j(run: Run) -> dict[int, float]:
     return found
 
 
-def _client(run: Run, name: str) -> ClientSummary:
-    """Return what became of the turns of one client."""
-    turns = [turn for turn in run.turns if turn.client == name and turn.outcome != "not_asked"]
+def _client(
+    name: str, every: Sequence[TurnTimes], energies_j: Mapping[int, float]
+) -> ClientSummary:
+    """Return what became of the turns of one client, given the energy of each turn [J]."""
+    turns = [turn for turn in every if turn.outcome != "not_asked"]
     done = [turn for turn in turns if turn.outcome == "done"]
-    energies_j = turn_energies_j(run)
     return ClientSummary(
         client=name,
         asked=len(turns),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import pairwise
 from typing import Literal
 
@@ -30,7 +30,12 @@ EngineName = Literal["auto", "event", "maxplus"]
 
 
 def simulate(
-    scenario: Scenario, *, engine: EngineName = "auto", seed: int = 0, soc: SocSpec | None = None
+    scenario: Scenario,
+    *,
+    engine: EngineName = "auto",
+    seed: int = 0,
+    soc: SocSpec | None = None,
+    on_turn: Callable[[int, int], None] | None = None,
 ) -> Result:
     """Run a scenario and return everything about the run.
 
@@ -44,6 +49,8 @@ def simulate(
         Seeds every random stream of the run; the same seed gives the same bits.
     soc
         Device to run on instead of the scenario's, e.g. one with what-if values.
+    on_turn
+        Told after each turn how many were served, and how many there are.
 
     Raises
     ------
@@ -51,10 +58,16 @@ def simulate(
         `HardwareError`, `WorkloadError` or `SimError`, where device, model or scenario break rules.
         A run that exceeds its memory raises nothing: its result says so.
     """
-    return _simulated(scenario, soc or load_soc(scenario.device), engine, seed)
+    return _simulated(scenario, soc or load_soc(scenario.device), engine, seed, on_turn)
 
 
-def _simulated(scenario: Scenario, soc: SocSpec, engine: EngineName, seed: int) -> Result:
+def _simulated(
+    scenario: Scenario,
+    soc: SocSpec,
+    engine: EngineName,
+    seed: int,
+    on_turn: Callable[[int, int], None] | None,
+) -> Result:
     planned = plan(scenario, soc, seed, to_run=True)
     resident_bytes, mapped = _residency(scenario, soc, planned)
     timed = Pricing(soc, soc.stack(planned.stack), mapped).program(planned.program)
@@ -63,7 +76,7 @@ def _simulated(scenario: Scenario, soc: SocSpec, engine: EngineName, seed: int) 
     turns = _turns(planned, groups)
     runner = _engine(engine, phone, times)
     memory = memory_of(scenario, planned, resident_bytes)
-    Scheduler(planned.session, turns, runner, memory).run()
+    Scheduler(planned.session, turns, runner, memory, on_turn).run()
     phone.run(None, runner.now_s)
     ran = tuple(_group_times(progress) for progress in groups if progress.done)
     return Result(

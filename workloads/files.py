@@ -16,7 +16,6 @@ import json
 import math
 import os
 import re
-import tempfile
 from collections.abc import Hashable
 from pathlib import Path
 from typing import Any, ClassVar
@@ -24,6 +23,7 @@ from typing import Any, ClassVar
 import yaml
 
 from workloads.errors import WorkloadError
+from workloads.whole import written_beside
 
 SIZE_LIMIT_BYTES = 4 * 2**20
 DEPTH_LIMIT = 64
@@ -186,15 +186,8 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
     """
     target = Path(path)
     try:
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-        temporary = Path(name)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
-                stream.write(text)
-            temporary.chmod(0o644)
-            temporary.replace(target)
-        finally:
-            temporary.unlink(missing_ok=True)
+        with written_beside(target) as part:
+            part.write_text(text, encoding="utf-8", newline="\n")
     except OSError as error:
         raise WorkloadError(f"{target} must be writable. Got: {error.strerror}.") from None
 

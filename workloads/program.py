@@ -13,7 +13,7 @@ images encode on one unit while another prefills (`StepGroup.images_needed`).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -282,6 +282,17 @@ class StepGroup:
                 for task, repeat in self.tasks()
             )
         )
+
+
+def total(groups: Iterable[StepGroup], quantity: str) -> float:
+    """Return the sum of a task column over all steps of groups; equal turns are summed once."""
+    found: dict[tuple[ProgramSegment, ...], float] = {}
+    summed = 0.0
+    for group in groups:
+        if group.segments not in found:
+            found[group.segments] = group.total(quantity)
+        summed += found[group.segments]
+    return summed
 
 
 @dataclass(frozen=True, slots=True)

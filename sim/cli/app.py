@@ -32,6 +32,7 @@ from sim.cli.options import (
     Targets,
     print_json,
 )
+from sim.cli.patience import begin, tell_turns
 from sim.cli.reporting import report
 from sim.cli.sizing import size
 from sim.cli.solving import solve
@@ -102,14 +103,16 @@ def simulate(
     (THROTTLES), judged on 100 draws if --uncertainty names no other number.
     """
     from sim import load_scenario
-    from sim import simulate as run
     from sim.documents import summary_document, write_run
     from sim.explore.targets import Target
     from sim.explore.uncertainty import intervals, sampled_metrics
+    from sim.simulation import simulate as run
     from sim.verdicts import DRAWS, judge
 
     targets = [Target.parse(text) for text in target or ()]
-    result = run(load_scenario(scenario, overrides or ()), engine=engine, seed=seed)
+    result = run(
+        load_scenario(scenario, overrides or ()), engine=engine, seed=seed, on_turn=tell_turns
+    )
     draws = uncertainty or DRAWS * bool(targets)
     sampled = sampled_metrics(result, draws, seed, minutes) if draws else None
     ranges = intervals(sampled) if sampled else None
@@ -148,6 +151,12 @@ app.command("import")(import_runs)
 app.add_typer(evidence, name="evidence")
 
 
+_OTHER_NAMES = (
+    "names of files must be text of this locale. Got other characters. "
+    "Remedy: set PYTHONUTF8=1, or a locale such as C.UTF-8."
+)
+
+
 def _show_warning(message: Warning | str, *_: Any) -> None:
     """Show a warning as a line of its own, without the place in our code that gave it."""
     print(f"andesim: {message}", file=sys.stderr)
@@ -160,10 +169,14 @@ def main() -> None:
         check_one_folder()
         for stream in (sys.stdout, sys.stderr):  # a console of few letters shows ? for the others
             stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+        begin()
         app(prog_name="andesim")
         sys.stdout.flush()
     except (WorkloadError, HardwareError, SimError) as error:
         print(f"andesim: {error}", file=sys.stderr)
+        sys.exit(BAD_INPUT)
+    except UnicodeEncodeError:
+        print(f"andesim: {_OTHER_NAMES}", file=sys.stderr)
         sys.exit(BAD_INPUT)
     except BrokenPipeError:  # the reader of our output has gone: nothing left to say
         _forget_output()

@@ -14,11 +14,10 @@ from typing import Any, NamedTuple
 from sim.calibration.rows import Skipped
 from sim.charts.data import parity_chart
 from sim.charts.plotly import page
-from sim.errors import OutputError
 from sim.evidence.exhibits import load_exhibits
 from sim.evidence.given import NOTHING, Given, as_options
 from sim.evidence.measured import MeasuredRun
-from sim.output import write_text
+from sim.output import write_folder, write_text
 from sim.validation.exhibits import Missed
 from sim.validation.files import JudgedFiles, judge_files
 from sim.validation.heat import thermal_exhibit, thermal_text
@@ -233,12 +232,13 @@ def next_step(
 
 
 def _write(found: Validation, text: str, folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{folder} must be a writable folder. Got: {error.strerror}.") from None
     text_of_json = json.dumps(document(found), indent=2, allow_nan=False)
-    write_text(folder / "validation.json", text_of_json + "\n")
-    write_text(folder / "validation.md", text + "\n")
-    if (chart := parity_chart(document(found)["rows"])) is not None:
-        write_text(folder / "parity.html", page(chart))
+    chart = parity_chart(document(found)["rows"])
+
+    def write(part: Path) -> None:
+        write_text(part / "validation.md", text + "\n")
+        if chart is not None:
+            write_text(part / "parity.html", page(chart))
+        write_text(part / "validation.json", text_of_json + "\n")
+
+    write_folder(folder, write, last="validation.json")

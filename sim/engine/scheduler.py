@@ -11,7 +11,7 @@ Not modelled: the cost of changing graphs when a turn of another client runs in 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -114,12 +114,15 @@ class Scheduler:
     ----------
     memory
         Admits the activations of each group; a refusal ends the run.
+    on_turn
+        Told after each turn how many were served, and how many there are.
     """
 
     session: Session
     turns: Sequence[TurnRun]
     engine: Engine
     memory: Memory
+    on_turn: Callable[[int, int], None] | None = None
     _future: dict[str, deque[TurnRun]] = field(default_factory=dict)
     _waiting: list[TurnRun] = field(default_factory=list)
 
@@ -129,10 +132,14 @@ class Scheduler:
             self._future.setdefault(asked.client, deque()).append(asked)
         for lane in self._future.values():
             self._expect(lane, 0.0, 0.0)
+        served = 0
         while (turn := self._next()) is not None:
             if not self._serve(turn):
                 self._kill()
                 return
+            served += turn.outcome == "done"
+            if self.on_turn is not None:
+                self.on_turn(served, len(self.turns))
         for waiting in self._waiting:
             waiting.outcome = "unserved"
 

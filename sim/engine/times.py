@@ -14,7 +14,7 @@ import numpy as np
 from sim.engine.conditions import Conditions
 from sim.engine.timed import FloatColumn, TimedGroup, TimedTask
 from sim.errors import SimError
-from workloads.program import ProgramSegment, StepGroup
+from workloads.program import StepGroup
 
 Change = tuple[float, Conditions]
 """Seconds after a step's start, and the conditions from then on."""
@@ -98,6 +98,8 @@ def clock_means(times: GroupTimes, exponent: float) -> tuple[FloatColumn, FloatC
     """
     mean, switched = np.ones((2, times.group.steps))
     for span in times.spans:
+        if span.conditions.clock == 1.0 and not span.changes:
+            continue
         where = slice(span.first, span.first + span.count)
         instants_s = np.array([0.0, *(at_s for at_s, _ in span.changes)])
         last_s = float((times.ends_s - times.starts_s)[span.first])
@@ -134,15 +136,3 @@ def _shared_s(one: GroupTimes, other: GroupTimes) -> FloatColumn:
     ended_s = np.minimum(one.ends_s[..., :, None], other.ends_s[..., None, :])
     shared_s: FloatColumn = np.maximum(0.0, ended_s - begun_s).sum(axis=(-1, -2))
     return shared_s[..., None]
-
-
-def total(groups: Iterable[GroupTimes], quantity: str) -> float:
-    """Return the sum of a task column over all steps of groups, in the column's unit."""
-    found: dict[tuple[ProgramSegment, ...], float] = {}
-    summed = 0.0
-    for times in groups:
-        shared = times.group.segments
-        if shared not in found:
-            found[shared] = times.group.total(quantity)
-        summed += found[shared]
-    return summed

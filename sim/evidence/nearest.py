@@ -22,7 +22,7 @@ from typing import Final, Literal, NamedTuple
 
 from sim.evidence.manifests import ROOT
 from sim.output import write_text
-from workloads.program import StepGroup
+from workloads.program import StepGroup, total
 
 FILE: Final = ROOT / "judged.csv"
 HERE: Final = "this device and stack"
@@ -122,7 +122,7 @@ def size_of(groups: Iterable[StepGroup], patches: float) -> Size:
     """Return the size of the step groups whose time makes a metric."""
     held = list(groups)
     steps = sum(group.steps for group in held) or 1
-    read = sum(group.total("weight_bytes") for group in held) / steps
+    read = total(held, "weight_bytes") / steps
     if held and all(group.phase == "decode" for group in held):
         seen = sum(float(group.visible_tokens.sum()) for group in held)
         return Size(read, seen / steps, 0.0)

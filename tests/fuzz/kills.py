@@ -1,7 +1,7 @@
 """Kill -9 at random instants: ``python -m tests.fuzz.kills --rounds 20`` and look at what is left.
 
-After each kill every file under its own name must be whole, and the same command run again must
-end with what an undisturbed run gives.
+After each kill every file and folder under its own name must be whole, and the same command run
+again must end with what an undisturbed run gives, and leave nothing of the killed ones.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ SWEEP = """\
 base: scenario.yaml
 axes: {deployment.prefill_chunk_tokens: {linear: [8, 127], count: 120}}
 """
+FILES = ["scenario.yaml", "summary.json", "tasks.parquet", "trace.json"]
+"""What a run's folder holds."""
 
 
 @dataclass(frozen=True)
@@ -44,12 +46,14 @@ class Killed:
 
 
 def _folder(path: Path) -> object:
-    """Read every file of a run's folder; those that begin with a dot are temporary."""
+    """Read every file of a run's folder, none of which may be missing."""
+    if sorted(file.name for file in path.iterdir()) != FILES:
+        raise ValueError("half a folder")
     found = {}
-    for file in sorted(path.iterdir()):
-        if file.suffix == ".parquet" and not file.name.startswith("."):
+    for file in path.iterdir():
+        if file.suffix == ".parquet":
             found[file.name] = pd.read_parquet(file).to_json()
-        elif not file.name.startswith("."):
+        else:
             text = file.read_text(encoding="utf-8")
             found[file.name] = json.loads(text) if file.suffix == ".json" else text
     return found
@@ -93,6 +97,8 @@ def finish(killed: Killed, folder: Path) -> object:
     """Run a command to its end and return what it wrote."""
     if start(killed, folder).wait():
         raise AssertionError(f"{killed.arguments[0]} must end well after a kill")
+    if left := [path.name for path in folder.iterdir() if path.name.startswith(".")]:
+        raise AssertionError(f"{killed.arguments[0]} must leave no temporary file. Got {left}.")
     return killed.read(folder / killed.output)
 
 
