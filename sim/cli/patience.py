@@ -78,8 +78,8 @@ def begin() -> None:
     global _current
     if sys.stderr.isatty():
         _current = Patience(sys.stderr)
-        sys.stdout = _Ending(sys.stdout, _current)  # type: ignore[assignment]
-        sys.stderr = _Ending(sys.stderr, _current)  # type: ignore[assignment]
+        sys.stdout = _Ending(sys.stdout, _current)
+        sys.stderr = _Ending(sys.stderr, _current)
 
 
 def tell_turns(done: int, of: int) -> None:

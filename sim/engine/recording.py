@@ -59,8 +59,10 @@ def _evaluated(
     group = timed_at(times.priced, conditions)
     starts = np.zeros(group.steps)
     starts[chosen] = times.starts_s[chosen]
+    is_chosen = np.zeros(group.steps, dtype=np.bool_)
+    is_chosen[chosen] = True
     for position, (task, ran, layers, columns) in enumerate(_walk(group, starts)):
-        kept = np.isin(ran, chosen)
+        kept = is_chosen[ran]
         rows = {name: column[kept] for name, column in columns.items()}
         places = ran[kept] * operator_count(group) + position
         yield places, _rows(group, task, ran[kept], layers[kept], rows)

@@ -24,6 +24,7 @@ another.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +34,9 @@ from hw_models.soc import SocSpec
 from sim.streams import random_stream
 
 Draws = Mapping[str, NDArray[np.float64]]
+
+NORMAL = NormalDist()
+"""Quicker to load than those of scipy, and as exact."""
 
 STACK_QUALITY_SHARE = 0.5
 """Share of the variance of a stack's numbers that its quality explains (assumed)."""
@@ -88,8 +92,6 @@ def is_absorbed(soc: SocSpec, stack: str, path: str, item: Parameter) -> bool:
 
 def draw(soc: SocSpec, stack: str, samples: int, seed: int) -> Draws:
     """Return the draws of each uncertain parameter by dotted path, SI, shape (samples,)."""
-    from scipy.special import ndtr  # slow to import, and a tornado draws nothing
-
     found = {}
     items = uncertain(soc, stack)
     scores = _stack_scores(soc, stack, items, samples, seed)
@@ -98,7 +100,7 @@ def draw(soc: SocSpec, stack: str, samples: int, seed: int) -> Draws:
         if path.endswith(SHAPING):
             shares = _levels(random_stream(seed, path), samples)
         elif path in scores:
-            shares = ndtr(scores[path])
+            shares = np.array([NORMAL.cdf(score) for score in scores[path].tolist()])
         else:
             shares = random_stream(seed, path).random(samples)
         is_prior = is_fitted and path in scores and item.kind == "assumed" and item.low > 0.0
@@ -174,9 +176,9 @@ def _two_halves(
     shares: NDArray[np.float64], low: float, mode: float, high: float
 ) -> NDArray[np.float64]:
     """Return the quantiles of two normal halves about a mode, 80 % of them from low to high."""
-    from scipy.special import ndtri  # slow to import, and most devices have nothing fitted
-
-    scores = ndtri(np.clip(shares, *OUTERMOST))
+    inside = np.clip(shares, *OUTERMOST)
+    scores = np.array([NORMAL.inv_cdf(share) for share in inside.ravel().tolist()])
+    scores = scores.reshape(inside.shape)
     width = np.where(scores < 0.0, mode - low, high - mode)
     return np.asarray(mode + scores / CENTRAL_80 * width)
 

@@ -178,17 +178,16 @@ def side_by_side(
     Its other numbers are columns of shape (devices, 1). ``values`` must not be empty.
     """
     variants = len(next(iter(values.values())))
-    shapes = np.zeros((variants, 0))
-    if one_by_one:
-        shapes = np.stack([values[path] for path in one_by_one], 1)
-    rows, shape_of = np.unique(shapes, axis=0, return_inverse=True)
-    for place, row in enumerate(rows):
-        members = np.flatnonzero(shape_of.ravel() == place)
+    shapes: dict[tuple[float, ...], list[int]] = {}
+    for index in range(variants):
+        shape = tuple(float(values[path][index]) for path in one_by_one)
+        shapes.setdefault(shape, []).append(index)
+    for row, members in sorted(shapes.items()):
         columns: dict[str, Numbers] = {
             path: column[members, None] for path, column in values.items() if path not in one_by_one
         }
-        columns |= dict(zip(one_by_one, row.tolist(), strict=True))
-        yield members.tolist(), moved(soc, columns)
+        columns |= dict(zip(one_by_one, row, strict=True))
+        yield members, moved(soc, columns)
 
 
 Few = tuple[StepGroup, StepGroup, Indices]
