@@ -50,7 +50,7 @@ def _first(text: str) -> str:
 
 
 def rows(text: str) -> Iterator[Line]:
-    """Yield the rows that hold something and are no comment.
+    """Yield the rows that hold something and are no comment, which has other cells than the header.
 
     Where quotes do not fit together, each line is a row, and those that are none have a fault.
 
@@ -59,8 +59,11 @@ def rows(text: str) -> Iterator[Line]:
     """
     sign = delimiter(text)
     body, above = _SEPARATOR.subn("", text)
+    width = 0
     for number, cells, fault in _parsed(body.removeprefix("\ufeff"), sign):
-        if any(cell.strip() for cell in cells) and not cells[0].startswith("#"):
+        is_comment = bool(cells) and cells[0].startswith("#") and len(cells) != width
+        if any(cell.strip() for cell in cells) and not is_comment:
+            width = width or len(cells)
             own = [_pointed(cell) for cell in cells] if sign == ";" else cells
             yield Line(number + above, own, fault)
 

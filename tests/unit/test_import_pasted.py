@@ -131,3 +131,21 @@ def test_nodes_of_a_profile_count_once_and_those_of_the_start_do_not(read):
 def test_what_a_gpu_run_of_mnn_calls_threads_is_none():
     on_cpu, *_, on_gpu = import_measured(FIXTURES / "mnn_bench.md")
     assert (on_cpu.threads, on_gpu.stack, on_gpu.threads) == (4, "mnn_gpu", None)
+
+
+def test_a_reply_of_one_token_has_no_rate_and_costs_its_prompt_nothing(read):
+    (run,) = read(
+        "prompt eval time = 520.00 ms / 26 tokens ( 20.00 ms per token, 50.00 tokens per second)\n"
+        "       eval time =   0.00 ms /  1 runs   (  0.00 ms per token,   inf tokens per second)\n"
+    )
+    assert run.metrics == {"prefill_tokens_per_s": 50.0}
+    assert any("no decode rate" in warning for warning in run.warnings)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("|", "│"), ("| model |", "| MODEL |"), ("| t/s |", "| T/S |"), ("± 0.10", "± 0.10 t/s")],
+)
+def test_a_table_may_be_drawn_and_spelt_otherwise(read, one, other):
+    (run,) = read(table("CPU | tg64 | 20.00 ± 0.10").replace(one, other))
+    assert run.tokens_per_s == 20.0

@@ -2,8 +2,8 @@
 
 Terminals colour it, logcat puts a stamp before each line, mail and GitHub quote it, Windows
 consoles print UTF-8 in another code page, browsers put hard spaces and signs without width into
-it, pages write signs as entities, and servers put ``data:`` before each event of a stream. Not
-undone: lines wrapped by a terminal.
+it, tables are drawn with lines, pages write signs as entities, and servers put ``data:`` before
+each event of a stream. Not undone: lines wrapped by a terminal.
 """
 
 from __future__ import annotations
@@ -41,5 +41,5 @@ def cleaned(text: str) -> str:
         text = _ENTITIES.sub(lambda found: html.unescape(found[0]), text)
     text = _EVENT.sub("", text.replace("\r\n", "\n"))
     if not text.isascii():
-        text = _WIDTHLESS.sub("", _SPACES.sub(" ", text))
+        text = _WIDTHLESS.sub("", _SPACES.sub(" ", text)).replace("│", "|").replace("┃", "|")
     return _PLUS_MINUS.sub("±", text)

@@ -255,14 +255,16 @@ def _metrics(record: Record, warnings: list[str]) -> dict[str, float]:
     for name in METRICS:
         if given.get(name) is None:
             continue
+        few = (given.get(_COUNTED.get(name, "")) or FEWEST) < FEWEST
+        if few and name == "tokens_per_s":
+            warnings.append("one token was generated: no decode rate.")
+            continue
         try:
             value = number(given[name], name)
         except SimError as error:
-            faults.append(str(error))
+            (warnings if few else faults).append(str(error))
             continue
-        if name == "tokens_per_s" and (given.get("output_tokens") or FEWEST) < FEWEST:
-            warnings.append("one token was generated: no decode rate.")
-        elif value > 0.0:
+        if value > 0.0:
             found[name] = value
         elif (given.get(_COUNTED.get(name, "")) or 0) >= FEWEST:
             faults.append(f"{name} must be above 0. Got 0: nothing was timed.")

@@ -200,7 +200,7 @@ def _inspector(text: str) -> MeasuredRun:
     """Return ExecuTorch's Inspector table: the method's row is the call, others are operators."""
     calls_s: list[float] = []
     operators = []
-    for row in table_rows(text.replace("│", "|"), _is_inspector):
+    for row in table_rows(text, _is_inspector):
         if row.fault or not row.cells["event_name"]:
             continue
         column = next(name for name in row.cells if name.startswith("avg"))

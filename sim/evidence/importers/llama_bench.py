@@ -32,7 +32,7 @@ from sim.evidence.importers.tables import Row, csv_rows, insert_rows, table_rows
 from workloads.catalogue import trace_for
 
 _TEST: Final = re.compile(r"(?:pp\s*(\d+))?\s*\+?\s*(?:tg\s*(\d+))?(?:\s*@\s*d\s*(\d+))?")
-_RATE: Final = re.compile(r"([-+\w.,]+)\s*(?:±\s*(\S+))?")
+_RATE: Final = re.compile(r"([-+\w.,]+)\s*(?:±\s*([^\s%]+))?(?:\s+t(?:ok(?:ens)?)?/s)?")
 _BUILD: Final = re.compile(r"^build: (?P<build_commit>\w+) \((?P<build_number>\d+)\)", re.MULTILINE)
 _SIZE: Final = re.compile(r"([\d.]+)\s*([KMG]i?B|[KMBT])\b")
 _FACTORS: Final = {"K": 1e3, "M": 1e6, "B": 1e9, "T": 1e12} | {
@@ -71,7 +71,7 @@ def is_header(cells: list[str]) -> bool:
 
 
 def _records(text: str) -> Iterator[Record]:
-    if any(is_header(_split(line)) for line in text.splitlines() if "t/s" in line):
+    if any(is_header(_split(line)) for line in text.splitlines() if "t/s" in line.lower()):
         builds = [
             (text.count("\n", 0, m.start()) + 1, m.groupdict()) for m in _BUILD.finditer(text)
         ]
@@ -272,7 +272,7 @@ def sniff(text: str) -> bool:
     """Whether text is any of the five outputs."""
     if "avg_ts" in text and "n_gen" in text and "n_prompt" in text:
         return True
-    return any(is_header(_split(line)) for line in text.splitlines() if "t/s" in line)
+    return any(is_header(_split(line)) for line in text.splitlines() if "t/s" in line.lower())
 
 
 LLAMA_BENCH: Final = Importer(_FORMAT.name, _FORMAT.describes, sniff, _FORMAT.read)
