@@ -105,7 +105,7 @@ def found(choices: Choices, name: str, by_memory: bool) -> Found:
     what = f"{setting.goal} {name}".capitalize()
     if limit.best is None:
         why = said_of(limit.binding) if limit.binding else "no value was found"
-        return Found(f"**No {name} meets it**: in the way is {why}.", {})
+        return Found(f"**No {name} meets it**: {why}.", {})
     value = limit.best.value
     text = spoken(value / 2**30 if setting.choice == "app_budget_gib" else value, setting.unit)
     rate, first = limit.best.metrics["tokens_per_s"], limit.best.metrics["time_to_first_token_s"]
@@ -128,7 +128,7 @@ def said_of(binding: str) -> str:
     """Return what is in the way for people.
 
     >>> said_of("memory"), said_of("tokens_per_s>=15")
-    ('memory does not suffice', 'the decode rate is no more at least 15.0 tokens/s')
+    ('memory does not suffice', 'the decode rate is below 15.0 tokens/s')
     """
     words = {"memory": "memory does not suffice", "heat": "it throttles within ten minutes"}
     if binding in words:
@@ -137,9 +137,8 @@ def said_of(binding: str) -> str:
         target = Target.parse(binding)
     except SimError:
         return binding.rstrip(".")  # a rule of the scenario, in words
-    bound = "at most" if target.is_ceiling else "at least"
-    limit = shown(target.metric, target.limit).text
-    return f"the {label(target.metric)} is no more {bound} {limit}"
+    side = "above" if target.is_ceiling else "below"
+    return f"the {label(target.metric)} is {side} {shown(target.metric, target.limit).text}"
 
 
 @lru_cache(maxsize=64)

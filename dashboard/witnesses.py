@@ -13,6 +13,7 @@ from sim.charts.frame import INK, Figure, figure
 from sim.evidence.nearest import HERE, OTHER_DEVICES, OTHER_STACKS, JudgedRow, Near
 from sim.explore.next_measurement import Worth
 from sim.explore.variants import MetricColumns
+from sim.metrics import METRICS
 from sim.results import Result
 from sim.validation.judging import scores
 from sim.wording import label
@@ -93,9 +94,15 @@ def beside(
     return figure(
         traces,
         150 + 24 * (len(near) + 1),
-        xaxis={"type": "log", "title": {"text": label(metric)}},
+        xaxis={"type": "log", "title": {"text": _titled(metric)}},
         yaxis={"categoryorder": "array", "categoryarray": [here, *names], "autorange": "reversed"},
     )
+
+
+def _titled(metric: str) -> str:
+    """Return what stands at an axis: the metric with its unit."""
+    unit = METRICS[metric].unit if metric in METRICS else ""
+    return f"{label(metric)} [{unit}]" if unit else label(metric)
 
 
 _INKS: Final = {HERE: "#009E73", OTHER_STACKS: BLUE, OTHER_DEVICES: "#56B4E9"}

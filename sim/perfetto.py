@@ -52,6 +52,9 @@ def counters(run: Run) -> Iterator[tuple[str, float, dict[str, float]]]:
     for residency in run.ledger.timeline:
         yield "resident bytes", residency.at_s, dict(residency.by_class)
     yield from _power(run)
+    ambient_c = run.scenario.environment.ambient_c
+    yield "temperature", 0.0, {"die": ambient_c, "body": ambient_c}
+    yield "clock", 0.0, {"fraction": 1.0}
     for reading in run.heat.readings:
         yield "temperature", reading.at_s, {"die": reading.die_c, "body": reading.body_c}
         yield "clock", reading.at_s, {"fraction": reading.clock}

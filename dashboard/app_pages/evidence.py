@@ -7,7 +7,7 @@ from dashboard.runs import parameter_swings
 from sim.charts.data import parity_chart
 from sim.charts.plotly import named
 from sim.explore.next_measurement import best_sentence, worth_measuring
-from sim.reports.evidence import MEANING, status_of, unseen
+from sim.reports.evidence import CALLED, MEANING, status_of, unseen
 from sim.trust import of_metric
 
 WORTH_DRAWS = 40
@@ -18,7 +18,7 @@ status = status_of(result.soc.id, result.stack)
 swings = parameter_swings(choices)
 draw_status = {"validated": st.success, "partly": st.warning, "unvalidated": st.warning}[status]
 draw_status(
-    f"**{result.soc.name} under {result.stack} is {status}.** {MEANING[status]}",
+    f"**{result.soc.name} under {result.stack} is {CALLED[status]}.** {MEANING[status]}",
     icon=":material/fact_check:",
 )
 if swings:

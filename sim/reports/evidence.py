@@ -28,6 +28,12 @@ from sim.validation.judging import scores
 
 FIRST: Final = {"time_to_first_token_s", "prefill_tokens_per_s"}
 DECODE: Final = "tokens_per_s"
+CALLED: Final = {
+    "validated": "validated",
+    "partly": "partly validated",
+    "unvalidated": "not validated",
+}
+"""What a page calls a status."""
 MEANING: Final = {
     "validated": "First token and decode were measured on this device and stack.",
     "partly": "Only some of it was measured, or only a neighbouring stack or device.",
