@@ -149,3 +149,9 @@ def test_a_reply_of_one_token_has_no_rate_and_costs_its_prompt_nothing(read):
 def test_a_table_may_be_drawn_and_spelt_otherwise(read, one, other):
     (run,) = read(table("CPU | tg64 | 20.00 ± 0.10").replace(one, other))
     assert run.tokens_per_s == 20.0
+
+
+def test_a_word_of_a_tool_that_looks_like_a_unit_is_none(read):
+    test = {"model_filename": "Llama-3.2-1B-Q4_0.gguf", "n_prompt": 8, "n_gen": 0, "avg_ts": 9.0}
+    (run,) = read(json.dumps([test | {"my__layers": 3, "n__prompt": 9}]))
+    assert (run.prefill_tokens_per_s, run.prompt_tokens) == (9.0, 8)

@@ -296,6 +296,8 @@ def _in_si(raw: Record) -> Record:
     record: Record = {}
     for key, value in raw.items():
         name, _, unit = key.partition("__") if "__" in key else (key, "", "")
+        if unit and unit not in _UNITS and unit != "duration":
+            name, unit = key, ""  # a tool's own word
         if unit == "duration":
             value = _seconds_of(str(value), name)
         elif unit:
