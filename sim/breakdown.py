@@ -2,7 +2,8 @@
 
 The seconds from the end of one operator to the end of the next belong to what bounds the later one:
 arithmetic, launch, or DRAM. DRAM seconds are divided among weights, cache and activations by their
-bytes in the phase. Barriers (host work, graph calls, switches, loads) are a term of their own, and
+bytes in the phase, those of a cache that is read at a lower rate (`kv_read_share`) by as many more.
+Barriers (host work, graph calls, switches, loads) are a term of their own, and
 so are the work per layer and the copying of the cache, which grow with the model. Work that is
 hidden behind the bound is not shown. In a long session the first steps of a phase stand for
 all of them.
@@ -58,8 +59,11 @@ def phase_terms(run: Run, phase: str) -> list[Term]:
     moved = {
         name: total((times.group for times in groups), column) for name, column in BYTE_CLASSES
     }
-    total_bytes = sum(moved.values()) or 1.0
-    seconds |= {f"{DRAM}{name}": dram_s * part / total_bytes for name, part in moved.items()}
+    share = run.soc.stack(run.stack).kv_read_share
+    slowed = {"KV cache": 1.0 / share.value if share else 1.0}
+    streamed = {name: part * slowed.get(name, 1.0) for name, part in moved.items()}
+    total_bytes = sum(streamed.values()) or 1.0
+    seconds |= {f"{DRAM}{name}": dram_s * part / total_bytes for name, part in streamed.items()}
     whole = sum(seconds.values())
     phase_s = span_s(groups)
     terms = [

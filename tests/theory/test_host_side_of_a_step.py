@@ -78,6 +78,17 @@ def test_a_cache_read_at_half_the_rate_takes_its_bytes_twice():
     assert half["decode_s"] - plain["decode_s"] == pytest.approx(expected, rel=0.05)
 
 
+def test_seconds_of_a_slowly_read_cache_are_the_caches_and_not_the_weights():
+    def dram_s(share):
+        found = simulate(scenario(), soc=with_stack(kv_read_share=number(share, "fraction")))
+        terms = phase_terms(found, "decode")
+        return {t.name: t.seconds for t in terms if t.name.startswith("DRAM")}
+
+    full, half = dram_s(1.0), dram_s(0.5)
+    assert half["DRAM: weights"] == pytest.approx(full["DRAM: weights"], rel=0.02)
+    assert half["DRAM: KV cache"] == pytest.approx(2.0 * full["DRAM: KV cache"], rel=0.05)
+
+
 def test_a_stack_that_reads_the_allocated_cache_does_not_notice_how_full_it_is():
     soc = with_stack(reads_allocated_cache=True)
     small, large = (
