@@ -170,18 +170,19 @@ def validate(measured: Sequence[str | Path] = (), *, device: str | None = None) 
 
 def asked(scenario: Asked, set: Settings = None) -> Scenario:
     """Return a scenario however it was given, with entries changed by dotted path."""
-    from workloads.scenario import Scenario, load_scenario, with_override
+    from workloads.scenario import Scenario, default_with, load_scenario, with_override
 
-    if scenario is None or isinstance(scenario, str | Path):
-        found = load_scenario(scenario)
-    elif isinstance(scenario, Scenario):
-        found = scenario
+    mapping: Mapping[str, Any]
+    if scenario is None:
+        mapping = default_with(set or {})
+    elif isinstance(scenario, str | Path | Scenario):
+        found = scenario if isinstance(scenario, Scenario) else load_scenario(scenario)
+        if not set:
+            return found
+        mapping = found.model_dump(mode="json", exclude_defaults=True)
     else:
-        found = Scenario.from_mapping(scenario)
-    if not set:
-        return found
-    mapping: Mapping[str, Any] = found.model_dump(mode="json", exclude_defaults=True)
-    for path, value in set.items():
+        mapping = scenario
+    for path, value in (set or {}).items():
         mapping = with_override(mapping, path, value)
     return Scenario.from_mapping(mapping)
 

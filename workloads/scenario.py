@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import os
+import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -290,19 +291,50 @@ def load_scenario(path: str | Path | None = None, overrides: Iterable[str] = ())
     `WorkloadError` with all faults of the scenario.
     """
     mapping = DEFAULT if path is None else read_yaml(scenario_file(path))
+    given = [_given(override) for override in overrides]
     name = "scenario" if path is None else str(path)
     folder = Path() if path is None or path in scenario_ids() else Path(path).parent
     if not isinstance(mapping, dict):
         raise WorkloadError(f"{name} must be a mapping of keys. Got {type(mapping).__name__}.")
-    overrides = list(overrides)
-    if path is None and any(text.startswith("network") for text in overrides):
-        mapping = {key: value for key, value in mapping.items() if key != "session"}
-    for override in overrides:
-        key, equals, text = override.partition("=")
-        if not equals or not key:
-            raise WorkloadError(f"--set must be dotted.path=value. Got '{override}'.")
-        mapping = with_override(mapping, key.strip(), parse_yaml(text, f"--set {key}"))
+    if path is None:
+        mapping = default_with(dict(given))
+    for key, value in given:
+        mapping = with_override(mapping, key, value)
     return Scenario.from_mapping(counted_from(folder, mapping), name)
+
+
+def _given(override: str) -> tuple[str, Any]:
+    key, equals, text = override.partition("=")
+    if not equals or not key:
+        raise WorkloadError(f"--set must be dotted.path=value. Got '{override}'.")
+    return key.strip(), parse_yaml(text, f"--set {key}")
+
+
+def default_with(given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the default scenario as far as what is set by dotted path leaves it.
+
+    A network has calls and no session. Of a text model nobody asks about the default's image: it is
+    left out with a warning, unless something of the session is set.
+    """
+    if any(path.startswith("network") for path in given):
+        return {key: value for key, value in DEFAULT.items() if key != "session"}
+    model = given.get("model")
+    if not isinstance(model, str) or any(path.startswith("session") for path in given):
+        return DEFAULT
+    if not _is_of_words(model):
+        return DEFAULT
+    warnings.warn(f"{model} is a text model: the default's image is left out.", stacklevel=2)
+    return with_override(DEFAULT, "session.turns.0.images_px", [])
+
+
+def _is_of_words(model: str) -> bool:
+    from workloads.catalogue import trace_for
+
+    try:
+        trace = trace_for(model)
+    except WorkloadError:  # whoever runs it says what is wrong
+        return False
+    return "decode" in trace.phases and trace.vision is None
 
 
 def scenario_ids() -> list[str]:
@@ -335,6 +367,7 @@ __all__ = [
     "Scenario",
     "Session",
     "Turn",
+    "default_with",
     "load_scenario",
     "scenario_ids",
     "with_override",

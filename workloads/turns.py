@@ -223,7 +223,8 @@ def _image(trace: Trace, rule: ImageRule, sides_px: tuple[int, int]) -> EncodedI
             why += "; without images it is the same model"
         raise WorkloadError(
             f"session.turns: images_px must be empty for {trace.model}, {why}. "
-            f"Got {list(sides_px)}."
+            f"Got {list(sides_px)}. Remedy: leave images_px out, "
+            "as in --set 'session.turns.0.images_px=[]'."
         )
     if trace.image_rule is not None and rule != ImageRule():
         raise WorkloadError(

@@ -75,13 +75,19 @@ def refused(andesim, tmp_path):
         ("device", ("dotted.path=value",)),
         ("device={a: b", ("--set device",)),
         ("a..b=1", ("a is not a known key",)),
-        ("model=qwen3-4b", ("images_px", "text model")),
     ],
 )
 def test_an_override_is_refused(refused, override, words):
     message = refused("--set", override)
     for word in words:
         assert word in message
+
+
+def test_an_image_asked_of_a_text_model_is_refused_with_the_way_out(refused):
+    image = "session.turns.0.images_px=[[448, 448]]"
+    said = refused("--set", "model=qwen3-4b", "--set", image)
+    for word in ("images_px", "text model", "Remedy: leave images_px out"):
+        assert word in said
 
 
 def bomb() -> str:

@@ -7,6 +7,9 @@ from dataclasses import replace
 
 import pytest
 
+import sim
+from sim import load_scenario
+from sim.asking import asked
 from workloads import trace_cache
 from workloads.catalogue import get_entry, trace_for
 from workloads.errors import WorkloadError
@@ -169,8 +172,33 @@ def test_a_repository_of_a_hub_is_answered_with_what_to_download():
 
 @pytest.mark.parametrize("model", ["qwen3-0.6b", "gpt-oss-20b"])
 def test_a_text_model_that_is_given_images_says_so(model):
-    from sim import load_scenario, simulate
-
     turn = "session.turns.0={images_px: [[448, 448]], prompt_tokens: 8, output_tokens: 2}"
     with pytest.raises(WorkloadError, match=f"images_px must be empty for {model}, a text model"):
-        simulate(load_scenario(None, [f"model={model}", turn]))
+        sim.simulate(load_scenario(None, [f"model={model}", turn]))
+
+
+def test_of_a_text_model_the_default_asks_without_its_image_and_says_so():
+    with pytest.warns(UserWarning, match="qwen3-0.6b is a text model: the default's image is left"):
+        found = load_scenario(None, ["model=qwen3-0.6b"])
+    assert found.session.turns[0].images_px == ()
+    assert found.session.turns[0].prompt_tokens == load_scenario().session.turns[0].prompt_tokens
+    with pytest.warns(UserWarning, match="text model"):
+        assert sim.simulate(set={"model": "qwen3-0.6b"}).scenario == found
+
+
+def test_an_image_that_was_asked_for_is_never_left_out(tmp_path):
+    turns = "session.turns=[{images_px: [[448, 448]], prompt_tokens: 5, output_tokens: 3}]"
+    with pytest.raises(WorkloadError, match=r"Remedy: leave images_px out"):
+        sim.simulate(load_scenario(None, ["model=qwen3-0.6b", turns]))
+    own = tmp_path / "mine.yaml"
+    own.write_text(
+        "{device: dimensity_9500, model: andesvl-1b,"
+        " session: {turns: [{images_px: [[448, 448]], prompt_tokens: 5}]}}"
+    )
+    with pytest.raises(WorkloadError, match="a text model"):
+        sim.simulate(load_scenario(own, ["model=qwen3-0.6b"]))
+
+
+def test_a_network_is_asked_of_the_default_in_python_as_on_the_command_line():
+    by_hand = load_scenario(None, ["model=resnet50", "network.calls=2"])
+    assert asked(None, {"model": "resnet50", "network.calls": 2}) == by_hand
