@@ -38,7 +38,7 @@ DEVICE = """extends: dimensity_9500
 id: mine
 name: My phone
 dram:
-  rate: {value: 9.6e9, kind: assumed, source: mine, low: 9.6e9, high: 9.6e9}
+  rate: {value: 9.6 GT/s, kind: assumed, source: assumption, low: 9 GT/s, high: 10 GT/s}
 """
 CONFIG = {
     **{"architectures": ["Qwen2ForCausalLM"], "model_type": "qwen2", "hidden_size": 896},
@@ -158,6 +158,8 @@ def own_phone_and_model(walk: Walk) -> str:
     walk.rest()
     listed = walk.page.get_by_test_id("stDataFrame").first
     listed.wait_for()
+    if walk.narrow:
+        walk.button("Pages")
     walk.touch(walk.page.get_by_role("link", name="Explore").first)
     return walk.said()
 
