@@ -154,13 +154,13 @@ def own_phone_and_model(walk: Walk) -> str:
     walk.open("/own")
     for name, text in (("mine.yaml", DEVICE), ("config.json", json.dumps(CONFIG))):
         walk.drop({"name": name, "mimeType": "text/plain", "buffer": text.encode()})
-        walk.button("Use it", exact=True)
+        walk.touch(walk.page.get_by_role("button", name="Use it", exact=True).last)
     walk.rest()
-    listed = walk.page.get_by_test_id("stDataFrame").first
-    listed.wait_for()
+    walk.page.get_by_test_id("stDataFrame").first.wait_for()
     if walk.narrow:
         walk.button("Pages")
-    walk.touch(walk.page.get_by_role("link", name="Explore").first)
+    listed = walk.page.get_by_test_id("stPopoverBody") if walk.narrow else walk.page
+    walk.touch(listed.get_by_role("link", name="Explore").first)
     return walk.said()
 
 
