@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --disable-pip-version-check -q -c constraints.txt
 
-.PHONY: simulate test check-long validate dashboard bench pages breadth breadth-vision traces docs lint clean
+.PHONY: simulate test check-long relations validate dashboard bench pages breadth breadth-vision traces docs lint clean
 .DEFAULT_GOAL := simulate
 
 $(BIN)/python:
@@ -30,6 +30,9 @@ test: $(VENV)/.dev  ## lint, types, layers, and the whole test suite
 
 check-long: $(VENV)/.dev  ## the checks that the suite takes a sample of
 	$(BIN)/python -m pytest -n auto -m long $(ARGS)
+
+relations: $(VENV)/.dev  ## relations between two answers on 500 random scenarios each, about an hour
+	$(BIN)/python -m tests.relations $(ARGS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

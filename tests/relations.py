@@ -1,0 +1,407 @@
+"""Relations between two answers, on scenarios drawn at random: ``make relations``.
+
+A relation needs no right value: a faster memory never makes a reply longer, whatever the reply.
+Each is asked of ``--rounds`` scenarios. It holds, or an exception that docs/metrics.md explains
+accounts for what was seen (a larger chunk ran more padding, fewer bits took more arithmetic), or it
+breaks.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any, Literal
+
+import numpy as np
+
+import sim
+from hw_models.soc import load_soc
+from sim.breakdown import phase_terms
+from sim.results import Result
+
+Asked = dict[str, Any]
+Outcome = Literal["holds", "explained", "breaks", "does not apply"]
+Explained = Callable[[Result, Result, str], bool]
+
+DEVICES = (
+    "dimensity_9500",
+    "dimensity_9300",
+    "snapdragon_8_elite",
+    "snapdragon_8_gen_3",
+    "snapdragon_8_gen_2",
+    "apple_a18_pro",
+)
+TEXT_MODELS = ("smollm2-135m", "qwen3-0.6b", "gemma3-270m", "llama-3.2-1b", "qwen2.5-1.5b")
+VISION_MODELS = ("andesvl-0.6b", "andesvl-1b")
+BODIES = ("w2", "w3", "w4", "w4_g128", "w8")
+PROMPTS = (1, 7, 64, 128, 129, 500, 1024, 3000)
+ROUNDING = 1e-9
+FINER_TILES = 2e-3
+"""What finer tiles may save of a step, see docs/metrics.md."""
+ENGINES = 0.01
+"""How far both engines may be apart where rates change on the way."""
+
+
+def drawn(number: int) -> Asked:
+    """Return the scenario of a number: one turn, at random with images, eviction, drafting."""
+    rng = np.random.default_rng([number, 31])
+
+    def one(items: Any) -> Any:
+        return items[int(rng.integers(len(items)))]
+
+    sees = rng.random() < 0.3
+    turn: Asked = {"prompt_tokens": one(PROMPTS), "output_tokens": one((2, 8, 33, 128))}
+    if sees:
+        turn["images_px"] = [[one((448, 720, 1080)), one((448, 1280, 2400))]]
+    cache: Asked = {"dtype": one(("int8", "int16"))}
+    if rng.random() < 0.3:
+        policy = one(("okv", "snapkv", "h2o", "tova"))
+        cache["eviction"] = {"policy": policy, "keep": one((0.3, 0.5, 0.9))}
+    deployment: Asked = {"weights": {"body": one(BODIES), "lm_head": "w8"}, "kv_cache": cache}
+    if rng.random() < 0.3:
+        deployment["speculation"] = _drafting(one((0.5, 0.7, 0.9)), one((2, 4, 6)))
+    return {
+        "device": one(DEVICES),
+        "model": one(VISION_MODELS if sees else TEXT_MODELS),
+        "deployment": deployment,
+        "session": {"turns": [turn]},
+    }
+
+
+def _drafting(alpha: float, depth: int = 4) -> Asked:
+    return {"method": "eagle", "depth": depth, "acceptance": {"alpha": alpha}}
+
+
+def ran(asked: Asked, settings: Mapping[str, Any] | None = None, **options: Any) -> Result:
+    """Return the run of a scenario with entries changed."""
+    return sim.simulate(asked, set=settings, **options)
+
+
+def _value(result: Result, metric: str) -> Any:
+    """Return a metric, or the seconds of the whole reply, ``None`` where memory ended it."""
+    if metric == "reply_s":
+        return result.makespan_s if result.fits else None
+    return result[metric]
+
+
+def reply_s(result: Result) -> float:
+    """Return the seconds of the whole reply [s]."""
+    return result.makespan_s
+
+
+def _ran_more(before: Result, after: Result, metric: str) -> bool:
+    """Return whether more padding was computed, which accounts for the time."""
+    return bool(after["flops"] > before["flops"])
+
+
+def _took_more_arithmetic(before: Result, after: Result, metric: str) -> bool:
+    """Return whether the arithmetic alone accounts for what fewer bits lost."""
+    phases = ("decode",) if metric == "time_per_output_token_s" else ("vision", "prefill")
+    fewer_s, more_s = (
+        sum(
+            term.seconds
+            for phase in phases
+            for term in phase_terms(result, phase)
+            if term.name == "arithmetic"
+        )
+        for result in (before, after)
+    )
+    return fewer_s > more_s
+
+
+def _is_finer(before: Result, after: Result, metric: str) -> bool:
+    """Return whether no more is at stake than what finer tiles save."""
+    earlier, later = _value(before, metric), _value(after, metric)
+    return earlier is not None and later is not None and later >= earlier * (1.0 - FINER_TILES)
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """A setting that rises step by step, and what must not fall, or not rise, as it does.
+
+    Attributes
+    ----------
+    path
+        Dotted path of the scenario; of its device where it begins with ``device:``.
+    always
+        Other settings.
+    explained
+        Whether an exception accounts for a step that breaks the rule.
+    """
+
+    path: str
+    values: tuple[Any, ...]
+    rises: tuple[str, ...] = ()
+    falls: tuple[str, ...] = ()
+    always: Mapping[str, Any] = field(default_factory=dict)
+    applies: Callable[[Asked], bool] = lambda asked: True
+    explained: Explained = lambda before, after, metric: False
+
+    def __call__(self, asked: Asked) -> Outcome:
+        """Return how the relation does on a scenario."""
+        if not self.applies(asked):
+            return "does not apply"
+        runs = [self._run(asked, value) for value in self.values]
+        outcome: Outcome = "holds"
+        for before, after in pairwise(runs):
+            for metric, sign in (*((m, 1) for m in self.rises), *((m, -1) for m in self.falls)):
+                earlier, later = _value(before, metric), _value(after, metric)
+                if earlier is None or later is None:
+                    continue
+                if sign * (later - earlier) >= -ROUNDING * abs(earlier):
+                    continue
+                if not self.explained(before, after, metric):
+                    return "breaks"
+                outcome = "explained"
+        return outcome
+
+    def _run(self, asked: Asked, value: Any) -> Result:
+        if not self.path.startswith("device:"):
+            return ran(asked, {**self.always, self.path: value})
+        path = self.path.removeprefix("device:")
+        soc = load_soc(asked["device"])
+        return ran(asked, self.always, device=soc.with_values({path: value}))
+
+
+def _sees(asked: Asked) -> bool:
+    return "images_px" in asked["session"]["turns"][0]
+
+
+TURN = "session.turns.0."
+ADAPTED = {"deployment.lora": {"rank": 16, "adapters": ["a"]}, f"{TURN}adapter": "a"}
+
+
+def more_budget_changes_nothing(asked: Asked) -> Outcome:
+    """A budget that suffices may be larger."""
+    runs = (ran(asked, {"environment.app_budget_bytes": size}) for size in ("8 GB", "16 GB"))
+    return _same(*map(reply_s, runs))
+
+
+def spilling_is_slower_with_less(asked: Asked) -> Outcome:
+    """Weights that do not fit are read from flash; the more fit, the sooner the reply is there."""
+    needed = ran(asked)["peak_dram_bytes"]
+    budgets = [int(needed * share) for share in (0.7, 0.8, 0.9)]
+    spill = {"environment.over_budget": "spill"}
+    ladder = Ladder(
+        "environment.app_budget_bytes", tuple(budgets), falls=("reply_s",), always=spill
+    )
+    return ladder(asked)
+
+
+def keeping_all_is_not_evicting(asked: Asked) -> Outcome:
+    """Policies that may keep everything then do; `h2o` and `tova` cap the cache at the prompt."""
+    plain = ran(asked, {"deployment.kv_cache.eviction": {"policy": "none"}})
+    for policy in ("okv", "snapkv"):
+        kept = ran(asked, {"deployment.kv_cache.eviction": {"policy": policy, "keep": 1.0}})
+        if kept["kv_tokens_final"] != plain["kv_tokens_final"]:
+            return "breaks"
+    return "holds"
+
+
+def three_fresh_turns_are_three(asked: Asked) -> Outcome:
+    """Three turns that begin anew do three times the work; drafts of each are drawn anew."""
+    turn = {**asked["session"]["turns"][0], "fresh": True}
+    one, three = (ran({**asked, "session": {"turns": [turn] * count}}) for count in (1, 3))
+    if _close(three["flops"], 3.0 * one["flops"]):
+        return "holds"
+    return "explained" if "speculation" in asked["deployment"] else "breaks"
+
+
+def every_step_reads_the_weights(asked: Asked) -> Outcome:
+    """No run reads less from memory than the weights of its decode steps."""
+    result = ran(asked)
+    least = result["weight_bytes_per_step"] * result["decode_steps"]
+    return "holds" if result["dram_read_bytes"] >= least * (1.0 - ROUNDING) else "breaks"
+
+
+def an_adapter_costs(asked: Asked) -> Outcome:
+    """Neither time nor memory is gained by an adapter."""
+    plain, adapted = ran(asked), ran(asked, ADAPTED)
+    names = ("time_per_output_token_s", "peak_dram_bytes")
+    gained = (adapted[name] < plain[name] * (1.0 - ROUNDING) for name in names)
+    return "breaks" if any(gained) else "holds"
+
+
+def order_and_repetition_do_not_matter(asked: Asked) -> Outcome:
+    """The same question, its keys in another order, has the same answer."""
+    turned = {name: asked[name] for name in reversed(list(asked))}
+    one, other = ran(asked), ran(turned)
+    same = one.fingerprint == other.fingerprint and one.metrics() == other.metrics()
+    return "holds" if same else "breaks"
+
+
+def both_engines_agree(asked: Asked) -> Outcome:
+    """Max-plus alone lets a change of rates wait for the next step: not exact, but near."""
+    found = [reply_s(ran(asked, engine=name)) for name in ("maxplus", "auto")]
+    return "holds" if abs(found[0] / found[1] - 1.0) <= ENGINES else "breaks"
+
+
+def a_cold_start_comes_before(asked: Asked) -> Outcome:
+    """A cold start is a time of its own; the reply after it is that of a warm one."""
+    warm, cold = (ran(asked, {"environment.start": name}) for name in ("warm", "cold"))
+    return _same(reply_s(warm), reply_s(cold))
+
+
+def twice_the_rates_halve_the_time(asked: Asked) -> Outcome:
+    """All rates doubled and all overheads halved, everything takes half as long."""
+    soc = load_soc(asked["device"])
+    factors = {
+        path: 2.0 if item.unit.endswith("/s") or item.unit == "Hz" else 0.5
+        for path, item in soc.parameters().items()
+        if path.startswith(("dram.", "units.", "stacks.", "host."))
+        if item.unit.endswith("/s") or item.unit in ("Hz", "s")
+    }
+    values = {path: soc.parameters()[path].value * factor for path, factor in factors.items()}
+    cold = {"environment.ambient_c": -20.0}
+    return _same(
+        reply_s(ran(asked, cold)), 2.0 * reply_s(ran(asked, cold, device=soc.with_values(values)))
+    )
+
+
+def _same(one: float, other: float) -> Outcome:
+    return "holds" if _close(one, other) else "breaks"
+
+
+def _close(one: float, other: float) -> bool:
+    return abs(one - other) <= ROUNDING * max(abs(one), abs(other))
+
+
+BODY, EVICTION = "deployment.weights.body", "deployment.kv_cache.eviction"
+TTFT, TPOT, PEAK = "time_to_first_token_s", "time_per_output_token_s", "peak_dram_bytes"
+ALL_BITS = ("w2", "w3", "w4", "w8", "w16")
+RELATIONS: dict[str, Callable[[Asked], Outcome]] = {
+    "a faster memory is not slower": Ladder(
+        "device:dram.rate", (3e9, 6e9, 9e9), falls=("reply_s",)
+    ),
+    "a more efficient memory is not slower": Ladder(
+        "device:dram.efficiency.read_only", (0.75, 0.85, 0.97), falls=("reply_s",)
+    ),
+    "more budget than needed changes nothing": more_budget_changes_nothing,
+    "spilling less is not slower": spilling_is_slower_with_less,
+    "more bits do not decode faster": Ladder(
+        BODY, ALL_BITS, rises=(TPOT,), explained=_took_more_arithmetic
+    ),
+    "more bits need more memory": Ladder(BODY, ALL_BITS, rises=(PEAK,)),
+    "more bits do not bring the first token sooner": Ladder(
+        BODY, ALL_BITS, rises=(TTFT,), explained=_took_more_arithmetic
+    ),
+    "a longer prompt does not bring the first token sooner": Ladder(
+        f"{TURN}prompt_tokens",
+        (1, 100, 128, 129, 256, 300, 1000, 2000),
+        rises=(TTFT,),
+        explained=_is_finer,
+    ),
+    "a longer prompt does not decode faster": Ladder(
+        f"{TURN}prompt_tokens", (1, 100, 500, 1000, 4000), rises=(TPOT,), explained=_is_finer
+    ),
+    "a longer reply takes more time and energy": Ladder(
+        f"{TURN}output_tokens", (1, 2, 8, 33, 128), rises=("reply_s", "energy_j")
+    ),
+    "more images are not faster": Ladder(
+        f"{TURN}images_px",
+        tuple([[448, 448]] * count for count in (0, 1, 2, 5)),
+        rises=(TTFT,),
+        applies=_sees,
+    ),
+    "a larger image is not faster": Ladder(
+        f"{TURN}images_px",
+        tuple([[side, side]] for side in (28, 56, 112, 224, 448, 700, 733, 1500, 3000)),
+        rises=(TTFT,),
+        applies=_sees,
+        explained=_is_finer,
+    ),
+    "keeping the whole cache is not evicting": keeping_all_is_not_evicting,
+    "keeping less does not decode slower": Ladder(
+        EVICTION,
+        tuple({"policy": "okv", "keep": keep} for keep in (0.05, 0.2, 0.5, 0.8, 1.0)),
+        rises=(TPOT,),
+        explained=_is_finer,
+    ),
+    "better drafts are not slower": Ladder(
+        "deployment.speculation",
+        tuple(_drafting(alpha) for alpha in (0.05, 0.3, 0.6, 0.9, 0.99)),
+        rises=("tokens_per_s",),
+    ),
+    "more bits of the cache do not decode faster": Ladder(
+        "deployment.kv_cache.dtype",
+        ("int4", "int8", "int16"),
+        rises=(TPOT,),
+        explained=_took_more_arithmetic,
+    ),
+    "warmer air does not sustain more": Ladder(
+        "environment.ambient_c", (0, 15, 25, 35, 45, 55), falls=("sustained_tokens_per_s",)
+    ),
+    "warmer air makes no cooler phone": Ladder(
+        "environment.ambient_c", (0, 15, 25, 35, 45), rises=("max_skin_c",)
+    ),
+    "three fresh turns do three times the work": three_fresh_turns_are_three,
+    "every step reads the weights": every_step_reads_the_weights,
+    "an adapter costs": an_adapter_costs,
+    "a higher rank is not faster": Ladder(
+        "deployment.lora",
+        tuple({"rank": rank, "adapters": ["a"]} for rank in (1, 8, 64, 256)),
+        rises=(TPOT,),
+        always={f"{TURN}adapter": "a"},
+    ),
+    "more adapters need more memory": Ladder(
+        "deployment.lora",
+        tuple({"rank": 8, "adapters": [f"a{i}" for i in range(count)]} for count in (1, 2, 5)),
+        rises=(PEAK,),
+        always={f"{TURN}adapter": "a0"},
+    ),
+    "order and repetition do not matter": order_and_repetition_do_not_matter,
+    "both engines agree": both_engines_agree,
+    "fewer layers are not slower": Ladder(
+        "deployment.pruning", tuple({"layers": count} for count in (10, 4, 1, 0)), rises=(TPOT,)
+    ),
+    "a larger chunk is not slower": Ladder(
+        "deployment.prefill_chunk_tokens",
+        (32, 64, 128, 256, 512, 1024),
+        falls=(TTFT,),
+        explained=_ran_more,
+    ),
+    "a larger cache needs more memory": Ladder(
+        "deployment.kv_cache.capacity_tokens", (8192, 16384, 32768), rises=(PEAK,)
+    ),
+    "a cold start comes before": a_cold_start_comes_before,
+    "other apps do not help": Ladder(
+        "environment.background", ("idle", "scrolling"), rises=("reply_s",)
+    ),
+    "a game helps no more": Ladder("environment.background", ("idle", "game"), rises=("reply_s",)),
+    "twice the rates halve the time": twice_the_rates_halve_the_time,
+}
+
+
+def outcomes(name: str, numbers: range) -> tuple[Counter[str], list[int]]:
+    """Return how often each outcome was seen, and the numbers of the scenarios that break it."""
+    seen: Counter[str] = Counter()
+    broken = []
+    for number in numbers:
+        outcome = RELATIONS[name](drawn(number))
+        seen[outcome] += 1
+        if outcome == "breaks":
+            broken.append(number)
+    return seen, broken
+
+
+def main() -> None:
+    """Print a line per relation; exit code 1 where one breaks."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=500)
+    parser.add_argument("--first", type=int, default=0, help="number of the first scenario")
+    parser.add_argument("--relation", choices=RELATIONS, action="append")
+    options = parser.parse_args()
+    failed = False
+    for name in options.relation or RELATIONS:
+        seen, broken = outcomes(name, range(options.first, options.first + options.rounds))
+        told = ", ".join(f"{count} {outcome}" for outcome, count in seen.most_common())
+        print(f"{name}: {told}{f'; scenarios {broken[:8]}' if broken else ''}", flush=True)
+        failed |= bool(broken)
+    raise SystemExit(failed)
+
+
+if __name__ == "__main__":
+    main()
