@@ -15,64 +15,20 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, Literal
 
-import numpy as np
-
 import sim
 from hw_models.soc import load_soc
 from sim.breakdown import phase_terms
 from sim.results import Result
+from tests.random_questions import Asked, drafting, drawn
 
-Asked = dict[str, Any]
 Outcome = Literal["holds", "explained", "breaks", "does not apply"]
 Explained = Callable[[Result, Result, str], bool]
 
-DEVICES = (
-    "dimensity_9500",
-    "dimensity_9300",
-    "snapdragon_8_elite",
-    "snapdragon_8_gen_3",
-    "snapdragon_8_gen_2",
-    "apple_a18_pro",
-)
-TEXT_MODELS = ("smollm2-135m", "qwen3-0.6b", "gemma3-270m", "llama-3.2-1b", "qwen2.5-1.5b")
-VISION_MODELS = ("andesvl-0.6b", "andesvl-1b")
-BODIES = ("w2", "w3", "w4", "w4_g128", "w8")
-PROMPTS = (1, 7, 64, 128, 129, 500, 1024, 3000)
 ROUNDING = 1e-9
 FINER_TILES = 2e-3
 """What finer tiles may save of a step, see docs/metrics.md."""
 ENGINES = 0.01
 """How far both engines may be apart where rates change on the way."""
-
-
-def drawn(number: int) -> Asked:
-    """Return the scenario of a number: one turn, at random with images, eviction, drafting."""
-    rng = np.random.default_rng([number, 31])
-
-    def one(items: Any) -> Any:
-        return items[int(rng.integers(len(items)))]
-
-    sees = rng.random() < 0.3
-    turn: Asked = {"prompt_tokens": one(PROMPTS), "output_tokens": one((2, 8, 33, 128))}
-    if sees:
-        turn["images_px"] = [[one((448, 720, 1080)), one((448, 1280, 2400))]]
-    cache: Asked = {"dtype": one(("int8", "int16"))}
-    if rng.random() < 0.3:
-        policy = one(("okv", "snapkv", "h2o", "tova"))
-        cache["eviction"] = {"policy": policy, "keep": one((0.3, 0.5, 0.9))}
-    deployment: Asked = {"weights": {"body": one(BODIES), "lm_head": "w8"}, "kv_cache": cache}
-    if rng.random() < 0.3:
-        deployment["speculation"] = _drafting(one((0.5, 0.7, 0.9)), one((2, 4, 6)))
-    return {
-        "device": one(DEVICES),
-        "model": one(VISION_MODELS if sees else TEXT_MODELS),
-        "deployment": deployment,
-        "session": {"turns": [turn]},
-    }
-
-
-def _drafting(alpha: float, depth: int = 4) -> Asked:
-    return {"method": "eagle", "depth": depth, "acceptance": {"alpha": alpha}}
 
 
 def ran(asked: Asked, settings: Mapping[str, Any] | None = None, **options: Any) -> Result:
@@ -98,7 +54,7 @@ def _ran_more(before: Result, after: Result, metric: str) -> bool:
 
 
 def _took_more_arithmetic(before: Result, after: Result, metric: str) -> bool:
-    """Return whether the arithmetic alone accounts for what fewer bits lost."""
+    """Return whether the second of two widths took more arithmetic, as expansion may."""
     phases = ("decode",) if metric == "time_per_output_token_s" else ("vision", "prefill")
     fewer_s, more_s = (
         sum(
@@ -322,7 +278,7 @@ RELATIONS: dict[str, Callable[[Asked], Outcome]] = {
     ),
     "better drafts are not slower": Ladder(
         "deployment.speculation",
-        tuple(_drafting(alpha) for alpha in (0.05, 0.3, 0.6, 0.9, 0.99)),
+        tuple(drafting(alpha) for alpha in (0.05, 0.3, 0.6, 0.9, 0.99)),
         rises=("tokens_per_s",),
     ),
     "more bits of the cache do not decode faster": Ladder(

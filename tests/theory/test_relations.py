@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.relations import RELATIONS, drawn
+from tests.random_questions import drawn
+from tests.relations import RELATIONS
 
 NUMBERS = dict(zip(RELATIONS, range(len(RELATIONS)), strict=True))
 
