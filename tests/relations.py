@@ -54,7 +54,7 @@ def _ran_more(before: Result, after: Result, metric: str) -> bool:
 
 
 def _took_more_arithmetic(before: Result, after: Result, metric: str) -> bool:
-    """Return whether the second of two widths took more arithmetic, as expansion may."""
+    """Return whether fewer bits took more arithmetic, as their expansion may."""
     phases = ("decode",) if metric == "time_per_output_token_s" else ("vision", "prefill")
     fewer_s, more_s = (
         sum(
