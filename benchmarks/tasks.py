@@ -24,15 +24,8 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.dashboard import FLAGS, Served
+from tests.browser.conftest import rested
 
-REST = """() => {
-  const app = document.querySelector("[data-testid=stApp]");
-  const busy = !app || app.dataset.testScriptState !== "notRunning"
-    || document.querySelector("[data-testid=stSkeleton]")
-    || !document.querySelector("[data-testid=stMainBlockContainer] h1");
-  if (busy || window.restedSince === undefined) window.restedSince = performance.now();
-  return performance.now() - window.restedSince > 600;
-}"""
 IMPORTS = Path(__file__).parents[1] / "tests" / "fixtures" / "imports"
 DEVICE = """extends: dimensity_9500
 id: mine
@@ -62,8 +55,7 @@ class Walk:
 
     def rest(self) -> None:
         """Wait until the page has run and is drawn."""
-        self.page.evaluate("() => { window.restedSince = undefined }")
-        self.page.wait_for_function(REST)
+        rested(self.page)
 
     def sidebar(self) -> None:
         """Open the sidebar where a narrow screen hides it."""

@@ -18,6 +18,7 @@ from dashboard.runs import run
 from hw_models.soc import load_soc
 from sim.errors import SimError
 from sim.explore.comparison import entries
+from workloads.catalogue import is_of_words
 from workloads.eviction_policies import EVICTION_POLICIES
 from workloads.files import parse_yaml
 from workloads.scenario import Scenario
@@ -59,10 +60,9 @@ def _device(item: own.Brought, choices: Choices) -> Taken:
 
 def _model(item: own.Brought, choices: Choices) -> Taken:
     changed = choices.changed(model=item.id)
-    try:
-        result = run(changed)
-    except Exception:
-        result = run(changed := changed.changed(images=0))  # a text model takes no image
+    if is_of_words(item.path):
+        changed = changed.changed(images=0)
+    result = run(changed)
     weights = result.summary().weight_bytes_per_step / 1e9
     return Taken(f"A model whose decode step reads {weights:.2f} GB of weights here.", changed)
 

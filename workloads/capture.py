@@ -10,11 +10,9 @@ Needs the ``trace`` extra (``pip install '.[trace]'`` in its folder), imported i
 
 from __future__ import annotations
 
-import gc
 import itertools
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from math import isfinite
@@ -47,18 +45,6 @@ VISION_PROBES: Sequence[Sizes] = (
 _LAYER = re.compile(r"\blayers\.(\d+)\b")
 
 
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Pause the cyclic collector: what is imported and built here stays, and looking takes 1 s."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
-
-
 @dataclass(frozen=True)
 class Adapters:
     """LoRA adapters to trace: their rank and the linear layers they sit on."""
@@ -67,7 +53,6 @@ class Adapters:
     targets: tuple[str, ...]
 
 
-@_uncollected()
 def capture(
     config: ModelConfig, phases: Collection[str] | None = None, adapters: Adapters | None = None
 ) -> Trace:
@@ -105,7 +90,6 @@ def capture(
     )
 
 
-@_uncollected()
 def capture_entry(entry: Mapping[str, Any], name: str) -> Trace:
     """Return the trace of the ``transformers`` class that a configuration names.
 

@@ -146,6 +146,12 @@ def trace_for(model: str | os.PathLike[str]) -> Trace:
     return trace_of(entry, Path(name).name)
 
 
+def is_of_words(model: str | os.PathLike[str]) -> bool:
+    """Return whether a model decodes and sees no image; raises as `trace_for` does."""
+    trace = trace_for(model)
+    return "decode" in trace.phases and trace.vision is None
+
+
 def trace_of(entry: Mapping[str, Any], name: str) -> Trace:
     """Return the trace of a configuration, captured now or kept from an earlier time.
 

@@ -318,23 +318,18 @@ def default_with(given: Mapping[str, Any]) -> Mapping[str, Any]:
     """
     if any(path.startswith("network") for path in given):
         return {key: value for key, value in DEFAULT.items() if key != "session"}
+    from workloads.catalogue import is_of_words  # its models are heavy to load
+
     model = given.get("model")
     if not isinstance(model, str) or any(path.startswith("session") for path in given):
         return DEFAULT
-    if not _is_of_words(model):
+    try:
+        if not is_of_words(model):
+            return DEFAULT
+    except WorkloadError:  # whoever runs it says what is wrong
         return DEFAULT
     warnings.warn(f"{model} is a text model: the default's image is left out.", stacklevel=2)
     return with_override(DEFAULT, "session.turns.0.images_px", [])
-
-
-def _is_of_words(model: str) -> bool:
-    from workloads.catalogue import trace_for
-
-    try:
-        trace = trace_for(model)
-    except WorkloadError:  # whoever runs it says what is wrong
-        return False
-    return "decode" in trace.phases and trace.vision is None
 
 
 def scenario_ids() -> list[str]:

@@ -20,7 +20,15 @@ from hw_models.soc import list_socs, load_soc
 from sim.calibration.rows import observe
 from sim.evidence.corpus_networks import WEIGHTS, network_id
 from sim.evidence.corpus_peaks import peak
-from sim.evidence.corpus_tables import HELD_BY, IMPOSSIBLE, NOT_HELD
+from sim.evidence.corpus_tables import (
+    BYTES,
+    FEWEST_ONCE,
+    HELD_BY,
+    IMPOSSIBLE,
+    NOT_HELD,
+    NOT_TIMED,
+    WEIGHTS_ONCE,
+)
 from sim.evidence.measured import MeasuredRun
 from sim.evidence.questions import INFERENCE, CannotSimulate
 from sim.validation.roofline import highest_flops_per_s
@@ -48,6 +56,8 @@ BITS: Final = {"w4": 4, "w8": 8, "f16": 16, "f32": 32}
 """Bits of a parameter by what the rows call their format."""
 PARTLY_READ: Final = "text|bert|joiner|t5|opus|vae"
 """How parts are named that read some of their parameters: a row of words, half an autoencoder."""
+BY_BYTES: Final = "its bytes need at the peak bandwidth of {}"
+BY_PRODUCTS: Final = "its products need at the highest rate that {} assumes"
 SMALLEST_BYTES: Final = 32e6
 """Networks below may rest in a cache and are not held against the bandwidth."""
 
@@ -56,7 +66,8 @@ def derive_networks(table: pd.DataFrame) -> pd.DataFrame:
     """Return patches, weight bytes, the bounds and what holds each row of a network."""
     table = table.reset_index(drop=True)
     calls = _calls(table)
-    parameters = table["parameters"].where(_reads_all(table))
+    reads_all = _reads_all(table)
+    parameters = table["parameters"].where(reads_all)
     weight_bytes = parameters * table["weights"].map(BITS) / 8
     fewest_bytes = weight_bytes.fillna(parameters * min(BITS.values()) / 8)
     least_bytes = calls["call_bytes"].fillna(fewest_bytes)
@@ -67,9 +78,13 @@ def derive_networks(table: pd.DataFrame) -> pd.DataFrame:
         "patches": patches(table),
         "weight_bytes": weight_bytes,
         **{str(name): calls[name] for name in calls},
-        IMPOSSIBLE: _below(table, "inference_s", floor_s.where(least_bytes > SMALLEST_BYTES)),
-        "beyond_assumed_rate": _beyond(table, calls["call_flops"]),
-        **_holding(table, calls, weight_bytes, least_bytes),
+        IMPOSSIBLE: _below(
+            table, "inference_s", floor_s.where(least_bytes > SMALLEST_BYTES), BY_BYTES
+        ),
+        "beyond_assumed_rate": _below(
+            table, "inference_s", _products_s(table, calls["call_flops"]), BY_PRODUCTS
+        ),
+        **_holding(table, calls, reads_all, weight_bytes, least_bytes),
     }
     return pd.DataFrame(columns)
 
@@ -91,22 +106,26 @@ def _reads_all(table: pd.DataFrame) -> pd.Series:
 
 
 def _holding(
-    table: pd.DataFrame, calls: pd.DataFrame, weight_bytes: pd.Series, least_bytes: pd.Series
+    table: pd.DataFrame,
+    calls: pd.DataFrame,
+    reads_all: pd.Series,
+    weight_bytes: pd.Series,
+    least_bytes: pd.Series,
 ) -> dict[str, pd.Series]:
     """Return what holds each row, and what is missing where nothing does."""
     is_small = least_bytes <= SMALLEST_BYTES
     timed = table["inference_s"].notna()
     by_bytes = least_bytes.notna() & ~is_small
     by_products = calls["call_flops"].notna() & table["device"].isin(list_socs())
-    held = pd.Series("its weights at the fewest bits, read once", table.index)
-    held = held.mask(weight_bytes.notna(), "its weights, read once")
-    held = held.mask(calls["call_bytes"].notna(), "its bytes")
+    held = pd.Series(FEWEST_ONCE, table.index)
+    held = held.mask(weight_bytes.notna(), WEIGHTS_ONCE)
+    held = held.mask(calls["call_bytes"].notna(), BYTES)
     held = held.mask(is_small, "its products at the highest rate assumed")
     missing = pd.Series("the parameters of the part that ran", table.index)
-    missing = missing.mask(~_reads_all(table), "how much of its parameters it reads")
+    missing = missing.mask(~reads_all, "how much of its parameters it reads")
     missing = missing.mask(table["parameters"].isna(), "its parameters")
     missing = missing.mask(is_small, "its products, and the rate of a cache that holds its weights")
-    missing = missing.mask(~timed, "no time or rate that physics bounds")
+    missing = missing.mask(~timed, NOT_TIMED)
     is_held = timed & (by_bytes | by_products)
     return {HELD_BY: held.where(is_held, ""), NOT_HELD: missing.mask(is_held, "")}
 
@@ -162,7 +181,7 @@ def derive_encoders(table: pd.DataFrame) -> pd.DataFrame:
     parameters = named.map({name: _seeing(name) for name in named.unique()}).reindex(table.index)
     encoder_bytes = parameters * bits / 8
     floor_s = encoder_bytes / table["device"].map({d: peak(d) for d in table["device"].unique()})
-    said = _below(table, "vision_encode_s", floor_s)
+    said = _below(table, "vision_encode_s", floor_s, BY_BYTES)
     return pd.DataFrame(
         {"patches": patches(table), "encoder_bytes": encoder_bytes, IMPOSSIBLE: said}
     )
@@ -175,29 +194,20 @@ def _seeing(model: str) -> float:
     return ENCODER_PARAMETERS.get(model, float("nan"))
 
 
-def _below(table: pd.DataFrame, metric: str, floor_s: pd.Series) -> pd.Series:
+def _below(table: pd.DataFrame, metric: str, floor_s: pd.Series, why: str) -> pd.Series:
     """Return what is said of each row whose time is below the least; "" of the others."""
     said = [
-        f"{metric} of {seconds:g} is below the {floor:.3g} s that its bytes need at the peak "
-        f"bandwidth of {device}."
+        f"{metric} of {seconds:g} is below the {floor:.3g} s that {why.format(device)}."
         for seconds, floor, device in zip(table[metric], floor_s, table["device"], strict=True)
     ]
     return pd.Series(said, table.index).where(table[metric] < floor_s, "")
 
 
-def _beyond(table: pd.DataFrame, flops: pd.Series) -> pd.Series:
-    """Return what is said of each row that multiplies faster than its device file assumes."""
+def _products_s(table: pd.DataFrame, flops: pd.Series) -> pd.Series:
+    """Return the least seconds of the products, at the highest rate that a device file assumes."""
     known = set(table["device"]) & set(list_socs())
     rates = {device: highest_flops_per_s(load_soc(device)) for device in known}
-    floor_s = flops / table["device"].map(rates)
-    said = [
-        f"inference_s of {seconds:g} is below the {floor:.3g} s that its products need at the "
-        f"highest rate that {device} assumes."
-        for seconds, floor, device in zip(
-            table["inference_s"], floor_s, table["device"], strict=True
-        )
-    ]
-    return pd.Series(said, table.index).where(table["inference_s"] < floor_s, "")
+    return flops / table["device"].map(rates)
 
 
 def patches(table: pd.DataFrame) -> pd.Series:

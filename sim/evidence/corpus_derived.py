@@ -23,7 +23,7 @@ Not modelled: what a system-level cache spares a small network.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -35,7 +35,17 @@ from sim.calibration.rows import Observation, observe
 from sim.evidence.corpus_calls import IDEAL, derive_encoders, derive_networks
 from sim.evidence.corpus_peaks import peak, without_peak
 from sim.evidence.corpus_runs import TIMED, run_of
-from sim.evidence.corpus_tables import FOLDER, HELD_BY, IMPOSSIBLE, KINDS, NOT_HELD
+from sim.evidence.corpus_tables import (
+    BYTES,
+    FEWEST_ONCE,
+    FOLDER,
+    HELD_BY,
+    IMPOSSIBLE,
+    KINDS,
+    NOT_HELD,
+    NOT_TIMED,
+    WEIGHTS_ONCE,
+)
 from sim.evidence.measured import MeasuredRun
 from sim.evidence.questions import DECODE, CannotSimulate
 from sim.validation.roofline import matrix_floor_seconds, measured_seconds
@@ -43,9 +53,6 @@ from workloads.catalogue import model_ids
 
 FEWEST_BITS: Final = "iq1_s"
 """The format of fewest bits into which networks are put that were not trained for it."""
-TRACED: Final = "its bytes"
-WEIGHTS_ONCE: Final = "its weights, read once"
-FEWEST: Final = "its weights at the fewest bits, read once"
 
 IMAGES_UNKNOWN: Final = "how many positions its images fill"
 
@@ -107,7 +114,7 @@ def _row(row: Mapping[str, Any], count: Counter) -> dict[str, Any]:
     found: dict[str, Any] = dict.fromkeys(("derived_for", "derived_network", "not_derived"), "")
     bounds: dict[str, list[str]] = {IMPOSSIBLE: [], "beyond_assumed_rate": []}
     held: list[str] = []
-    missing = ["no time or rate that physics bounds"]
+    missing = [NOT_TIMED]
     for metric in TIMED:
         value = row.get(metric)
         if value is None or pd.isna(value):
@@ -123,7 +130,7 @@ def _row(row: Mapping[str, Any], count: Counter) -> dict[str, Any]:
             phase, per = ("decode", "_per_step") if metric == DECODE else ("prefill", "")
             found.setdefault(f"{phase}_bytes{per}", counts.dram_bytes)
             found.setdefault(f"{phase}_flops{per}", counts.flops)
-            bound = Bound(TRACED, counts.least)
+            bound = Bound(BYTES, counts.least)
         if isinstance(bound, str):
             missing.append(bound)
             continue
@@ -150,31 +157,22 @@ class Counter:
     def __init__(self, *, bare: bool, sees: bool) -> None:
         self.bare = bare
         self.sees = sees
-        self._known: dict[tuple[str, ...], Counts | Bound | str] = {}
+        self._counts: dict[tuple[str, ...], Counts | str] = {}
+        self._bounds: dict[tuple[str, ...], Bound | str] = {}
 
     def __call__(self, run: MeasuredRun, metric: str) -> Counts | str:
         """Return the counts, or why there are none."""
-        found = self._once("counts", run, metric, self._counted)
-        assert not isinstance(found, Bound)
-        return found
+        key = _asked(run, metric)
+        if key not in self._counts:
+            self._counts[key] = self._counted(run, metric)
+        return self._counts[key]
 
     def least(self, run: MeasuredRun, metric: str) -> Bound | str:
         """Return what bounds a run that cannot be counted, or what is missing of it."""
-        found = self._once("least", run, metric, self._bounded)
-        assert not isinstance(found, Counts)
-        return found
-
-    def _once(
-        self,
-        what: str,
-        run: MeasuredRun,
-        metric: str,
-        make: Callable[[MeasuredRun, str], Counts | Bound | str],
-    ) -> Counts | Bound | str:
-        key = (what, metric, *(str(getattr(run, name)) for name in _FACTS))
-        if key not in self._known:
-            self._known[key] = make(run, metric)
-        return self._known[key]
+        key = _asked(run, metric)
+        if key not in self._bounds:
+            self._bounds[key] = self._bounded(run, metric)
+        return self._bounds[key]
 
     def _counted(self, run: MeasuredRun, metric: str) -> Counts | str:
         if self.sees and metric != DECODE:
@@ -202,7 +200,12 @@ class Counter:
             least = _least(run.model_copy(update=assumed), metric)
         except CannotSimulate:
             return "a unit that computes with its format"
-        return Bound(WEIGHTS_ONCE if run.weights else FEWEST, least)
+        return Bound(WEIGHTS_ONCE if run.weights else FEWEST_ONCE, least)
+
+
+def _asked(run: MeasuredRun, metric: str) -> tuple[str, ...]:
+    """Return what decides the counts of a run's metric."""
+    return (metric, *(str(getattr(run, name)) for name in _FACTS))
 
 
 def _on_ideal(run: MeasuredRun) -> MeasuredRun:

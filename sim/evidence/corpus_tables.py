@@ -29,6 +29,11 @@ HELD_BY: Final = "held_by"
 """Derived column: what bounds a row from below, or empty."""
 NOT_HELD: Final = "not_held"
 """Derived column: what would have to be known to hold a row, or empty."""
+BYTES: Final = "its bytes"
+WEIGHTS_ONCE: Final = "its weights, read once"
+FEWEST_ONCE: Final = "its weights at the fewest bits, read once"
+"""What may hold a row, the surest first; encoders and products have words of their own."""
+NOT_TIMED: Final = "no time or rate that physics bounds"
 
 
 def corpus(kind: str, role: str | None = None, folder: Path = FOLDER) -> pd.DataFrame:

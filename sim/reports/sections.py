@@ -13,6 +13,7 @@ from sim.charts.data import LayerChart, first_token_chart, memory_chart, swing_c
 from sim.engine.memory import PHASES
 from sim.reports import basis
 from sim.reports.document import SMALLEST_SHARE
+from sim.reports.evidence import CALLED
 from sim.reports.page import (
     Block,
     Cell,
@@ -38,7 +39,7 @@ def sizing_page(document: Document) -> Page:
         subtitle=_subtitle(asked, document["run"]["versions"]["andesim"]),
         verdict=verdict["word"],
         sentence=verdict["sentence"],
-        status=document["validation"]["status"],
+        status=CALLED[document["validation"]["status"]],
         sections=tuple(
             section
             for section in (
