@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --disable-pip-version-check -q -c constraints.txt
+# as pip does with what it installs: where Python may not write bytecode, each start would compile anew
+COMPILED := $(BIN)/python -m compileall -q sim hw_models workloads dashboard
 
 .PHONY: simulate test check-long relations validate dashboard bench pages breadth breadth-vision traces docs lint clean
 .DEFAULT_GOAL := simulate
@@ -13,12 +15,14 @@ $(BIN)/python:
 
 $(VENV)/.core: pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP) -e .
+	@$(COMPILED)
 	@touch $@
 
 # torch first and pinned: an unpinned torch brings gigabytes of CUDA libraries
 $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP) torch==2.13.0
 	$(PIP) -e '.[dev]'
+	@$(COMPILED)
 	@touch $@ $(VENV)/.core
 
 simulate: $(VENV)/.core  ## the default scenario: AndesVL-4B on a Dimensity 9500

@@ -9,6 +9,8 @@ from collections import defaultdict
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+
 from dashboard.choices import Choices
 from dashboard.runs import USER_ERRORS, run
 from dashboard.timeline import operators, step_frame
@@ -65,15 +67,12 @@ def flows(result: Result) -> Flows:
 
 def waits(result: Result) -> dict[str, float]:
     """Return the share of each group's decode time in which its unit waits for operands."""
-    records = result.sample("decode")
     waited: dict[str, float] = defaultdict(float)
     lasted: dict[str, float] = defaultdict(float)
-    elapsed_s = records["end_s"] - records["ready_s"]
-    rows = zip(records["name"].tolist(), records["wait_s"].tolist(), elapsed_s, strict=True)
-    for name, wait_s, whole_s in rows:
-        group = group_of(name)
-        waited[group] += max(0.0, wait_s)
-        lasted[group] += float(whole_s)
+    for ran in result.sample("decode"):
+        group = group_of(ran.task.name)
+        waited[group] += float(np.maximum(0.0, ran.wait_s()).sum())
+        lasted[group] += float(ran.elapsed_s.sum())
     return {group: waited[group] / (seconds or 1.0) for group, seconds in lasted.items()}
 
 

@@ -11,15 +11,16 @@ all of them.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
-
-import numpy as np
 
 from sim.engine.times import span_s
 from sim.run import Run
 from workloads.program import total
 
 DRAM = "DRAM: "
+HOST = "host and graph calls"
+BOUND_TERMS = {"compute": "arithmetic", "launch": "operator launch"}
 OWN_TERMS = {"layer": "work per layer", "cache_copy": "cache copies"}
 """Kinds of barriers that are terms of their own."""
 BYTE_CLASSES = (
@@ -43,18 +44,13 @@ class Term:
 
 def phase_terms(run: Run, phase: str) -> list[Term]:
     """Return the terms of a phase, largest first; their seconds add up to the phase."""
-    records = run.sample(phase)
-    elapsed_s = records["end_s"] - records["ready_s"]
-    host, kinds = records.is_barrier, records["kind"]
-    has_own_term = np.logical_or.reduce([kinds == kind for kind in OWN_TERMS])
-    bound = records["bound"]
-    seconds = {
-        "arithmetic": float(elapsed_s[~host & (bound == "compute")].sum()),
-        "operator launch": float(elapsed_s[~host & (bound == "launch")].sum()),
-        "host and graph calls": float(elapsed_s[host & ~has_own_term].sum()),
-    }
-    seconds |= {name: float(elapsed_s[kinds == kind].sum()) for kind, name in OWN_TERMS.items()}
-    dram_s = float(elapsed_s[bound == "dram"].sum())
+    seconds: defaultdict[str, float] = defaultdict(float)
+    for ran in run.sample(phase):
+        if ran.task.is_barrier:
+            seconds[OWN_TERMS.get(ran.task.kind, HOST)] += float(ran.elapsed_s.sum())
+        else:
+            for bound, spent_s in ran.seconds_by_bound().items():
+                seconds[bound] += spent_s
     groups = [times for times in run.groups if times.group.phase == phase]
     moved = {
         name: total((times.group for times in groups), column) for name, column in BYTE_CLASSES
@@ -63,12 +59,14 @@ def phase_terms(run: Run, phase: str) -> list[Term]:
     slowed = {"KV cache": 1.0 / share.value if share else 1.0}
     streamed = {name: part * slowed.get(name, 1.0) for name, part in moved.items()}
     total_bytes = sum(streamed.values()) or 1.0
-    seconds |= {f"{DRAM}{name}": dram_s * part / total_bytes for name, part in streamed.items()}
-    whole = sum(seconds.values())
+    dram_s = seconds.pop("dram", 0.0)
+    terms_s = {BOUND_TERMS.get(name, name): part for name, part in seconds.items()}
+    terms_s |= {f"{DRAM}{name}": dram_s * part / total_bytes for name, part in streamed.items()}
+    whole = sum(terms_s.values())
     phase_s = span_s(groups)
     terms = [
         Term(name, phase_s * part / whole, part / whole, moved.get(name.removeprefix(DRAM), 0.0))
-        for name, part in seconds.items()
+        for name, part in terms_s.items()
         if part > 0.0
     ]
     return sorted(terms, key=lambda term: -term.seconds)

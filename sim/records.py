@@ -98,10 +98,8 @@ class RecordTable:
         return np.isin(self.columns["kind"], BARRIERS)
 
 
-def bound_of(
+def longest_of(
     compute_s: NDArray[np.float64], dram_s: NDArray[np.float64], launch_s: NDArray[np.float64]
-) -> NDArray[np.str_]:
-    """Return, element by element, which of the three times is longest."""
-    order = np.argmax(np.stack([compute_s, dram_s, launch_s]), axis=0)
-    names: NDArray[np.str_] = np.array(BOUNDS)[order]
-    return names
+) -> NDArray[np.int64]:
+    """Return, element by element, which of the three times is longest, as its place in `BOUNDS`."""
+    return np.asarray(np.argmax(np.stack([compute_s, dram_s, launch_s]), axis=0))

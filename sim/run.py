@@ -16,7 +16,7 @@ import numpy as np
 
 from hw_models.soc import SocSpec
 from sim.energy import Energy, EnergyModel
-from sim.engine.recording import run_records
+from sim.engine.recording import Ran, operators_that_ran, run_records
 from sim.engine.residency import Ledger
 from sim.engine.scheduler import TurnTimes
 from sim.engine.timed import FloatColumn, TimedProgram
@@ -127,15 +127,15 @@ class Run:
         """Whether files hold a row per task; of longer runs they hold a row per step, all steps."""
         return self.steps <= TASK_STEPS
 
-    def sample(self, phase: str) -> RecordTable:
-        """Return the records of a phase's first groups, as many as `SAMPLE_STEPS` needs."""
+    def sample(self, phase: str) -> list[Ran]:
+        """Return the operators of a phase's first groups, as many as `SAMPLE_STEPS` needs."""
         groups = (times for times in self.groups if times.group.phase == phase)
         chosen: list[GroupTimes] = []
         for times in islice(groups, SAMPLE_GROUPS):
             chosen.append(times)
             if sum(earlier.group.steps for earlier in chosen) >= SAMPLE_STEPS:
                 break
-        return run_records(chosen)
+        return [ran for times in chosen for ran in operators_that_ran(times)]
 
     @property
     def replayed_steps(self) -> int:

@@ -174,7 +174,7 @@ def bucket_for(tokens: ArrayLike, buckets: Sequence[int]) -> NDArray[np.int64]:
     >>> bucket_for([1, 512, 513], [512, 1024]).tolist()
     [512, 512, 1024]
     """
-    sizes = np.unique(np.asarray(buckets, dtype=np.int64))
+    sizes = np.array(sorted(set(buckets)), dtype=np.int64)
     wanted = np.asarray(tokens)
     if wanted.size and wanted.max() > sizes[-1]:
         raise WorkloadError(

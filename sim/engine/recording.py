@@ -8,6 +8,7 @@ step across a change of conditions is replayed again.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,24 +18,67 @@ from sim.engine.conditions import Conditions, timed_at
 from sim.engine.maxplus import State, apply, task_matrix
 from sim.engine.timed import FloatColumn, TimedGroup, TimedTask
 from sim.engine.times import GroupTimes, Replayed, Span
-from sim.records import COLUMNS, RecordTable, bound_of
+from sim.records import BOUNDS, COLUMNS, RecordTable, longest_of
 
 TIMES = ("ready_s", "fetch_start_s", "fetch_end_s", "start_s", "end_s", "dram_s")
 Rows = dict[str, NDArray[Any]]
-Block = tuple[NDArray[np.int64], Rows]
-"""Where rows belong in the order of their group, and the rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """One operator in some steps of its group, what its records derive from; columns per step.
+
+    Attributes
+    ----------
+    places
+        Where its records belong in the order of the group.
+    steps, layers
+        Indices from 0.
+    times
+        The columns of `TIMES` [s].
+    """
+
+    group: TimedGroup
+    task: TimedTask
+    places: NDArray[np.int64]
+    steps: NDArray[np.int64]
+    layers: NDArray[np.int64]
+    times: Rows
+
+    @property
+    def elapsed_s(self) -> FloatColumn:
+        """From the end of the operator before it to its own [s]."""
+        return np.asarray(self.times["end_s"] - self.times["ready_s"])
+
+    def busy_s(self) -> tuple[FloatColumn, FloatColumn]:
+        """Return the seconds of arithmetic and of launch overhead [s]."""
+        tiles = self.task.tiles
+        compute_s, launch_s = tiles * self.task.compute_s, tiles * self.task.launch_s
+        return compute_s[self.steps], launch_s[self.steps]
+
+    def wait_s(self) -> FloatColumn:
+        """Return the seconds in which its compute stage stood idle for it [s]."""
+        compute_s, launch_s = self.busy_s()
+        return self.elapsed_s - compute_s - launch_s
+
+    def seconds_by_bound(self) -> dict[str, float]:
+        """Return the elapsed seconds of the steps that each of `BOUNDS` bounds [s]."""
+        compute_s, launch_s = self.busy_s()
+        longest = longest_of(compute_s, self.times["dram_s"], launch_s)
+        found = np.bincount(longest, weights=self.elapsed_s, minlength=len(BOUNDS))
+        return dict(zip(BOUNDS, found.tolist(), strict=True))
 
 
 def run_records(groups: Sequence[GroupTimes]) -> RecordTable:
     """Return the records of all steps that ran, in the order of the groups."""
     if not groups:  # memory ran out before the first group ended
         return RecordTable({name: np.empty(0) for name in COLUMNS})
-    parts = [_in_order(list(_blocks(times))) for times in groups]
+    parts = [_in_order(list(operators_that_ran(times))) for times in groups]
     return RecordTable({name: np.concatenate([part[name] for part in parts]) for name in COLUMNS})
 
 
-def _blocks(times: GroupTimes) -> Iterator[Block]:
-    """Yield rows of one group with their places in it."""
+def operators_that_ran(times: GroupTimes) -> Iterator[Ran]:
+    """Yield each operator of a group with the steps it ran in, in no order."""
     steady: dict[Conditions, list[int]] = {}
     by_step: dict[int, list[Replayed]] = {}
     for operator in times.operators:
@@ -54,22 +98,24 @@ def _blocks(times: GroupTimes) -> Iterator[Block]:
 
 def _evaluated(
     times: GroupTimes, conditions: Conditions, chosen: NDArray[np.int64]
-) -> Iterator[Block]:
-    """Yield rows of steps under constant conditions: the recurrences, operator by operator."""
+) -> Iterator[Ran]:
+    """Yield operators of steps under constant conditions: the recurrences, one by one."""
     group = timed_at(times.priced, conditions)
-    starts = np.zeros(group.steps)
+    starts = np.zeros(group.steps)  # a run cut short has no times of its later steps
     starts[chosen] = times.starts_s[chosen]
     is_chosen = np.zeros(group.steps, dtype=np.bool_)
     is_chosen[chosen] = True
-    for position, (task, ran, layers, columns) in enumerate(_walk(group, starts)):
-        kept = is_chosen[ran]
-        rows = {name: column[kept] for name, column in columns.items()}
-        places = ran[kept] * operator_count(group) + position
-        yield places, _rows(group, task, ran[kept], layers[kept], rows)
+    stride = operator_count(group)
+    for position, (task, layer, before, after) in enumerate(_walk(group)):
+        steps = np.flatnonzero(is_chosen & (task.tiles > 0))
+        columns = _times(task, before, after, starts)
+        kept = {name: column[steps] for name, column in columns.items()}
+        places, layers = steps * stride + position, np.full(steps.shape, layer)
+        yield Ran(group, task, places, steps, layers, kept)
 
 
-def _across(times: GroupTimes, span: Span) -> Iterator[Block]:
-    """Yield rows of one step across changes of conditions, replayed again."""
+def _across(times: GroupTimes, span: Span) -> Iterator[Ran]:
+    """Yield the operators of one step across changes of conditions, replayed again."""
     from sim.engine.replay import replay_step
 
     _, seen = replay_step(times.priced, span.first, span.conditions, span.changes)
@@ -78,8 +124,8 @@ def _across(times: GroupTimes, span: Span) -> Iterator[Block]:
 
 def _replayed(
     times: GroupTimes, conditions: Conditions, seen: Sequence[Replayed], start_s: float = 0.0
-) -> Iterator[Block]:
-    """Yield rows of what the event engine saw.
+) -> Iterator[Ran]:
+    """Yield what the event engine saw.
 
     Compute and launch seconds are those under the conditions at the start of the step.
     """
@@ -102,7 +148,7 @@ def _replayed(
             for name, column in columns.items()
         }
         places = steps * operator_count(group) + np.array(rows)
-        yield places, _rows(group, slowed[task], steps, layers, shifted)
+        yield Ran(group, slowed[task], places, steps, layers, shifted)
 
 
 def operator_count(group: TimedGroup) -> int:
@@ -110,10 +156,8 @@ def operator_count(group: TimedGroup) -> int:
     return sum(segment.repeat * len(segment.tasks) for segment in group.segments)
 
 
-def _walk(
-    group: TimedGroup, starts: FloatColumn
-) -> Iterator[tuple[TimedTask, NDArray[np.int64], NDArray[np.int64], Rows]]:
-    """Yield each operator in program order with the steps it ran in and its times."""
+def _walk(group: TimedGroup) -> Iterator[tuple[TimedTask, int, State, State]]:
+    """Yield each operator in program order with its layer and the states around it."""
     state: State = np.zeros((group.buffers + 1, group.steps))
     matrices = {
         task: task_matrix(task, group.buffers)
@@ -125,10 +169,7 @@ def _walk(
         for _ in range(segment.repeat):
             for task in segment.tasks:
                 after = apply(matrices[task], state)
-                ran = np.flatnonzero(task.tiles)
-                times = _times(task, state, after, starts)
-                layers = np.full(ran.shape, layer)
-                yield task, ran, layers, {name: column[ran] for name, column in times.items()}
+                yield task, layer, state, after
                 state = after
             layer += segment.is_layer
 
@@ -154,39 +195,33 @@ def _times(task: TimedTask, before: State, after: State, starts: FloatColumn) ->
     }
 
 
-def _rows(
-    group: TimedGroup,
-    task: TimedTask,
-    steps: NDArray[np.int64],
-    layers: NDArray[np.int64],
-    times: Rows,
-) -> Rows:
-    """Return the record columns of one task in the given steps."""
-    count = len(steps)
-    compute_s = (task.tiles * task.compute_s)[steps]
-    launch_s = (task.tiles * task.launch_s)[steps]
+def _rows(ran: Ran) -> Rows:
+    """Return the record columns of one operator."""
+    count, steps, task, times = len(ran.steps), ran.steps, ran.task, ran.times
+    compute_s, launch_s = ran.busy_s()
     demand, zeros = task.demand, np.zeros(count)
     return {
-        "phase": np.full(count, group.phase),
-        "turn": np.full(count, group.turn),
+        "phase": np.full(count, ran.group.phase),
+        "turn": np.full(count, ran.group.turn),
         "step": steps,
-        "layer": layers,
+        "layer": ran.layers,
         "name": np.full(count, task.name),
         "kind": np.full(count, task.kind),
         "unit": np.full(count, task.unit),
         **times,
         "compute_s": compute_s,
         "launch_s": launch_s,
-        "wait_s": times["end_s"] - times["ready_s"] - compute_s - launch_s,
+        "wait_s": ran.wait_s(),
         "dram_read_bytes": demand.read_bytes[steps] if demand else zeros,
         "dram_write_bytes": demand.write_bytes[steps] if demand else zeros,
         "flops": demand.flops[steps] if demand else zeros,
         "tiles": task.tiles[steps],
-        "bound": bound_of(compute_s, times["dram_s"], launch_s),
+        "bound": np.array(BOUNDS)[longest_of(compute_s, times["dram_s"], launch_s)],
     }
 
 
-def _in_order(blocks: list[Block]) -> Rows:
-    """Join blocks of rows and sort them by their place in the run."""
-    order = np.argsort(np.concatenate([places for places, _ in blocks]), kind="stable")
-    return {name: np.concatenate([rows[name] for _, rows in blocks])[order] for name in COLUMNS}
+def _in_order(blocks: Sequence[Ran]) -> Rows:
+    """Join the records of operators and sort them by their place in the run."""
+    order = np.argsort(np.concatenate([ran.places for ran in blocks]), kind="stable")
+    parts = [_rows(ran) for ran in blocks]
+    return {name: np.concatenate([part[name] for part in parts])[order] for name in COLUMNS}
