@@ -19,6 +19,7 @@ from torch.nn import functional
 
 from workloads.errors import WorkloadError
 from workloads.models.graph_recorder import GraphRecorder
+from workloads.models.lean_import import without_optimisers
 
 NAME = "andesim_capture"
 _listening: list[GraphRecorder] = []
@@ -26,8 +27,9 @@ _listening: list[GraphRecorder] = []
 
 def register() -> None:
     """Register the seams with ``transformers``; calling it again changes nothing."""
-    from transformers.integrations.moe import ALL_EXPERTS_FUNCTIONS
-    from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
+    with without_optimisers():
+        from transformers.integrations.moe import ALL_EXPERTS_FUNCTIONS
+        from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
     ALL_ATTENTION_FUNCTIONS.register(NAME, _attention)
     ALL_EXPERTS_FUNCTIONS.register(NAME, _experts)
