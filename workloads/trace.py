@@ -20,7 +20,7 @@ import hashlib
 import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -251,8 +251,10 @@ class Trace:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of all that the trace holds."""
-        held = (self, dict(self.phases), *([self.image_rule] if self.image_rule else []))
+        """SHA-256 of all that the trace holds, alike for one just captured and one read back."""
+        named = {"parameters": self.parameters, "stored_as": self.stored_as}
+        ordered = replace(self, **{key: dict(sorted(held.items())) for key, held in named.items()})
+        held = (ordered, dict(self.phases), *([self.image_rule] if self.image_rule else []))
         return hashlib.sha256(repr(held).encode()).hexdigest()
 
     @property

@@ -138,19 +138,20 @@ def _one(
             unread = seen.storage not in last_read
             if lasting or (unread and event is group[-1]):
                 outputs[seen.storage] = _wider(outputs.get(seen.storage), seen)
-    costs = [cost(as_operator(event, None), {}) for event in group]
-    work = (
-        sum(int(item.matmul_flops) for item in costs),
-        sum(int(item.vector_ops) for item in costs),
-    )
     return Event(
         name,
         _common([event.module for event in group]),
         tuple(map(_flat, _distinct(inputs)) if name == "scan" else _distinct(inputs)),
         tuple(map(_flat, outputs.values()) if name == "scan" else outputs.values()),
-        work=work if name == "scan" else None,
+        work=work_of(group) if name == "scan" else None,
         seconds=sum(event.seconds for event in group),
     )
+
+
+def work_of(events: Sequence[Event]) -> tuple[int, int]:
+    """Return the matrix FLOP and the vector operations of recorded calls together."""
+    costs = [cost(as_operator(event, None), {}) for event in events]
+    return sum(int(c.matmul_flops) for c in costs), sum(int(c.vector_ops) for c in costs)
 
 
 def _wider(first: Seen | None, second: Seen) -> Seen:
@@ -163,14 +164,11 @@ def _common(paths: Sequence[str]) -> str:
 
 def _distinct(inputs: Iterable[Seen]) -> list[Seen]:
     """Return what is read once: views inside a larger view of the same tensor are left out."""
-    kept: list[Seen] = []
-    for seen in sorted(inputs, key=lambda item: -item.elements):
-        same = [other for other in kept if other.storage == seen.storage]
-        if not any(_inside(seen, other) for other in same):
-            kept.append(seen)
     by_storage: dict[int, list[Seen]] = {}
-    for seen in kept:
-        by_storage.setdefault(seen.storage, []).append(seen)
+    for seen in sorted(inputs, key=lambda item: -item.elements):
+        same = by_storage.setdefault(seen.storage, [])
+        if not any(_inside(seen, other) for other in same):
+            same.append(seen)
     kept = [part for views in by_storage.values() for part in _joined(views)]
     order = {id(seen): place for place, seen in enumerate(inputs)}
     return sorted(kept, key=lambda seen: order.get(id(seen), len(order)))

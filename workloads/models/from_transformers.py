@@ -32,6 +32,7 @@ from transformers import (
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
 from workloads.errors import WorkloadError, did_you_mean
+from workloads.models.carried_state import carried, carries_state, loops_as_scans
 from workloads.models.entry import text_part
 from workloads.models.events import Event
 from workloads.models.graph_recorder import GraphRecorder
@@ -256,6 +257,15 @@ def new_cache(built: Built) -> Any:
     return DynamicCache(config=built.config)
 
 
+def _memory(built: Built, recorder: GraphRecorder, ids: torch.Tensor) -> dict[str, Any]:
+    """Return what a call is given to keep from step to step, watched by the recorder."""
+    if carries_state(built.model):
+        return {"state": carried(built.model, recorder, ids[:, :1]), "use_cache": True}
+    cache = new_cache(built)
+    CacheSeam(cache, recorder)
+    return {cache_name(built.model): cache, "use_cache": True}
+
+
 @torch.inference_mode()
 def record_text(built: Built, new: int, context: int, folded: bool = True) -> list[Event]:
     """Return the events of a call on ``new`` tokens that see ``context``, themselves included.
@@ -268,10 +278,8 @@ def record_text(built: Built, new: int, context: int, folded: bool = True) -> li
         ids = torch.zeros((1, context), dtype=torch.long)
         recorder = GraphRecorder(built.model, [ids])
         recorder.real = next(built.model.parameters()).device.type != "meta"
-        with recorder, Listening(recorder):
-            cache = new_cache(built)
-            CacheSeam(cache, recorder)
-            given: dict[str, Any] = {cache_name(built.model): cache, "use_cache": True}
+        with recorder, Listening(recorder), loops_as_scans(built.model, recorder):
+            given = _memory(built, recorder, ids)
             if context > new:
                 with recorder.muted():
                     built.model(input_ids=ids[:, : context - new], **given)

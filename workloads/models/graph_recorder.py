@@ -81,6 +81,11 @@ class GraphRecorder(MetaRun):
         """Path of the module that is running."""
         return self._paths[-1] if self._paths else ""
 
+    @property
+    def is_muted(self) -> bool:
+        """Whether calls are passed over."""
+        return self._muted > 0
+
     @contextmanager
     def muted(self) -> Iterator[None]:
         """Note nothing inside."""
@@ -89,6 +94,15 @@ class GraphRecorder(MetaRun):
             yield
         finally:
             self._muted -= 1
+
+    @contextmanager
+    def aside(self) -> Iterator[list[Event]]:
+        """Collect what is noted inside in a list of its own, which is given."""
+        kept, self.events = self.events, []
+        try:
+            yield self.events
+        finally:
+            self.events = kept
 
     def tag(self, tensor: Tensor, role: str, parameter: str | None = None) -> None:
         """Give the storage of a tensor its role."""

@@ -10,9 +10,8 @@ from dataclasses import replace
 
 from workloads.errors import WorkloadError
 from workloads.models.events import Event, Seen
-from workloads.models.folding import as_operator
+from workloads.models.folding import work_of
 from workloads.operator_rules import RULES
-from workloads.operators import cost
 
 
 def varying_modules(runs: Sequence[Sequence[Event]]) -> frozenset[str]:
@@ -73,11 +72,9 @@ def _stacked(tensors: Sequence[Seen]) -> Seen:
 
 def _attention(group: Sequence[Event]) -> Event:
     """Return attention over windows: all tokens, and the work of the windows alone."""
-    costs = [cost(as_operator(event, None), {}) for event in group]
     inputs = tuple(_joined([event.inputs[place] for event in group]) for place in range(3))
     outputs = (_stacked_heads([event.outputs[0] for event in group]),)
-    work = (sum(int(c.matmul_flops) for c in costs), sum(int(c.vector_ops) for c in costs))
-    return replace(group[0], inputs=inputs, outputs=outputs, work=work)
+    return replace(group[0], inputs=inputs, outputs=outputs, work=work_of(group))
 
 
 def _joined(tensors: Sequence[Seen]) -> Seen:
