@@ -252,8 +252,8 @@ class Trace:
     @cached_property
     def digest(self) -> str:
         """SHA-256 of all that the trace holds, alike for one just captured and one read back."""
-        named = {"parameters": self.parameters, "stored_as": self.stored_as}
-        ordered = replace(self, **{key: dict(sorted(held.items())) for key, held in named.items()})
+        sizes, formats = dict(sorted(self.parameters.items())), dict(sorted(self.stored_as.items()))
+        ordered = replace(self, parameters=sizes, stored_as=formats)
         held = (ordered, dict(self.phases), *([self.image_rule] if self.image_rule else []))
         return hashlib.sha256(repr(held).encode()).hexdigest()
 

@@ -109,6 +109,13 @@ def test_without_pytorch_a_trace_kept_from_an_earlier_capture_answers(tmp_path, 
     assert without_torch(code, download(folder, TINY)).stdout.strip() == "28"
 
 
+def test_a_trace_just_captured_and_one_read_back_are_one_identity():
+    shipped = load_trace("qwen3-0.6b")
+    captured = replace(shipped, parameters=dict(reversed(shipped.parameters.items())))
+    assert list(captured.parameters) != list(shipped.parameters)
+    assert captured.digest == shipped.digest
+
+
 def test_the_size_of_the_weight_files_is_read_and_changes_no_trace(tmp_path):
     entry = get_entry(str(download(tmp_path, QWEN3, index=1_192_099_840)))
     assert entry["stored_bytes"] == 1_192_099_840
