@@ -178,11 +178,21 @@ def build(
             f"{name}: the class of model_type {config.model_type!r} must be "
             f"built from these values. {said}"
         )
+    if model.config.model_type == "llama4":
+        model.language_model.register_forward_hook(_without_image_outputs)
     text = model.config.get_text_config(decoder=True)
     found = find_layers(model, getattr(text, "num_hidden_layers", None))
     if found is None:
         return Built(model, text, "", [])
     return Built(model, text, found[0], first_of_kind(found[1]))
+
+
+def _without_image_outputs(module: nn.Module, args: Any, result: Any) -> None:
+    """Give a result the name that Llama4ForConditionalGeneration of transformers 5.24 copies.
+
+    Its text part does not make ``image_outputs``, so that every call fails after all its work.
+    """
+    result.image_outputs = None
 
 
 def _first_built(config: Any, text: Any, attentions: Sequence[str], device: str) -> tuple[Any, str]:

@@ -114,7 +114,13 @@ class GraphRecorder(MetaRun):
 
     def moved(self, real: Tensor, shape_only: Tensor) -> None:
         """Keep the role of a real tensor that enters a call on ``meta``."""
-        self._alias[self._number(shape_only)] = self._number(real)
+        self._same(shape_only, real)
+
+    def _same(self, copy: Tensor, source: Tensor) -> None:
+        """Take one tensor for another; two that share their memory are one already."""
+        mine, other = self._number(copy), self._number(source)
+        if mine != other:
+            self._alias[mine] = other
 
     def called(self, func: Any, args: Any, kwargs: dict[str, Any], out: Any) -> Any:
         """Note one call unless it is a view, a conversion or a constant."""
@@ -122,8 +128,7 @@ class GraphRecorder(MetaRun):
         inputs = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
         outputs = [leaf for leaf in tree_leaves(out) if isinstance(leaf, Tensor)]
         if name in ALIASES:
-            if outputs[0] is not inputs[0]:
-                self._alias[self._number(outputs[0])] = self._number(inputs[0])
+            self._same(outputs[0], inputs[0])
             return out
         in_place = name.endswith("_") and not name.endswith("__")
         if not in_place and self._is_view(inputs, outputs):
