@@ -101,6 +101,7 @@ def size(
     free: Mapping[str, Sequence[Any]] | None = None,
     set: Settings = None,
     seed: int = 0,
+    minutes: int = 10,
 ) -> Sizing:
     """Return which settings meet targets such as ``"tokens_per_s>20"``.
 
@@ -108,6 +109,8 @@ def size(
     ----------
     free
         Dotted path to the values it may take, the preferred first; what usually may change if none.
+    minutes
+        Minute of decoding without a pause that targets must hold for.
     """
     from sim.explore import sizing
     from sim.explore.targets import parse_targets
@@ -116,7 +119,7 @@ def size(
     mapping = base.model_dump(mode="json", exclude_defaults=True)
     knobs = free or sizing.default_knobs(base)
     sizing.check_knobs(mapping, knobs)
-    return sizing.size(mapping, knobs, parse_targets(targets), seed)
+    return sizing.size(mapping, knobs, parse_targets(targets), seed, minutes)
 
 
 def compare(before: Asked, after: Asked, *, seed: int = 0) -> Comparison:

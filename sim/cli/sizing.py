@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sim.cli.options import AsJson, Minutes, Overrides, ScenarioFile, Seed, Targets, print_json
+from sim.cli.tables import Column, make_console, print_table
 from sim.errors import SimError
 from workloads.files import parse_yaml
 
@@ -52,8 +53,8 @@ def size(
 
     base = load_scenario(scenario, overrides or ())
     targets = parse_targets(target or ())
-    answer = _sized(base, targets, free or [], seed)
-    document = _document(answer)
+    answer = _sized(base, targets, free or [], seed, minutes)
+    document = _document(answer, minutes)
     if answer.meeting:
         chosen = answer.meeting[0].scenario(_mapping(base))
         result = simulate(chosen, seed=seed)
@@ -66,19 +67,22 @@ def size(
         raise typer.Exit(MISSED)
 
 
-def _sized(base: Scenario, targets: Sequence[Target], free: Sequence[str], seed: int) -> Sizing:
+def _sized(
+    base: Scenario, targets: Sequence[Target], free: Sequence[str], seed: int, minutes: int
+) -> Sizing:
     from sim.explore import sizing
 
     mapping = _mapping(base)
     knobs = dict(map(_knob, free)) or sizing.default_knobs(base)
     sizing.check_knobs(mapping, knobs)
-    return sizing.size(mapping, knobs, targets, seed)
+    return sizing.size(mapping, knobs, targets, seed, minutes)
 
 
-def _document(answer: Sizing) -> dict[str, Any]:
+def _document(answer: Sizing, minutes: int) -> dict[str, Any]:
     return {
         "schema": "andesim.sizing/1",
         "targets": [str(target) for target in answer.targets],
+        "minutes": minutes,
         "meeting": [_plain(one) for one in answer.meeting],
         "pareto": [_plain(one) for one in answer.front],
         "blocking": [str(target) for target in answer.blocking],
@@ -108,6 +112,7 @@ def _plain(candidate: Candidate) -> dict[str, Any]:
         "meets": candidate.meets,
         "slacks": [slack if math.isfinite(slack) else None for slack in candidate.slacks],
         "metrics": dict(candidate.metrics),
+        "later": dict(candidate.later),
     }
 
 
@@ -124,13 +129,9 @@ def _show(document: dict[str, Any]) -> None:
     """Print the answer for people: the choice first, then what else there is."""
     from rich.console import Console
     from rich.markup import escape
-    from rich.table import Table
-
-    from sim.wording import label, shown
 
     console = Console(highlight=False, soft_wrap=True)
     rows = document["meeting"] or document["closest"]
-    metrics = [re.split("[<>]", target)[0] for target in document["targets"]]
     if document["meeting"]:
         settings = (f"{path} = {_spoken(value)}" for path, value in rows[0]["settings"].items())
         console.print(f"[bold]Meets every target:[/bold] {escape(', '.join(settings))}")
@@ -138,15 +139,8 @@ def _show(document: dict[str, Any]) -> None:
         console.print(f"Given up: {escape(', '.join(given)) or 'nothing'}")
     else:
         console.print(f"[bold]Nothing meets every target.[/bold] {_blocked(document)}")
-    table = Table(box=None, pad_edge=False)
-    for name in rows[0]["settings"] if rows else ():
-        table.add_column(name.rpartition(".")[2], no_wrap=True)
-    for metric in metrics:
-        table.add_column(label(metric), justify="right")
-    for row in rows[:SHOWN]:
-        numbers = (shown(metric, row["metrics"][metric]).text for metric in metrics)
-        table.add_row(*(escape(_spoken(value)) for value in row["settings"].values()), *numbers)
-    console.print(table)
+    if rows:
+        _table(document, rows[:SHOWN])
     if document.get("least_certain"):
         console.print(f"Least certain assumption: {document['least_certain']}")
     for target, share in document.get("probability", {}).items():
@@ -156,6 +150,27 @@ def _show(document: dict[str, Any]) -> None:
             f"Probability of all in minute {found['minutes']} of decoding without a pause: "
             f"{found['probability_sustained']:.0%} ({found['status']})"
         )
+
+
+def _table(document: dict[str, Any], rows: Sequence[dict[str, Any]]) -> None:
+    """Print settings and what targets bound: at first, and later where that differs."""
+    from sim.explore.sizing import changing
+    from sim.wording import label, shown
+
+    metrics = list(dict.fromkeys(re.split("[<>]", target)[0] for target in document["targets"]))
+    columns = [Column(name.rpartition(".")[2], is_text=True) for name in rows[0]["settings"]]
+    looks = [("metrics", metric, label(metric)) for metric in metrics]
+    looks += [
+        ("later", name, f"{label(name)} in minute {document['minutes']}") for name in changing(rows)
+    ]
+    cells = [
+        [
+            *map(_spoken, row["settings"].values()),
+            *(shown(metric, row[when][metric]).text for when, metric, _ in looks),
+        ]
+        for row in rows
+    ]
+    print_table(make_console(), "", [*columns, *(Column(head) for *_, head in looks)], cells)
 
 
 def _spoken(value: Any) -> str:

@@ -140,6 +140,7 @@ def _plain(limit: Limit) -> dict[str, Any]:
         "binding": limit.binding,
         "metrics": dict(limit.best.metrics) if limit.best else {},
         "beyond": number(limit.beyond.value) if limit.beyond else None,
+        "beyond_metrics": dict(limit.beyond.metrics) if limit.beyond else {},
         "exceptions": [number(value) for value in limit.exceptions],
         "looks": limit.looks,
     }
@@ -182,13 +183,15 @@ def _show(document: dict[str, Any], metrics: Sequence[str]) -> None:
     path, value = document["path"], document["value"]
     if value is None:
         console.print(f"[bold]No value of {escape(path)} meets every target.[/bold]")
-        console.print(f"In the way: {escape(document['binding'])}")
+        told = {"value": document["beyond"], "metrics": document["beyond_metrics"]}
+        _table(console, path, [{**told, "binding": document["binding"]}], shown)
         return
     console.print(f"[bold]{escape(path)}: {document['goal']} {_spoken(value)}[/bold]")
     if document["beyond"] is None:
         console.print("Nothing tried beyond it fails.")
     else:
-        console.print(f"At {_spoken(document['beyond'])} in the way: {escape(document['binding'])}")
+        why = escape(_short(document["binding"]))
+        console.print(f"At {_spoken(document['beyond'])} in the way: {why}")
     _table(console, path, [{**document, "binding": ""}], shown)
     if document["exceptions"]:
         broken = ", ".join(map(_spoken, document["exceptions"]))

@@ -55,7 +55,10 @@ def judge_of(
     def judge(result: Result) -> str:
         if not result.fits:
             return MEMORY
-        found = verdict(result, targets, draws, minutes, seed) if draws else judged(result, targets)
+        if draws:
+            found = verdict(result, targets, draws, minutes, seed)
+        else:
+            found = judged(result, targets, minutes=minutes)
         if found.status is Status.PASS:
             return ""
         if found.budget.status is not Status.PASS:

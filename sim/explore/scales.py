@@ -22,9 +22,20 @@ PATHS = {
     "budget": "environment.app_budget_bytes",
     "keep": "deployment.kv_cache.eviction.keep",
     "depth": "deployment.speculation.depth",
-    "adapters": "deployment.lora.resident",
 }
 """Short words for single settings."""
+
+NEEDED = {
+    "keep": ("a policy", "'deployment.kv_cache.eviction={policy: okv, keep: 0.5}'"),
+    "depth": (
+        "a draft method",
+        "'deployment.speculation={method: eagle, acceptance: {alpha: 0.7}}'",
+    ),
+}
+"""Short words of settings within something that a scenario need not have, and how to give it."""
+
+MOST_ADAPTERS = 1_000
+"""More are refused: each is a turn of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +85,20 @@ def scale_of(name: str, base: Scenario) -> Scale:
         return Scale(name, _with_side, float(max(sides, default=448)), 1.0)
     if name == "bits":
         return Scale(name, _with_bits, 8.0, 0.1)
+    if name == "adapters":
+        lora = base.deployment.lora
+        return Scale(name, _with_adapters, float(len(lora.adapters) if lora else 1), 1.0)
+    _check_needed(name, base)
     path = PATHS.get(name, name)
     start = _start(name, path, base)
     return Scale(name, lambda mapping, value: with_override(mapping, path, value), *start)
+
+
+def _check_needed(name: str, base: Scenario) -> None:
+    """Raise SimError, with the remedy, where a word stands for a part the scenario lacks."""
+    if name in NEEDED and _value(base.model_dump(), PATHS[name]) is None:
+        what, remedy = NEEDED[name]
+        raise SimError(f"{name} must have {what}. Got none. Remedy: --set {remedy}")
 
 
 def _start(name: str, path: str, base: Scenario) -> tuple[float, float]:
@@ -115,7 +137,7 @@ def _is_valid(mapping: Mapping[str, Any], path: str, value: float) -> bool:
 
 def _hint(name: str, mapping: Mapping[str, Any], path: str) -> str:
     """Return why the path takes no number, with the nearest word."""
-    words = [*PATHS, "images", "image_side", "bits"]
+    words = [*PATHS, "images", "image_side", "bits", "adapters"]
     try:
         Scenario.from_mapping(with_override(mapping, path, 1))
     except WorkloadError as error:
@@ -144,3 +166,20 @@ def _with_side(mapping: Mapping[str, Any], value: float) -> Mapping[str, Any]:
 def _with_bits(mapping: Mapping[str, Any], value: float) -> Mapping[str, Any]:
     """Return the scenario whose decoder has so many bits per weight."""
     return with_override(mapping, "deployment.weights.body", f"bpw{value:g}")
+
+
+def _with_adapters(mapping: Mapping[str, Any], value: float) -> Mapping[str, Any]:
+    """Return the scenario with so many adapters, its own first, and a turn like the first for each.
+
+    An adapter takes memory once a turn has asked for it, and then stays: none is put away. Raises
+    `WorkloadError` for more than `MOST_ADAPTERS`.
+    """
+    if value > MOST_ADAPTERS:
+        raise WorkloadError(f"adapters must be at most {MOST_ADAPTERS}. Got {value:.0f}.")
+    own = list(_value(mapping, "deployment.lora.adapters") or [])
+    names = [*own, *(f"adapter {index}" for index in range(len(own), int(value)))][: int(value)]
+    first = _value(mapping, "session.turns.0") or {}
+    turns = [{**first, "adapter": name, "fresh": index > 0} for index, name in enumerate(names)]
+    resident = with_override(mapping, "deployment.lora.resident", None)
+    adapted = with_override(resident, "deployment.lora.adapters", names)
+    return with_override(adapted, "session.turns", turns)

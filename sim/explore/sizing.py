@@ -6,8 +6,8 @@ others, they are how weights and cache are stored and what the cache forgets, ea
 scenario has downwards: images, adapters and the model stay as they were asked for. Small spaces are
 enumerated, large ones searched by differential evolution (Storn and Price 1997, scipy).
 
-A setting meets the targets as in `sim.verdicts`, on the device's own numbers: at first, and after
-ten minutes of decoding without a pause.
+A setting meets the targets as in `sim.verdicts`, on the device's own numbers: at first, and in a
+later minute of decoding without a pause.
 """
 
 from __future__ import annotations
@@ -23,12 +23,13 @@ from numpy.typing import NDArray
 from hw_models.soc import load_soc
 from sim.errors import SimError
 from sim.explore.designs import SweepSpec
-from sim.explore.sweep_rows import evaluate
-from sim.explore.targets import Target, bounded
+from sim.explore.sweep_rows import RULE_BREAKS, evaluate
+from sim.explore.targets import Target
+from sim.explore.uncertainty import nominal_metrics
 from sim.explore.variants import MetricColumns
-from sim.metrics import known_metrics
 from sim.planning import ACTIVATION_BITS, formats
-from sim.verdicts import later_values, meets_all
+from sim.simulation import simulate
+from sim.verdicts import MINUTES, later_values, meets_all
 from workloads.kv_cache import get_kv_format
 from workloads.scenario import Scenario, with_override
 from workloads.weight_formats import get_format
@@ -42,6 +43,9 @@ SEARCH_POPULATION = 15
 
 UNREACHED = 10.0
 """Miss that stands for a metric without a value, as a share of the limit."""
+
+SAME = 1e-9
+"""Share up to which two values of a metric count as one."""
 
 CONCESSION = 1e-3
 """Miss that all concessions together weigh as much as in the search: they only break ties."""
@@ -66,17 +70,21 @@ class Candidate:
         Value of each knob by dotted path.
     metrics
         Every metric of `sim.metrics.METRICS` by name.
+    later
+        What the metrics that targets bound are in the minute asked about, by name; ``None`` where
+        the run has no such value.
     steps
         How far down its list of preferences each knob's value stands, by dotted path.
     slacks
         Distance to each target, as a share of its limit; negative where it is missed. The lesser of
-        that at first and that after ten minutes.
+        that at first and that in the minute asked about.
     meets
-        Whether every target is met, at first and after ten minutes, and the run fits in memory.
+        Whether every target is met, at first and in that minute, and the run fits in memory.
     """
 
     settings: Mapping[str, Any]
     metrics: Mapping[str, Any]
+    later: Mapping[str, float | None]
     steps: Mapping[str, int]
     slacks: tuple[float, ...]
     meets: bool
@@ -164,17 +172,25 @@ class Sizing:
         return [t for t in self.targets if t in by_all] or missed(self.closest[0])
 
 
-def size(base: Mapping[str, Any], knobs: Knobs, targets: Sequence[Target], seed: int = 0) -> Sizing:
+def size(
+    base: Mapping[str, Any],
+    knobs: Knobs,
+    targets: Sequence[Target],
+    seed: int = 0,
+    minutes: int = MINUTES,
+) -> Sizing:
     """Return which settings of the knobs meet the targets.
 
     Parameters
     ----------
     base
         Scenario as a mapping.
+    minutes
+        Minute of decoding without a pause that targets must hold for.
     """
 
     def tried(place: Place) -> Candidate | None:
-        return _candidate_at(place, base, knobs, targets, seed)
+        return _candidate_at(place, base, knobs, targets, seed, minutes)
 
     if math.prod(len(values) for values in knobs.values()) <= MAX_ENUMERATED:
         return _answer(targets, list(map(tried, _every_place(knobs))), exact=True)
@@ -228,30 +244,34 @@ def _every_place(knobs: Knobs) -> list[Place]:
 
 
 def _candidate_at(
-    place: Place, base: Mapping[str, Any], knobs: Knobs, targets: Sequence[Target], seed: int
+    place: Place,
+    base: Mapping[str, Any],
+    knobs: Knobs,
+    targets: Sequence[Target],
+    seed: int,
+    minutes: int,
 ) -> Candidate | None:
     """Return the candidate at a place, or none where that is no valid scenario."""
     settings = {
         path: values[index] for (path, values), index in zip(knobs.items(), place, strict=True)
     }
-    spec = SweepSpec(base=base, axes={p: (value,) for p, value in settings.items()}, seed=seed)
-    [row] = evaluate(spec, 0, 1)
-    if row["error"] is not None:
+    mapping = dict(base)
+    try:
+        for path, value in settings.items():
+            mapping = with_override(mapping, path, value)
+        result = simulate(Scenario.from_mapping(mapping, "scenario"), seed=seed)
+    except RULE_BREAKS:
         return None
-    metrics = {name: row[name] for name in known_metrics()}
-    columns = _columns(metrics)
+    columns = nominal_metrics(result, minutes)
     met = all(bool(found[0]) for found in meets_all(targets, columns))
     steps = dict(zip(knobs, place, strict=True))
-    return Candidate(settings, metrics, steps, _slacks(targets, columns), met)
+    later = {target.metric: _later(target.metric, columns) for target in targets}
+    return Candidate(settings, result.metrics(), later, steps, _slacks(targets, columns), met)
 
 
-def _columns(metrics: Mapping[str, Any]) -> MetricColumns:
-    """Return the metrics of one run as columns, NaN where it has none."""
-    numbers = {name: metrics[name] for name in (*bounded(), "fits")}
-    return {
-        name: np.array([np.nan if value is None else float(value)])
-        for name, value in numbers.items()
-    }
+def _later(metric: str, columns: MetricColumns) -> float | None:
+    value = float(later_values(metric, columns)[0])
+    return None if math.isnan(value) else value
 
 
 def _slacks(targets: Sequence[Target], columns: MetricColumns) -> tuple[float, ...]:
@@ -308,6 +328,28 @@ def _undominated(gains: NDArray[np.float64]) -> NDArray[np.bool_]:
     better = (finite[:, None] > finite[None]).any(axis=2)
     beaten: NDArray[np.bool_] = np.any(as_good & better, axis=0)
     return np.logical_not(beaten)
+
+
+def changing(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the metrics that are otherwise later than at first, in any of some settings.
+
+    Parameters
+    ----------
+    rows
+        Settings as plain data, each with its ``metrics`` and ``later``.
+    """
+    names = rows[0]["later"] if rows else ()
+    return [
+        name
+        for name in names
+        if any(not _is_same(row["metrics"][name], row["later"][name]) for row in rows)
+    ]
+
+
+def _is_same(one: float | None, other: float | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return math.isclose(one, other, rel_tol=SAME)
 
 
 def check_knobs(base: Mapping[str, Any], knobs: Knobs) -> None:

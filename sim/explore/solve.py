@@ -154,7 +154,9 @@ class _Search:
             if found.meets == until_meets:
                 return last, found
             left_the_rules = bool(last.metrics) and not found.metrics
-            if until_meets and left_the_rules and stride > self._least(start):
+            if until_meets and left_the_rules:
+                if stride <= self._least(start):
+                    break  # the last is as far as the setting goes
                 stride /= 2.0  # nearer values may still be allowed
                 continue
             last, stride = found, 2.0 * stride

@@ -27,7 +27,7 @@ def recommendation(question: Question, budget_bytes: float) -> dict[str, Any] | 
         return None
     base = question.scenario.model_dump(mode="json", exclude_defaults=True)
     knobs = default_knobs(question.scenario)
-    found = size(base, knobs, question.targets, question.seed)
+    found = size(base, knobs, question.targets, question.seed, question.minutes)
     chosen = (found.meeting or _closest(found, budget_bytes))[:SHOWN]
     return {
         "meets": bool(found.meeting),
@@ -62,15 +62,20 @@ def _row(question: Question, base: dict[str, Any], candidate: Candidate) -> dict
         "settings": dict(candidate.settings),
         "concessions": candidate.concessions,
         "meets": candidate.meets,
-        "share_of_draws": _share_of_draws(question, base, candidate),
+        **_shares_of_draws(question, base, candidate),
         "metrics": {name: candidate.metrics[name] for name in dict.fromkeys((*asked, *ALWAYS))},
+        "later": dict(candidate.later),
     }
 
 
-def _share_of_draws(question: Question, base: dict[str, Any], candidate: Candidate) -> float | None:
-    """Return the share of draws of the device that meet every target at once."""
+def _shares_of_draws(
+    question: Question, base: dict[str, Any], candidate: Candidate
+) -> dict[str, float | None]:
+    """Return the shares of draws of the device that meet all targets, at first and later too."""
+    names = "share_of_draws", "share_of_draws_sustained"
     if not question.draws:
-        return None
+        return dict.fromkeys(names)
     result = simulate(candidate.scenario(base), seed=question.seed)
     asked = question.targets, question.draws, question.minutes, question.seed
-    return verdict(result, *asked).probability
+    found = verdict(result, *asked)
+    return dict(zip(names, (found.probability, found.probability_sustained), strict=True))

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from sim.charts.data import LayerChart, first_token_chart, memory_chart, swing_chart
 from sim.engine.memory import PHASES
+from sim.explore.sizing import changing
 from sim.reports import basis
 from sim.reports.document import SMALLEST_SHARE
 from sim.reports.evidence import CALLED
@@ -45,7 +46,7 @@ def sizing_page(document: Document) -> Page:
             for section in (
                 _notes(document),
                 _targets(document),
-                _recommendation(document),
+                _recommendation(document, document["verdict"]["minutes"]),
                 _memory(document),
                 _first_token(document),
                 _sustained(document),
@@ -121,7 +122,7 @@ def _target_row(item: Document) -> tuple[Cell, ...]:
     )
 
 
-def _recommendation(document: Document) -> Section:
+def _recommendation(document: Document, minutes: int) -> Section:
     found = document["recommendation"]
     if found is None:
         return Section("Recommended configuration", ())
@@ -131,7 +132,7 @@ def _recommendation(document: Document) -> Section:
     verdict = "every target." if found["meets"] else f"every target.{blocked} The closest:"
     blocks = (
         Paragraph((text + verdict,)),
-        _settings_table(found["rows"], found["meets"]),
+        _settings_table(found["rows"], found["meets"], minutes),
         Paragraph(
             (
                 "Chosen for the fewest concessions, then the most slack. What a format, a smaller "
@@ -142,7 +143,7 @@ def _recommendation(document: Document) -> Section:
     return Section("Recommended configuration", blocks)
 
 
-def _settings_table(rows: list[Document], meets: bool) -> Table:
+def _settings_table(rows: list[Document], meets: bool, minutes: int) -> Table:
     first = "recommended" if meets else "closest"
     names = (first, "runner-up", "second runner-up")[: len(rows)]
     lines: list[tuple[Cell, ...]] = [
@@ -153,9 +154,22 @@ def _settings_table(rows: list[Document], meets: bool) -> Table:
         (label(metric), *(shown(metric, row["metrics"][metric]) for row in rows))
         for metric in rows[0]["metrics"]
     ]
+    lines += [
+        (
+            f"{label(metric)} in minute {minutes}",
+            *(shown(metric, row["later"][metric]) for row in rows),
+        )
+        for metric in changing(rows)
+    ]
     if rows[0]["share_of_draws"] is not None:
-        shares = (shown("share", row["share_of_draws"]) for row in rows)
-        lines.append(("draws of the device that meet every target", *shares))
+        met, still = "share_of_draws", "share_of_draws_sustained"
+        lines += [
+            (
+                "draws of the device that meet every target",
+                *(shown("share", row[met]) for row in rows),
+            ),
+            (f"and also in minute {minutes}", *(shown("share", row[still]) for row in rows)),
+        ]
     return Table(("", *names), tuple(lines))
 
 

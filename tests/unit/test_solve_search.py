@@ -72,6 +72,17 @@ def test_nothing_meets():
     assert found.binding == "fits"
 
 
+def test_where_nothing_meets_the_nearest_allowed_value_says_why():
+    def look(value):
+        return Look(
+            value, "tokens_per_s>9" if value >= 0 else "rule", {"a": 1} if value >= 0 else {}
+        )
+
+    found = solve(scale(64.0), "largest", look, ends=(-100, 512))
+    assert found.best is None
+    assert (found.beyond.value, found.binding) == (0, "tokens_per_s>9")
+
+
 def test_a_rule_of_the_scenario_is_a_limit():
     def look(value):
         return Look(
@@ -127,9 +138,21 @@ def test_words_for_several_paths_change_them_all():
     assert fewer.deployment.weights.body == "bpw2.7"
 
 
-@pytest.mark.parametrize(
-    "name", ["deployment.weights.body", "environment.start", "sesion.x", "keep"]
-)
+@pytest.mark.parametrize("name", ["deployment.weights.body", "environment.start", "sesion.x"])
 def test_what_is_no_number_is_refused(name):
     with pytest.raises(SimError, match=r"must be a (number|setting)"):
         scale_of(name, load_scenario())
+
+
+@pytest.mark.parametrize(("name", "what"), [("keep", "a policy"), ("depth", "a draft method")])
+def test_what_a_word_needs_is_said_with_its_remedy(name, what):
+    with pytest.raises(SimError, match=f"{name} must have {what}.*Remedy: --set"):
+        scale_of(name, load_scenario(None))
+
+
+def test_adapters_are_asked_for_by_a_turn_each():
+    found = scale_of("adapters", load_scenario(None)).scenario(
+        load_scenario(None).model_dump(mode="json", exclude_defaults=True), 3.0
+    )
+    assert len(found.deployment.lora.adapters) == 3
+    assert [turn.adapter for turn in found.session.turns] == list(found.deployment.lora.adapters)
