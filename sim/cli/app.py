@@ -32,8 +32,10 @@ from sim.cli.options import (
     Seed,
     Targets,
     print_json,
+    say_written,
 )
 from sim.cli.patience import begin, tell_turns
+from sim.cli.plain import PLAIN, clipped
 from sim.cli.reporting import report
 from sim.cli.sizing import size
 from sim.cli.solving import solve
@@ -63,11 +65,6 @@ def _print_version(wanted: bool) -> None:
 
         typer.echo(f"andesim {versions()['andesim']}")
         raise typer.Exit
-
-
-_VERSION = typer.Option(
-    "--version", callback=_print_version, is_eager=True, help="Print the version."
-)
 
 
 @app.callback()
@@ -122,6 +119,8 @@ def simulate(
     judged = judge(result, targets, sampled, minutes) if targets else None
     if out is not None:
         write_run(result, out, ranges)
+        if as_json:
+            say_written(out)
     if as_json:
         told = {"verdict": judged.plain()} if judged else {}
         print_json(summary_document(result, ranges) | told)
@@ -171,13 +170,13 @@ def main() -> None:
     gc.set_threshold(NEW_OBJECTS, *gc.get_threshold()[1:])
     try:
         check_one_folder()
-        for stream in (sys.stdout, sys.stderr):  # a console of few letters shows ? for the others
-            stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+        for stream in (sys.stdout, sys.stderr):
+            stream.reconfigure(errors=PLAIN)  # type: ignore[union-attr]
         begin()
         app(prog_name="andesim")
         sys.stdout.flush()
     except (WorkloadError, HardwareError, SimError) as error:
-        print(f"andesim: {error}", file=sys.stderr)
+        print(f"andesim: {clipped(str(error))}", file=sys.stderr)
         sys.exit(BAD_INPUT)
     except UnicodeEncodeError:
         print(f"andesim: {_OTHER_NAMES}", file=sys.stderr)

@@ -151,25 +151,24 @@ def _chosen(rows: list[Row], name: str | None, what: str) -> list[Row]:
 
 def show_rows(title: str, rows: Sequence[Row]) -> None:
     """Print rows as a table with a column per key, sources numbered and listed below it."""
-    from rich.console import Console
-    from rich.table import Table
+    from sim.cli.tables import Column, make_console, print_table
 
-    console = Console(highlight=False, soft_wrap=True, markup=False)  # titles hold brackets
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
-    first = next(iter(rows[0]))
-    for name, value in rows[0].items():
-        widest = max(len(str(row[name])) for row in rows) if name == first else None
-        numeric = isinstance(value, int | float) and not isinstance(value, bool)
-        table.add_column(name, justify="right" if numeric else "left", min_width=widest)
+    columns = []
+    for index, (name, value) in enumerate(rows[0].items()):
+        is_text = isinstance(value, str | bool)
+        columns.append(
+            Column(name.replace("_", " "), is_text and index > 0, is_text and index == 0)
+        )
     numbers: dict[str, int] = {}
+    cells = []
     for row in rows:
         cited = {**row}
         if "source" in row:
             cited["source"] = f"({numbers.setdefault(row['source'], len(numbers) + 1)})"
-        table.add_row(*map(_cell, cited.values()))
-    console.print(table)
+        cells.append([_cell(value) for value in cited.values()])
+    print_table(make_console(), title, columns, cells)
     for source, number in numbers.items():
-        console.print(f"({number}) {source}")
+        typer.echo(f"({number}) {source}")
 
 
 def _cell(value: Any) -> str:

@@ -20,6 +20,7 @@ from sim.cli.options import (
     RunStack,
     RunWeights,
     print_json,
+    say_written,
 )
 from sim.errors import SimError
 
@@ -111,6 +112,8 @@ def validate(
 
     given = Given(model, stack, weights, format, column or (), device or "", prompt_tokens)
     outcome = validate_files(measured or (), device, out, given)
+    if out is not None:
+        say_written(out)
     print_json(outcome.document()) if as_json else show(outcome.text)
     if outcome.exit_code:
         raise typer.Exit(outcome.exit_code)

@@ -56,7 +56,7 @@ def devices(
 
 
 def models(
-    name: Annotated[str | None, typer.Argument(help="Model id; all if none.")] = None,
+    name: Annotated[str | None, typer.Argument(help="Model id or path; all if none.")] = None,
     networks: Annotated[
         bool, typer.Option("--networks", help="Encoders and convolutional networks instead.")
     ] = False,
@@ -77,7 +77,7 @@ def models(
 
 
 def formats(
-    name: Annotated[str | None, typer.Argument(help="Format id; all if none.")] = None,
+    name: Annotated[str | None, typer.Argument(help="Format id or path; all if none.")] = None,
     bits: Annotated[
         float | None, typer.Option("--bpw", help="Which mixes have this mean of bits per weight?")
     ] = None,

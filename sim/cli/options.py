@@ -57,6 +57,11 @@ Minutes = Annotated[
 Seed = Annotated[int, typer.Option(min=0, help="Seed of every random stream.")]
 
 
+def say_written(out: Path) -> None:
+    """Say on standard error where a file or folder was written."""
+    typer.echo(f"Written to {out}.", err=True)
+
+
 def print_json(document: Any) -> None:
     """Print one JSON document on standard output; a value JSON cannot hold is an error."""
     sys.stdout.write(json.dumps(document, indent=2, allow_nan=False) + "\n")

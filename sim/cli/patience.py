@@ -31,6 +31,10 @@ class Patience:
         """Say from now on how many of all things are done."""
         self._told = f", {done:,} of {of:,} {things}"
 
+    def tell_step(self, step: str) -> None:
+        """Say from now on what is being done."""
+        self._told = f", {step}"
+
     def end(self) -> None:
         """Take the line away for good."""
         with self._lock:
@@ -86,3 +90,9 @@ def tell_turns(done: int, of: int) -> None:
     """Say how many turns of a session are served."""
     if _current is not None:
         _current.tell(done, of, "turns")
+
+
+def tell_step(step: str) -> None:
+    """Say what a command of several steps does now."""
+    if _current is not None:
+        _current.tell_step(step)

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from sim.cli.options import AsJson, Minutes, Overrides, Targets
+from sim.cli.options import AsJson, Minutes, Overrides, Targets, say_written
+from sim.cli.patience import tell_step
 
 MISSED = 1
 
@@ -51,9 +52,13 @@ def report(
     if out is not None:
         check_path(out, interactive=interactive)
     targets = [Target.parse(text) for text in target or ()]
-    document, page = make_report(scenario, targets, uncertainty, seed, overrides or (), minutes)
+    document, page = make_report(
+        scenario, targets, uncertainty, seed, overrides or (), minutes, tell_step
+    )
     if out is not None:
         write_report(out, page, document, interactive=interactive)
+        say_written(out)
+        typer.echo(f"Written to {out}.", err=True)
     if as_json or out is None:
         typer.echo(json_text(document) if as_json else markdown(page), nl=False)
     raise typer.Exit(MISSED if page.verdict and Status(page.verdict).is_missed else 0)

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from sim.cli.options import say_written
 from sim.errors import SimError
 from workloads.errors import did_you_mean
 
@@ -44,8 +45,10 @@ def study(
     from sim.output import write_text
 
     write_text(out, page[1])
+    say_written(out)
     for file, text in figures:
         write_text(out.parent / file, text)
+        say_written(out.parent / file)
 
 
 def load_script(path: Path) -> Any:

@@ -33,20 +33,23 @@ def sweep(
 
     wanted = load_sweep(spec)
     chosen = "dask" if scheduler else backend
-    with _progress() as progress:
-        bar = progress.add_task("rows", total=wanted.points)
+    progress = _progress()
+    bar = progress.add_task("rows", total=wanted.points)
 
-        def on_rows(done: int) -> None:
-            progress.update(bar, completed=done)
+    def on_rows(done: int) -> None:
+        progress.start()  # not before the output is known to be good
+        progress.update(bar, completed=done)
 
-        try:
-            run_sweep(wanted, out, backend=chosen, scheduler=scheduler, jobs=jobs, on_rows=on_rows)
-        except KeyboardInterrupt:
-            progress.stop()
-            kept = int(progress.tasks[0].completed)
-            print(f"Stopped: {kept} of {wanted.points} rows are kept.", file=sys.stderr)
-            print("The same command continues.", file=sys.stderr)
-            raise typer.Exit(STOPPED) from None
+    try:
+        run_sweep(wanted, out, backend=chosen, scheduler=scheduler, jobs=jobs, on_rows=on_rows)
+    except KeyboardInterrupt:
+        progress.stop()
+        kept = int(progress.tasks[0].completed)
+        print(f"Stopped: {kept} of {wanted.points} rows are kept.", file=sys.stderr)
+        print("The same command continues.", file=sys.stderr)
+        raise typer.Exit(STOPPED) from None
+    finally:
+        progress.stop()
     _tell_failures(out)
 
 
@@ -66,7 +69,7 @@ def _tell_failures(out: Path) -> None:
 
     errors = pq.read_table(out, columns=["error"])["error"]
     failed = len(errors) - errors.null_count
-    print(f"{len(errors)} rows in {out}.", file=sys.stderr)
+    print(f"Written to {out}: {len(errors)} rows.", file=sys.stderr)
     if failed:
         first = errors.drop_null()[0].as_py()
         print(f"{failed} of them failed (column `error`), first: {first}", file=sys.stderr)

@@ -22,10 +22,14 @@ NARROWEST_TEXT = 16
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column's heading, and whether it holds text (wrapped) or numbers (never broken)."""
+    """A column's heading, and whether it holds text (wrapped) or numbers (never broken).
+
+    Text that `is_name` stands at the left like text and is never broken, as numbers are.
+    """
 
     heading: str
     is_text: bool = False
+    is_name: bool = False
 
 
 def make_console() -> Console:
@@ -43,31 +47,48 @@ def print_table(
     from rich.markup import escape
     from rich.table import Table
 
-    if _least_width(columns, rows) > console.width:
+    if _total(_least_widths(columns, rows)) > console.width:
         _print_lists(console, title, columns, rows)
         return
-    table = Table(box=None, pad_edge=False, title=title or None, title_justify="left")
-    for column in columns:
-        if column.is_text:
-            table.add_column(column.heading, overflow="fold")
-        else:
-            table.add_column(column.heading, justify="right", overflow="fold", min_width=4)
-    for index, column in enumerate(columns):
-        if not column.is_text:
-            table.columns[index].min_width = max((len(row[index]) for row in rows), default=0)
+    table = Table(box=None, pad_edge=False)
+    least = _least_widths(columns, rows)
+    wide = _is_wide(console, columns, rows)
+    for column, width in zip(columns, least, strict=True):
+        table.add_column(
+            column.heading,
+            justify="left" if column.is_text or column.is_name else "right",
+            overflow="fold",
+            min_width=width,
+            max_width=None if column.is_text or wide else width,
+        )
     for row in rows:
         table.add_row(*map(escape, row))
-    console.print(table)
+    if title:
+        console.print(f"[italic]{escape(title)}[/italic]")
+    with console.capture() as printed:
+        console.print(table)
+    for line in printed.get().splitlines():
+        console.file.write(line.rstrip() + "\n")
 
 
-def _least_width(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> int:
-    """Return the characters that no wrapping can save."""
+def _least_widths(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> list[int]:
+    """Return the characters of each column that no wrapping can save."""
     widths = []
     for index, column in enumerate(columns):
         longest = max((len(row[index]) for row in rows), default=0)
         words = max(map(len, column.heading.split()), default=0)
         widths.append(min(longest, NARROWEST_TEXT) if column.is_text else max(longest, words))
-    return sum(widths) + GAP * (len(columns) - 1)
+    return widths
+
+
+def _is_wide(console: Console, columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> bool:
+    """Return whether nothing needs to be wrapped, headings neither."""
+    cells = zip(*([column.heading for column in columns], *rows), strict=True)
+    return _total([max(map(len, column)) for column in cells]) <= console.width
+
+
+def _total(widths: Sequence[int]) -> int:
+    return sum(widths) + GAP * len(widths)  # rich counts the outer gaps, too
 
 
 def _print_lists(
@@ -79,8 +100,8 @@ def _print_lists(
         console.print(f"[italic]{escape(title)}[/italic]")
     for row in rows:
         named = list(zip(columns, row, strict=True))
-        heads = [cell for column, cell in named if column.is_text and cell]
+        heads = [cell for column, cell in named if (column.is_text or column.is_name) and cell]
         console.print(escape(" - ".join(heads) or row[0]), soft_wrap=True)
         for column, cell in named:
-            if not column.is_text:
+            if not (column.is_text or column.is_name):
                 console.print(f"  {escape(column.heading)}: {escape(cell)}", soft_wrap=True)

@@ -33,6 +33,8 @@ FIRST_ROWS = 16
 GROWTH = 8
 """How much larger than the one before a chunk may be: rows that share work get cheaper together."""
 
+ENDING = ".parquet"
+
 CONNECT_S = 5.0
 """How long to try to reach a scheduler [s]."""
 
@@ -62,6 +64,8 @@ def run_sweep(
     """
     if jobs == 0 or jobs < -1:
         raise SimError(f"--jobs must be at least 1, or -1 for all cores. Got {jobs}.")
+    if Path(path).suffix != ENDING:
+        raise SimError(f"-o must end in {ENDING}, which is what a sweep writes. Got '{path}'.")
     file = SweepFile(spec, Path(path))
     if file.is_complete():
         file.remove_parts()

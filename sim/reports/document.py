@@ -6,7 +6,7 @@ Nothing here depends on the clock of this computer, so the same question gives t
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from typing import Any, Final
 
@@ -45,10 +45,16 @@ LONGEST_NUMBER: Final = 9
 """Characters of a number; longer ones get an exponent."""
 
 
-def report_document(question: Question) -> dict[str, Any]:
-    """Return everything a report says, ready for JSON."""
-    *_, found = report_steps(question)
-    assert isinstance(found, dict)  # steps before the last are words
+def report_document(
+    question: Question, on_step: Callable[[str], object] = lambda _: None
+) -> dict[str, Any]:
+    """Return everything a report says, ready for JSON; each step is told in words as it begins."""
+    found: dict[str, Any] = {}
+    for step in report_steps(question):
+        if isinstance(step, dict):
+            found = step
+        else:
+            on_step(step)
     return found
 
 

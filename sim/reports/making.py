@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,6 +27,7 @@ def make_report(
     seed: int | None = None,
     overrides: Sequence[str] = (),
     minutes: int = MINUTES,
+    on_step: Callable[[str], object] = lambda _: None,
 ) -> tuple[dict[str, Any], Page]:
     """Return the document and the page of a scenario, a result or validation folder, or a matrix.
 
@@ -50,5 +51,6 @@ def make_report(
             )
         judged = read_validation(path / VALIDATION)
         return judged, validation_page(judged)
-    document = report_document(read_question(path, targets, draws, seed, overrides, minutes))
+    question = read_question(path, targets, draws, seed, overrides, minutes)
+    document = report_document(question, on_step)
     return document, sizing_page(document)

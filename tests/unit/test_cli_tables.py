@@ -29,6 +29,19 @@ def test_a_pipe_has_no_width(monkeypatch, capsys):
     assert len(capsys.readouterr().out.splitlines()) == 1 + len(ROWS)
 
 
+@pytest.mark.parametrize("width", ["41", "46", "52", "60"])
+def test_names_are_never_broken_and_long_text_wraps(width, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", width)
+    columns = [Column("id", is_name=True), Column("bits of it"), Column("about", is_text=True)]
+    rows = [["w2_g16_z16_long", "4.5", "two bits and a scale for every sixteen"]]
+    print_table(make_console(), "Formats [all]", columns, rows)
+    printed = capsys.readouterr().out
+    assert "w2_g16_z16_long" in printed
+    assert "Formats [all]" in printed
+    assert all(len(line) <= int(width) and line == line.rstrip() for line in printed.splitlines())
+    assert all(word in printed for word in rows[0][2].split())
+
+
 def test_different_scenarios_are_compared_with_all_their_numbers(andesim, tmp_path, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     turns = "session: {turns: [{prompt_tokens: 64, output_tokens: 8}]}\n"
