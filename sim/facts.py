@@ -289,7 +289,8 @@ def facts_of_groups(
     for times, done in zip(groups, work, strict=True):
         seconds = times.ends_s - times.starts_s
         clocks = clock_means(times, soc.power.exponent) if times.spans else FULL_CLOCK
-        part = phase_facts(whole, done, seconds, times.group.committed_tokens, clocks)
+        group = times.group
+        part = phase_facts(whole, done, seconds, group.committed_tokens, clocks, group.needed_flops)
         found[times.group.phase].append(part)
     vision, prefill, decode, network = (added(found[name]) for name in EVERY_PHASE)
     return facts_of(

@@ -32,6 +32,8 @@ class PhaseFacts:
         Steps, and the output tokens they yield.
     flops
         Matrix FLOPs that were executed.
+    useful_flops
+        Those among them that the tokens needed: no padding (`workloads.needed`).
     peak_matrix_s
         Seconds these take at the matrix engine's peak rate [s].
     read_bytes, write_bytes, weight_bytes
@@ -47,6 +49,7 @@ class PhaseFacts:
     steps: FloatColumn
     committed_tokens: FloatColumn
     flops: FloatColumn
+    useful_flops: FloatColumn
     peak_matrix_s: FloatColumn
     read_bytes: FloatColumn
     write_bytes: FloatColumn
@@ -88,10 +91,12 @@ def phase_facts(
     seconds: FloatColumn,
     committed: FloatColumn,
     clocks: AsIs = FULL_CLOCK,
+    needed_flops: FloatColumn | None = None,
 ) -> PhaseFacts:
     """Return what the steps of one group sum up to, run by run.
 
-    ``clocks`` are the means of `sim.engine.times.clock_means`, step by step.
+    ``clocks`` are the means of `sim.engine.times.clock_means`, step by step; ``needed_flops`` those
+    of the group, if they are not all that is executed.
     """
     clock, switched = clocks
     summed = ("flops", "peak_matrix_s", "read_bytes", "write_bytes", "weight_bytes", "dram_j")
@@ -100,6 +105,7 @@ def phase_facts(
         hidden_s=np.zeros(1),
         steps=over(np.ones_like(committed)),
         committed_tokens=over(committed),
+        useful_flops=over(work.flops if needed_flops is None else needed_flops),
         compute_j=over(work.arithmetic_j(seconds, clock, switched)),
         active_j=over(work.active_j(seconds, switched)),
         full_s=over(seconds * clock),

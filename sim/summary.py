@@ -272,7 +272,15 @@ class Summary:
         "flops",
         "lower",
         "`F`",
-        "sum of F_i over all steps",
+        "sum of F_i over all steps: what is executed, padding included",
+    )
+    useful_flops: float = _shown(
+        lambda f: _of_all(f, "useful_flops"),
+        "FLOP",
+        "useful flops",
+        None,
+        "`U`",
+        "those among `F` that the tokens need: no padded rows, masked pairs or empty cache",
     )
     mfu: float | None = _shown(
         lambda f: ratio(

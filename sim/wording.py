@@ -109,7 +109,7 @@ def _text(metric: str, value: float) -> str:
     if metric.endswith("_bytes") or metric == "weight_bytes_per_step":
         is_held = metric.startswith(("peak", "budget", "held"))
         return _scaled(value, MEMORY if is_held else MOVED)
-    if metric == "flops":
+    if metric.endswith("flops"):
         return f"{significant(value / 1e12)} TFLOP"
     return f"{value:.0f}" if value == int(value) else significant(value)
 

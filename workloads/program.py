@@ -247,6 +247,9 @@ class StepGroup:
     cache_bytes
         What the conversation holds of classes that grow with it while the group runs; empty where
         the cache is allocated whole from the start [B].
+    needed_flops
+        What the tokens of each step need of its matrix work, those of a prefill in its last step;
+        ``None``: all that is executed [FLOP].
     """
 
     phase: str
@@ -262,6 +265,7 @@ class StepGroup:
     setup: Setup = Setup()
     images_needed: Column | None = None
     cache_bytes: Mapping[str, float] = field(default_factory=dict)
+    needed_flops: Column | None = None
 
     @property
     def steps(self) -> int:

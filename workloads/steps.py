@@ -27,6 +27,7 @@ from workloads.mechanisms import (
     sampling_segment,
     tree_commit_segment,
 )
+from workloads.needed import adapter_flops, executed_flops, needed_flops
 from workloads.program import Column, ProgramSegment, Setup, StepGroup
 from workloads.speculation import padded_width
 from workloads.storage import is_layer, layer_runs
@@ -87,6 +88,7 @@ class Compiler:
     vision_flash_bytes: float = 0.0
     room_bytes: float | Column = np.inf
     _lowered: dict[tuple[object, ...], Lowered] = field(default_factory=dict)
+    _own_flops: dict[tuple[object, ...], Column] = field(default_factory=dict)
 
     def groups(self, plans: Sequence[TurnPlan]) -> list[StepGroup]:
         """Return all step groups in order; `WorkloadError` where they are too many steps."""
@@ -142,6 +144,9 @@ class Compiler:
             new, live, context, last = (column[-1:] for column in (new, live, context, last))
         phase = self.trace.phases["prefill"]
         segments, held = self._segments(phase, {"T": new, "S": context}, last, self._adapter(plan))
+        rows = float(plan.prefill_tokens)
+        own = self._needed_flops(phase, rows, max(rows, live[-1]))
+        adapted = adapter_flops(segments, self.lora) * (rows / new.sum())
         return StepGroup(
             phase="prefill",
             turn=index,
@@ -157,6 +162,7 @@ class Compiler:
             switches=_switches(context),
             setup=self._setup(plan),
             cache_bytes=grown,
+            needed_flops=last * min(own[0] + np.sum(adapted), np.sum(executed_flops(segments))),
         )
 
     def decode(self, index: int, plan: TurnPlan) -> StepGroup:
@@ -180,6 +186,9 @@ class Compiler:
         segments, held = self._segments(phase, sizes, np.ones(steps), self._adapter(plan))
         stored = plan.eviction.retained_tokens(plan.prompt_tokens, produced + committed)
         extras = self._decode_extras(plan, produced, committed)
+        drafting = self._drafting(stored)
+        own = self._needed_flops(phase, float(plan.width), np.ceil(loaded + plan.width))
+        adapted = adapter_flops(segments, self.lora) * (plan.width / width)
         return StepGroup(
             phase="decode",
             turn=index,
@@ -187,11 +196,12 @@ class Compiler:
             visible_tokens=context,
             live_tokens=stored,
             committed_tokens=committed,
-            segments=_joined(segments, self._drafting(stored), extras),
+            segments=_joined(segments, drafting, extras),
             activation_bytes=held,
             at_s=plan.turn.at_s,
             switches=_switches(context),
             cache_bytes=grown,
+            needed_flops=own + adapted + executed_flops((*drafting, *extras)),
         )
 
     @property
@@ -317,6 +327,17 @@ class Compiler:
             )
             self._lowered[key] = segments, float(held_bytes.max())
         return self._lowered[key]
+
+    def _needed_flops(self, phase: Phase, rows: float, context: Column | float) -> Column:
+        """Return what rows of tokens need of a phase at each context, equal questions once."""
+        columns = np.atleast_1d(np.asarray(context, dtype=np.int64))
+        key = (phase.name, rows, columns.tobytes())
+        if key not in self._own_flops:
+            sizes = {"T": np.full_like(columns, int(rows)), "S": columns}
+            always = np.ones(columns.shape)
+            found = needed_flops(phase, sizes, always, self.options.routing_skew)
+            self._own_flops[key] = found
+        return self._own_flops[key]
 
 
 def lower_phase(

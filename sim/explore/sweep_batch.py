@@ -36,6 +36,7 @@ from sim.work import work_of
 from workloads.catalogue import trace_for
 from workloads.graph import Formats, GraphOptions
 from workloads.kv_cache import cache_bytes, visible_tokens
+from workloads.needed import needed_flops
 from workloads.program import Column, StepGroup
 from workloads.scenario import Scenario
 from workloads.steps import cache_capacity, lower_phase
@@ -210,6 +211,7 @@ class Batch:
 
         seconds = step_seconds(self._pricing.group(group))
         facts = phase_facts(over, work_of(group, self.soc), seconds, group.committed_tokens)
+        facts = replace(facts, useful_flops=self._needed_flops(total))
         kv_bytes = self._kv_bytes(self._prefill_tokens)
         return Stage(group, facts, held_bytes[kind[last]], kv_bytes)
 
@@ -226,7 +228,8 @@ class Batch:
 
         seconds = step_seconds_by_context(self._pricing, group)
         work = work_of(group, self.soc)
-        facts = phase_facts(over, work, seconds, group.committed_tokens)
+        needed = group.needed_flops
+        facts = phase_facts(over, work, seconds, group.committed_tokens, needed_flops=needed)
         replies = self.output_tokens > 1
         switch_s = self._switch_seconds(group, first[replies])
         for column in (facts.seconds, facts.full_s, facts.switched_s):
@@ -234,6 +237,12 @@ class Batch:
         facts = replace(facts, active_j=work.active_j(facts.seconds))
         held_bytes = np.where(replies, group.activation_bytes, 0.0)
         return Stage(group, facts, held_bytes, self._kv_bytes(self._needed_tokens))
+
+    def _needed_flops(self, tokens: Tokens) -> Column:
+        """Return what prompts of so many tokens need of prefill, padding left out [FLOP]."""
+        sizes = {"T": tokens, "S": tokens}
+        skew = self._options.routing_skew
+        return needed_flops(self._trace.phases["prefill"], sizes, np.ones(tokens.shape), skew)
 
     def _kv_bytes(self, needed: Tokens) -> Column:
         """Return the KV cache while a phase needs so many tokens of it [B]."""

@@ -64,13 +64,13 @@ def run_sweep(
     """
     if jobs == 0 or jobs < -1:
         raise SimError(f"--jobs must be at least 1, or -1 for all cores. Got {jobs}.")
-    if Path(path).suffix != ENDING:
-        raise SimError(f"-o must end in {ENDING}, which is what a sweep writes. Got '{path}'.")
     file = SweepFile(spec, Path(path))
     if file.is_complete():
         file.remove_parts()
         on_rows(spec.points)
         return spec.points
+    if Path(path).suffix != ENDING:
+        raise SimError(f"-o must end in {ENDING}, which is what a sweep writes. Got '{path}'.")
     file.open()
     missing = file.missing()
     done = spec.points - sum(stop - start for start, stop in missing)

@@ -30,6 +30,7 @@ METRICS = [
     "kv_tokens_final",
     "weight_bytes_per_step",
     "flops",
+    "useful_flops",
     "mfu",
     "mbu",
     "fits",
