@@ -58,7 +58,6 @@ def report(
     if out is not None:
         write_report(out, page, document, interactive=interactive)
         say_written(out)
-        typer.echo(f"Written to {out}.", err=True)
     if as_json or out is None:
         typer.echo(json_text(document) if as_json else markdown(page), nl=False)
     raise typer.Exit(MISSED if page.verdict and Status(page.verdict).is_missed else 0)
