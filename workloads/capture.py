@@ -132,7 +132,7 @@ def _run_text(config: Any, name: str) -> tuple[Built, dict[str, Phase]]:
 
     Raises `WorkloadError` with what the first way met.
     """
-    from workloads.models.from_transformers import ATTENTIONS, build
+    from workloads.models.from_transformers import ATTENTIONS, INSTEAD, build
     from workloads.models.text_phases import text_phases
     from workloads.models.text_shape import context_of
 
@@ -149,7 +149,7 @@ def _run_text(config: Any, name: str) -> tuple[Built, dict[str, Phase]]:
                 f"{name}: the class of model_type {built.config.model_type!r} must run on tensors "
                 f"without data. {type(error).__name__}: {said}"
             )
-    raise WorkloadError(faults[0])
+    raise WorkloadError(faults[0] if "Remedy" in faults[0] else f"{faults[0]} {INSTEAD}")
 
 
 def version() -> str | None:

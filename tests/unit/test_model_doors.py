@@ -161,7 +161,19 @@ def test_sizes_that_the_class_fills_in_are_told(tmp_path):
         ({**TINY, "hidden_size": 10**9}, "hidden_size must be a whole number from 1 to 100000000"),
         ({**TINY, "vocab_size": "50k"}, "vocab_size must be a whole number. Got '50k'"),
         ({**TINY, "num_attention_heads": 5}, "heads"),
+        (
+            {**TINY, "num_attention_heads": 4, "num_key_value_heads": 3},
+            "num_key_value_heads must divide num_attention_heads, 4. Got 3",
+        ),
+        (
+            {"model_type": "gemma3", "text_config": {"hidden_size": -1, "num_hidden_layers": 5000}},
+            "hidden_size must be .* Got -1. num_hidden_layers must be .* Got 5000",
+        ),
         ({**TINY, "model_type": "lama"}, "Did you mean 'llama'"),
+        (
+            {"model_type": "t5", "d_model": 64},
+            "with a causal language model. Got 't5'.* Remedy: name",
+        ),
     ],
 )
 def test_a_fault_of_a_file_is_one_sentence_and_a_way_out(tmp_path, config, message):

@@ -78,7 +78,7 @@ def read_config(entry: Mapping[str, Any], name: str) -> Any:
     model_type = chosen.get("model_type")
     if not isinstance(model_type, str) or model_type not in known:
         raise WorkloadError(_unknown(entry, entry.get("model_type"), name, list(known.keys())))
-    _check_sizes(chosen, name)
+    _check_sizes({**chosen, **text_part(chosen)}, name)
     kept = {key: value for key, value in chosen.items() if key not in _NOT_THE_CLASS}
     try:
         config = AutoConfig.for_model(**kept)
@@ -99,6 +99,10 @@ def read_config(entry: Mapping[str, Any], name: str) -> Any:
     return config
 
 
+INSTEAD = (
+    "Remedy: name an architecture of the same shape, or trace the module: andesim trace --module."
+)
+"""What is left to do where a class cannot be captured."""
 _NOT_THE_CLASS = frozenset(
     [
         *("quantization_config", "quantization", "id", "parameters", "sources"),
@@ -128,6 +132,11 @@ def _check_sizes(entry: Mapping[str, Any], name: str) -> None:
             faults.append(f"{key} must be a whole number from {least} to {most}. Got {value!r}.")
     if faults:
         raise WorkloadError(f"{name}: " + " ".join(faults))
+    heads, shared = (entry.get(key) for key in ("num_attention_heads", "num_key_value_heads"))
+    if isinstance(heads, int) and isinstance(shared, int) and heads % shared:
+        raise WorkloadError(
+            f"{name}: num_key_value_heads must divide num_attention_heads, {heads}. Got {shared}."
+        )
 
 
 def _unknown(entry: Mapping[str, Any], model_type: object, name: str, known: list[str]) -> str:
@@ -143,8 +152,7 @@ def _unknown(entry: Mapping[str, Any], model_type: object, name: str, known: lis
     )
     return (
         f"{name}: model_type must be one that transformers {VERSION} has a class for. "
-        f"Got {model_type!r}. {did_you_mean(str(model_type), known)}{remote} Remedy: name an "
-        "architecture of the same shape, or trace the module: andesim trace --module."
+        f"Got {model_type!r}. {did_you_mean(str(model_type), known)}{remote} {INSTEAD}"
     )
 
 
@@ -173,10 +181,14 @@ def build(
     if model is None and _fill_open_sizes(text):
         model = _first_built(config, text, attentions, device)[0]
     if model is None:
-        said = failure or f"{config.model_type!r} has no language model"
+        if not failure:
+            raise WorkloadError(
+                f"{name}: model_type must be one with a causal language model. Got "
+                f"{config.model_type!r}, whose class transformers {VERSION} has none for. {INSTEAD}"
+            )
         raise WorkloadError(
             f"{name}: the class of model_type {config.model_type!r} must be "
-            f"built from these values. {said}"
+            f"built from these values. {failure}"
         )
     if model.config.model_type == "llama4":
         model.language_model.register_forward_hook(_without_image_outputs)
