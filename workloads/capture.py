@@ -132,13 +132,14 @@ def _run_text(config: Any, name: str) -> tuple[Built, dict[str, Phase]]:
 
     Raises `WorkloadError` with what the first way met.
     """
-    from workloads.models.from_transformers import ATTENTIONS, INSTEAD, build
+    from workloads.models.from_transformers import INSTEAD, attentions_of, build
     from workloads.models.text_phases import text_phases
     from workloads.models.text_shape import context_of
 
     faults = []
-    for first in range(len(ATTENTIONS)):
-        built = build(config, name, attentions=ATTENTIONS[first:])
+    ways = attentions_of(config)
+    for first in range(len(ways)):
+        built = build(config, name, attentions=ways[first:])
         try:
             return built, text_phases(built, context_of(built))
         except WorkloadError as error:

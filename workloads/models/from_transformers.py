@@ -37,7 +37,7 @@ from workloads.models.entry import text_part
 from workloads.models.events import Event
 from workloads.models.graph_recorder import GraphRecorder
 from workloads.models.layer_kinds import find_layers, first_of_kind, one_of_each
-from workloads.models.seams import NAME, CacheSeam, Listening, register
+from workloads.models.seams import INDEXED, NAME, CacheSeam, Listening, register
 
 VERSION = transformers.__version__
 warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
@@ -161,21 +161,27 @@ def _one_line(error: Exception) -> str:
     return f"{type(error).__name__}: {text[:200]}"
 
 
-ATTENTIONS = (NAME, "eager")
-"""How attention may be built: as one call where the class lets a caller in, else in its pieces."""
+def attentions_of(config: Any) -> tuple[str, ...]:
+    """Return how attention may be built: as one call where the class lets a caller in, else eager.
+
+    Of an indexer's class the call is also told which tokens were chosen.
+    """
+    indexed = getattr(config.get_text_config(decoder=True), "index_topk", None)
+    return (INDEXED if indexed else NAME), "eager"
 
 
 def build(
-    config: Any, name: str, device: str = "meta", attentions: Sequence[str] = ATTENTIONS
+    config: Any, name: str, device: str = "meta", attentions: Sequence[str] | None = None
 ) -> Built:
     """Return the language model of a configuration, a vision tower with it.
 
-    On ``meta`` it has no weights; on ``cpu`` random ones. Of ``attentions`` the first that the
-    class can be built with is taken.
+    On ``meta`` it has no weights; on ``cpu`` random ones. Of ``attentions``, by default
+    `attentions_of` the configuration, the first that the class can be built with is taken.
 
     Raises `WorkloadError` where there is none, or the class cannot be built from these values.
     """
     register()
+    attentions = attentions or attentions_of(config)
     text = config.get_text_config(decoder=True)
     model, failure = _first_built(config, text, attentions, device)
     if model is None and _fill_open_sizes(text):

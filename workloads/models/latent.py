@@ -47,7 +47,12 @@ def _absorbed(operators: tuple[Operator, ...]) -> tuple[Operator, ...]:
     linear, attention = operators[found.linear], operators[found.attention]
     seen = attention.inputs[1].shape[-2]
     between = operators[found.linear + 1 : found.attention]
-    kept = [o for o in between if not any(_holds(t, seen) for t in o.outputs)]
+    inside = f"{attention.module}."  # an indexer, say, whose scores of all tokens stay
+    kept = [
+        o
+        for o in between
+        if o.module.startswith(inside) or not any(_holds(t, seen) for t in o.outputs)
+    ]
     return (
         *operators[: found.linear],
         *kept,

@@ -22,6 +22,8 @@ from workloads.models.graph_recorder import GraphRecorder
 from workloads.models.lean_import import without_optimisers
 
 NAME = "andesim_capture"
+INDEXED = "andesim_capture_indexed"
+"""The same for classes whose indexer chooses the tokens that are seen, for which it needs a mask."""
 _listening: list[GraphRecorder] = []
 
 
@@ -29,9 +31,12 @@ def register() -> None:
     """Register the seams with ``transformers``; calling it again changes nothing."""
     with without_optimisers():
         from transformers.integrations.moe import ALL_EXPERTS_FUNCTIONS
+        from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS, eager_mask
         from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
     ALL_ATTENTION_FUNCTIONS.register(NAME, _attention)
+    ALL_ATTENTION_FUNCTIONS.register(INDEXED, _attention)
+    ALL_MASK_ATTENTION_FUNCTIONS.register(INDEXED, eager_mask)
     ALL_EXPERTS_FUNCTIONS.register(NAME, _experts)
 
 
@@ -59,6 +64,9 @@ def _attention(
     causal = given.get("is_causal")
     causal = getattr(module, "is_causal", True) if causal is None else causal
     window = given.get("sliding_window", getattr(module, "sliding_window", None))
+    if given.get("indices") is not None:
+        settings: Any = module.config
+        window = settings.index_topk  # a token sees as many as a window of that length has
     with recorder.muted() if recorder else nullcontext():
         if query.is_meta:
             batch, heads, new, _ = query.shape
