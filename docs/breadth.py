@@ -89,7 +89,8 @@ def attempt(model_type: str) -> Attempt:
     try:
         trace = capture_entry({"model_type": model_type}, model_type)
     except WorkloadError as error:
-        return Attempt(model_type, __version__, str(error).removeprefix(f"{model_type}: "))
+        said = str(error).removeprefix(f"{model_type}: ").partition(" Remedy: ")[0]
+        return Attempt(model_type, __version__, said)
     except Exception as error:  # a fault of ours, to be seen in the table
         return Attempt(model_type, __version__, f"fault: {type(error).__name__}: {error}")
     return Attempt(

@@ -23,7 +23,7 @@ from workloads.models.lean_import import without_optimisers
 
 NAME = "andesim_capture"
 INDEXED = "andesim_capture_indexed"
-"""The same for classes whose indexer chooses the tokens that are seen, for which it needs a mask."""
+"""The same where an indexer chooses the tokens that are seen; it needs a mask for that."""
 _listening: list[GraphRecorder] = []
 
 
