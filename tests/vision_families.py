@@ -44,6 +44,7 @@ QWEN3_EYES = {
     "num_position_embeddings": 256,
     "deepstack_visual_indexes": [1, 2],
 }
+LLAMA3 = {"rope_parameters": {"rope_type": "default", "rope_theta": 5e5}}
 POINTS = [[56, 112], [112, 56], [112, 112], [168, 56], [56, 168]]
 
 
@@ -185,6 +186,27 @@ VISION_FAMILIES = {
             "position_embedding_size": 128,
         },
     },
+    "canvas_mllama": {
+        "model_type": "mllama",
+        "text_config": _text(
+            "mllama_text_model", num_hidden_layers=3, cross_attention_layers=[1], **LLAMA3
+        ),
+        "vision_config": {
+            "model_type": "mllama_vision_model",
+            "hidden_size": 32,
+            "attention_heads": 2,
+            "intermediate_size": 48,
+            "num_hidden_layers": 3,
+            "num_global_layers": 1,
+            "intermediate_layers_indices": [0, 2],
+            "vision_output_dim": 96,
+            "image_size": 56,
+            "patch_size": 14,
+            "max_num_tiles": 4,
+            "supported_aspect_ratios": [[1, 1], [1, 2], [1, 3], [1, 4], [2, 1], [2, 2], [3, 1]],
+        },
+        "image_token_index": 5,
+    },
     "slices_minicpmv4_6": {
         "model_type": "minicpmv4_6",
         "text_config": _text("qwen3_5_text", layer_types=["full_attention"], **MROPE),
@@ -238,6 +260,21 @@ PROCESSORS = {
         {"size": {"longest_edge": 1540}, "patch_size": {"height": 28, "width": 28}},
     ),
     "pooled_gemma4": ("gemma4", "Gemma4ImageProcessorPil", {}),
+    "canvas_mllama": (
+        "mllama",
+        "MllamaImageProcessorPil",
+        {"size": {"height": 56, "width": 56}, "max_image_tiles": 4},
+    ),
+    "fixed_llava": (
+        "clip",
+        "CLIPImageProcessorPil",
+        {"size": {"shortest_edge": 56}, "crop_size": {"height": 56, "width": 56}},
+    ),
+    "fixed_paligemma": (
+        "siglip",
+        "SiglipImageProcessorPil",
+        {"size": {"height": 56, "width": 56}},
+    ),
     "slices_minicpmv4_6": ("minicpmv4_6", "MiniCPMV4_6ImageProcessorPil", {}),
     "anyres_llava_next": (
         "llava_next",

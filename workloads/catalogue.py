@@ -373,7 +373,7 @@ def _vision_facts(trace: Trace) -> dict[str, Any] | None:
     if not seeing:
         return None
     images = IMAGES_PX if "vision" in trace.phases else ()
-    tokens = {f"{w}x{h}": encoded_image(trace, (w, h)).tokens for w, h in images}
+    tokens = {f"{w}x{h}": encoded_image(trace, (w, h)).seen for w, h in images}
     return {"parameters": seeing, "visual_tokens": tokens}
 
 

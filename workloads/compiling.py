@@ -58,7 +58,8 @@ def compile_session(
         grows=wanted is None and not options.cache_buckets_tokens,
         vision_flash_bytes=_reload_bytes(deployment, in_file),
     )
-    initial, largest = _resident_bytes(compiler, session)
+    states = max(plan.image_states for plan in plans)
+    initial, largest = _resident_bytes(compiler, session, states)
     stays = sum(initial.values()) - (
         initial.get("vision", 0.0) if deployment.free_vision_after_encode else 0.0
     )
@@ -75,6 +76,7 @@ def compile_session(
         kv_tokens_final=plans[-1].live_tokens,
         weight_bytes_per_step=stored_bytes(trace, formats, "traffic")["weights"],
         positions=max(plan.positions for plan in plans),
+        image_states=states,
     )
 
 
@@ -90,7 +92,7 @@ def _reload_bytes(deployment: Deployment, file_bytes: Mapping[str, float]) -> fl
 
 
 def _resident_bytes(
-    compiler: Compiler, session: Session
+    compiler: Compiler, session: Session, image_states: int
 ) -> tuple[dict[str, float], dict[str, float]]:
     """Return the bytes of each class before the first turn, and at most [B].
 
@@ -98,7 +100,7 @@ def _resident_bytes(
     """
     draft, lora = compiler.draft, compiler.lora
     clients = len({turn.client for turn in session.turns})
-    caches = compiler.caches_bytes(compiler.capacity_tokens)
+    caches = compiler.caches_bytes(compiler.capacity_tokens, image_states)
     stored = stored_bytes(compiler.trace, compiler.formats, "resident")
     largest = {
         **stored,

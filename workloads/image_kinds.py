@@ -17,7 +17,7 @@ from workloads.image_rules import (
     Rule,
     check_image,
 )
-from workloads.image_tiles import AnyRes, Padded, Slices, Split, Tiles
+from workloads.image_tiles import AnyRes, Canvas, Padded, Slices, Split, Tiles
 from workloads.images import CHAT_MAX_SIZE_PX, visual_tokens
 from workloads.trace import Trace
 
@@ -27,7 +27,7 @@ PREPROCESSOR = "one_more_cell"
 KINDS: Mapping[str, type[Rule]] = MappingProxyType(
     {
         kind.KIND: kind
-        for kind in (AnyRes, Bounded, Fixed, Native, Padded, Pooled, Slices, Split, Tiles)
+        for kind in (AnyRes, Bounded, Canvas, Fixed, Native, Padded, Pooled, Slices, Split, Tiles)
     }
 )
 

@@ -40,11 +40,18 @@ class EncodedImage:
         tokens: visual tokens the language model reads.
         sizes: the named sizes of the encoder's call; ``N`` patches are always there.
         tag_tokens: text tokens that mark the image, its tiles and rows in the prompt.
+        states: states that layers of cross attention keep, in place of tokens in the prompt.
     """
 
     tokens: int
     sizes: Mapping[str, int]
     tag_tokens: int = 2
+    states: int = 0
+
+    @property
+    def seen(self) -> int:
+        """What the language model reads of the image: tokens in its prompt, or states beside it."""
+        return self.tokens + self.states
 
     @property
     def patches(self) -> int:

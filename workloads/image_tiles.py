@@ -6,6 +6,7 @@
 ``anyres``   the best of listed resolutions; padding is cut away, rows end in a token (LLaVA-NeXT)
 ``padded``   native resolution below a budget, tiles above it, all padded alike (LFM2-VL)
 ``slices``   slices of one aspect ratio beside a small image (MiniCPM-V)
+``canvas``   always the same number of tiles, read by cross attention (Llama 3.2 Vision)
 ===========  ======================================================================================
 """
 
@@ -284,3 +285,27 @@ class Slices(Rule):
         for count in (wanted - 1, wanted, wanted + 1):
             if count != 1 and count <= self.max_slices:
                 yield from ((count // r, r) for r in range(1, count + 1) if count % r == 0)
+
+
+@dataclass(frozen=True)
+class Canvas(Rule):
+    """Tiles of the canvas that fits best, padded with empty ones to the same number for any image.
+
+    The encoder computes them all. Its states take no place in the prompt: one tag stands for the
+    image, and layers of cross attention read the states.
+
+    Arguments:
+        tile_px, patches: of a tile; a tile has one state per patch and one for its class token.
+        tiles: computed for any image.
+    """
+
+    KIND: ClassVar[str] = "canvas"
+    KEYS: ClassVar[Mapping[str, tuple[str, ...]]] = {"tiles": ("max_image_tiles",)}
+    tile_px: int
+    patches: int
+    tiles: int = 4
+
+    def encode(self, width_px: int, height_px: int) -> EncodedImage:
+        """Return what an image of this size becomes."""
+        sizes = {"K": self.tiles, "N": self.tiles * self.patches}
+        return EncodedImage(0, sizes, 1, states=self.tiles * (self.patches + 1))

@@ -317,6 +317,8 @@ class Program:
         Facts of the program the summary reports.
     positions
         Positions of the longest conversation, cached tokens that were evicted included.
+    image_states
+        Most states of images that a conversation keeps for cross attention.
     """
 
     model: str
@@ -330,6 +332,7 @@ class Program:
     kv_tokens_final: int
     weight_bytes_per_step: float
     positions: int = 0
+    image_states: int = 0
 
     def total(self, quantity: str, phase: str | None = None) -> float:
         """Return the sum of a task column over a phase, or over everything."""

@@ -31,7 +31,7 @@ from workloads.needed import adapter_flops, executed_flops, needed_flops
 from workloads.program import Column, ProgramSegment, Setup, StepGroup
 from workloads.speculation import padded_width
 from workloads.storage import is_layer, layer_runs
-from workloads.trace import Phase, Trace
+from workloads.trace import CROSS, Phase, Trace
 from workloads.turns import TurnPlan, linear_sizes
 
 
@@ -132,7 +132,7 @@ class Compiler:
         """Return the group that fills the cache, in chunks; the LM head runs on the last one."""
         chunk = self.options.prefill_chunk_tokens or plan.prefill_tokens
         steps = -(-plan.prefill_tokens // chunk)
-        grown = self._grown_bytes(plan.prefill_peak_tokens(chunk))
+        grown = self._grown_bytes(plan, plan.prefill_peak_tokens(chunk))
         new = np.full(steps, float(chunk), dtype=np.float64)
         offered = np.minimum(plan.cached_tokens + np.cumsum(new), float(plan.prompt_tokens))
         bound = float(plan.eviction.peak_prefill_tokens(plan.prompt_tokens, chunk))
@@ -144,9 +144,11 @@ class Compiler:
             new, live, context, last = (column[-1:] for column in (new, live, context, last))
         phase = self.trace.phases["prefill"]
         segments, held = self._segments(phase, {"T": new, "S": context}, last, self._adapter(plan))
+        crossing, crossing_held = self._crossing(plan, new)
         rows = float(plan.prefill_tokens)
         own = self._needed_flops(phase, rows, max(rows, live[-1]))
         adapted = adapter_flops(segments, self.lora) * (rows / new.sum())
+        crossed = executed_flops(crossing) * (rows / new.sum())
         return StepGroup(
             phase="prefill",
             turn=index,
@@ -155,20 +157,26 @@ class Compiler:
             live_tokens=live,
             committed_tokens=last,
             segments=_joined(
-                segments, after=self._sampling(1, last) + self._prefill_eviction(plan, chunk, last)
+                segments,
+                crossing,
+                self._sampling(1, last) + self._prefill_eviction(plan, chunk, last),
             ),
-            activation_bytes=held,
+            activation_bytes=max(held, crossing_held),
             at_s=plan.turn.at_s,
             switches=_switches(context),
             setup=self._setup(plan),
             cache_bytes=grown,
-            needed_flops=last * min(own[0] + np.sum(adapted), np.sum(executed_flops(segments))),
+            needed_flops=last
+            * min(
+                own[0] + np.sum(adapted) + np.sum(crossed),
+                np.sum(executed_flops((*segments, *crossing))),
+            ),
         )
 
     def decode(self, index: int, plan: TurnPlan) -> StepGroup:
         """Return the group that yields the output tokens after the first."""
         produced, committed = plan.produced, plan.committed
-        grown = self._grown_bytes(plan.decode_peak_tokens)
+        grown = self._grown_bytes(plan, plan.decode_peak_tokens)
         if self._is_refused(len(produced), grown):
             produced, committed = produced[-1:], committed[-1:]
         steps = produced.shape[0]
@@ -184,11 +192,13 @@ class Compiler:
             )
         sizes = {"T": new, "S": context}
         segments, held = self._segments(phase, sizes, np.ones(steps), self._adapter(plan))
+        crossing, crossing_held = self._crossing(plan, new)
         stored = plan.eviction.retained_tokens(plan.prompt_tokens, produced + committed)
         extras = self._decode_extras(plan, produced, committed)
         drafting = self._drafting(stored)
         own = self._needed_flops(phase, float(plan.width), np.ceil(loaded + plan.width))
         adapted = adapter_flops(segments, self.lora) * (plan.width / width)
+        crossed = executed_flops(crossing) * (plan.width / width)
         return StepGroup(
             phase="decode",
             turn=index,
@@ -196,13 +206,21 @@ class Compiler:
             visible_tokens=context,
             live_tokens=stored,
             committed_tokens=committed,
-            segments=_joined(segments, drafting, extras),
-            activation_bytes=held,
+            segments=_joined(segments, (*drafting, *crossing), extras),
+            activation_bytes=max(held, crossing_held),
             at_s=plan.turn.at_s,
             switches=_switches(context),
             cache_bytes=grown,
-            needed_flops=own + adapted + executed_flops((*drafting, *extras)),
+            needed_flops=own + adapted + crossed + executed_flops((*drafting, *extras)),
         )
+
+    def _crossing(self, plan: TurnPlan, new: Column) -> Lowered:
+        """Return what reads the conversation's image states beside each step; nothing without."""
+        if not plan.image_states:
+            return (), 0.0
+        sizes = {"T": new, "X": np.full_like(new, plan.image_states)}
+        always = np.ones_like(new)
+        return self._segments(self.trace.phases[CROSS], sizes, always, self._adapter(plan))
 
     @property
     def buckets(self) -> tuple[int, ...]:
@@ -223,10 +241,13 @@ class Compiler:
 
     def _check_steps(self, plans: Sequence[TurnPlan]) -> None:
         """Raise `WorkloadError` where the decode steps that memory may hold are too many."""
-        lengths = (
-            (len(plan.committed), self._grown_bytes(plan.decode_peak_tokens)) for plan in plans
+        steps = sum(
+            len(plan.committed)
+            for plan in plans
+            if not self._is_refused(
+                len(plan.committed), self._grown_bytes(plan, plan.decode_peak_tokens)
+            )
         )
-        steps = sum(count for count, grown in lengths if not self._is_refused(count, grown))
         if steps > MAX_STEPS:
             raise WorkloadError(
                 f"session must ask at most {MAX_STEPS} decode steps. Got {steps}. "
@@ -266,15 +287,16 @@ class Compiler:
         switch = plan.switch
         return Setup(switch.flash_bytes, switch.bound_bytes, switch.held_bytes)
 
-    def _grown_bytes(self, tokens: int) -> dict[str, float]:
-        return self.caches_bytes(tokens) if self.grows else {}
+    def _grown_bytes(self, plan: TurnPlan, tokens: int) -> dict[str, float]:
+        return self.caches_bytes(tokens, plan.image_states) if self.grows else {}
 
-    def caches_bytes(self, tokens: int) -> dict[str, float]:
+    def caches_bytes(self, tokens: int, image_states: int) -> dict[str, float]:
         """Return the bytes of one conversation's caches at a size [B]."""
         kv, step = self.formats.kv, self.options.prefill_chunk_tokens
         held = float(cache_bytes(kv, self.trace.cache, tokens, step))
+        seen = float(kv.size_bytes(image_states, self.trace.cross_elements))
         return {
-            "kv_cache": held + self.trace.state_bytes,
+            "kv_cache": held + seen + self.trace.state_bytes,
             "draft": float(kv.size_bytes(tokens, self.draft.cost.kv_elements_per_token)),
         }
 

@@ -12,7 +12,7 @@ from typing import Literal
 
 from workloads.graph import VECTOR_BITS, Formats
 from workloads.layout import WeightFormat
-from workloads.trace import NETWORK, Operator, Phase, Segment, TensorRef, Trace
+from workloads.trace import CROSS, NETWORK, Operator, Phase, Segment, TensorRef, Trace
 
 Where = Literal["resident", "file", "traffic"]
 
@@ -40,7 +40,8 @@ def stored_bytes(trace: Trace, formats: Formats, where: Where) -> dict[str, floa
     them.
     """
     stored = {"weights": 0.0, "embedding": 0.0, "vision": 0.0}
-    for phase, name in (("vision", "vision"), ("decode", "weights"), (NETWORK, "weights")):
+    parts = (("vision", "vision"), ("decode", "weights"), (CROSS, "weights"), (NETWORK, "weights"))
+    for phase, name in parts:
         layer, known = 0, set[str]()
         for part in trace.phases[phase].segments if phase in trace.phases else ():
             for run in layer_runs(part, layer, formats, phase):

@@ -1,6 +1,7 @@
 """The operator trace of a model: what a PyTorch module asks of a machine, for any sequence length.
 
-A `Trace` has up to three `Phase`s (vision, prefill, decode), or is one graph (network). A phase is
+A `Trace` has up to three `Phase`s (vision, prefill, decode), beside the last two one of cross
+attention to images where a model has it, or is one graph (network). A phase is
 a list of `Segment`s, a segment is a list of `Operator`s that runs ``repeat`` times: identical
 layers are stored once. Tensor sizes are `Extent`s in
 
@@ -8,6 +9,7 @@ layers are stored once. Tensor sizes are `Extent`s in
 ``T``     new tokens in this call (prefill chunk, or verify width in decode)
 ``S``     visible context in tokens, the new ones included (``S >= T``)
 ``N``     image patches; others of an image: `workloads.image_rules`
+``X``     states of images that cross attention reads
 ========  ==========================================================================
 
 Views (reshape, transpose, slice) move no data and are not in a trace; real copies are. Not
@@ -52,6 +54,8 @@ ROLES = (
 )
 TENSOR_CLASSES = ("adapter", "body", "embedding", "lm_head", "vision")
 PHASES = ("vision", "prefill", "decode")
+CROSS = "cross"
+"""What runs beside each step of prefill and decode that an image's states are kept for."""
 NETWORK = "network"
 """The one phase of a trace that is a single graph."""
 EVERY_PHASE = (*PHASES, NETWORK)
@@ -120,7 +124,7 @@ class Phase:
     """What one call of one phase executes, in order.
 
     Arguments:
-        name: one of `PHASES`.
+        name: one of `PHASES`, `CROSS` or `NETWORK`.
         symbols: the size names its extents use.
         segments: what runs, in order.
     """
@@ -272,6 +276,16 @@ class Trace:
             held[window] = held.get(window, 0) + elements
         ordered = sorted(held.items(), key=lambda item: (item[0] is not None, item[0] or 0))
         return tuple(CachePart(elements, window) for window, elements in ordered)
+
+    @cached_property
+    def cross_elements(self) -> int:
+        """Cache elements that one state of an image takes in the layers of cross attention."""
+        return sum(
+            repeat * math.prod(int(extent.at({"X": 1})) for extent in tensor.shape)
+            for repeat, operator in self.phases.get(CROSS, Phase(CROSS, (), ())).operators()
+            for tensor in operator.inputs
+            if tensor.role == "kv_read"
+        )
 
     @cached_property
     def state_bytes(self) -> int:

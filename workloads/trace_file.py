@@ -22,6 +22,7 @@ from workloads.image_kinds import read_rule
 from workloads.image_rules import Rule
 from workloads.operator_rules import RULES
 from workloads.trace import (
+    CROSS,
     KINDS,
     NETWORK,
     PHASES,
@@ -118,7 +119,8 @@ def parse_trace(text: str, name: str = "trace") -> Trace:
     runs = [tuple(map(_operator, run.some())) for run in top.child("runs").items()]
     vision = top.child("vision")
     phases = {
-        key: _phase(key, node, runs) for key, node in top.child("phases").pairs((*PHASES, NETWORK))
+        key: _phase(key, node, runs)
+        for key, node in top.child("phases").pairs((*PHASES, CROSS, NETWORK))
     }
     return Trace(
         model=top.get("model", str),

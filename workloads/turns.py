@@ -48,6 +48,8 @@ class TurnPlan:
         What activating the turn's adapter takes, if it was not active.
     positions
         Position of the last token fed to the model, counted from the start of the conversation.
+    image_states
+        States of the conversation's images that cross attention reads; 0 for most models.
     """
 
     turn: Turn
@@ -59,6 +61,7 @@ class TurnPlan:
     eviction: Eviction
     switch: AdapterSwitch | None
     positions: int
+    image_states: int = 0
 
     @property
     def visual_tokens(self) -> int:
@@ -148,6 +151,8 @@ def plan_turns(
             eviction=deployment.kv_cache.eviction,
             switch=switch,
             positions=(before.positions if before else 0) + own + turn.output_tokens - 1,
+            image_states=(before.image_states if before else 0)
+            + sum(image.states for image in images),
         )
         plans.append(latest[turn.client])
     return plans

@@ -6,7 +6,8 @@ sums. The sums become `sim.facts.Facts`, as those of any run; a test holds all m
 `sim.simulate`.
 
 Not done here, and left to `sim.simulate`: several turns, eviction, speculation, adapters, other
-units than the stack's, other background than none, and runs that exceed the app budget.
+units than the stack's, other background than none, cross attention to images, and runs that
+exceed the app budget.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ from workloads.needed import needed_flops
 from workloads.program import Column, StepGroup
 from workloads.scenario import Scenario
 from workloads.steps import cache_capacity, lower_phase
-from workloads.trace import Trace
+from workloads.trace import CROSS, Trace
 
 Tokens = NDArray[np.int64]
 
@@ -64,6 +65,7 @@ def is_batchable(scenario: Scenario) -> bool:
         and session.keys() == {"turns"}
         and len(turns) == 1
         and turns[0].keys() <= TURN_KEYS
+        and not (turns[0].get("images_px") and CROSS in trace_for(scenario.model).phases)
         and deployment.keys() <= DEPLOYMENT_KEYS
         and deployment.get("kv_cache", {}).keys() <= KV_CACHE_KEYS
         and "layers" not in deployment.get("weights", {})

@@ -92,6 +92,11 @@ def _kv_cache(result: Result, trace: Trace, stored: Formats) -> str:
         )
         for part in trace.cache
     ]
+    if states := result.program.image_states:
+        parts.append(
+            f"{trace.cross_elements} elements × {stored.kv.bits:.4g} bits / 8 × {upto}{states} "
+            "states of images"
+        )
     size = " + ".join(parts) + (
         f" + state {trace.state_bytes / 1e6:.3g} MB" * bool(trace.state_bytes)
     )

@@ -57,12 +57,15 @@ class Built:
     layers_path, kinds
         Where its layers are, and for each the first of its kind; empty where it has no list of
         layers.
+    crossing
+        Layers that run only where there is an image, to whose states they attend.
     """
 
     model: nn.Module
     config: Any
     layers_path: str
     kinds: list[int]
+    crossing: tuple[int, ...] = ()
 
 
 def read_config(entry: Mapping[str, Any], name: str) -> Any:
@@ -202,7 +205,8 @@ def build(
     found = find_layers(model, getattr(text, "num_hidden_layers", None))
     if found is None:
         return Built(model, text, "", [])
-    return Built(model, text, found[0], first_of_kind(found[1]))
+    crossing = tuple(getattr(text, "cross_attention_layers", None) or ())
+    return Built(model, text, found[0], first_of_kind(found[1]), crossing)
 
 
 def _without_image_outputs(module: nn.Module, args: Any, result: Any) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from workloads.image_rules import Bounded, Fixed, Native, Pooled, Rule
-from workloads.image_tiles import AnyRes, Padded, Slices, Split, Tiles
+from workloads.image_tiles import AnyRes, Canvas, Padded, Slices, Split, Tiles
 
 Config = Mapping[str, Any]
 
@@ -103,6 +103,11 @@ def _padded(config: Config) -> Rule:
     return Padded(_side(_vision(config)["patch_size"]), config.get("downsample_factor", 2))
 
 
+def _canvas(config: Config) -> Rule:
+    side, tiles = _side(_vision(config)["image_size"]), _vision(config)["max_num_tiles"]
+    return Canvas(side, _patches(config), tiles)
+
+
 def _slices(config: Config) -> Rule:
     merge = 2 if config.get("downsample_mode") == "4x" else 4
     return Slices(_side(_vision(config)["patch_size"]), merge)
@@ -181,6 +186,7 @@ FAMILIES: Mapping[str, Callable[[Config], Rule]] = {
     "paligemma": _fixed(_patches, 0),
     **dict.fromkeys(["lighton_ocr", "mistral3", "mistral_large4"], _bounded(1540)),
     "lfm2_vl": _padded,
+    "mllama": _canvas,
     **dict.fromkeys(
         [
             "blip",

@@ -81,7 +81,7 @@ def _segments(built: Built, names: Context, new: int, context: int) -> tuple[Seg
     except Exception:  # a layer that is skipped may have to return more than its hidden state
         found = None
     if found is None:
-        full = Built(built.model, built.config, built.layers_path, [*range(len(built.kinds))])
+        full = replace(built, kinds=[*range(len(built.kinds))])
         found = by_layer(full, names, fold(record_text(full, new, context)), between=True)
     return found
 
@@ -99,8 +99,8 @@ def by_layer(
     after: list[Operator] = []
     prefix = f"{names.layers_path}."
     for event in events:
-        number = _layer_of(event.module, prefix) if built.kinds else None
-        operator = _star(as_operator(event, names), prefix, number)
+        number = layer_of(event.module, prefix) if built.kinds else None
+        operator = star(as_operator(event, names), prefix, number)
         if number is not None:
             if after and not between:
                 raise BetweenLayersError
@@ -110,36 +110,38 @@ def by_layer(
             layers.setdefault(number, []).append(operator)
         else:
             (after if layers else before).append(operator)
-    missing = {kind for kind in built.kinds if kind not in layers}
+    missing = {kind for kind in built.kinds if kind not in layers} - set(built.crossing)
     if missing and built.kinds:
         raise WorkloadError(
             f"every layer of {names.layers_path} must call operators. "
             f"Got none from layer {min(missing)}."
         )
     segments = [Segment("embed", 1, tuple(before))] if before else []
-    listed = [(index, tuple(layers[kind])) for index, kind in enumerate(built.kinds)]
+    kinds = [pair for pair in enumerate(built.kinds) if pair[0] not in built.crossing]
+    listed = [(index, tuple(layers[kind])) for index, kind in kinds]
     segments += layer_segments(listed)
     if after:
         segments.append(Segment("head", 1, tuple(after)))
     return tuple(segments)
 
 
-def _layer_of(module: str, prefix: str) -> int | None:
+def layer_of(module: str, prefix: str) -> int | None:
+    """Return the number of the layer a module is in; None outside of ``prefix``."""
     number = module.removeprefix(prefix).partition(".")[0] if module.startswith(prefix) else ""
     return int(number) if number.isdigit() else None
 
 
-def _star(operator: Operator, prefix: str, number: int | None) -> Operator:
+def star(operator: Operator, prefix: str, number: int | None) -> Operator:
     """Replace the layer number by ``*`` in the names of modules and parameters."""
     if number is None:
         return operator
 
-    def star(name: str) -> str:
+    def starred(name: str) -> str:
         start = f"{prefix}{number}"
         same = name == start or name.startswith(f"{start}.")
         return f"{prefix}*{name[len(start) :]}" if same else name
 
-    return renamed(operator, star)
+    return renamed(operator, starred)
 
 
 def _last_token(segments: tuple[Segment, ...]) -> tuple[Segment, ...]:

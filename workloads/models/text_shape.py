@@ -69,7 +69,7 @@ def decoder_shape(built: Built, decode: Phase) -> DecoderShape:
         t.parameter for _, o in calls if o.kind == "embedding" for t in o.inputs if t.parameter
     }
     return DecoderShape(
-        layers=max(1, len(built.kinds)),
+        layers=max(1, len(built.kinds) - len(built.crossing)),
         hidden=hidden,
         vocab=vocab,
         tied_embedding=weight is not None and weight.parameter in looked_up,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import torch
@@ -16,7 +17,7 @@ from torch import Tensor, nn
 
 from workloads.errors import WorkloadError
 from workloads.image_rules import Bounded, EncodedImage, Fixed, Native, Pooled, Rule
-from workloads.image_tiles import AnyRes, Padded, Slices, Split, Tiles
+from workloads.image_tiles import AnyRes, Canvas, Padded, Slices, Split, Tiles
 
 CHANNELS = 3
 
@@ -27,7 +28,17 @@ def image_call(model: nn.Module) -> Callable[..., Any]:
         call = getattr(owner, "get_image_features", None)
         if call is not None:
             return call
+        if hasattr(owner, "vision_model") and hasattr(owner, "multi_modal_projector"):
+            return partial(_projected, owner)
     raise WorkloadError(f"{type(model).__name__} must have get_image_features. It has not.")
+
+
+def _projected(
+    owner: Any, pixel_values: Tensor, aspect_ratio_ids: Tensor, aspect_ratio_mask: Tensor
+) -> Tensor:
+    """Return the states that a class makes of pixels inside its own call (Llama 3.2 Vision)."""
+    seen = owner.vision_model(pixel_values, aspect_ratio_ids, aspect_ratio_mask)
+    return owner.multi_modal_projector(seen.last_hidden_state)
 
 
 def image_inputs(
@@ -105,6 +116,17 @@ def _padded(
     }
 
 
+def _canvas(
+    rule: Canvas, image: EncodedImage, sides: tuple[int, int], model: nn.Module
+) -> dict[str, Tensor]:
+    pixels = torch.ones(1, 1, rule.tiles, CHANNELS, rule.tile_px, rule.tile_px)
+    return {
+        "pixel_values": pixels,
+        "aspect_ratio_ids": torch.ones((1, 1), dtype=torch.long),
+        "aspect_ratio_mask": torch.ones((1, 1, rule.tiles), dtype=torch.long),
+    }
+
+
 def _slices(
     rule: Slices, image: EncodedImage, sides: tuple[int, int], model: nn.Module
 ) -> dict[str, Tensor]:
@@ -138,5 +160,6 @@ _MAKERS: Mapping[type[Rule], Callable[..., dict[str, Tensor]]] = {
     AnyRes: _nested,
     Padded: _padded,
     Slices: _slices,
+    Canvas: _canvas,
     Pooled: _pooled,
 }

@@ -21,6 +21,7 @@ from torch import nn
 from workloads.errors import WorkloadError
 from workloads.image_rules import Fixed, Rule
 from workloads.image_tiles import Tiles
+from workloads.models.crossing import capture_crossing
 from workloads.models.events import Event
 from workloads.models.folding import Context, fold
 from workloads.models.from_transformers import Built
@@ -33,7 +34,7 @@ from workloads.models.text_phases import by_layer
 from workloads.models.vision_inputs import image_call, image_inputs
 from workloads.operator_rules import RULES
 from workloads.solving import independent, solve
-from workloads.trace import Phase, Segment, VisionShape
+from workloads.trace import CROSS, Phase, Segment, VisionShape
 
 IMAGES_PX = (
     (336, 336),
@@ -81,7 +82,12 @@ def capture_vision(built: Built, names: Context) -> Seeing:
             told = f"whose image rule is not known: model_type {config.get('model_type')!r}"
             return Seeing(config=tower, refusal=told)
         rule = counted(built, rule)
-        phase = vision_phase(built, names, rule)
+        phases = {"vision": vision_phase(built, names, rule)}
+        if built.crossing:
+            kept, steps = capture_crossing(built, names, rule.encode(*IMAGES_PX[0]).states)
+            encoded = phases["vision"]
+            phases[CROSS] = steps
+            phases["vision"] = replace(encoded, segments=(*encoded.segments, *kept))
     except Exception as error:  # whatever the class's own code raises on these values
         said = " ".join(str(error).split())[:200]
         told = f"whose vision tower could not be captured ({type(error).__name__}: {said})"
@@ -94,7 +100,7 @@ def capture_vision(built: Built, names: Context) -> Seeing:
         patch_px=getattr(rule, "patch_px", 0) or _count(part, "patch_size"),
         merge=getattr(rule, "merge", 1),
     )
-    return Seeing(shape, rule, {"vision": phase}, tower)
+    return Seeing(shape, rule, phases, tower)
 
 
 def counted(built: Built, rule: Rule) -> Rule:
@@ -160,8 +166,8 @@ def tower_of(built: Built, names: Context) -> Built:
     ]
     found = max(seeing, key=lambda item: len(item[1]), default=None)
     if found is None:
-        return replace(built, layers_path="", kinds=[])
-    return replace(built, layers_path=found[0], kinds=first_of_kind(found[1]))
+        return replace(built, layers_path="", kinds=[], crossing=())
+    return replace(built, layers_path=found[0], kinds=first_of_kind(found[1]), crossing=())
 
 
 def _depth(tower: Built, names: Context, rule: Rule, sides: tuple[int, int]) -> Built:
@@ -202,7 +208,7 @@ def record_image(
 def _events(built: Built, rule: Rule, sides: tuple[int, int]) -> list[Event]:
     inputs = image_inputs(built.model, rule, sides, torch.bfloat16)
     events, tokens = record_image(built, inputs)
-    expected = rule.encode(*sides).tokens
+    expected = rule.encode(*sides).seen
     if tokens != expected:
         raise WorkloadError(
             f"an image of {sides[0]}x{sides[1]} must become {expected} visual tokens by the rule "
