@@ -40,6 +40,14 @@ family's image rule.
 """
 
 
+def defaults(model_type: str) -> dict[str, Any]:
+    """Return the configuration of a type's class; a tower left out by it is its class's own."""
+    from transformers import AutoConfig
+
+    left_out = getattr(AutoConfig.for_model(model_type), "vision_config", {}) is None
+    return {"model_type": model_type} | ({"vision_config": {}} if left_out else {})
+
+
 def attempt(model_type: str) -> dict[str, Any]:
     """Return what came of capturing a type, in this process."""
     from workloads.capture import capture_entry
@@ -49,13 +57,13 @@ def attempt(model_type: str) -> dict[str, Any]:
     started_s = time.process_time()
     found: dict[str, Any] = {"type": model_type, "version": VERSION}
     try:
-        trace = capture_entry({"model_type": model_type}, model_type)
+        trace = capture_entry(defaults(model_type), model_type)
     except Exception as error:  # a class may refuse its own defaults in many ways
         return found | {"reason": " ".join(str(error).split()), "text": False}
     found |= {"text": True, "reason": trace.no_images, "vision": trace.parameters.get("vision", 0)}
     if trace.image_rule is not None:
         image = encoded_image(trace, (1080, 2400))
-        found |= {"rule": trace.image_rule.KIND, "tokens": image.tokens}
+        found |= {"rule": trace.image_rule.KIND, "tokens": image.seen}
     elif not trace.no_images:
         found["reason"] = "the class could not be built with its vision tower"
     return found | {"seconds": time.process_time() - started_s}

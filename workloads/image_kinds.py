@@ -8,12 +8,14 @@ from types import MappingProxyType
 from typing import Any
 
 from workloads.errors import WorkloadError, did_you_mean
+from workloads.image_grids import Closest, Covering, Latent, Least, Page, Shrunk
 from workloads.image_rules import (
     Bounded,
     EncodedImage,
     Fixed,
     Native,
     Pooled,
+    Rowed,
     Rule,
     check_image,
 )
@@ -27,7 +29,10 @@ PREPROCESSOR = "one_more_cell"
 KINDS: Mapping[str, type[Rule]] = MappingProxyType(
     {
         kind.KIND: kind
-        for kind in (AnyRes, Bounded, Canvas, Fixed, Native, Padded, Pooled, Slices, Split, Tiles)
+        for kind in (
+            *(AnyRes, Bounded, Canvas, Closest, Covering, Fixed, Latent, Least, Native),
+            *(Padded, Page, Pooled, Rowed, Shrunk, Slices, Split, Tiles),
+        )
     }
 )
 

@@ -151,7 +151,7 @@ class Native(Rule):
         sizes = {"N": columns * rows, "H": rows, "W": columns}
         if self.window_px:
             side = self.window_px // self.patch_px
-            sizes["P"] = _squares(columns, side) * _squares(rows, side)
+            sizes["P"] = window_pairs(columns, side) * window_pairs(rows, side)
         return EncodedImage(columns * rows // self.merge**2, sizes, self.tag_tokens)
 
     def resized(self, width_px: float, height_px: float) -> tuple[int, int]:
@@ -172,7 +172,20 @@ class Native(Rule):
         return rounded[0], rounded[1]
 
 
-def _squares(patches: int, window: int) -> int:
+@dataclass(frozen=True)
+class Rowed(Native):
+    """Native resolution, each row of visual tokens with one more that ends it."""
+
+    KIND: ClassVar[str] = "rowed"
+
+    def encode(self, width_px: int, height_px: int) -> EncodedImage:
+        """Return what an image of this size becomes."""
+        image = super().encode(width_px, height_px)
+        rows = image.sizes["H"] // self.merge
+        return replace(image, tokens=image.tokens + rows)
+
+
+def window_pairs(patches: int, window: int) -> int:
     """Return the sum of the squares of the windows that a side is cut into, the last one short."""
     return patches // window * window**2 + (patches % window) ** 2
 

@@ -28,14 +28,16 @@ def grids(least: int, most: int) -> list[tuple[int, int]]:
 
 
 def nearest_grid(
-    width_px: int, height_px: int, tile_px: int, least: int, most: int
+    width_px: int, height_px: int, tile_px: int, least: int, most: int, longest: int = 0
 ) -> tuple[int, int]:
-    """Return the (columns, rows) nearest in aspect ratio.
+    """Return the (columns, rows) nearest in aspect ratio, no side above ``longest`` tiles.
 
-    Of equally near ones the last whose area is below twice the image's counts.
+    Of equally near ones the last whose area is below twice the image's counts. 0: any side.
     """
     best, nearest = (1, 1), math.inf
     for columns, rows in grids(least, most):
+        if longest and max(columns, rows) > longest:
+            continue
         off = abs(width_px / height_px - columns / rows)
         fits = width_px * height_px > 0.5 * tile_px**2 * columns * rows
         if off < nearest or (off == nearest and fits):
@@ -73,12 +75,14 @@ class Tiles(Rule):
 
     def encode(self, width_px: int, height_px: int) -> EncodedImage:
         """Return what an image of this size becomes."""
-        columns, rows = nearest_grid(
-            width_px, height_px, self.tile_px, self.min_tiles, self.max_tiles
-        )
+        columns, rows = self.grid(width_px, height_px)
         tiles = columns * rows + (columns * rows > 1)
         tags = self.image_tags + self.tile_tags * tiles
         return _of_tiles(tiles, self.patches, self.tokens, tags)
+
+    def grid(self, width_px: int, height_px: int) -> tuple[int, int]:
+        """Return the columns and rows of tiles."""
+        return nearest_grid(width_px, height_px, self.tile_px, self.min_tiles, self.max_tiles)
 
 
 @dataclass(frozen=True)

@@ -91,6 +91,7 @@ RULES: Mapping[str, OperatorRule] = MappingProxyType(
         **_kind("copy", "upsample_linear1d", 3),
         **_kind("copy", "upsample_bilinear2d _upsample_bilinear2d_aa grid_sampler", 9),
         **_kind("copy", "upsample_bicubic2d _upsample_bicubic2d_aa", 35),  # five of seven
+        **_kind("copy", "embedding_bag _embedding_bag", 31),  # 16 products and their sum: bicubic
         "rope": OperatorRule("rope", 3),  # two multiplications and an addition
         "scan": OperatorRule("scan"),
         "moe.linear": OperatorRule("experts"),

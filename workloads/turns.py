@@ -227,7 +227,7 @@ def _image(trace: Trace, rule: ImageRule, sides_px: tuple[int, int]) -> EncodedI
             why = trace.no_images or "whose vision tower is not modelled"
             why += "; without images it is the same model"
         raise WorkloadError(
-            f"session.turns: images_px must be empty for {trace.model}, {why}. "
+            f"session.turns: images_px must be empty for {trace.model}, {why.rstrip('.')}. "
             f"Got {list(sides_px)}. Remedy: leave images_px out, "
             "as in --set 'session.turns.0.images_px=[]'."
         )

@@ -37,6 +37,7 @@ from workloads.models.entry import text_part
 from workloads.models.events import Event
 from workloads.models.graph_recorder import GraphRecorder
 from workloads.models.layer_kinds import find_layers, first_of_kind, one_of_each
+from workloads.models.open_sizes import fill_open_sizes, fit_rotary
 from workloads.models.seams import INDEXED, NAME, CacheSeam, Listening, register
 
 VERSION = transformers.__version__
@@ -59,6 +60,8 @@ class Built:
         layers.
     crossing
         Layers that run only where there is an image, to whose states they attend.
+    blind
+        Why a model that takes images was built without its vision tower; empty where it has it.
     """
 
     model: nn.Module
@@ -66,6 +69,7 @@ class Built:
     layers_path: str
     kinds: list[int]
     crossing: tuple[int, ...] = ()
+    blind: str = ""
 
 
 def read_config(entry: Mapping[str, Any], name: str) -> Any:
@@ -142,11 +146,30 @@ def _check_sizes(entry: Mapping[str, Any], name: str) -> None:
         )
 
 
+RENAMED: Mapping[str, str] = {
+    "internvl_chat": "the family as internvl. Remedy: give the config.json of the model's -hf copy",
+    "llava_qwen2": "the family as fast_vlm. Remedy: give the config.json of its converted copy",
+    "llava_qwen": "the family as llava_onevision. Remedy: give the config.json of the -hf copy",
+    "llava_llama": "the family as llava. Remedy: give the config.json of the model's -hf copy",
+    "minicpmv": "the family as minicpmv4_6. Remedy: give a config.json of that type",
+    "phi3_v": "its successor phi4_multimodal, and no class for this one. Remedy: give the "
+    "config.json of that, or a composition of a CLIP encoder and phi-3.5-mini",
+    "phi4mm": "the family as phi4_multimodal. Remedy: give the config.json of that revision",
+}
+"""Released types whose code is remote -> what the library has of the family."""
+
+
 def _unknown(entry: Mapping[str, Any], model_type: object, name: str, known: list[str]) -> str:
     if model_type is None:
         return (
             f"{name}: model_type must be given. Got {', '.join(list(entry)[:6]) or 'nothing'}. "
             "Remedy: give the config.json that lies beside a model's weights."
+        )
+    if model_type in RENAMED:
+        return (
+            f"{name}: model_type must be one that transformers {VERSION} has a class for. Got "
+            f"{model_type!r}, code of the model's own repository, which is not run. The library "
+            f"has {RENAMED[str(model_type)]}."
         )
     remote = (
         " Its auto_map points to code of its own repository, which is not run."
@@ -187,7 +210,8 @@ def build(
     attentions = attentions or attentions_of(config)
     text = config.get_text_config(decoder=True)
     model, failure = _first_built(config, text, attentions, device)
-    if model is None and _fill_open_sizes(text):
+    unfit = fill_open_sizes(text) if model is None else fit_rotary(model, text)
+    if unfit:
         model = _first_built(config, text, attentions, device)[0]
     if model is None:
         if not failure:
@@ -199,50 +223,36 @@ def build(
             f"{name}: the class of model_type {config.model_type!r} must be "
             f"built from these values. {failure}"
         )
-    if model.config.model_type == "llama4":
-        model.language_model.register_forward_hook(_without_image_outputs)
     text = model.config.get_text_config(decoder=True)
     found = find_layers(model, getattr(text, "num_hidden_layers", None))
+    blind = _blind(config, text, model, failure)
     if found is None:
-        return Built(model, text, "", [])
+        return Built(model, text, "", [], blind=blind)
     crossing = tuple(getattr(text, "cross_attention_layers", None) or ())
-    return Built(model, text, found[0], first_of_kind(found[1]), crossing)
-
-
-def _without_image_outputs(module: nn.Module, args: Any, result: Any) -> None:
-    """Give a result the name that Llama4ForConditionalGeneration of transformers 5.24 copies.
-
-    Its text part does not make ``image_outputs``, so that every call fails after all its work.
-    """
-    result.image_outputs = None
+    return Built(model, text, found[0], first_of_kind(found[1]), crossing, blind)
 
 
 def _first_built(config: Any, text: Any, attentions: Sequence[str], device: str) -> tuple[Any, str]:
-    """Return the first class that can be built, or None and what the first one said."""
+    """Return the first class that can be built, or None, and what the first that failed said."""
     failure = ""
     for kind, chosen in _choices(config, text):
         for attention in attentions:
             try:
-                return _construct(kind, chosen, attention, device), ""
+                return _construct(kind, chosen, attention, device), failure
             except Exception as error:  # classes refuse bad values in many ways
                 failure = failure or _one_line(error)
     return None, failure
 
 
-def _fill_open_sizes(text: Any) -> bool:
-    """Give a text part the sizes it leaves open that follow from others; say whether it had any.
-
-    Keys and values have as many heads as queries, and heads share the width. Most classes do so
-    themselves; a few need it said.
-    """
-    hidden, heads = getattr(text, "hidden_size", None), getattr(text, "num_attention_heads", None)
-    if not hidden or not heads:
-        return False
-    follows = {"num_key_value_heads": heads, "head_dim": hidden // heads}
-    was_open = {key: size for key, size in follows.items() if getattr(text, key, 0) is None}
-    for key, size in was_open.items():
-        setattr(text, key, size)
-    return bool(was_open)
+def _blind(config: Any, text: Any, model: Any, failure: str) -> str:
+    """Return why a model whose type takes images has no tower."""
+    if text is config or type(config) not in AutoModelForImageTextToText._model_mapping:
+        return ""
+    if getattr(config, "vision_config", {}) is None:
+        return "whose configuration gives no vision_config"
+    if type(model.config) is type(config):
+        return ""
+    return f"whose vision tower transformers cannot build here ({failure.split('. ')[0]})"
 
 
 def _choices(config: Any, text: Any) -> list[tuple[Any, Any]]:
@@ -295,7 +305,19 @@ def _memory(built: Built, recorder: GraphRecorder, ids: torch.Tensor) -> dict[st
         return {"state": carried(built.model, recorder, ids[:, :1]), "use_cache": True}
     cache = new_cache(built)
     CacheSeam(cache, recorder)
-    return {cache_name(built.model): cache, "use_cache": True}
+    return {cache_name(language_model(built.model)): cache, "use_cache": True}
+
+
+def language_model(model: Any) -> Any:
+    """Return what makes logits of text: the model, or one inside it that has a head of its own.
+
+    A class around such a one may refuse a call without an image.
+    """
+    for name in ("language_model", "text_model"):
+        inner: Any = getattr(model, name, None)
+        if hasattr(inner, "get_output_embeddings") and inner.get_output_embeddings() is not None:
+            return inner
+    return model
 
 
 @torch.inference_mode()
@@ -312,9 +334,10 @@ def record_text(built: Built, new: int, context: int, folded: bool = True) -> li
         recorder.real = next(built.model.parameters()).device.type != "meta"
         with recorder, Listening(recorder), loops_as_scans(built.model, recorder):
             given = _memory(built, recorder, ids)
+            speaking = language_model(built.model)
             if context > new:
                 with recorder.muted():
-                    built.model(input_ids=ids[:, : context - new], **given)
+                    speaking(input_ids=ids[:, : context - new], **given)
             recorder.events.clear()
-            built.model(input_ids=ids[:, context - new :], **given)
+            speaking(input_ids=ids[:, context - new :], **given)
     return recorder.events

@@ -10,7 +10,8 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from workloads.image_rules import Bounded, Fixed, Native, Pooled, Rule
+from workloads.image_grids import Closest, Covering, Latent, Least, Page, Shrunk
+from workloads.image_rules import Bounded, Fixed, Native, Pooled, Rowed, Rule
 from workloads.image_tiles import AnyRes, Canvas, Padded, Slices, Split, Tiles
 
 Config = Mapping[str, Any]
@@ -103,6 +104,56 @@ def _padded(config: Config) -> Rule:
     return Padded(_side(_vision(config)["patch_size"]), config.get("downsample_factor", 2))
 
 
+def _cells(config: Config) -> tuple[int, int]:
+    """Return the side of a patch and the patches along a side of a cell."""
+    vision = _vision(config)
+    merge = vision.get("merge_kernel_size") or vision.get("merge_size") or 1
+    return _side(vision["patch_size"]), _side(merge)
+
+
+def _shrunk(patches: int, side: int) -> Callable[[Config], Rule]:
+    return lambda config: Shrunk(*_cells(config), patches, side)
+
+
+def _closest(config: Config) -> Rule:
+    return Closest(*_cells(config), 4096, _vision(config)["pos_emb_height"])
+
+
+def _page(config: Config) -> Rule:
+    side, patches = _side(_vision(config)["image_size"]), _patches(config)
+    return Page(side, patches, patches // _vision(config)["scale_factor"] ** 2, 1, 32)
+
+
+def _latent(config: Config) -> Rule:
+    vision = config["vision_config"]
+    return Latent(_side(vision["patch_size"]), config["perceiver_config"]["resampler_n_latents"])
+
+
+def _rowed(config: Config) -> Rule:
+    vision = _vision(config)
+    sizes = _side(vision["patch_size"]), vision["spatial_merge_size"]
+    return Rowed(*sizes, 512 * 512, 2048 * 2048)
+
+
+def _unpooled(config: Config) -> Rule:
+    """Gemma 4 without a tower: a visual token is the square that another pools."""
+    vision = _vision(config)
+    return Pooled(_side(vision["patch_size"]) * vision["pooling_kernel_size"], 1, 280)
+
+
+def _unbounded(config: Config) -> Rule:
+    """Inkling2: a cell of patches is what its image processor calls a patch."""
+    vision = _vision(config)
+    return Shrunk(_side(vision["patch_size"]) * vision["spatial_merge_size"], 1)
+
+
+def _tiles_of(kind: type[Tiles], most: int) -> Callable[[Config], Rule]:
+    def rule(config: Config) -> Rule:
+        return kind(_side(_vision(config)["image_size"]), _patches(config), 0, 1, most)
+
+    return rule
+
+
 def _canvas(config: Config) -> Rule:
     side, tiles = _side(_vision(config)["image_size"]), _vision(config)["max_num_tiles"]
     return Canvas(side, _patches(config), tiles)
@@ -162,7 +213,10 @@ FAMILIES: Mapping[str, Callable[[Config], Rule]] = {
         QWEN3,
     ),
     **dict.fromkeys(
-        ["cohere_compass", "cosmos3_omni", "dots3_note", "exaone4_5", "lfm3_vl", "video_llama_3"],
+        [
+            *("cohere_compass", "cosmos3_omni", "dots3_note", "exaone4_5"),
+            *("hyperclovax_vision_v2", "lfm3_vl", "video_llama_3"),
+        ],
         QWEN_CLASS,
     ),
     **dict.fromkeys(["glm4v", "glm4v_moe", "glm46v", "glm_ocr", "glmga"], GLM),
@@ -187,12 +241,26 @@ FAMILIES: Mapping[str, Callable[[Config], Rule]] = {
     **dict.fromkeys(["lighton_ocr", "mistral3", "mistral_large4"], _bounded(1540)),
     "lfm2_vl": _padded,
     "mllama": _canvas,
+    "kimi_k25": _shrunk(16_384, 512),
+    **dict.fromkeys(["inkling2", "inkling2_loop"], _unbounded),
+    **dict.fromkeys(["muse_glimmer", "muse_spark"], _closest),
+    "cohere2_vision": _tiles_of(Least, 12),
+    "ovis2": _tiles_of(Covering, 12),
+    **dict.fromkeys(["hunyuan_vl", "hy_v4_vl"], _rowed),
+    "granite_docling": _page,
+    "idefics2": _latent,
+    "llama4": _tiles_of(Least, 16),
+    "gemma4_unified": _unpooled,
+    "gemma3n": lambda config: Fixed(768, 256, config.get("vision_soft_tokens_per_image") or 256),
+    "fast_vlm": lambda config: Fixed(1024, 256, 256),
+    "minimax_m3_vl": _native(4 * 28 * 28, 451_584),
+    "florence2": lambda config: Fixed(768, (768 // 32) ** 2, 0),
     **dict.fromkeys(
         [
             "blip",
             "blip-2",
             "deepseek_vl",
-            "florence2",
+            "deepseek_vl_hybrid",
             "got_ocr2",
             "janus",
             "kosmos-2",

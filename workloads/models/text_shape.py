@@ -12,7 +12,7 @@ from torch import nn
 
 from workloads.errors import WorkloadError
 from workloads.models.folding import Context, tensor_class
-from workloads.models.from_transformers import Built
+from workloads.models.from_transformers import Built, language_model
 from workloads.trace import DecoderShape, Operator, Phase, TensorRef
 
 _SEES = re.compile(r"(^|[._])(vision|visual|image|audio|projector|connector|aligner|merger)")
@@ -23,8 +23,7 @@ def context_of(built: Built) -> Context:
 
     Raises `WorkloadError` where the model has no LM head.
     """
-    model: Any = built.model
-    head = model.get_output_embeddings()
+    head = language_model(built.model).get_output_embeddings()
     paths = [name for name, module in built.model.named_modules() if module is head]
     if head is None or not paths:
         raise WorkloadError(f"{type(built.model).__name__} must have an LM head.")

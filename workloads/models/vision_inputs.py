@@ -16,7 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from workloads.errors import WorkloadError
-from workloads.image_rules import Bounded, EncodedImage, Fixed, Native, Pooled, Rule
+from workloads.image_grids import Closest, Covering, Latent, Least, Page, Shrunk
+from workloads.image_rules import Bounded, EncodedImage, Fixed, Native, Pooled, Rowed, Rule
 from workloads.image_tiles import AnyRes, Canvas, Padded, Slices, Split, Tiles
 
 CHANNELS = 3
@@ -60,18 +61,35 @@ def _vision(model: Any) -> Any:
     return getattr(model.config, "vision_config", model.config)
 
 
+SQUARE_PATCHES = ("kimi_k25", "paddleocr_vl")
+"""Types whose patches keep their two sides; elsewhere they are flat."""
+
+
 def _native(
-    rule: Native, image: EncodedImage, sides: tuple[int, int], model: nn.Module
+    rule: Native | Shrunk | Closest,
+    image: EncodedImage,
+    sides: tuple[int, int],
+    model: nn.Module,
 ) -> dict[str, Tensor]:
-    frames = getattr(_vision(model), "temporal_patch_size", None) or 1
-    patch = CHANNELS * frames * rule.patch_px**2
     grid = torch.tensor([[1, image.sizes["H"], image.sizes["W"]]])
     return {
-        "pixel_values": torch.ones(image.patches, patch),
+        "pixel_values": torch.ones(image.patches, *_patch(rule.patch_px, model)),
         "image_grid_thw": grid,
         "image_grid_hw": grid[:, 1:],
         "image_merge_sizes": torch.tensor([rule.merge]),
     }
+
+
+def _patch(side_px: int, model: Any) -> tuple[int, ...]:
+    """Return the shape in which a class takes one patch."""
+    if model.config.model_type in SQUARE_PATCHES:
+        return CHANNELS, side_px, side_px
+    if model.config.model_type.startswith("inkling2"):
+        return side_px, side_px, CHANNELS
+    part = _vision(model)
+    given = (getattr(part, key, None) for key in ("temporal_patch_size", "patch_temporal"))
+    frames = next((count for count in given if count), 1)
+    return (CHANNELS * frames * side_px**2,)
 
 
 def _bounded(
@@ -85,10 +103,14 @@ def _bounded(
 
 
 def _squares(
-    rule: Any, image: EncodedImage, sides: tuple[int, int], model: nn.Module
+    rule: Any, image: EncodedImage, sides: tuple[int, int], model: Any
 ) -> dict[str, Tensor]:
     side = rule.side_px if isinstance(rule, Fixed) else rule.tile_px
-    return {"pixel_values": torch.ones(image.sizes["K"], CHANNELS, side, side)}
+    fine = getattr(getattr(model.config, "high_res_vision_config", None), "image_size", side)
+    return {
+        "pixel_values": torch.ones(image.sizes["K"], CHANNELS, side, side),
+        "high_res_pixel_values": torch.ones(image.sizes["K"], CHANNELS, fine, fine),
+    }
 
 
 def _nested(
@@ -100,6 +122,20 @@ def _nested(
         "pixel_attention_mask": torch.ones(pixels[:, :, 0].shape, dtype=torch.bool),
         "image_sizes": torch.tensor([[sides[1], sides[0]]]),
     }
+
+
+def _paged(
+    rule: Page, image: EncodedImage, sides: tuple[int, int], model: nn.Module
+) -> dict[str, Tensor]:
+    pixels = _squares(rule, image, sides, model)["pixel_values"][None]
+    return {"pixel_values": pixels, "pixel_attention_mask": torch.ones(1, len(pixels[0])).bool()}
+
+
+def _latent(
+    rule: Latent, image: EncodedImage, sides: tuple[int, int], model: nn.Module
+) -> dict[str, Tensor]:
+    wide, high = (image.sizes[side] * rule.patch_px for side in ("W", "H"))
+    return {"pixel_values": torch.ones(1, 1, CHANNELS, high, wide)}
 
 
 def _padded(
@@ -161,5 +197,12 @@ _MAKERS: Mapping[type[Rule], Callable[..., dict[str, Tensor]]] = {
     Padded: _padded,
     Slices: _slices,
     Canvas: _canvas,
+    Closest: _native,
+    Covering: _squares,
+    Least: _squares,
+    Latent: _latent,
+    Page: _paged,
+    Rowed: _native,
+    Shrunk: _native,
     Pooled: _pooled,
 }

@@ -74,8 +74,7 @@ def capture_vision(built: Built, names: Context) -> Seeing:
     config = model.config.to_dict()
     tower = {"vision_config": config["vision_config"]} if config.get("vision_config") else {}
     if not names.vision:
-        lost = "whose vision tower transformers cannot build here" if tower else ""
-        return Seeing(config=tower, refusal=lost)
+        return Seeing(config=tower, refusal=built.blind)
     try:
         rule = image_rule(config)
         if rule is None:
@@ -162,6 +161,7 @@ def tower_of(built: Built, names: Context) -> Built:
         for path, module in built.model.named_modules()
         if isinstance(module, nn.ModuleList)
         and len(module)
+        and "audio" not in path
         and any(owner.startswith(f"{path}.") for owner in inside)
     ]
     found = max(seeing, key=lambda item: len(item[1]), default=None)

@@ -1,0 +1,114 @@
+"""Grids of patches and tiles are those that the families' own image processors choose.
+
+Some of these processors need torchvision for pixels; their code that chooses a size does not.
+"""
+
+import importlib
+import math
+import sys
+from functools import cache
+from unittest.mock import MagicMock, patch
+
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("transformers")
+
+from tests.theory.test_vision_families import IMAGES_PX
+from workloads.image_grids import Closest, Covering, Latent, Least, Page, Shrunk
+from workloads.image_kinds import read_rule
+from workloads.image_rules import Native, Rowed
+
+pytestmark = pytest.mark.torch
+
+
+@cache
+def processing(family, backend=""):
+    """Return the module of an image processor, torchvision's names without anything behind."""
+    importlib.import_module("transformers.image_processing_backends")
+    stands = {name: MagicMock() for name in ("torchvision", "torchvision.transforms.v2")}
+    with patch.dict(sys.modules, stands):
+        return importlib.import_module(
+            f"transformers.models.{family}.image_processing_{backend}{family}"
+        )
+
+
+def kimi(high, wide):
+    resize = processing("kimi_k25").navit_resize
+    _, (padded_high, padded_wide) = resize(high, wide, 14, 2, 16_384, 512)
+    return padded_high * padded_wide // 28**2
+
+
+def muse(high, wide):
+    own = vars(processing("muse_glimmer"))
+    resize = next(f for n, f in own.items() if callable(f) and "max_tokens" in _arguments(f))
+    resized = resize(high, wide, patch_size=28, max_tokens=4096)
+    return math.prod(resized) // 28**2
+
+
+def _arguments(function):
+    return getattr(getattr(function, "__code__", None), "co_varnames", ())
+
+
+def cohere(high, wide):
+    tiles = math.prod(
+        processing("cohere2_vision").get_optimal_tiled_canvas((high, wide), (512, 512), 1, 12)
+    )
+    return tiles + (tiles > 1)
+
+
+def ovis(high, wide):
+    grid = processing("ovis2", "pil_").get_min_tile_covering_grid((high, wide), 224, 12)
+    return math.prod(grid) + (math.prod(grid) > 1)
+
+
+def granite(high, wide):
+    canvas = processing("granite_docling").get_optimal_tiled_canvas
+    tiles = math.prod(canvas((high, wide), (512, 512), 1, 32))
+    return tiles + (tiles > 1)
+
+
+def idefics(high, wide):
+    from transformers.image_utils import SizeDict
+
+    image, sizes = MagicMock(shape=(3, high, wide)), SizeDict(shortest_edge=378, longest_edge=980)
+    resized = processing("idefics2", "pil_").get_resize_output_image_size(image, sizes)
+    return math.prod(side // 14 for side in resized)
+
+
+def hunyuan(high, wide):
+    resize = processing("hy_v4_vl").smart_resize
+    rows, columns = (s // 32 for s in resize(high, wide, 32, 512**2, 2048**2))
+    return rows * (columns + 1)
+
+
+def minimax(high, wide):
+    resize = processing("minimax_m3_vl").smart_resize
+    return math.prod(resize(high, wide, 28, 4 * 28 * 28, 451_584)) // 28**2
+
+
+RULES = {
+    kimi: (Shrunk(14, 2, 16_384, 512), "tokens"),
+    muse: (Closest(14, 2, 4096), "tokens"),
+    cohere: (Least(512, 1024, 256), "K"),
+    ovis: (Covering(224, 256, 256), "K"),
+    granite: (Page(512, 1024, 64, 1, 32), "K"),
+    idefics: (Latent(14, 64), "N"),
+    hunyuan: (Rowed(16, 2, 512**2, 2048**2), "tokens"),
+    minimax: (Native(14, 2, 4 * 28 * 28, 451_584), "tokens"),
+}
+
+
+@pytest.mark.parametrize("own", RULES, ids=lambda own: own.__name__)
+def test_a_grid_is_that_of_the_image_processor(own):
+    rule, counted = RULES[own]
+    for wide, high in IMAGES_PX:
+        image = rule.encode(wide, high)
+        found = image.tokens if counted == "tokens" else image.sizes[counted]
+        assert found == own(high, wide), (wide, high)
+
+
+@pytest.mark.parametrize("own", RULES, ids=lambda own: own.__name__)
+def test_a_rule_is_read_back(own):
+    rule, _ = RULES[own]
+    assert read_rule(rule.facts()) == rule
