@@ -28,11 +28,19 @@ TAIL: Final = """
 | image rule | what an image becomes | families |
 | --- | --- | --- |
 | cells | native resolution on whole cells, the rule chosen by `deployment.images` | AndesVL |
-| native | native resolution within a pixel budget | Qwen-VL since 2, Qwen3.5, GLM-4V |
+| native | native resolution within a pixel budget | Qwen-VL since 2, Qwen3.5, GLM-4V, MiniMax-M3 |
+| rowed | the same, each row of tokens with one that ends it | Hunyuan-VL |
+| shrunk | native resolution, shrunk into a budget of patches, never enlarged | Kimi-K2.5, Inkling |
+| closest | the cells nearest in aspect ratio within a budget of tokens | Muse |
+| latent | native resolution, read as so many latents | Idefics2 |
 | bounded | native resolution below a longest side; each row ends in a token | Mistral 3, Pixtral |
-| fixed | one square; with pan and scan also crops | Gemma 3, PaliGemma, LLaVA 1.5 |
+| fixed | one square; with pan and scan also crops | Gemma 3 and 3n, PaliGemma, LLaVA 1.5, FastVLM |
 | pooled | patches padded to a budget, pooled to tokens | Gemma 4 |
+| canvas | tiles padded to the same number, read by cross attention | Llama 3.2 Vision |
 | tiles | the grid of tiles of the nearest aspect ratio, and a thumbnail | InternVL3, Aya Vision |
+| least | the grid of tiles that resizes the image least, and a thumbnail | Cohere Vision, Llama 4 |
+| covering | the fewest tiles that keep the image's area, and a thumbnail | Ovis2 |
+| page | the nearest grid of tiles with bounded sides, and a thumbnail | Granite Docling |
 | split | the longer side resized, cut into tiles, and a thumbnail | SmolVLM, SmolVLM2, Idefics3 |
 | anyres | the best of listed resolutions, padding cut away | LLaVA-NeXT, LLaVA-OneVision |
 | padded | native below a budget, tiles above, all padded alike | LFM2-VL |
@@ -43,10 +51,14 @@ Any other model of these families works by its file:
     andesim models ./config.json
     andesim simulate --set model=./config.json --set 'session.turns.0.images_px=[[1080, 2400]]'
 
-Not modelled: towers that need `timm` (FastVLM, Gemma 3n), cross attention to images (Llama 3.2
-Vision), audio and video, the host's resizing of an image, and attention in both directions among an
-image's tokens in prefill (Gemma 3, PaliGemma), which is counted as causal. What else is not taken
-says why when it is asked.
+The images of Llama 3.2 Vision take no place in the prompt. Its tokens in the table are states whose
+keys and values are made once, with the image's encoding, and read by layers of cross attention at
+every step that follows; without an image those layers do not run.
+
+Not modelled: towers of `timm` where that package is not installed (FastVLM, Gemma 3n), audio and
+video, the host's resizing of an image, and attention in both directions among an image's tokens in
+prefill (Gemma 3, PaliGemma), which is counted as causal. What else is not taken says why when it is
+asked.
 """
 
 
@@ -70,7 +82,7 @@ def _row(model: str) -> str:
     kind = str(get_entry(model).get("model_type", "andesvl"))
     images = [encoded_image(trace, sides) for sides in IMAGES_PX]
     cells = [model, kind, _kind(trace.image_rule), f"{trace.parameters['vision']:,}"]
-    cells += [f"{image.tokens:,}" for image in images]
+    cells += [f"{image.seen:,}" for image in images]
     cells += [f"{_tflop(trace, dict(image.sizes)):.3f}" for image in images]
     return f"| {' | '.join(cells)} |"
 
