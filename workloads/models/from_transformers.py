@@ -14,6 +14,7 @@ import sys
 import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,7 +89,7 @@ def read_config(entry: Mapping[str, Any], name: str) -> Any:
     _check_sizes({**chosen, **text_part(chosen)}, name)
     kept = {key: value for key, value in chosen.items() if key not in _NOT_THE_CLASS}
     try:
-        config = AutoConfig.for_model(**kept)
+        config = AutoConfig.for_model(**deepcopy(kept))  # classes rewrite what they are given
     except Exception as error:
         said = _one_line(error).rpartition("Error: ")[2].rstrip(".")
         raise WorkloadError(
