@@ -92,8 +92,8 @@ class Closest(Rule):
         image = _of_cells(columns, rows, self.merge)
         if not self.window:
             return image
-        pairs = (window_pairs(image.sizes[side], self.window) for side in ("H", "W"))
-        return replace(image, sizes={**image.sizes, "P": math.prod(pairs)})
+        along = [window_pairs(image.sizes[side], self.window) for side in ("H", "W")]
+        return replace(image, sizes={**image.sizes, "P": math.prod(along)})
 
 
 @dataclass(frozen=True)
