@@ -11,9 +11,9 @@ import numpy as np
 
 from workloads.errors import WorkloadError
 from workloads.graph import Formats, GraphOptions
+from workloads.phase_lowering import lower_phase
 from workloads.program import Program, StepGroup
 from workloads.scenario import Deployment, Network
-from workloads.steps import lower_phase
 from workloads.storage import stored_bytes
 from workloads.trace import NETWORK, Trace
 

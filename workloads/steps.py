@@ -18,7 +18,6 @@ from workloads.eviction import EvictionWork
 from workloads.graph import Formats, GraphOptions
 from workloads.kv_cache import cache_bytes, visible_tokens
 from workloads.lora import Lora
-from workloads.lowering import Lowering
 from workloads.mechanisms import (
     ActiveAdapter,
     Draft,
@@ -28,9 +27,9 @@ from workloads.mechanisms import (
     tree_commit_segment,
 )
 from workloads.needed import adapter_flops, executed_flops, needed_flops
+from workloads.phase_lowering import lower_phase
 from workloads.program import Column, ProgramSegment, Setup, StepGroup
 from workloads.speculation import padded_width
-from workloads.storage import is_layer, layer_runs
 from workloads.trace import CROSS, Phase, Trace
 from workloads.turns import TurnPlan, linear_sizes
 
@@ -360,33 +359,6 @@ class Compiler:
             found = needed_flops(phase, sizes, always, self.options.routing_skew)
             self._own_flops[key] = found
         return self._own_flops[key]
-
-
-def lower_phase(
-    phase: Phase,
-    sizes: Mapping[str, Column],
-    tail_runs: Column,
-    formats: Formats,
-    options: GraphOptions,
-    adapter: ActiveAdapter | None = None,
-) -> tuple[tuple[ProgramSegment, ...], Column]:
-    """Return a phase as segments, and the activations each step allocates [B].
-
-    What follows the last layer (final norm, LM head) runs where ``tail_runs`` is 1.
-    """
-    whole = {name: size.astype(np.int64) for name, size in sizes.items()}
-    last_layer = max((i for i, part in enumerate(phase.segments) if is_layer(part)), default=0)
-    always, layer = np.ones_like(tail_runs), 0
-    segments: list[ProgramSegment] = []
-    held_bytes = np.zeros_like(tail_runs)
-    for index, part in enumerate(phase.segments):
-        runs = always if index <= last_layer else tail_runs
-        for run in layer_runs(part, layer, formats, phase.name):
-            lowering = Lowering(formats, options, whole, layer, adapter)
-            segments.append(lowering.segment(run, is_layer(part), runs))
-            held_bytes = np.maximum(held_bytes, lowering.working_set_bytes)
-            layer += run.repeat if is_layer(part) else 0
-    return tuple(segments), held_bytes
 
 
 def _joined(

@@ -1,0 +1,41 @@
+"""A phase of a trace as segments of tasks, layer by layer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from workloads.graph import Formats, GraphOptions
+from workloads.lowering import Lowering
+from workloads.mechanisms import ActiveAdapter
+from workloads.program import Column, ProgramSegment
+from workloads.storage import is_layer, layer_runs
+from workloads.trace import Phase
+
+
+def lower_phase(
+    phase: Phase,
+    sizes: Mapping[str, Column],
+    tail_runs: Column,
+    formats: Formats,
+    options: GraphOptions,
+    adapter: ActiveAdapter | None = None,
+) -> tuple[tuple[ProgramSegment, ...], Column]:
+    """Return a phase as segments, and the activations each step allocates [B].
+
+    What follows the last layer (final norm, LM head) runs where ``tail_runs`` is 1.
+    """
+    whole = {name: size.astype(np.int64) for name, size in sizes.items()}
+    last_layer = max((i for i, part in enumerate(phase.segments) if is_layer(part)), default=0)
+    always, layer = np.ones_like(tail_runs), 0
+    segments: list[ProgramSegment] = []
+    held_bytes = np.zeros_like(tail_runs)
+    for index, part in enumerate(phase.segments):
+        runs = always if index <= last_layer else tail_runs
+        for run in layer_runs(part, layer, formats, phase.name):
+            lowering = Lowering(formats, options, whole, layer, adapter)
+            segments.append(lowering.segment(run, is_layer(part), runs))
+            held_bytes = np.maximum(held_bytes, lowering.working_set_bytes)
+            layer += run.repeat if is_layer(part) else 0
+    return tuple(segments), held_bytes
