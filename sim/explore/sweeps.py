@@ -10,10 +10,12 @@ Not done here: choosing where to look next; see `sim.explore.sizing`.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
 
@@ -34,6 +36,9 @@ GROWTH = 8
 """How much larger than the one before a chunk may be: rows that share work get cheaper together."""
 
 ENDING = ".parquet"
+
+TALKATIVE = ("distributed", "distributed.client", "tornado.application", "asyncio")
+"""Loggers that tell of a lost connection, which is said in one sentence here."""
 
 CONNECT_S = 5.0
 """How long to try to reach a scheduler [s]."""
@@ -151,8 +156,40 @@ def _workers(backend: Backend, scheduler: str | None) -> Iterator[None]:
         with parallel_config("loky"):
             yield
         return
-    with _client(scheduler), parallel_config("dask"):
+    with _quiet(), _client(scheduler), parallel_config("dask"), _told_if_lost():
         yield
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the loggers quiet that print tracebacks where a connection is lost."""
+    with suppress(ModuleNotFoundError):
+        import_module("distributed")  # sets the levels of its loggers
+    loggers = [logging.getLogger(name) for name in TALKATIVE]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+@contextmanager
+def _told_if_lost() -> Iterator[None]:
+    """Say in a sentence that a cluster went away, in place of its own words for it."""
+    from concurrent.futures import CancelledError
+
+    from distributed.comm.core import CommClosedError
+
+    try:
+        yield
+    except (CancelledError, CommClosedError):
+        raise SimError(
+            "The Dask scheduler must stay until the sweep is done. Got a lost connection. "
+            "Finished chunks are kept: the same command, with any backend, continues."
+        ) from None
 
 
 def _client(scheduler: str | None) -> Any:
