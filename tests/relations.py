@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, Literal
@@ -24,9 +24,23 @@ from tests.random_questions import Asked, drafting, drawn
 Outcome = Literal["holds", "explained", "breaks", "does not apply"]
 Explained = Callable[[Result, Result, str], bool]
 
+TTFT, TPOT, PEAK = "time_to_first_token_s", "time_per_output_token_s", "peak_dram_bytes"
 ROUNDING = 1e-9
 FINER_TILES = 2e-3
 """What finer tiles may save of a step, see docs/metrics.md."""
+OF_ROWS = (
+    "arithmetic",
+    "cache copies",
+    "DRAM: activations",
+    "DRAM: activation write",
+    "DRAM: KV cache",
+    "DRAM: KV write",
+    "operator launch",
+)
+"""Terms that padded rows take part in; weights and calls are there once a chunk.
+
+A launch is hidden where the weights are waited for, and shows where padding lets arithmetic bound.
+"""
 ENGINES = 0.01
 """How far both engines may be apart where rates change on the way."""
 
@@ -49,23 +63,43 @@ def reply_s(result: Result) -> float:
 
 
 def _ran_more(before: Result, after: Result, metric: str) -> bool:
-    """Return whether more padding was computed, which accounts for the time."""
-    return bool(after["flops"] > before["flops"])
+    """Return whether more padding was computed, and what padded rows take is the whole loss."""
+    padding = [result["flops"] - result["useful_flops"] for result in (before, after)]
+    more_s = _more_s(after, before, metric, OF_ROWS)
+    return padding[1] > padding[0] and _gain_s(before, after, metric) <= more_s
 
 
 def _took_more_arithmetic(before: Result, after: Result, metric: str) -> bool:
-    """Return whether fewer bits took more arithmetic, as their expansion may."""
-    phases = ("decode",) if metric == "time_per_output_token_s" else ("vision", "prefill")
-    fewer_s, more_s = (
+    """Return whether fewer bits took more arithmetic, and it accounts for the whole loss."""
+    return _gain_s(after, before, metric) <= _more_s(before, after, metric)
+
+
+def _gain_s(slower: Result, faster: Result, metric: str) -> float:
+    """Return by how much a phase took longer in one run than in another, rounding left out [s]."""
+    times = [abs(result[metric]) * _times(result, metric) for result in (slower, faster)]
+    return abs(times[0] - times[1]) - ROUNDING * max(times)
+
+
+def _more_s(
+    more: Result, less: Result, metric: str, terms: Sequence[str] = ("arithmetic",)
+) -> float:
+    """Return how much longer terms bound the phases of a metric in one run than in another [s]."""
+    phases = ("decode",) if metric == TPOT else ("vision", "prefill")
+    found = [
         sum(
             term.seconds
             for phase in phases
             for term in phase_terms(result, phase)
-            if term.name == "arithmetic"
+            if term.name in terms
         )
-        for result in (before, after)
-    )
-    return fewer_s > more_s
+        for result in (more, less)
+    ]
+    return found[0] - found[1]
+
+
+def _times(result: Result, metric: str) -> float:
+    """Return of how many tokens a metric is the time of each."""
+    return result["output_tokens"] - 1.0 if metric == TPOT else 1.0
 
 
 def _is_finer(before: Result, after: Result, metric: str) -> bool:
@@ -226,7 +260,6 @@ def _close(one: float, other: float) -> bool:
 
 
 BODY, EVICTION = "deployment.weights.body", "deployment.kv_cache.eviction"
-TTFT, TPOT, PEAK = "time_to_first_token_s", "time_per_output_token_s", "peak_dram_bytes"
 ALL_BITS = ("w2", "w3", "w4", "w8", "w16")
 RELATIONS: dict[str, Callable[[Asked], Outcome]] = {
     "a faster memory is not slower": Ladder(
