@@ -27,7 +27,7 @@ from workloads.trace import Operator, Segment
 
 Whole = NDArray[np.int64]
 
-REMEMBERED = 32
+REMEMBERED = 16
 """Segments at certain sizes whose costs are remembered; one of 8,000 steps takes 0.5 MB."""
 
 MATRIX_KINDS = ("attention", "conv", "embedding", "experts", "linear", "matmul", "scan")
@@ -72,8 +72,9 @@ class Lowering:
 
     def segment(self, segment: Segment, is_layer: bool, runs: Column) -> ProgramSegment:
         """Return the segment's tasks, fused, running in the steps where ``runs`` is 1."""
-        costs = demands(segment, self.sizes, self.options.routing_skew)
-        pairs = zip(segment.operators, costs, strict=True)
+        sizes = tuple(map(_frozen, self.sizes.items()))
+        demands = _demands(_Same(segment), sizes, self.options.routing_skew)
+        pairs = zip(segment.operators, demands, strict=True)
         tasks = [self.task(operator, demand, runs) for operator, demand in pairs]
         if self.options.fusion in ("elementwise", "attention"):
             tasks = fuse(tasks)
@@ -192,16 +193,6 @@ class _Same:
 
     def __hash__(self) -> int:
         return id(self.segment)
-
-
-def demands(
-    segment: Segment, sizes: Mapping[str, Size], routing_skew: float
-) -> tuple[OperatorCost, ...]:
-    """Return the cost of each operator of a segment; sizes equal in every step count as one."""
-    narrow = {
-        name: size if isinstance(size, int) else _narrow(size) for name, size in sizes.items()
-    }
-    return _demands(_Same(segment), tuple(map(_frozen, narrow.items())), routing_skew)
 
 
 @lru_cache(maxsize=REMEMBERED)

@@ -12,31 +12,87 @@ whose padding costs time and no operation.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from itertools import groupby
 
 import numpy as np
 
 from workloads.lora import Lora
-from workloads.lowering import Whole, demands
-from workloads.program import Column, ProgramSegment
-from workloads.storage import is_layer
-from workloads.trace import Phase
+from workloads.lowering import MATRIX_KINDS, Whole
+from workloads.operators import cost
+from workloads.program import Column, ProgramSegment, StepGroup
+from workloads.trace import Phase, Trace
+from workloads.turns import TurnPlan
+
+AT_ONCE = 65_536
+"""Steps that are worked out together: enough to be quick, few enough to be small."""
 
 
-def needed_flops(
-    phase: Phase, sizes: Mapping[str, Whole], tail_runs: Column, routing_skew: float
-) -> Column:
+def needed_flops(phase: Phase, sizes: Mapping[str, Whole], routing_skew: float) -> Column:
     """Return the matrix FLOPs of a phase at sizes of shape (steps,), as a column over them [FLOP].
 
-    What follows the last layer counts where ``tail_runs`` is 1.
+    What follows the last layer counts in every step.
     """
-    last = max((i for i, part in enumerate(phase.segments) if is_layer(part)), default=0)
-    total = np.zeros_like(tail_runs)
-    for index, part in enumerate(phase.segments):
-        found = sum(demand.causal_flops for demand in demands(part, sizes, routing_skew))
-        runs = 1.0 if index <= last else tail_runs
-        total = total + part.repeat * runs * np.asarray(found, dtype=np.float64)
+    steps = len(next(iter(sizes.values())))
+    total = np.zeros(steps)
+    for start in range(0, steps, AT_ONCE):
+        part = slice(start, start + AT_ONCE)
+        known = {name: size[part] for name, size in sizes.items()}
+        for segment in phase.segments:
+            for operator in segment.operators:
+                if operator.kind in MATRIX_KINDS:
+                    found = cost(operator, known, routing_skew).causal_flops
+                    total[part] += segment.repeat * np.asarray(found, dtype=np.float64)
     return total
+
+
+def with_needed(
+    groups: Sequence[StepGroup], plans: Sequence[TurnPlan], trace: Trace, routing_skew: float
+) -> list[StepGroup]:
+    """Return the groups of a session, what their tokens need put on top of what stands there.
+
+    All steps of a session are worked out together; turns of one width share a call. No prefill
+    needs more than it executes, which an eviction that bounds what is seen may make less.
+    """
+    found = list(groups)
+    asked = [
+        (group.phase, rows, place, contexts)
+        for place, group in enumerate(groups)
+        if group.needed_flops is not None
+        for rows, contexts in [_own_sizes(group, plans[group.turn])]
+    ]
+    executed: dict[tuple[ProgramSegment, ...], float] = {}
+    for name, entries in groupby(sorted(asked, key=lambda entry: entry[0]), lambda entry: entry[0]):
+        several = list(entries)
+        lengths = [len(contexts) for *_, contexts in several]
+        rows = np.repeat([rows for _, rows, _, _ in several], lengths)
+        sizes = {"T": rows, "S": np.concatenate([contexts for *_, contexts in several])}
+        columns = needed_flops(trace.phases[name], sizes, routing_skew)
+        for (*_, place, _), own in zip(
+            several, np.split(columns, np.cumsum(lengths)[:-1]), strict=True
+        ):
+            group = groups[place]
+            assert group.needed_flops is not None  # as asked above
+            if name == "prefill":
+                if group.segments not in executed:
+                    executed[group.segments] = float(np.sum(executed_flops(group.segments)))
+                last = np.append(np.zeros(group.steps - 1), 1.0)
+                whole = min(own[0] + group.needed_flops[-1], executed[group.segments])
+                found[place] = replace(group, needed_flops=last * whole)
+            else:
+                found[place] = replace(group, needed_flops=own + group.needed_flops)
+    return found
+
+
+def _own_sizes(group: StepGroup, plan: TurnPlan) -> tuple[int, Whole]:
+    """Return the rows of a group's tokens, and the contexts they need: one of a prefill."""
+    if group.phase == "prefill":
+        rows = plan.prefill_tokens
+        return rows, np.array([max(rows, int(group.live_tokens[-1]))])
+    produced = plan.produced[-group.steps :]
+    loaded = plan.eviction.loaded_tokens(plan.prompt_tokens, produced)
+    return plan.width, np.ceil(loaded + plan.width).astype(np.int64)
 
 
 def adapter_flops(segments: Iterable[ProgramSegment], lora: Lora | None) -> Column | float:

@@ -26,7 +26,7 @@ from workloads.mechanisms import (
     sampling_segment,
     tree_commit_segment,
 )
-from workloads.needed import adapter_flops, executed_flops, needed_flops
+from workloads.needed import adapter_flops, executed_flops, with_needed
 from workloads.phase_lowering import lower_phase
 from workloads.program import Column, ProgramSegment, Setup, StepGroup
 from workloads.speculation import padded_width
@@ -87,7 +87,6 @@ class Compiler:
     vision_flash_bytes: float = 0.0
     room_bytes: float | Column = np.inf
     _lowered: dict[tuple[object, ...], Lowered] = field(default_factory=dict)
-    _own_flops: dict[tuple[object, ...], Column] = field(default_factory=dict)
 
     def groups(self, plans: Sequence[TurnPlan]) -> list[StepGroup]:
         """Return all step groups in order; `WorkloadError` where they are too many steps."""
@@ -102,7 +101,7 @@ class Compiler:
             found += [*vision, replace(prefill, images_needed=self._needed(plan, vision, prefill))]
             if plan.committed.size:
                 found.append(self.decode(index, plan))
-        return found
+        return with_needed(found, plans, self.trace, self.options.routing_skew)
 
     def vision(self, index: int, plan: TurnPlan) -> StepGroup:
         """Return the group that encodes the images of a turn, one step each."""
@@ -144,10 +143,8 @@ class Compiler:
         phase = self.trace.phases["prefill"]
         segments, held = self._segments(phase, {"T": new, "S": context}, last, self._adapter(plan))
         crossing, crossing_held = self._crossing(plan, new)
-        rows = float(plan.prefill_tokens)
-        own = self._needed_flops(phase, rows, max(rows, live[-1]))
-        adapted = adapter_flops(segments, self.lora) * (rows / new.sum())
-        crossed = executed_flops(crossing) * (rows / new.sum())
+        used = plan.prefill_tokens / new.sum()
+        beside = adapter_flops(segments, self.lora) + executed_flops(crossing)
         return StepGroup(
             phase="prefill",
             turn=index,
@@ -165,11 +162,7 @@ class Compiler:
             switches=_switches(context),
             setup=self._setup(plan),
             cache_bytes=grown,
-            needed_flops=last
-            * min(
-                own[0] + np.sum(adapted) + np.sum(crossed),
-                np.sum(executed_flops((*segments, *crossing))),
-            ),
+            needed_flops=last * np.sum(beside) * used,
         )
 
     def decode(self, index: int, plan: TurnPlan) -> StepGroup:
@@ -195,9 +188,8 @@ class Compiler:
         stored = plan.eviction.retained_tokens(plan.prompt_tokens, produced + committed)
         extras = self._decode_extras(plan, produced, committed)
         drafting = self._drafting(stored)
-        own = self._needed_flops(phase, float(plan.width), np.ceil(loaded + plan.width))
-        adapted = adapter_flops(segments, self.lora) * (plan.width / width)
-        crossed = executed_flops(crossing) * (plan.width / width)
+        used = plan.width / width
+        beside = adapter_flops(segments, self.lora) + executed_flops(crossing)
         return StepGroup(
             phase="decode",
             turn=index,
@@ -210,7 +202,7 @@ class Compiler:
             at_s=plan.turn.at_s,
             switches=_switches(context),
             cache_bytes=grown,
-            needed_flops=own + adapted + crossed + executed_flops((*drafting, *extras)),
+            needed_flops=beside * used + executed_flops((*drafting, *extras)) + np.zeros(steps),
         )
 
     def _crossing(self, plan: TurnPlan, new: Column) -> Lowered:
@@ -348,17 +340,6 @@ class Compiler:
             )
             self._lowered[key] = segments, float(held_bytes.max())
         return self._lowered[key]
-
-    def _needed_flops(self, phase: Phase, rows: float, context: Column | float) -> Column:
-        """Return what rows of tokens need of a phase at each context, equal questions once."""
-        columns = np.atleast_1d(np.asarray(context, dtype=np.int64))
-        key = (phase.name, rows, columns.tobytes())
-        if key not in self._own_flops:
-            sizes = {"T": np.full_like(columns, int(rows)), "S": columns}
-            always = np.ones(columns.shape)
-            found = needed_flops(phase, sizes, always, self.options.routing_skew)
-            self._own_flops[key] = found
-        return self._own_flops[key]
 
 
 def _joined(

@@ -245,7 +245,7 @@ class Batch:
         """Return what prompts of so many tokens need of prefill, padding left out [FLOP]."""
         sizes = {"T": tokens, "S": tokens}
         skew = self._options.routing_skew
-        return needed_flops(self._trace.phases["prefill"], sizes, np.ones(tokens.shape), skew)
+        return needed_flops(self._trace.phases["prefill"], sizes, skew)
 
     def _kv_bytes(self, needed: Tokens) -> Column:
         """Return the KV cache while a phase needs so many tokens of it [B]."""
