@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from sim.cli.options import Minutes, Targets
+
 if TYPE_CHECKING:
     from rich.progress import Progress
 
+MISSED = 1
 STOPPED = 130
 """Exit code after Ctrl-C, as shells count it: 128 and the number of SIGINT."""
 
@@ -26,12 +31,25 @@ def sweep(
         str | None, typer.Option(help="Dask scheduler, e.g. tcp://host:8786; implies dask.")
     ] = None,
     jobs: Annotated[int, typer.Option(help="Worker processes of loky; -1: all cores.")] = -1,
+    target: Targets = None,
+    uncertainty: Annotated[
+        int, typer.Option(min=0, help="Draws of the device for each row's verdict.")
+    ] = 0,
+    minutes: Minutes = 10,
 ) -> None:
-    """Run a sweep; run it again to continue after a stop."""
+    """Run a sweep; run it again to continue after a stop.
+
+    With targets each row has a verdict (status, probability); exit code 1 if none passes.
+    """
     from sim.explore.designs import load_sweep
+    from sim.explore.sweep_verdicts import targets_of
     from sim.explore.sweeps import run_sweep
 
     wanted = load_sweep(spec)
+    if target:
+        asked = {"targets": tuple(target), "uncertainty": uncertainty, "minutes": minutes}
+        wanted = wanted.model_copy(update=asked)
+    targets_of(wanted.targets)
     chosen = "dask" if scheduler else backend
     progress = _progress()
     bar = progress.add_task("rows", total=wanted.points)
@@ -51,6 +69,8 @@ def sweep(
     finally:
         progress.stop()
     _tell_failures(out)
+    if wanted.targets and not _tell_verdicts(out, wanted.paths):
+        raise typer.Exit(MISSED)
 
 
 def _progress() -> Progress:
@@ -73,3 +93,19 @@ def _tell_failures(out: Path) -> None:
     if failed:
         first = errors.drop_null()[0].as_py()
         print(f"{failed} of them failed (column `error`), first: {first}", file=sys.stderr)
+
+
+def _tell_verdicts(out: Path, paths: Sequence[str]) -> bool:
+    """Say how many rows pass, or which comes nearest; return whether any does."""
+    import pyarrow.parquet as pq
+
+    rows = pq.read_table(out, columns=[*paths, "status", "slack", "in_the_way"]).to_pylist()
+    judged = [row for row in rows if row["status"]]
+    counts = Counter(row["status"] for row in judged)
+    print(", ".join(f"{count} {status}" for status, count in counts.items()), file=sys.stderr)
+    if counts["PASS"] or not judged:
+        return bool(counts["PASS"])
+    row = max(judged, key=lambda row: row["slack"])
+    settings = ", ".join(f"{path} = {row[path]}" for path in paths)
+    print(f"Nearest: {settings}; in the way: {row['in_the_way']}.", file=sys.stderr)
+    return False

@@ -119,6 +119,12 @@ class SweepSpec(Strict):
         `samples` is a power of two.
     samples
         Points of an `lhs` or `sobol` design.
+    targets
+        Each row is judged by these, such as `tokens_per_s>15`.
+    uncertainty
+        Draws of the device for the probability of a verdict; 0: the run itself is judged.
+    minutes
+        Minute of decoding without a pause that targets must hold for.
     """
 
     base: Mapping[str, Any] = DEFAULT
@@ -126,6 +132,9 @@ class SweepSpec(Strict):
     design: Literal["grid", "lhs", "sobol"] = "grid"
     samples: Annotated[int, Field(ge=1, le=MAX_POINTS)] = 256
     seed: Annotated[int, Field(ge=0)] = 0
+    targets: tuple[str, ...] = ()
+    uncertainty: Annotated[int, Field(ge=0)] = 0
+    minutes: Annotated[int, Field(ge=1)] = 10
 
     @model_validator(mode="after")
     def _axes_are_few_enough(self) -> SweepSpec:

@@ -25,6 +25,7 @@ from hw_models.soc import load_soc
 from sim.errors import OutputError, SimError
 from sim.explore.designs import SweepSpec
 from sim.explore.sweep_rows import Row, axis_types
+from sim.explore.sweep_verdicts import COLUMNS as VERDICTS
 from sim.metrics import known_metrics
 from sim.output import write_text, write_whole
 from sim.packaging import versions
@@ -146,7 +147,8 @@ class SweepFile:
 
         kinds = {bool: pa.bool_(), int: pa.int64(), float: pa.float64(), str: pa.string()}
         metrics = {name: item.kind for name, item in known_metrics().items()}
-        columns = axis_types(self.spec) | metrics | {"fingerprint": str, "error": str}
+        verdicts = VERDICTS if self.spec.targets else {}
+        columns = axis_types(self.spec) | metrics | verdicts | {"fingerprint": str, "error": str}
         typed = [(name, kinds[kind]) for name, kind in columns.items()]
         return pa.schema(typed, {IDENTITY_KEY: self.identity})
 

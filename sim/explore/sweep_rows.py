@@ -18,6 +18,7 @@ from hw_models.soc import SocSpec, load_soc
 from sim.errors import SimError
 from sim.explore.designs import TOKEN_PATHS, Range, SweepSpec
 from sim.explore.sweep_batch import MAX_CONTEXTS, Batch, is_batchable
+from sim.explore.sweep_verdicts import judged
 from sim.fingerprint import fingerprints
 from sim.metrics import metric_columns
 from sim.simulation import simulate
@@ -60,7 +61,7 @@ def _structure_rows(
     try:
         base = Scenario.from_mapping(spec.mapping(members[0][1]), "scenario")
         rows = {}
-        if len(members) > 1 and is_batchable(base):
+        if len(members) > 1 and not spec.targets and is_batchable(base):
             tokens = [_tokens(spec, values, base) for _, values in members]
             rows = _batch_rows(base, load_soc(base.device), tokens, spec.seed)
     except RULE_BREAKS:
@@ -106,7 +107,8 @@ def _own_row(spec: SweepSpec, values: Sequence[Any]) -> Row:
         result = simulate(scenario, seed=spec.seed)
     except RULE_BREAKS as error:
         return {"fingerprint": None, "error": str(error)}
-    return result.metrics() | {"fingerprint": result.fingerprint, "error": None}
+    said = judged(spec, result) if spec.targets else {}
+    return result.metrics() | said | {"fingerprint": result.fingerprint, "error": None}
 
 
 def _cell(value: Any, kind: type) -> Any:
