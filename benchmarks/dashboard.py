@@ -2,11 +2,14 @@
 
     python -m benchmarks.dashboard [--quick]
 
+Aims are ratios to a bare interpreter that loads numpy on the same machine, timed first.
+
 First cards: from opening the address of a server that has just answered to the first number on
 screen; the browser profile is new, so nothing is cached. Slider: from a key press on a slider to
 another number on the card it moves, each time a run that was not computed before. Both are read
-from the browser's own clock. CPU seconds are those of the server process; where others use the
-machine, they say more than waiting does.
+from the browser's own clock. Bands: from the key press to 80 % ranges on every card. Growth: what
+the server holds after 20 and after 120 moves of two viewers in turn. CPU seconds are those of the
+server process; where others use the machine, they say more than waiting does.
 """
 
 from __future__ import annotations
@@ -29,10 +32,17 @@ from rich.table import Table
 from sim.cli.dashboarding import command, wait_until_healthy
 
 SERVERS, VISITS, MOVES = 5, 5, 20
+WARM_MOVES, MORE_MOVES = 20, 100
+FIRST_PAGE, NUMBER, BANDS = 15.0, 1.5, 8.0
+"""Aims, as multiples of a bare interpreter that loads numpy."""
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
 VALUE = "[data-testid=stMetricValue]"
 DRAWN = "[data-testid=stPlotlyChart] .main-svg"
 
+RANGED = """() => {
+  const said = document.body.innerText;
+  return /80 % range/.test(said) && !/range: computing/.test(said);
+}"""
 WATCH_FIRST = """([values, charts]) => {
   window.seen = {};
   const look = () => {
@@ -129,6 +139,56 @@ def moves(browser: Any, here: Served, count: int, rest_s: float) -> tuple[list[f
     return waits, (here.cpu_s() - before_s) / count
 
 
+def bands(browser: Any, here: Served, count: int) -> list[float]:
+    """Return the seconds from a move of a slider to ranges on every card [s]."""
+    page: Page = browser.new_page(viewport={"width": 1440, "height": 900})
+    page.goto(f"{here.address}/?body=by+bits&prompt_tokens=77")
+    page.locator(DRAWN).nth(2).wait_for()
+    slider = page.get_by_role("slider", name="Body bits per weight")
+    slider.focus()
+    page.wait_for_function(RANGED, timeout=60_000)
+    waits = []
+    for _ in range(count):
+        page.wait_for_timeout(500)
+        waiting = page.evaluate_handle(f"({{ done: ({WATCH_CHANGE})({VALUE!r}) }})")
+        began = time.perf_counter()
+        page.keyboard.press("ArrowRight")
+        waiting.evaluate("(held) => held.done")
+        page.wait_for_function(RANGED, timeout=60_000, polling="raf")
+        waits.append(time.perf_counter() - began)
+    page.close()
+    return waits
+
+
+def growth_mb(browser: Any, here: Served) -> tuple[float, float]:
+    """Return what the server holds after the first and after all moves of two viewers [MB]."""
+    pages = [browser.new_page(viewport={"width": 1440, "height": 900}) for _ in range(2)]
+    for page, tokens in zip(pages, (91, 92), strict=True):
+        page.goto(f"{here.address}/?body=by+bits&prompt_tokens={tokens}")
+        page.locator(DRAWN).nth(2).wait_for()
+        page.get_by_role("slider", name="Body bits per weight").focus()
+    held = []
+    for count in (WARM_MOVES, MORE_MOVES):
+        for move in range(count):
+            page = pages[move % 2]
+            page.keyboard.press("ArrowRight" if move // 20 % 2 == 0 else "ArrowLeft")
+            page.wait_for_timeout(250)
+        held.append(psutil.Process(here.server.pid).memory_info().rss / 1e6)
+    for page in pages:
+        page.close()
+    return held[0], held[1]
+
+
+def bare_s(runs: int = 5) -> float:
+    """Return the median seconds of an interpreter that loads numpy and ends [s]."""
+    found = []
+    for _ in range(runs + 1):
+        began = time.perf_counter()
+        subprocess.run([sys.executable, "-c", "import numpy"], check=True)
+        found.append(time.perf_counter() - began)
+    return statistics.median(found[1:])
+
+
 def frames(browser: Any, address: str) -> list[float]:
     """Return the script seconds of the frames in which a long reply's timeline is panned [s]."""
     page: Page = browser.new_page(viewport={"width": 1440, "height": 900})
@@ -144,8 +204,12 @@ def frames(browser: Any, address: str) -> list[float]:
     return [float(ms) / 1e3 for ms in taken.split(",")]
 
 
-def measured(browser: Any, quick: bool) -> Iterator[tuple[str, list[float], str]]:
-    """Yield a row per figure: what, its samples [s], the aim."""
+Row = tuple[str, list[float], float | None]
+"""What, its samples [s], its aim as a multiple of a bare interpreter."""
+
+
+def measured(browser: Any, quick: bool) -> Iterator[Row]:
+    """Yield the figures one after the other."""
     starts, cards, charts, cpu = [], [], [], []
     for _ in range(2 if quick else SERVERS):
         with served() as here:
@@ -155,20 +219,22 @@ def measured(browser: Any, quick: bool) -> Iterator[tuple[str, list[float], str]
             cpu.append(here.cpu_s() - begun_s)
             cards.append(first[0])
             charts.append(first[1])
-    yield "command to a server that answers", starts, ""
-    yield "first page: opened to cards", cards, ""
-    yield "  three charts", charts, ""
-    yield "  CPU of the server for it", cpu, ""
+    yield "command to a server that answers", starts, None
+    yield "first page: opened to cards", cards, None
+    yield "  three charts", charts, None
+    yield "  CPU of the server for it", cpu, None
     whole = [start + card for start, card in zip(starts, cards, strict=True)]
-    yield "command to cards", whole, "<= 3 s"
+    yield "command to cards", whole, FIRST_PAGE
     with served() as here:
         again = [first_visit(browser, here.address) for _ in range(2 if quick else VISITS)][1:]
-        yield "later visit: cards", [visit[0] for visit in again], ""
+        yield "later visit: cards", [visit[0] for visit in again], None
+        count = 5 if quick else MOVES
         for what, rest_s in (("slider to a new number", 2.0), ("  dragged without rest", 0.0)):
-            waits, cpu_s = moves(browser, here, 5 if quick else MOVES, rest_s)
-            yield what, waits, "<= 0.5 s"
-            yield "  CPU of the server for it", [cpu_s], ""
-        yield "a frame of the timeline, script", frames(browser, here.address), "<= 0.05 s"
+            waits, cpu_s = moves(browser, here, count, rest_s)
+            yield what, waits, NUMBER
+            yield "  CPU of the server for it", [cpu_s], None
+        yield "slider to ranges on all cards", bands(browser, here, count), BANDS
+        yield "a frame of the timeline, script", frames(browser, here.address), None
 
 
 def main() -> None:
@@ -177,15 +243,23 @@ def main() -> None:
     if path is None:
         raise SystemExit("Chromium is needed: apt-get install chromium")
     table = Table(title="andesim dashboard [s]", title_justify="left", box=None)
-    for name in ("what", "least", "median", "most", "aim"):
+    for name in ("what", "least", "median", "most", "median / bare", "aim"):
         table.add_column(name)
+    bare = bare_s()
+    table.add_row("bare interpreter with numpy", "", f"{bare:.3f}", "", "1.0", "")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
         for what, samples, aim in measured(browser, "--quick" in sys.argv):
-            ends = (min(samples), statistics.median(samples), max(samples))
-            table.add_row(what, *(f"{seconds:.3f}" for seconds in ends), aim)
+            middle = statistics.median(samples)
+            ends = (min(samples), middle, max(samples))
+            shown = "" if aim is None else f"<= {aim:g}"
+            table.add_row(what, *(f"{x:.3f}" for x in ends), f"{middle / bare:.1f}", shown)
+        with served() as here:
+            before, after = growth_mb(browser, here)
         browser.close()
     Console().print(table)
+    moved = WARM_MOVES + MORE_MOVES
+    print(f"Two viewers: {before:.0f} MB after {WARM_MOVES} moves, {after:.0f} MB after {moved}.")
 
 
 if __name__ == "__main__":
