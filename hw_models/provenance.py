@@ -27,6 +27,7 @@ _KINDS = get_args(Kind)
 _EXACT_KINDS = ("datasheet", "standard")
 _BARE_UNITS = ("count", "fraction")
 _KEYS = ("value", "kind", "source", "low", "high", "note")
+_FOLLOWING = ("of", "times", "from")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +44,33 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
+class Follows:
+    """That a number is a proportion of a sibling, its name ``of`` (`hw_models.following`)."""
+
+    of: str
+    times: float
+    origin: float = 0.0
+
+    def value(self, lead: Any) -> Any:
+        """Return the number where the sibling has a value or a column of values.
+
+        >>> Follows("3", 0.5, origin=1.0).value(0.4)
+        0.7
+        """
+        found = self.origin + self.times * (lead - self.origin)
+        return found if isinstance(found, np.ndarray) else float(f"{found:.12g}")
+
+    def to_plain(self) -> dict[str, Any]:
+        """Write as a device file does."""
+        plain = {"of": self.of, "times": format_quantity(self.times, "fraction")}
+        return plain | ({"from": format_quantity(self.origin, "fraction")} if self.origin else {})
+
+
+@dataclass(frozen=True, slots=True)
 class Parameter:
     """A number in an SI unit with its kind, the key of its source, and its range.
+
+    One that follows another of its part moves with it (`hw_models.tree.moved`).
 
     >>> Parameter(8.53e10, "B/s", "derived", "jedec", 8.5e10, 8.6e10).value
     85300000000.0
@@ -57,6 +83,7 @@ class Parameter:
     low: float
     high: float
     note: str = ""
+    follows: Follows | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in _KINDS:
@@ -79,10 +106,13 @@ class Parameter:
             return replace(self, value=whole)
         value = float(round(value)) if self.unit == "count" else value
         low, high = min(self.low, value), max(self.high, value)
-        return Parameter(value, self.unit, self.kind, self.source, low, high, self.note)
+        return replace(self, value=value, low=low, high=high)
 
     def to_plain(self) -> dict[str, Any]:
-        """Write as a device file does: text with units."""
+        """Write as a device file does: text with units, or what it follows."""
+        if self.follows is not None:
+            noted = {"note": self.note} if self.note else {}
+            return {**self.follows.to_plain(), "source": self.source, **noted}
         plain: dict[str, Any] = {
             "value": format_quantity(self.value, self.unit),
             "kind": self.kind,
@@ -130,6 +160,7 @@ class Quantity:
         A ready Parameter passes if it keeps the rules; its numbers are SI already.
         """
         bare = isinstance(given, Parameter) or self.unit in _BARE_UNITS
+        follows = given.follows if isinstance(given, Parameter) else _follows(given)
         if isinstance(given, Parameter):
             given = {name: getattr(given, name) for name in _KEYS}
         if not isinstance(given, Mapping):
@@ -152,6 +183,7 @@ class Quantity:
             kind=given["kind"],
             source=given["source"],
             note=note,
+            follows=follows,
         )
 
     def number(self, given: Any, bare: bool) -> float:
@@ -176,12 +208,19 @@ class Quantity:
         return f"{number} {above} {self.minimum:g}{unit} and at most {self.maximum:g}{unit}"
 
 
+def _follows(given: Any) -> Follows | None:
+    """Return what an entry follows, once `hw_models.following` has worked out its numbers."""
+    if not isinstance(given, Mapping) or "of" not in given:
+        return None
+    return Follows(str(given["of"]), float(given["times"]), float(given.get("from", 0.0)))
+
+
 def _key_faults(given: Mapping[str, Any]) -> list[str]:
     needed = ["value", "kind", "source"]
     if given.get("kind") not in _EXACT_KINDS and given.get("source") != OVERRIDE:
         needed += ["low", "high"]
     missing = [key for key in needed if key not in given]
-    unknown = [key for key in given if key not in _KEYS]
+    unknown = [key for key in given if key not in (*_KEYS, *_FOLLOWING)]
     return [f"must state its {key}. Got {dict(given)!r}." for key in missing] + [
         f"must have no key but {', '.join(_KEYS)}. Got {key!r}. {suggest(str(key), _KEYS)}"
         for key in unknown

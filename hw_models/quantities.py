@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator
 
 from hw_models.errors import HardwareError
+from hw_models.following import spread
 from hw_models.provenance import Parameter, Quantity
 from hw_models.units import parse
 
@@ -53,16 +54,11 @@ Plain = Annotated[float, BeforeValidator(lambda given: parse(given, "fraction"))
 """A number without unit, source and range, such as a correlation."""
 
 
-def _spread(given: Any) -> Any:
+def _spread_from(origin: float) -> BeforeValidator:
     """Turn `{value: [a, b], kind: k, ...}` into one mapping per value."""
-    if not isinstance(given, Mapping):
-        return given
-    lists = {key: value for key, value in given.items() if isinstance(value, list)}
-    count = len(lists.get("value", []))
-    if "value" not in lists or any(len(value) != count for value in lists.values()):
-        rule = "must have a list as value, and lists of the same length as low and high"
-        raise HardwareError(f"{rule}. Got {dict(given)!r}.")
-    return [dict(given) | {key: value[i] for key, value in lists.items()} for i in range(count)]
+    return BeforeValidator(
+        lambda given: spread(given, origin) if isinstance(given, Mapping) else given
+    )
 
 
 def _ascending(parameters: tuple[Parameter, ...]) -> tuple[Parameter, ...]:
@@ -81,7 +77,7 @@ def _exact(given: Any) -> Any:
 
 # The last validator of a kind runs first: `_exact` sees the file's mapping before `_spread` does.
 Sizes = Annotated[
-    tuple[Count, ...], BeforeValidator(_spread), BeforeValidator(_exact), AfterValidator(_ascending)
+    tuple[Count, ...], _spread_from(0.0), BeforeValidator(_exact), AfterValidator(_ascending)
 ]
-Temperatures = Annotated[tuple[Celsius, ...], BeforeValidator(_spread), AfterValidator(_ascending)]
-Fractions = Annotated[tuple[Fraction, ...], BeforeValidator(_spread)]
+Temperatures = Annotated[tuple[Celsius, ...], _spread_from(0.0), AfterValidator(_ascending)]
+Fractions = Annotated[tuple[Fraction, ...], _spread_from(1.0)]

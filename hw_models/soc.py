@@ -18,6 +18,7 @@ from pydantic import Field, ValidationError, model_validator
 from hw_models.clusters import with_rates
 from hw_models.errors import HardwareError, suggest
 from hw_models.files import device_ids, is_path, read_device
+from hw_models.following import with_followers
 from hw_models.laws import Numbers
 from hw_models.part import Part
 from hw_models.provenance import OVERRIDE, Parameter, Source
@@ -187,7 +188,7 @@ def _validated(data: Mapping[str, Any]) -> SocSpec:
     listed = data.get("sources")
     try:
         context = listed if isinstance(listed, Mapping) else {}
-        found = SocSpec.model_validate(data, context=context)
+        found = SocSpec.model_validate(with_followers(data), context=context)
     except ValidationError as error:
         raise HardwareError(*_faults(error)) from None
     units = {name: with_rates(unit) for name, unit in found.units.items()}

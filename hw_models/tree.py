@@ -62,9 +62,16 @@ def moved_each(node: Any, values: Mapping[str, Sequence[Numbers]], copies: int) 
 
 
 def _with_children(node: Any, changed: Mapping[str, Any]) -> Any:
+    """Copy a node with some children replaced; what follows one of them moves with it."""
+    children = _children(node) or {}
+    found = dict(changed)
+    for name, child in children.items():
+        follows = child.follows if isinstance(child, Parameter) else None
+        if follows is not None and follows.of in changed and name not in changed:
+            found[name] = child.moved_to(follows.value(changed[follows.of].value))
     if isinstance(node, Part):
-        return node.model_copy(update=changed)
-    copies = (_children(node) or {}) | dict(changed)
+        return node.model_copy(update=found)
+    copies = children | found
     return tuple(copies.values()) if isinstance(node, tuple) else copies
 
 

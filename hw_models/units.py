@@ -90,6 +90,20 @@ def parse(text: str | float, unit: str) -> float:
     return value
 
 
+def split(text: str) -> tuple[float, str]:
+    """Return the number and the unit of a quantity as a file has it.
+
+    Raises `HardwareError` for text that is no quantity.
+
+    >>> split("20 TFLOP/s")
+    (20.0, 'TFLOP/s')
+    """
+    match = _QUANTITY.fullmatch(text)
+    if match is None:
+        raise HardwareError(f"must be a quantity. Got {text!r}.")
+    return float(match[1]), match[2]
+
+
 def format_quantity(value: float, unit: str) -> str:
     """Write `value` (SI) as the shortest text that `parse` reads back to the same float.
 

@@ -65,13 +65,13 @@ SHAPING = ("prefill_chunk_tokens", "activation_bytes", "operand_count", "graphs_
 def uncertain(soc: SocSpec, stack: str) -> dict[str, Parameter]:
     """Return the parameters of a device with a range that a run on a stack has to expect.
 
-    Other stacks are left out, and what a fit of this one has absorbed.
+    Other stacks are left out, what a fit of this one has absorbed, and what follows another number.
     """
     others = tuple(f"stacks.{name}." for name in soc.stacks if name != stack)
     return {
         path: item
         for path, item in soc.parameters().items()
-        if item.high > item.low and not path.startswith(others)
+        if item.high > item.low and item.follows is None and not path.startswith(others)
         if not is_absorbed(soc, stack, path, item)
     }
 
@@ -121,6 +121,8 @@ def _scattered(soc: SocSpec, stack: str, draws: Draws, samples: int, seed: int) 
     unit, own = f"units.{soc.stack(stack).unit}.", f"stacks.{stack}."
     found = dict(draws)
     for path, item in soc.parameters().items():
+        if item.follows is not None:  # moves with what it follows
+            continue
         values = found.get(path, np.full(samples, item.value))
         rates = path.startswith((unit, f"{own}kv_copy")) and item.unit.endswith("/s")
         if path == "dram.rate" or rates:
