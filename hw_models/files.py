@@ -136,9 +136,9 @@ def read_device(id_or_path: str | Path) -> dict[str, Any]:
     """Read a device by id or path as one nested mapping, with `extends:` resolved.
 
     `extends` is an id, a path or a list of them; later ones win over earlier ones and the file
-    itself wins over all. A parameter (a mapping with a `value`) is replaced as a whole, so that a
-    new value never keeps an old range. Raises `HardwareError` for files that are missing, broken or
-    extend themselves.
+    itself wins over all. A parameter (a mapping with a `value`, or with `of`, what it follows) is
+    replaced as a whole, so that a new value never keeps an old range. Raises `HardwareError` for
+    files that are missing, broken or extend themselves.
     """
     return _resolve(_find(id_or_path), ())
 
@@ -171,7 +171,7 @@ def _resolve(file: Traversable, seen: tuple[str, ...]) -> dict[str, Any]:
 
 
 def merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Lay `changes` over `base`, mapping by mapping; a mapping with a `value` goes in whole.
+    """Lay `changes` over `base`, mapping by mapping; one with a `value` or `of` goes in whole.
 
     >>> merge({"a": {"x": 1, "y": 2}}, {"a": {"y": 3}})
     {'a': {'x': 1, 'y': 3}}
@@ -180,7 +180,8 @@ def merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]
     for key, new in changes.items():
         old = merged.get(key)
         both = isinstance(old, Mapping) and isinstance(new, Mapping)
-        merged[key] = merge(old, new) if both and "value" not in new else new  # type: ignore[arg-type]
+        whole = isinstance(new, Mapping) and bool({"value", "of"} & new.keys())
+        merged[key] = merge(old, new) if both and not whole else new  # type: ignore[arg-type]
     return merged
 
 

@@ -55,9 +55,9 @@ def spread(given: Mapping[str, Any], origin: float) -> list[dict[str, Any]]:
     if LEAD not in given:
         return entries
     lead = _place(given[LEAD], count)
-    far = _number(entries[lead]["value"]) - origin
+    far = _number(entries[lead]["value"], "a value beside a lead") - origin
     for place, entry in enumerate(entries):
-        times = (_number(entry["value"]) - origin) / far
+        times = (_number(entry["value"], "a value beside a lead") - origin) / far
         follower = {OF: str(lead), TIMES: times, FROM: origin, "source": entry.get("source")}
         if place != lead:
             noted = {"note": entry["note"]} if "note" in entry else {}
@@ -89,7 +89,7 @@ def _stands(entry: Any) -> bool:
 
 def _followed(entry: Mapping[str, Any], lead: Any) -> Any:
     """Return a follower as an entry with numbers, or as a Parameter where the leader is one."""
-    times, origin = _number(entry.get(TIMES, 1)), _number(entry.get(FROM, 0))
+    times, origin = _number(entry.get(TIMES, 1), TIMES), _number(entry.get(FROM, 0), FROM)
     follows = Follows(str(entry[OF]), times, origin)
     note = str(entry.get("note", ""))
     if isinstance(lead, Parameter):
@@ -114,14 +114,12 @@ def _scaled(given: Any, times: float, origin: float) -> Any:
     return f"{Decimal(repr(value)):f} {unit}".strip()
 
 
-def _number(given: Any) -> float:
+def _number(given: Any, what: str) -> float:
     """Return a plain number of a file."""
     try:
         return float(given)
     except (TypeError, ValueError):
-        raise HardwareError(
-            f"times, from and listed values must be numbers. Got {given!r}."
-        ) from None
+        raise HardwareError(f"{what} must be a plain number. Got {given!r}.") from None
 
 
 def _place(given: Any, count: int) -> int:
