@@ -1,28 +1,24 @@
-"""Pictures and figures of concepts/power_and_memory.md, calibration rows beside the simulation.
+"""Pictures of concepts/power_and_memory.md, calibration rows beside the simulation.
 
     python docs/power_pictures.py
 
-writes the pictures and prints the tables. The Galaxy S25 stands in role context: it is shown, and
-nothing is fitted to it.
+writes the pictures; the errors of joules and of rates over minutes stand in validation.md. The
+Galaxy S25 stands in role context: it is shown, and nothing is fitted to it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import takewhile
 from pathlib import Path
 from typing import Final, NamedTuple
 
 import numpy as np
-import pandas as pd
 
-import sim
 from hw_models.flash import read_seconds
-from hw_models.soc import SocSpec, load_soc
+from hw_models.soc import load_soc
 from sim.evidence import corpus
-from sim.facts import Facts
-from sim.heat.course import decoding
 from sim.heat.phone import Load, Phone
+from sim.validation.energy import course, result_of, spent_at_start
 
 IMAGES: Final = Path(__file__).with_name("images")
 PANEL: Final = (340, 190)
@@ -30,8 +26,6 @@ MARGIN: Final = (46, 30, 34)
 """Left of a panel, above it, below it."""
 MEASURED: Final = "#E69F00"
 SIMULATED: Final = "#0F5EA8"
-START: Final = {"nominal": 0.0, "fair": 0.5, "serious": 1.0}
-"""How much of the budget is spent at the start, by the thermal state that iOS tells (assumed)."""
 
 
 class Curve(NamedTuple):
@@ -95,67 +89,6 @@ def _panel(panel: Panel, left: int, top: int) -> list[str]:
     return found
 
 
-def facts_of(row: pd.Series) -> tuple[SocSpec, Facts]:
-    """Return the device and the facts of a cool run of an energy row."""
-    prompt, output = row["prompt_tokens"], row["output_tokens"]
-    turn = {
-        "prompt_tokens": 128 if pd.isna(prompt) else int(prompt),
-        "output_tokens": 128 if pd.isna(output) else int(output),
-    }
-    question = {
-        "device": row["device"],
-        "stack": row["stack"].replace("mnn_aecs", "mnn"),
-        "model": row["counts_as"],
-        "deployment": {"weights": {"body": row["weights"]}},
-        "session": {"turns": [turn]},
-    }
-    result = sim.simulate(set=question)
-    return result.soc, result.facts
-
-
-def course(soc: SocSpec, facts: Facts, until_s: float, spent: float) -> list[np.ndarray]:
-    """Return ends [s], clocks and powers [W] of decoding from a partly spent budget on."""
-    budget, rest_w = soc.thermal.budget, 1.35
-    start_w = rest_w + spent * (budget.sustained_w.value - rest_w) if budget else None
-    flow = decoding(soc, 25.0, facts.decode_w, 0.0, facts.decode_switched_w, start_w)
-    parts = list(takewhile(lambda part: part.start_s[0] < until_s, flow))
-    ends_s = np.minimum([part.end_s[0] for part in parts], until_s)
-    clocks, powers_w = (np.array([getattr(p, n)[0] for p in parts]) for n in ("clock", "power_w"))
-    return [ends_s, clocks, powers_w]
-
-
-def energy_table() -> pd.DataFrame:
-    """Return power and J/token of each calibration row of phones, measured and simulated."""
-    rows = corpus("energy", role="calibration")
-    phones = ["apple_a19_pro", "kirin_9000", "kirin_990", "snapdragon_8_gen_3"]
-    found = []
-    for _, row in rows[rows["device"].isin(phones)].iterrows():
-        soc, facts = facts_of(row)
-        full = float(facts.decode.committed_tokens[0] / facts.decode.full_s[0])
-        until_s = 30.0 if pd.isna(row["duration_s"]) else float(row["duration_s"])
-        ends_s, clocks, powers_w = course(soc, facts, until_s, spent_at_start(row["notes"]))
-        lengths_s = np.diff(ends_s, prepend=0.0)
-        power_w, clock = (np.average(column, weights=lengths_s) for column in (powers_w, clocks))
-        measured_w = row["tokens_per_s"] * row["energy_j_per_token"]
-        found.append(
-            {
-                "device": row["device"],
-                "stack": row["stack"],
-                "W": measured_w if pd.isna(row["power_w"]) else row["power_w"],
-                "simulated_w": power_w,
-                "J": row["energy_j_per_token"],
-                "simulated_j": power_w / (full * clock),
-                "at_measured_rate_j": power_w / row["tokens_per_s"],
-            }
-        )
-    return pd.DataFrame(found)
-
-
-def spent_at_start(notes: str) -> float:
-    """Return how much of the budget was spent when a run began, by the state its note tells."""
-    return next((share for name, share in START.items() if f"thermal {name}->" in notes), 0.0)
-
-
 def iphone_panels(names: Sequence[str] = ("TS16", "TS17", "TS15", "TS03")) -> list[Panel]:
     """Return the rates of runs that began cool, as shares of that of the first 30 s."""
     series, rows = corpus("time_series", role="calibration"), corpus("energy", role="calibration")
@@ -163,9 +96,10 @@ def iphone_panels(names: Sequence[str] = ("TS16", "TS17", "TS15", "TS03")) -> li
     for name in names:
         shown = series[series["id"] == name]
         row = rows[rows["id"] == shown["row"].iloc[0]].iloc[0]
-        soc, facts = facts_of(row)
+        result = result_of(row)
+        assert result is not None
         spent = spent_at_start(row["notes"])
-        ends_s, clocks, _ = course(soc, facts, 600.0, spent)
+        ends_s, clocks, _ = course(result.soc, result.facts, 600.0, spent)
         rate = shown["tokens_per_s"] / shown[shown["time_s"] < 30.0]["tokens_per_s"].mean()
         smooth = rate.rolling(5, center=True, min_periods=1).median()
         curves = [
@@ -239,19 +173,10 @@ def flash_panel() -> Panel:
 
 
 def main() -> None:
-    """Write the pictures and print the tables."""
+    """Write the pictures."""
     (IMAGES / "power_budget.svg").write_text(picture(iphone_panels()), encoding="utf-8")
     panels = [*galaxy_panels(), flash_panel()]
     (IMAGES / "power_s25_flash.svg").write_text(picture(panels), encoding="utf-8")
-    table = energy_table()
-    print(table.groupby(["device", "stack"]).mean().round(3).to_string())
-    for name, simulated in (
-        ("W", "simulated_w"),
-        ("J", "simulated_j"),
-        ("J", "at_measured_rate_j"),
-    ):
-        error = (table[simulated] / table[name] - 1.0).abs()
-        print(f"{simulated}: mean error {error.mean():.1%} of {len(table)} rows")
 
 
 if __name__ == "__main__":

@@ -26,17 +26,20 @@ from typing import Final
 import numpy as np
 
 from sim.calibration.folds import Residual, spread_of
+from sim.calibration.networks import RESIDUALS as OF_NETWORKS
 from sim.calibration.rivals import Rival
 from sim.calibration.shipping import read_residuals, read_rivals
 from sim.evidence import noise_of
 from sim.evidence.corpus_runs import TIMED
 from sim.evidence.exhibits import load_exhibits
+from sim.evidence.nearest import judged_rows
 from sim.evidence.questions import DECODE
 from sim.explore.draws import CENTRAL_80
 from sim.output import write_text
 from sim.validation.exhibits import missed_tolerances, validate_exhibits
 from sim.validation.intervals import conformal_factor, needed_residuals
 from sim.validation.judging import GROUPS, Judged, Validation, scores
+from sim.validation.overview import overview_table, questions, stacks_table
 from sim.validation.tables import group_table, metric_table, row_table, share, skipped_table, table
 
 TARGET_DEVICES: Final = ("snapdragon_8_elite", "snapdragon_8_elite_gen_5")
@@ -82,7 +85,23 @@ LIMITS: Final = """\
 - *Memory*. What a process holds besides weights, cache and activations is not simulated.
 - *Processors*. Prefill on application cores depends on the phone's cores and threads, which most
   rows do not state.
-- *Not covered*: sustained runs, energy, vision encoders inside a session, speculative decoding.
+- *Not covered*: vision encoders inside a session, speculative decoding.
+"""
+ENERGY: Final = """\
+## Joules per token
+
+Whole phones that decode (`sim.validation.energy`), mean power over mean rate. The laws of power
+were written with the rows in role calibration in view, with those in role validation out of it.
+`mnn_aecs_cpu` runs on fewer cores than the simulation takes; its rows do not say on which.
+
+"""
+MINUTES: Final = """\
+## Rates over minutes
+
+The share of the first half minute's rate that is left in the last of about ten minutes, a series
+each. How warm a phone was at the start is known as one of three words; a share above one is a phone
+that cooled.
+
 """
 MEDIATEK_NOTE: Final = """\
 The Genio 720 is the one MediaTek part with a table of networks: it tells bandwidth, work per layer
@@ -96,8 +115,11 @@ phone and graph with other compiler flags is two orders of magnitude away from e
 def page() -> str:
     """Return the page as Markdown."""
     found, residuals = validate_exhibits(), read_residuals()
+    shipped = judged_rows()
+    asked = questions([*residuals, *read_residuals(OF_NETWORKS)], shipped)
     sections = [
         HEAD,
+        "## In a minute\n\n" + overview_table(asked),
         "## Targets\n\n" + targets(found),
         "## What no model can be expected to beat\n\n" + repeats(),
         "## Per metric\n\n" + metric_table(found.by_metric()),
@@ -105,6 +127,8 @@ def page() -> str:
             f"## Per metric and {kind}\n\n" + group_table(found.by_group(kind), kind)
             for kind in GROUPS
         ),
+        ENERGY + stacks_table(shipped, "energy_j_per_token"),
+        MINUTES + stacks_table(shipped, "sustained_share"),
         "## Against simpler laws\n\n" + against(residuals, read_rivals()),
         "## Left out of the calibration rows\n\n" + folds(residuals),
         "## MediaTek rows\n\n" + mediatek_rows(found, residuals),

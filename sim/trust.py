@@ -1,8 +1,8 @@
 """How far measurements carry an answer: a status per metric, and the nearest judged rows.
 
 Each aspect of an answer (first token, decode, vision encode, energy, memory) is held against the
-measured rows of its metrics, see `sim.evidence.nearest`. Sustained rates have no row on a phone
-that ships: the thermal series judge the shared heat network, not a device.
+measured rows of its metrics, see `sim.evidence.nearest`. A sustained rate is held as the share of
+the first rate that is left in the last of about ten minutes.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ ASPECTS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         WITH_IMAGE: ("vision_encode_s",),
         "energy": ("energy_j_per_token", "power_w"),
         "memory": ("peak_dram_bytes",),
-        "sustained": (),
+        "sustained": ("sustained_share",),
     }
 )
 """What an answer says, and the measured metrics that judge it."""

@@ -6,7 +6,10 @@ Rows in role validation, of the exhibits and the corpus, are judged by the shipp
 role calibration come from `sim.calibration.folds`: judged by a fit without their network. Nothing
 is chosen here; writing the file again is the same look at the same rows after the devices changed.
 
-Not modelled: intervals of memory and energy, which have none yet; theirs are empty (low = high).
+Joules per token and rates over minutes are replayed by `sim.validation.energy`, in both roles.
+
+Not modelled: intervals of memory and of rates over minutes, which have none yet; theirs are empty
+(low = high).
 """
 
 from __future__ import annotations
@@ -27,6 +30,7 @@ from sim.evidence.exhibits import load_exhibits, runs_in_role
 from sim.evidence.measured import MeasuredRun
 from sim.evidence.nearest import JudgedRow, Size, size_of, write_judged
 from sim.evidence.questions import DECODE, CannotSimulate
+from sim.validation.energy import EnergyRow, SeriesRow, energy_rows, series_rows
 from sim.validation.intervals import around, factor_80
 from sim.validation.judging import WHOLE_RUN, Judged, judge
 from sim.validation.networks import stacks_by_device
@@ -40,7 +44,7 @@ _SIZES: dict[tuple[object, ...], Size] = {}
 
 def judged() -> list[JudgedRow]:
     """Return every row that ships and can be judged, those of both roles."""
-    return [*_validated(), *_left_out()]
+    return [*_validated(), *_left_out(), *_over_minutes()]
 
 
 def _validated() -> Iterator[JudgedRow]:
@@ -65,6 +69,26 @@ def _left_out() -> Iterator[JudgedRow]:
             run = runs.get((item.id, item.metric))
             if run is not None:
                 yield _of_residual(item, run, spread(item.stack))
+
+
+def _over_minutes() -> Iterator[JudgedRow]:
+    """Yield joules per token and late rates of phones that decoded for some time."""
+    for role in ("calibration", "validation"):
+        for row in energy_rows(role):
+            values = (row.measured_j, row.simulated_j, row.low_j, row.high_j)
+            yield _replayed(row, "energy_j_per_token", values)
+        for series in series_rows(role):
+            simulated = series.simulated_late
+            values = (series.late, simulated, simulated, simulated)
+            yield _replayed(series, "sustained_share", values)
+
+
+def _replayed(row: EnergyRow | SeriesRow, metric: str, values: Sequence[float]) -> JudgedRow:
+    soc, stack = row.result.soc, row.result.stack
+    groups = [times.group for times in row.result.groups if times.group.phase == "decode"]
+    where = (row.role, soc.id, stack, soc.stack(stack).unit, metric)
+    what = (row.model, row.weights, row.source, *size_of(groups, 0.0))
+    return JudgedRow._make([row.id, *where, *what, *values])
 
 
 def _runs(role: str) -> list[MeasuredRun]:
