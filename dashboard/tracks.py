@@ -204,6 +204,10 @@ def _cold_start(result: Result, names: dict[str, int]) -> Iterator[Lane]:
     yield _lane(FLASH, [row for row in rows if row[1] > 0.0], names)
 
 
+WARMED_K: Final = 1.0
+"""Least height of a track of temperatures, so that a hundredth of a degree looks like one [K]."""
+
+
 def _anchors(result: Result) -> dict[str, float]:
     """Return when each phase begins [s]."""
     found: dict[str, float] = {}
@@ -235,8 +239,10 @@ def _counters(result: Result) -> Iterator[dict[str, Any]]:
 def _counter(
     name: str, unit: str, at_s: Floats, values: Floats, ink: str, of: str = "", most: float = 0.0
 ) -> dict[str, Any]:
-    top = most or float(values.max())
-    least = float(values.min()) if unit == "°C" and values.min() < top else 0.0
+    top, least = most or float(values.max()), 0.0
+    if unit == "°C":
+        least = float(values.min())
+        top = max(top, least + WARMED_K)
     return {
         "name": name,
         "unit": unit,
