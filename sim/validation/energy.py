@@ -192,12 +192,15 @@ def _judged(row: Mapping[Any, Any], role: str, result: Result) -> EnergyRow:
 
 
 def _band(result: Result) -> tuple[float, float]:
-    """Return the ends of the central 80 % of a reply's joules, as shares of the nominal ones."""
+    """Return the ends of the central 80 % of a reply's joules, as shares of the nominal ones.
+
+    They hold the nominal ones, too, where most draws are dearer or cheaper.
+    """
     draws = draw(result.soc, result.stack, DRAWS, seed=0)
     found = variant_metrics(result, draws)["energy_per_token_j"]
     nominal = result.summary().energy_per_token_j or 1.0
     low, high = np.nanquantile(found, [0.1, 0.9]) / nominal
-    return float(low), float(high)
+    return min(1.0, float(low)), max(1.0, float(high))
 
 
 def _series(

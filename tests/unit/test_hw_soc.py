@@ -51,7 +51,7 @@ def test_specs_are_frozen():
 
 @settings(max_examples=25)
 @given(st.data())
-def test_samples_move_the_named_parameters_and_nothing_else(data):
+def test_samples_move_the_named_parameters_what_follows_them_and_nothing_else(data):
     paths = data.draw(st.lists(st.sampled_from(sorted(PARAMETERS)), unique=True, max_size=8))
     values = {}
     for path in paths:
@@ -60,6 +60,9 @@ def test_samples_move_the_named_parameters_and_nothing_else(data):
     for path, parameter in PARAMETERS.items():
         if path in values:
             assert moved[path] == parameter.moved_to(values[path])
+        elif parameter.follows and f"{path.rpartition('.')[0]}.{parameter.follows.of}" in values:
+            lead = moved[f"{path.rpartition('.')[0]}.{parameter.follows.of}"]
+            assert moved[path].value == pytest.approx(parameter.follows.value(lead.value))
         else:
             assert moved[path] is parameter
 
