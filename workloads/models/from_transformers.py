@@ -225,12 +225,15 @@ def build(
             f"built from these values. {failure}"
         )
     text = model.config.get_text_config(decoder=True)
-    found = find_layers(model, getattr(text, "num_hidden_layers", None))
+    speaking = language_model(model)
+    within = next(name for name, module in model.named_modules() if module is speaking)
+    found = find_layers(speaking, getattr(text, "num_hidden_layers", None))
     blind = _blind(config, text, model, failure)
     if found is None:
         return Built(model, text, "", [], blind=blind)
     crossing = tuple(getattr(text, "cross_attention_layers", None) or ())
-    return Built(model, text, found[0], first_of_kind(found[1]), crossing, blind)
+    path = f"{within}.{found[0]}".lstrip(".")
+    return Built(model, text, path, first_of_kind(found[1]), crossing, blind)
 
 
 def _first_built(config: Any, text: Any, attentions: Sequence[str], device: str) -> tuple[Any, str]:
