@@ -6,7 +6,7 @@ PIP    := $(BIN)/python -m pip install --disable-pip-version-check -q -c constra
 # as pip does with what it installs: where Python may not write bytecode, each start would compile anew
 COMPILED := $(BIN)/python -m compileall -q sim hw_models workloads dashboard
 
-.PHONY: simulate test check-long relations validate dashboard bench pages breadth breadth-vision traces docs lint clean
+.PHONY: simulate test check-long relations validate dashboard bench pages breadth breadth-vision networks traces docs lint clean
 .DEFAULT_GOAL := simulate
 
 $(BIN)/python:
@@ -71,6 +71,10 @@ breadth: $(VENV)/.dev  ## every language-model type of transformers, half an hou
 
 breadth-vision: $(VENV)/.dev  ## every image-text type of transformers; goes on where it was stopped
 	$(BIN)/python docs/breadth_vision.py $(ARGS)
+	$(BIN)/python docs/breadth_classifiers.py
+
+networks: $(VENV)/.core  ## every shipped network on each stack of each device, an hour; ARGS="--sample 40" asks some
+	$(BIN)/python docs/breadth_networks.py $(ARGS)
 
 traces: $(VENV)/.dev  ## capture the shipped traces anew; the same PyTorch gives the same bytes
 	$(BIN)/python -c 'from workloads.catalogue import regenerate; regenerate()'

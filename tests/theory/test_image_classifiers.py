@@ -1,11 +1,4 @@
-"""How many of the image classifiers of transformers become one graph, with class-default configs.
-
-| of 42 types | |
-|---|---|
-| captured | 38 |
-| a package that is not installed | dinat (natten), timm_wrapper (timm) |
-| takes another input than an image of its own size | siglip2 (patches), perceiver (50,176 pixels) |
-"""
+"""Image classifiers of transformers become one graph: docs/models_breadth_classifiers.md."""
 
 from __future__ import annotations
 
@@ -25,17 +18,10 @@ SAMPLE = ("bit", "convnext", "levit", "resnet", "vit")
 LEAST = 35
 
 
-def _captured(model_type: str) -> Trace:
-    """Return the trace of a type's default configuration, on its own input or 224 px."""
-    from workloads.models.encoders import capture_network
+def _capture(model_type: str) -> Trace:
+    from workloads.models.encoders import capture_default
 
-    entry: dict[str, object] = {"model_type": model_type}
-    try:
-        return capture_network(entry, model_type)
-    except WorkloadError as error:
-        if "input must give" not in str(error):
-            raise
-    return capture_network({**entry, "input": "1x3x224x224"}, model_type)
+    return capture_default(model_type)
 
 
 def _types() -> list[str]:
@@ -47,7 +33,7 @@ def _types() -> list[str]:
 @pytest.mark.parametrize("model_type", SAMPLE)
 def test_a_sample_of_image_classifiers_is_captured(model_type: str) -> None:
     pytest.importorskip("transformers")
-    assert network_macs(_captured(model_type)) > 1e8
+    assert network_macs(_capture(model_type)) > 1e8
 
 
 @pytest.mark.torch
@@ -56,7 +42,7 @@ def test_image_classifiers_are_captured_or_refused_for_a_known_reason() -> None:
     found: dict[str, str] = {}
     for model_type in _types():
         try:
-            _captured(model_type)
+            _capture(model_type)
         except WorkloadError as error:
             found[model_type] = str(error)
     assert set(found) == set(REFUSED)

@@ -115,3 +115,17 @@ def test_every_kind_of_rule_is_on_the_page():
     spec.loader.exec_module(module)
     assert module.page() == module.PAGE.read_text()
     assert all(f"| {kind} |" in module.page() for kind in KINDS)
+
+
+@pytest.mark.parametrize("model", ["llama-3.2-11b-vision", "ministral-3-vision-3b", "qwen3-vl-2b"])
+def test_the_encoder_runs_on_the_unit_that_is_asked_for(model):
+    asked = {"model": model, **IMAGE, "session.turns.0.output_tokens": 2}
+    moved = simulate(set={**asked, "deployment.placement.vision": "cpu"})
+    stays = simulate(set=asked)
+
+    def units(run, phase):
+        return {t.unit for g in run.program.groups if g.phase == phase for t, _ in g.tasks()}
+
+    assert "cpu" in units(moved, "vision")
+    assert units(moved, "decode") == units(stays, "decode")
+    assert moved["vision_encode_s"] > stays["vision_encode_s"]

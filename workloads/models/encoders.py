@@ -61,6 +61,24 @@ def capture_network(entry: Mapping[str, Any], name: str) -> Trace:
     )
 
 
+USUAL_INPUT = "1x3x224x224"
+
+
+def capture_default(model_type: str) -> Trace:
+    """Return the trace of an image classifier at its class's defaults.
+
+    On an image of 224x224 where its configuration does not say the size. Raises as
+    `capture_network`.
+    """
+    entry: dict[str, Any] = {"model_type": model_type}
+    try:
+        return capture_network(entry, model_type)
+    except WorkloadError as error:
+        if "input must give" not in str(error):
+            raise
+    return capture_network({**entry, "input": USUAL_INPUT}, model_type)
+
+
 def _built(entry: Mapping[str, Any], name: str) -> nn.Module:
     """Return the module on ``meta``, as for inference."""
     if "module" in entry:
@@ -75,8 +93,18 @@ def _built(entry: Mapping[str, Any], name: str) -> nn.Module:
             return made.eval().get_submodule(_part(entry))
         except Exception as error:  # classes refuse bad values in many ways
             failure = failure or f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
-    raise WorkloadError(
-        f"{name}: the class {kind.__name__} must be built from these values. {failure}"
+    raise WorkloadError(_unbuilt(entry, name, kind.__name__, failure))
+
+
+def _unbuilt(entry: Mapping[str, Any], name: str, kind: str, failure: str) -> str:
+    if entry.get("model_type") != "timm_wrapper":
+        return f"{name}: the class {kind} must be built from these values. {failure}"
+    made = str(entry.get("architecture") or "tiny_vit_5m_224")
+    return (
+        f"{name}: a network of timm must be built by timm, which transformers cannot do here "
+        f"({failure.split('. ')[0]}). Remedy: pip install timm, and trace it: a file mine.py with "
+        f"`import timm` and `def net(): return timm.create_model({made!r})`, then "
+        "andesim trace --module mine:net --input 1x3x224x224 --out net.json."
     )
 
 
