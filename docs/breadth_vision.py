@@ -34,8 +34,9 @@ Written by `make breadth-vision`; not edited by hand.
 {seen} of {tried} tried of the {types} image-text types of transformers {version} can be captured
 with their vision tower at the defaults of their class, {text} with their language model alone. A
 default is rarely a released model, and some defaults do not fit together: a type that fails here
-may work with its released configuration. Tokens are those of a screenshot of 1080x2400 by the
-family's image rule.
+may work with its released configuration. Where a default leaves the tower out, it is the tower
+class's own default. Tokens are those of a screenshot of 1080x2400 by the family's image rule; of
+`canvas` they are states that cross attention reads.
 
 """
 
@@ -122,6 +123,7 @@ def page(rows: list[dict[str, Any]]) -> str:
 
 
 def _cell(reason: str) -> str:
+    reason = reason.partition(" Remedy:")[0]
     short = reason if len(reason) <= LONGEST_REASON else f"{reason[:LONGEST_REASON]}..."
     return short.replace("|", "/")
 
