@@ -150,11 +150,15 @@ def test_sizes_that_the_class_fills_in_are_told(tmp_path):
     [
         (
             {
-                "model_type": "minicpmv",
-                "auto_map": {"AutoModel": "modeling_minicpmv.MiniCPMV"},
+                "model_type": "own_model",
+                "auto_map": {"AutoModel": "modeling_own.Own"},
                 "hidden_size": 64,
             },
             "auto_map points to code of its own repository, which is not run. Remedy: name an arch",
+        ),
+        (
+            {"model_type": "phi3_v", "auto_map": {}, "hidden_size": 64},
+            "own repository, which is not run. The library has its successor phi4_multimodal",
         ),
         ({"hidden_size": 64, "n_vocab": 10}, "model_type must be given. Got hidden_size, n_vocab"),
         ({**TINY, "num_hidden_layers": 0}, "num_hidden_layers must be a whole number from 1 to"),
