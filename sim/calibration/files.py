@@ -50,7 +50,7 @@ def calibrate_to(
     write_text(out, overlay(_base(device or soc.id, out), soc, fits, COMMENT))
     skipped = _skipped(left_out, without, {item.run.id for item in profiled})
     lines = [f"skipped {item.id}: {item.reason}" for item in skipped]
-    return "\n".join([report(fits), *lines, f"{out}: extends {device or soc.id}."])
+    return "\n".join([report(fits), *lines, f"Written to {out}: extends {device or soc.id}."])
 
 
 def _fits(

@@ -74,6 +74,7 @@ def _write(trace: Trace, path: Path) -> str:
     }
     listed = ", ".join(f"{name} {count}" for name, count in counts.items())
     return (
-        f"{path}: operators per call: {listed}; captured with torch {trace.torch_version}"
+        f"Written to {path}: operators per call: {listed}; "
+        f"captured with torch {trace.torch_version}"
         f"{f', {trace.captured_by}' if trace.captured_by else ''}."
     )

@@ -79,14 +79,14 @@ def closing(measurement: Measurement, path: Path) -> str:
     """Return the line about the whole run."""
     judged = "process CPU time" if measurement.device == "cpu" else "wall time"
     left_out = f" Left out: {', '.join(measurement.skipped)}." if measurement.skipped else ""
-    return f"{path}: {judged}, noise floor {measurement.noise_floor:.1%}.{left_out}"
+    return f"Written to {path}: {judged}, noise floor {measurement.noise_floor:.1%}.{left_out}"
 
 
 def calibrate_host_to(measured: Sequence[Path], out: Path) -> str:
     """Fit a host device to measurement files, write it, and say what was fitted and what not."""
     fitted = calibrate_host([measured_file(path) for path in measured])
     write_device(fitted, out)
-    return "\n".join([str(out), *report(fitted)])
+    return "\n".join([f"Written to {out}.", *report(fitted)])
 
 
 def validate_host_files(measured: Sequence[Path], device: Path) -> tuple[Validation, str]:

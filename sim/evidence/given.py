@@ -210,7 +210,9 @@ def import_to(paths: Sequence[Path], out: Path, given: Given = NOTHING) -> str:
         for name in ("device", "stack", "model", "weights")
     }
     counted = "1 row" if len(named) == 1 else f"{len(named)} rows"
-    said = [f"{out}: {counted} of {', '.join(sorted({r.source_format for r in named}))}."]
+    said = [
+        f"Written to {out}: {counted} of {', '.join(sorted({r.source_format for r in named}))}."
+    ]
     if operators:
         said.append(f"{beside(out)}: {operators} operators, read with it.")
     said += [

@@ -229,7 +229,10 @@ def default_knobs(scenario: Scenario) -> dict[str, tuple[Any, ...]]:
 
 def _evictions(scenario: Scenario) -> Iterator[dict[str, Any]]:
     """Yield the scenario's own policy, then the same one, or `okv`, that keeps less."""
-    own = scenario.deployment.kv_cache.eviction.model_dump(mode="json", exclude_none=True)
+    given = scenario.deployment.kv_cache.eviction
+    named = {name: getattr(given, name, None) for name in ("policy", "keep")}
+    own = {name: value for name, value in named.items() if value is not None}
+    own |= given.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
     yield own
     if own["policy"] != "none" and "keep" not in own:
         return

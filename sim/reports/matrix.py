@@ -82,11 +82,11 @@ class Matrix(Strict):
 
 
 def is_matrix(path: Path | None) -> bool:
-    """Return whether a file is a matrix: it names phones, which no scenario does."""
+    """Return whether a file is a matrix: it names phones or models, which no scenario does."""
     if path is None or not os.path.isfile(path):
         return False
     try:
-        return "phones" in read_mapping(path)
+        return not {"phones", "models"}.isdisjoint(read_mapping(path))
     except WorkloadError:
         return False
 
