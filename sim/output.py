@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -29,23 +30,52 @@ def write_text(path: Path, text: str) -> None:
 def write_folder(folder: Path, write: Callable[[Path], object], last: str) -> None:
     """Call ``write`` with a temporary folder, then rename it into place.
 
-    A folder that exists keeps its other files; there ``last``, without which the folder says
-    nothing, goes first and comes last. Raises `OutputError` where the operating system refuses.
+    A folder that holds nothing else is exchanged as a whole. One with other files keeps them; there
+    ``last``, without which the folder says nothing, goes first and comes last. Raises `OutputError`
+    where the operating system refuses.
     """
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        place = folder if folder.is_dir() else folder.parent
-        with temporary(place, folder.name) as part:
+        with temporary(_place(folder), folder.name) as part:
             part.mkdir()
             _within(folder, part, write)
-            if place != folder:
-                part.replace(folder)
+            if not folder.is_dir() or (part.parent != folder and _holds_only(folder, part)):
+                _exchange(folder, part)
                 return
             (folder / last).unlink(missing_ok=True)
             for file in sorted(part.iterdir(), key=lambda file: file.name == last):
                 file.replace(folder / file.name)
     except OSError as error:
         raise OutputError(f"{folder} must be a writable folder. Got: {error.strerror}.") from None
+
+
+def _place(folder: Path) -> Path:
+    """Return where to write before renaming: beside the folder if it can be moved, else within."""
+    is_moved = not folder.is_dir() or (
+        folder.name not in ("", "..")
+        and os.access(folder.parent, os.W_OK)
+        and not (folder.is_symlink() or os.path.ismount(folder))
+    )
+    return folder.parent if is_moved else folder
+
+
+def _holds_only(folder: Path, part: Path) -> bool:
+    """Return whether a folder has no files but those that another has, too."""
+    return set(os.listdir(folder)) <= set(os.listdir(part))
+
+
+def _exchange(folder: Path, part: Path) -> None:
+    """Rename a folder into place, the one that is there out of the way before."""
+    if not folder.is_dir():
+        part.replace(folder)
+        return
+    with temporary(folder.parent, folder.name) as old:
+        folder.replace(old)
+        try:
+            part.replace(folder)
+        except OSError:
+            old.replace(folder)
+            raise
 
 
 def _within(folder: Path, part: Path, write: Callable[[Path], object]) -> None:

@@ -61,3 +61,21 @@ def test_a_folder_that_exists_keeps_its_other_files(tmp_path):
     write_folder(tmp_path, _two, last="summary.json")
     names = {path.name: path.read_text() for path in tmp_path.iterdir()}
     assert names == {"mine.txt": "mine", "rows.txt": "new", "summary.json": "new"}
+
+
+def test_a_folder_of_the_same_files_is_exchanged_as_a_whole(tmp_path, monkeypatch):
+    folder = tmp_path / "run"
+    write_folder(folder, _two, last="summary.json")
+    before, seen = folder.stat().st_ino, []
+    replaced = Path.replace
+
+    def watched(self, target):
+        done = replaced(self, target)
+        seen.append(sorted(file.name for file in folder.iterdir()) if folder.exists() else None)
+        return done
+
+    monkeypatch.setattr(Path, "replace", watched)
+    write_folder(folder, _two, last="summary.json")
+    assert folder.stat().st_ino != before
+    assert all(names is None or len(names) == 2 for names in seen)
+    assert [file.name for file in tmp_path.iterdir()] == ["run"]
