@@ -239,7 +239,8 @@ def _counters(result: Result) -> Iterator[dict[str, Any]]:
 def _counter(
     name: str, unit: str, at_s: Floats, values: Floats, ink: str, of: str = "", most: float = 0.0
 ) -> dict[str, Any]:
-    top, least = most or float(values.max()), 0.0
+    highest, least = most or float(values.max()), 0.0
+    top = highest
     if unit == "°C":
         least = float(values.min())
         top = max(top, least + WARMED_K)
@@ -250,6 +251,7 @@ def _counter(
         "value": _text(values, np.float32),
         "least": least,
         "most": top,
+        "highest": highest,
         "colour": ink,
         "of": of,
     }

@@ -227,7 +227,7 @@ class Timeline {
     }
     pen.restore(); pen.globalAlpha = 1;
     this.label(pen, counter.name, y, h);
-    const most = `${counter.most.toPrecision(3)} ${counter.unit}`, room = pen.measureText(most).width + 8;
+    const most = `${counter.highest.toPrecision(3)} ${counter.unit}`, room = pen.measureText(most).width + 8;
     pen.fillStyle = this.paper; pen.globalAlpha = 0.85; pen.fillRect(left + this.width - room, y, room, 15);
     pen.fillStyle = this.ink; pen.textAlign = "right"; pen.globalAlpha = 1;
     pen.fillText(most, left + this.width - 4, y + 8);

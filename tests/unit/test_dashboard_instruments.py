@@ -141,3 +141,10 @@ def test_a_wall_asks_each_phone_first_by_itself_and_then_over_draws():
     svg = phones.picture(latest, "tokens_per_s", phones.most(latest, "tokens_per_s"), 15.0, "#000")
     assert svg.startswith("<svg")
     assert latest[0].status in svg
+
+
+def test_a_track_of_temperatures_is_a_kelvin_high_and_says_the_highest_itself():
+    at_s, values = np.array([0.0, 1.0]), np.array([25.0, 25.03])
+    track = tracks._counter("body", "°C", at_s, values, "#000")
+    assert (track["least"], track["most"]) == (25.0, 26.0)
+    assert track["highest"] == pytest.approx(25.03)
