@@ -28,6 +28,7 @@ from sim.errors import SimError
 from sim.evidence.corpus_runs import simulated_as
 from sim.evidence.corpus_tables import corpus
 from sim.explore.draws import draw
+from sim.explore.uncertainty import PERCENTILES
 from sim.explore.variants import variant_metrics
 from sim.facts import Facts
 from sim.heat.course import decoding
@@ -50,45 +51,19 @@ FIRST_S: Final = 30.0
 """A series' rates are shares of its mean rate until then [s]."""
 LATE_S: Final = 400.0
 """When the last minutes of a series begin [s]."""
-THROTTLED: Final = 0.9
-"""Share of the first rate below which a series counts as throttled."""
 
 Floats = NDArray[np.float64]
 
 
-class EnergyRow(NamedTuple):
-    """Joules per token and mean power of a row, measured and simulated; 80 % from low to high."""
-
-    id: str
-    role: str
-    result: Result
-    model: str
-    weights: str
-    source: str
-    measured_j: float
-    simulated_j: float
-    low_j: float
-    high_j: float
-    measured_w: float
-    simulated_w: float
-
-    @property
-    def error(self) -> float:
-        """(simulated - measured) / measured of the joules."""
-        return self.simulated_j / self.measured_j - 1.0
-
-
-class SeriesRow(NamedTuple):
-    """A series of rates over minutes: shares of its first rate, measured and simulated.
+class Replayed(NamedTuple):
+    """A measured value of a phone that decoded for some time beside the replayed one.
 
     Attributes
     ----------
-    late, simulated_late
-        Mean share of the first rate in the last minutes.
-    between
-        Mean distance between the two curves over all instants.
-    throttles_s, simulated_throttles_s
-        When the rate fell below `THROTTLED`; infinite where it never did [s].
+    result
+        The same question on a cool phone.
+    low, high
+        Ends of the central 80 % of the replayed value; equal to it where it has no interval.
     """
 
     id: str
@@ -97,15 +72,14 @@ class SeriesRow(NamedTuple):
     model: str
     weights: str
     source: str
-    late: float
-    simulated_late: float
-    between: float
-    throttles_s: float
-    simulated_throttles_s: float
+    measured: float
+    simulated: float
+    low: float
+    high: float
 
 
-def energy_rows(role: str) -> Iterator[EnergyRow]:
-    """Yield the rows of whole phones in a role that can be simulated."""
+def energy_rows(role: str) -> Iterator[Replayed]:
+    """Yield joules per token of the rows of whole phones in a role that can be simulated [J]."""
     rows = corpus("energy", role=role)
     known = frozenset(list_socs())
     asked = rows["energy_j_per_token"].notna() & (rows["power_scope"] == SCOPE)
@@ -115,8 +89,8 @@ def energy_rows(role: str) -> Iterator[EnergyRow]:
             yield _judged(row, role, result)
 
 
-def series_rows(role: str) -> Iterator[SeriesRow]:
-    """Yield the series of decode rates in a role whose energy row can be simulated."""
+def series_rows(role: str) -> Iterator[Replayed]:
+    """Yield the share of the first rate in the last minutes of each series of a role."""
     series = corpus("time_series", role=role)
     rows = {row["id"]: row for row in corpus("energy").to_dict(orient="records")}
     rated = series[series["tokens_per_s"].notna() & series["row"].isin(rows)]
@@ -170,25 +144,17 @@ def spent_at_start(notes: str) -> float:
     return next((share for name, share in SPENT.items() if f"thermal {name}->" in notes), 0.0)
 
 
-def _judged(row: Mapping[Any, Any], role: str, result: Result) -> EnergyRow:
+def _judged(row: Mapping[Any, Any], role: str, result: Result) -> Replayed:
     facts = result.facts
     full = float(facts.decode.committed_tokens[0] / facts.decode.full_s[0])
     until_s = UNSTATED_S if pd.isna(row["duration_s"]) else float(row["duration_s"])
     ends_s, clocks, powers_w = course(result.soc, facts, until_s, spent_at_start(row["notes"]))
     lengths_s = np.diff(ends_s, prepend=0.0)
     power_w, clock = (np.average(column, weights=lengths_s) for column in (powers_w, clocks))
-    joules, told_w = power_w / (full * clock), row["power_w"]
-    low, high = _band(result)
-    of_rate_w = row["tokens_per_s"] * row["energy_j_per_token"]
-    return EnergyRow(
-        *(row["id"], role, result, row["model"], row["weights"], row["source_url"]),
-        measured_j=float(row["energy_j_per_token"]),
-        simulated_j=float(joules),
-        low_j=float(joules * low),
-        high_j=float(joules * high),
-        measured_w=float(of_rate_w if pd.isna(told_w) else told_w),
-        simulated_w=float(power_w),
-    )
+    joules, (low, high) = float(power_w / (full * clock)), _band(result)
+    what = (result, row["model"], row["weights"], row["source_url"])
+    measured = float(row["energy_j_per_token"])
+    return Replayed(row["id"], role, *what, measured, joules, joules * low, joules * high)
 
 
 def _band(result: Result) -> tuple[float, float]:
@@ -199,13 +165,14 @@ def _band(result: Result) -> tuple[float, float]:
     draws = draw(result.soc, result.stack, DRAWS, seed=0)
     found = variant_metrics(result, draws)["energy_per_token_j"]
     nominal = result.summary().energy_per_token_j or 1.0
-    low, high = np.nanquantile(found, [0.1, 0.9]) / nominal
+    ends = (PERCENTILES["p10"], PERCENTILES["p90"])
+    low, high = np.nanpercentile(found, ends) / nominal
     return min(1.0, float(low)), max(1.0, float(high))
 
 
 def _series(
     name: str, role: str, row: Mapping[Any, Any], points: pd.DataFrame, result: Result
-) -> SeriesRow:
+) -> Replayed:
     at_s, rates = (points[key].to_numpy(float) for key in ("time_s", "tokens_per_s"))
     spent, until_s = spent_at_start(row["notes"]), float(at_s.max())
     ends_s, clocks, _ = course(result.soc, result.facts, until_s, spent)
@@ -214,13 +181,6 @@ def _series(
     simulated = clocks[np.minimum(np.searchsorted(ends_s, at_s), len(clocks) - 1)]
     simulated = simulated / simulated[at_s < FIRST_S].mean()
     late = at_s >= min(LATE_S, 2.0 / 3.0 * until_s)
-    shares = [float(curve[late].mean()) for curve in (measured, simulated)]
-    throttled = [_first_below(at_s, curve) for curve in (measured, simulated)]
-    between = float(np.abs(simulated - measured).mean())
+    share, replayed = (float(curve[late].mean()) for curve in (measured, simulated))
     what = (result, row["model"], row["weights"], row["source_url"])
-    return SeriesRow(name, role, *what, shares[0], shares[1], between, throttled[0], throttled[1])
-
-
-def _first_below(at_s: Floats, shares: Floats) -> float:
-    below = np.flatnonzero(shares < THROTTLED)
-    return float(at_s[below[0]]) if below.size else float("inf")
+    return Replayed(name, role, *what, share, replayed, replayed, replayed)

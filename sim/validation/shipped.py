@@ -30,7 +30,7 @@ from sim.evidence.exhibits import load_exhibits, runs_in_role
 from sim.evidence.measured import MeasuredRun
 from sim.evidence.nearest import JudgedRow, Size, size_of, write_judged
 from sim.evidence.questions import DECODE, CannotSimulate
-from sim.validation.energy import EnergyRow, SeriesRow, energy_rows, series_rows
+from sim.validation.energy import Replayed, energy_rows, series_rows
 from sim.validation.intervals import around, factor_80
 from sim.validation.judging import WHOLE_RUN, Judged, judge
 from sim.validation.networks import stacks_by_device
@@ -74,20 +74,16 @@ def _left_out() -> Iterator[JudgedRow]:
 def _over_minutes() -> Iterator[JudgedRow]:
     """Yield joules per token and late rates of phones that decoded for some time."""
     for role in ("calibration", "validation"):
-        for row in energy_rows(role):
-            values = (row.measured_j, row.simulated_j, row.low_j, row.high_j)
-            yield _replayed(row, "energy_j_per_token", values)
-        for series in series_rows(role):
-            simulated = series.simulated_late
-            values = (series.late, simulated, simulated, simulated)
-            yield _replayed(series, "sustained_share", values)
+        yield from (_replayed(row, "energy_j_per_token") for row in energy_rows(role))
+        yield from (_replayed(row, "sustained_share") for row in series_rows(role))
 
 
-def _replayed(row: EnergyRow | SeriesRow, metric: str, values: Sequence[float]) -> JudgedRow:
+def _replayed(row: Replayed, metric: str) -> JudgedRow:
     soc, stack = row.result.soc, row.result.stack
     groups = [times.group for times in row.result.groups if times.group.phase == "decode"]
     where = (row.role, soc.id, stack, soc.stack(stack).unit, metric)
     what = (row.model, row.weights, row.source, *size_of(groups, 0.0))
+    values = (row.measured, row.simulated, row.low, row.high)
     return JudgedRow._make([row.id, *where, *what, *values])
 
 
