@@ -13,10 +13,10 @@ from dashboard import own
 from dashboard.choices import BY_BITS, STACK_DEFAULT, WEIGHT_CLASSES
 from hw_models.soc import list_socs, load_soc
 from workloads.background import BackgroundId
-from workloads.catalogue import model_ids
 from workloads.eviction_policies import EVICTION_POLICIES
 from workloads.kv_cache import KV_FORMAT_IDS
 from workloads.scenario import Environment
+from workloads.shipped_ids import model_ids
 from workloads.speculation import DRAFT_METHODS
 from workloads.weight_formats import catalogue
 

@@ -14,7 +14,7 @@ from typing import Final
 
 import sim
 from hw_models.soc import list_socs, load_soc
-from workloads.networks import network_ids
+from workloads.shipped_ids import network_ids
 
 PAGE: Final = Path(__file__).parent / "models_breadth_networks.md"
 HEAD: Final = """# Which networks run where

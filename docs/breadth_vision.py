@@ -53,7 +53,7 @@ def defaults(model_type: str) -> dict[str, Any]:
 def attempt(model_type: str) -> dict[str, Any]:
     """Return what came of capturing a type, in this process."""
     from workloads.capture import capture_entry
-    from workloads.image_kinds import encoded_image
+    from workloads.encoded_images import encoded_image
     from workloads.models.from_transformers import VERSION
 
     started_s = time.process_time()

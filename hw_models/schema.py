@@ -351,7 +351,7 @@ class Stack(Part):
     """Opening one graph on a cold start; None: not known, and not counted."""
     runtime: Bytes | None = None
     """What the runtime and its compiled graphs keep resident besides tensors; None: not known."""
-    memory: StackMemory = StackMemory()
+    memory: StackMemory = StackMemory.model_construct()
     prefill_chunk_tokens: Count | None
     """Tokens per prefill call; None runs the whole prompt at once."""
     cache_buckets_tokens: Sizes

@@ -12,7 +12,7 @@ from itertools import groupby
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
-from sim.evidence.measured import TIMED_PHASES
+from sim.evidence.measured_metrics import TIMED_PHASES
 from sim.evidence.nearest import PLACES, Near, Status, nearest, size_of, status_of
 from sim.results import Result
 

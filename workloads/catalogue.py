@@ -17,23 +17,19 @@ from pathlib import Path
 from typing import Any
 
 from workloads import trace_cache
-from workloads.composed_models import Catalogue, shipped_composition, trace_of_composition
-from workloads.composition import OWN_FOLDER as COMPOSITIONS
-from workloads.composition import composition_ids, is_composition
+from workloads.encoded_images import encoded_image
 from workloads.errors import WorkloadError, did_you_mean
 from workloads.files import read_text, read_yaml
-from workloads.image_kinds import encoded_image
 from workloads.models import entry as entries
 from workloads.models.config import ModelConfig
 from workloads.models.config_file import read_model
 from workloads.models.encoder_types import is_network
 from workloads.models.stored_formats import stored_formats
-from workloads.networks import network_entry, network_ids, same_network, shipped_network
+from workloads.shipped_ids import COMPOSITIONS, MODELS, composition_ids, model_ids, network_ids
 from workloads.trace import NETWORK, Trace
 from workloads.trace_file import FOLDER as TRACES
 from workloads.trace_file import load_trace, parse_trace, save_trace
 
-FOLDER = Path(__file__).parent / "models" / "catalogue"
 _OWN_TOWERS = ("aimv2", "siglip2")
 """Vision encoders of AndesVL, which has modules of its own."""
 
@@ -59,11 +55,6 @@ class ModelCard:
     source: str
 
 
-def model_ids() -> list[str]:
-    """Return the catalogue's ids, sorted."""
-    return sorted(file.stem for file in FOLDER.glob("*.yaml"))
-
-
 def list_models() -> list[ModelCard]:
     """Return a card for every model of the catalogue."""
     return [_card(model) for model in model_ids()]
@@ -74,14 +65,16 @@ def get_entry(model: str) -> dict[str, Any]:
 
     Raises `WorkloadError` for an unknown id, and for a file that can not be read.
     """
-    if not entries.is_model_path(model):
-        _check_known(model)
-        if model in network_ids():
-            return network_entry(model)
-        if model in composition_ids():
-            return dict(read_yaml(COMPOSITIONS / f"{model}.yaml"))
-        return _with_decoder(read_yaml(FOLDER / f"{model}.yaml"), model)
-    return _with_decoder(entries.read_entry(model), Path(model).name)
+    if entries.is_model_path(model):
+        return _with_decoder(entries.read_entry(model), Path(model).name)
+    _check_known(model)
+    if model in model_ids():
+        return _with_decoder(read_yaml(MODELS / f"{model}.yaml"), model)
+    if model in composition_ids():
+        return dict(read_yaml(COMPOSITIONS / f"{model}.yaml"))
+    from workloads.networks import network_entry
+
+    return network_entry(model)
 
 
 def _check_known(model: str) -> None:
@@ -140,7 +133,9 @@ def trace_for(model: str | os.PathLike[str]) -> Trace:
     entry = get_entry(name)
     if "schema" in entry:
         return _runnable(parse_trace(read_text(name), name), name)
-    if is_composition(entry):
+    if entries.is_composition(entry):
+        from workloads.composed_models import Catalogue, trace_of_composition
+
         found = Catalogue(get_entry, trace_for, trace_of)
         return trace_of_composition(entry, Path(name).name, Path(name).parent, found)
     return trace_of(entry, Path(name).name)
@@ -163,6 +158,8 @@ def trace_of(entry: Mapping[str, Any], name: str) -> Trace:
     key = f"{entries.digest(entry)[:32]}-{version() or 'any'}"
     found = _MEMORY.get(key) or trace_cache.recall(key)
     if found is None and version() is None:
+        from workloads.networks import same_network
+
         found = same_network(entry) or _same_content(entry, name)
     if found is None:
         found = _captured(entry, name)
@@ -272,9 +269,15 @@ def _runnable(trace: Trace, name: str) -> Trace:
 @cache
 def _shipped_trace(model: str) -> Trace:
     _check_known(model)
+    if model in model_ids():
+        return load_trace(model)
     if model in composition_ids():
+        from workloads.composed_models import shipped_composition
+
         return shipped_composition(model)
-    return shipped_network(model) if model in network_ids() else load_trace(model)
+    from workloads.networks import shipped_network
+
+    return shipped_network(model)
 
 
 def regenerate(directory: str | os.PathLike[str] = TRACES, models: list[str] | None = None) -> None:
@@ -298,11 +301,11 @@ def _with_decoder(entry: dict[str, Any], name: str) -> dict[str, Any]:
     if not isinstance(decoder, str):
         return entry
     _check_id(decoder, f"{name}: text_config must be known.")
-    return {**entry, "text_config": read_yaml(FOLDER / f"{decoder}.yaml")["text_config"]}
+    return {**entry, "text_config": read_yaml(MODELS / f"{decoder}.yaml")["text_config"]}
 
 
 def _card(model: str) -> ModelCard:
-    entry, trace = read_yaml(FOLDER / f"{model}.yaml"), _shipped_trace(model)
+    entry, trace = read_yaml(MODELS / f"{model}.yaml"), _shipped_trace(model)
     return ModelCard(
         id=model,
         parameters=entry["parameters"],

@@ -17,7 +17,8 @@ from workloads.composition import (
 )
 from workloads.errors import WorkloadError
 from workloads.models.entry import is_model_path
-from workloads.networks import network_entry, network_ids, shipped_network
+from workloads.networks import network_entry, shipped_network
+from workloads.shipped_ids import network_ids
 from workloads.trace import Trace
 from workloads.trace_file import FOLDER as TRACES
 from workloads.trace_file import load_trace

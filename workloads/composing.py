@@ -8,8 +8,8 @@ from pathlib import Path
 
 from workloads.catalogue import get_entry, trace_for, trace_of
 from workloads.composed_models import FOLDER, Catalogue, trace_of_composition
-from workloads.composition import OWN_FOLDER, composition_ids
 from workloads.files import read_yaml
+from workloads.shipped_ids import COMPOSITIONS, composition_ids
 from workloads.trace_file import save_trace
 from workloads.trace_manifest import write_manifest
 
@@ -20,8 +20,8 @@ def regenerate_compositions(
     """Compose what ships into a folder, with a manifest."""
     known = Catalogue(get_entry, trace_for, trace_of)
     for name in compositions or composition_ids():
-        entry = read_yaml(OWN_FOLDER / f"{name}.yaml")
-        trace = trace_of_composition(entry, name, OWN_FOLDER, known)
+        entry = read_yaml(COMPOSITIONS / f"{name}.yaml")
+        trace = trace_of_composition(entry, name, COMPOSITIONS, known)
         save_trace(trace, Path(directory) / f"{name}.json")
     write_manifest(directory)
 

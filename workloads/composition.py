@@ -19,7 +19,6 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
@@ -31,7 +30,6 @@ from workloads.image_rules import Fixed
 from workloads.session import Strict
 from workloads.trace import NETWORK, Phase, Segment, Trace, VisionShape
 
-OWN_FOLDER = Path(__file__).parent / "compositions"
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
 
 
@@ -97,19 +95,9 @@ class Composition(Strict):
     """
 
     vision: VisionPart
-    projector: Projector = Projector()
+    projector: Projector = Projector.usual()
     language: LanguageShape | str
     guess: str = ""
-
-
-def is_composition(entry: Mapping[str, Any]) -> bool:
-    """Return whether a mapping is a composition rather than a configuration."""
-    return "language" in entry and "model_type" not in entry
-
-
-def composition_ids() -> list[str]:
-    """Return the ids of the shipped compositions."""
-    return sorted(file.stem for file in OWN_FOLDER.glob("*.yaml"))
 
 
 def read_composition(entry: Mapping[str, Any], name: str) -> Composition:
@@ -169,4 +157,4 @@ def _digest(asked: Composition, encoder: Trace, decoder: Trace) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-__all__ = ["Composition", "Features", "composed", "composition_ids", "read_composition"]
+__all__ = ["Composition", "Features", "composed", "read_composition"]

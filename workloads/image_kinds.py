@@ -1,4 +1,4 @@
-"""All kinds of image rules by name, and what an image becomes for a model and its deployment."""
+"""All kinds of image rules by name."""
 
 from __future__ import annotations
 
@@ -11,20 +11,13 @@ from workloads.errors import WorkloadError, did_you_mean
 from workloads.image_grids import Closest, Covering, Latent, Least, Page, Shrunk
 from workloads.image_rules import (
     Bounded,
-    EncodedImage,
     Fixed,
     Native,
     Pooled,
     Rowed,
     Rule,
-    check_image,
 )
 from workloads.image_tiles import AnyRes, Canvas, Padded, Slices, Split, Tiles
-from workloads.images import CHAT_MAX_SIZE_PX, visual_tokens
-from workloads.trace import Trace
-
-PREPROCESSOR = "one_more_cell"
-"""What AndesVL's published chat code does; a deployment may choose another."""
 
 KINDS: Mapping[str, type[Rule]] = MappingProxyType(
     {
@@ -56,32 +49,3 @@ def read_rule(given: Mapping[str, Any]) -> Rule:
         return KINDS[kind](**values)
     except TypeError:
         raise WorkloadError(f"the numbers of image rule {kind} must be numbers.") from None
-
-
-def encoded_image(
-    trace: Trace,
-    sides_px: tuple[int, int],
-    preprocessor: str = PREPROCESSOR,
-    max_size_px: int = CHAT_MAX_SIZE_PX,
-) -> EncodedImage:
-    """Return what an image of ``sides_px`` (width, height) becomes for a model that takes images.
-
-    Arguments:
-        preprocessor, max_size_px: of AndesVL (`workloads.images`); other models have one rule.
-
-    Raises `WorkloadError` for sides that no image has, and for a model without a vision phase.
-    """
-    if trace.image_rule is not None:
-        check_image(*sides_px)
-        return trace.image_rule.encode(*sides_px)
-    if trace.vision is None:
-        raise WorkloadError(f"{trace.model} must take images. It is a text model.")
-    grid = visual_tokens(
-        *sides_px,
-        cell_px=trace.vision.cell_px,
-        preprocessor=preprocessor,
-        max_size_px=max_size_px,
-        merge=trace.vision.merge,
-    )
-    rows = grid.rows * trace.vision.merge
-    return EncodedImage(grid.tokens, {"N": grid.patches, "rows": rows})

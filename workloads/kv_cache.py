@@ -220,4 +220,4 @@ class KvCache(Strict):
     dtype: Annotated[str, AfterValidator(_known)] | None = None
     capacity_tokens: Tokens | None = None
     buckets: tuple[Tokens, ...] = ()
-    eviction: EvictionPart = NoEviction()
+    eviction: EvictionPart = NoEviction.usual()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Annotated
 
 from pydantic import Field, ValidationError
@@ -23,13 +24,15 @@ class Network(Strict):
     calls: Annotated[int, Field(ge=1, le=MAX_CALLS)] = 1
 
 
-NETWORK_SESSION = Session(turns=(Turn(prompt_tokens=0, output_tokens=1),))
-"""What stands as the session of a `network` scenario: one turn without a token."""
+@cache
+def network_session() -> Session:
+    """Return what stands as the session of a `network` scenario: one turn without a token."""
+    return Session(turns=(Turn(prompt_tokens=0, output_tokens=1),))
 
 
 def is_of_a_network(session: object) -> bool:
     """Return whether a session is the empty turn that stands for a network's calls."""
     try:
-        return Session.model_validate(session) == NETWORK_SESSION
+        return Session.model_validate(session) == network_session()
     except ValidationError:
         return False

@@ -18,12 +18,12 @@ from workloads.files import read_yaml
 from workloads.models.encoder_types import is_network
 from workloads.models.entry import digest
 from workloads.operators import cost
+from workloads.shipped_ids import NETWORK_TRACES as FOLDER
+from workloads.shipped_ids import network_ids
 from workloads.trace import NETWORK, Trace
-from workloads.trace_file import FOLDER as TRACES
 from workloads.trace_file import load_trace, save_trace
 
 FILE = Path(__file__).parent / "models" / "networks" / "catalogue.yaml"
-FOLDER = TRACES / "networks"
 COUNTED = ("attention", "conv", "linear", "matmul")
 """Kinds whose multiply-accumulates published counts hold."""
 
@@ -45,11 +45,6 @@ class NetworkCard:
     macs: int
     input: str
     source: str
-
-
-def network_ids() -> list[str]:
-    """Return the ids of the shipped networks, sorted."""
-    return sorted(_entries())
 
 
 def network_entry(network: str) -> dict[str, Any]:

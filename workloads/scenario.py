@@ -33,7 +33,7 @@ from workloads.files import parse_yaml, read_yaml
 from workloads.images import CHAT_MAX_SIZE_PX
 from workloads.kv_cache import KvCache
 from workloads.lora import Lora
-from workloads.network_calls import NETWORK_SESSION, Network, is_of_a_network
+from workloads.network_calls import Network, is_of_a_network, network_session
 from workloads.program import Unit
 from workloads.pruning import Pruning
 from workloads.session import Session, Strict, Turn
@@ -108,14 +108,14 @@ class Deployment(Strict):
         How unevenly the tokens of a mixture choose experts: 0 evenly, 1 all the same ones.
     """
 
-    weights: WeightMap = WeightMap()
+    weights: WeightMap = WeightMap.usual()
     activations: Activations | None = None
-    images: ImageRule = ImageRule()
-    placement: Placement = Placement()
-    pruning: Pruning = Pruning()
-    kv_cache: KvCache = KvCache()
+    images: ImageRule = ImageRule.usual()
+    placement: Placement = Placement.usual()
+    pruning: Pruning = Pruning.usual()
+    kv_cache: KvCache = KvCache.usual()
     prefill_chunk_tokens: Annotated[int, Field(ge=1, le=65_536)] | None = None
-    speculation: SpeculationPart = NoSpeculation()
+    speculation: SpeculationPart = NoSpeculation.usual()
     verify_buckets: tuple[Annotated[int, Field(ge=1, le=1025)], ...] | None = None
     lora: Lora | None = None
     fusion: Fusion | None = None
@@ -142,8 +142,8 @@ class Scenario(Strict):
     device: str
     stack: str | None = None
     model: str
-    deployment: Deployment = Deployment()
-    environment: Environment = Environment()
+    deployment: Deployment = Deployment.usual()
+    environment: Environment = Environment.usual()
     network: Network | None = None
     session: Session
 
@@ -153,7 +153,7 @@ class Scenario(Strict):
         """Give a network its one empty turn; a scenario that was written out has it already."""
         if not isinstance(given, Mapping) or given.get("network") is None:
             return given
-        own = NETWORK_SESSION.model_dump(mode="json")
+        own = network_session().model_dump(mode="json")
         session = given.get("session")
         if session is not None and not is_of_a_network(session):
             raise PydanticCustomError("either", "either session or network, not both")

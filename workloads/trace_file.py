@@ -18,7 +18,6 @@ from typing import Any, TypeVar, get_type_hints
 from workloads.errors import WorkloadError, did_you_mean
 from workloads.extent import Extent
 from workloads.files import parse_json, read_text, write_text
-from workloads.image_kinds import read_rule
 from workloads.image_rules import Rule
 from workloads.operator_rules import RULES
 from workloads.trace import (
@@ -144,6 +143,8 @@ def parse_trace(text: str, name: str = "trace") -> Trace:
 def _image_rule(node: _Node) -> Rule | None:
     if node.value is None:
         return None
+    from workloads.image_kinds import read_rule  # all kinds; few traces have one
+
     try:
         return read_rule(node.of(dict))
     except WorkloadError as error:

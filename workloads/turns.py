@@ -15,9 +15,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from workloads.encoded_images import encoded_image
 from workloads.errors import WorkloadError
 from workloads.eviction import Eviction
-from workloads.image_kinds import encoded_image
 from workloads.image_rules import EncodedImage
 from workloads.lora import AdapterCache, AdapterSwitch, LinearSizes
 from workloads.program import Column

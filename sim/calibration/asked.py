@@ -17,7 +17,8 @@ from typing import Final
 from hw_models.soc import SocSpec
 from sim.calibration.rows import Observation, Skipped, observe
 from sim.evidence.exhibits import same_shapes
-from sim.evidence.measured import METRICS, TIMED_PHASES, MeasuredRun
+from sim.evidence.measured import MeasuredRun
+from sim.evidence.measured_metrics import METRICS, TIMED_PHASES
 from sim.evidence.questions import CannotSimulate
 
 _OF_A_QUESTION: Final = (

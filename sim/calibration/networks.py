@@ -35,7 +35,7 @@ from sim.calibration.stacks import (
     written,
 )
 from sim.evidence.corpus_networks import network_rows
-from sim.evidence.manifests import ROOT
+from sim.evidence.measured_metrics import ROOT
 from sim.output import write_text
 
 RESIDUALS: Final = ROOT / "residuals_networks.csv"

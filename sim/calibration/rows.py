@@ -22,7 +22,8 @@ from sim.engine.pricing import Pricing
 from sim.engine.timed import FloatColumn
 from sim.errors import SimError
 from sim.evidence.conditions import as_run, without_host
-from sim.evidence.measured import TIMED_PHASES, MeasuredRun
+from sim.evidence.measured import MeasuredRun
+from sim.evidence.measured_metrics import TIMED_PHASES
 from sim.evidence.questions import (
     INFERENCE,
     CannotSimulate,

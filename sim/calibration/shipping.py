@@ -29,7 +29,7 @@ from sim.calibration.rivals import Rival, rivals
 from sim.calibration.rows import Skipped
 from sim.calibration.stacks import Calibration, overlay
 from sim.evidence.corpus_runs import language_runs
-from sim.evidence.manifests import ROOT
+from sim.evidence.measured_metrics import ROOT
 from sim.output import write_text
 from workloads.catalogue import trace_for
 

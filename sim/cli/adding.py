@@ -11,7 +11,8 @@ from sim.calibration.rows import Skipped, observe
 from sim.cli.validating import skipped_by_reason
 from sim.errors import SimError
 from sim.evidence.given import Given, read_runs
-from sim.evidence.measured import TIMED_PHASES, MeasuredRun
+from sim.evidence.measured import MeasuredRun
+from sim.evidence.measured_metrics import TIMED_PHASES
 from sim.evidence.questions import CannotSimulate, device_of_run, stack_of_run
 from sim.evidence.row_set import Role, write_row_set
 from sim.validation.roofline import impossible

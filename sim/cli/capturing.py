@@ -9,8 +9,7 @@ from pathlib import Path
 
 from sim.errors import SimError
 from workloads.catalogue import captured_model, get_entry, trace_for, trace_of
-from workloads.composition import is_composition
-from workloads.models.entry import is_model_path
+from workloads.models.entry import is_composition, is_model_path
 from workloads.trace import PHASES, Trace
 from workloads.trace_file import save_trace
 

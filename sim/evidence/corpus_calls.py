@@ -32,8 +32,9 @@ from sim.evidence.corpus_tables import (
 from sim.evidence.measured import MeasuredRun
 from sim.evidence.questions import INFERENCE, CannotSimulate
 from sim.validation.roofline import highest_flops_per_s
-from workloads.catalogue import model_ids, trace_for
+from workloads.catalogue import trace_for
 from workloads.networks import input_text, network_entry, shipped_network
+from workloads.shipped_ids import model_ids
 
 IDEAL: Final = ("ideal_85gbps_50tflops", "ideal")
 """Device and stack that stand in where no file describes a row's own."""

@@ -49,7 +49,7 @@ from sim.evidence.corpus_tables import (
 from sim.evidence.measured import MeasuredRun
 from sim.evidence.questions import DECODE, CannotSimulate
 from sim.validation.roofline import matrix_floor_seconds, measured_seconds
-from workloads.catalogue import model_ids
+from workloads.shipped_ids import model_ids
 
 FEWEST_BITS: Final = "iq1_s"
 """The format of fewest bits into which networks are put that were not trained for it."""

@@ -24,7 +24,7 @@ import pandas as pd
 
 from sim.evidence.corpus_tables import corpus
 from sim.evidence.measured import MeasuredRun
-from workloads.catalogue import model_ids
+from workloads.shipped_ids import model_ids
 
 TIMED: Final = ("tokens_per_s", "prefill_tokens_per_s", "time_to_first_token_s")
 """Metrics of a language row that are questions of their own."""

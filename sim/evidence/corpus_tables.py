@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from sim.errors import SimError
-from sim.evidence.manifests import ROOT
+from sim.evidence.measured_metrics import ROOT
 from workloads.errors import did_you_mean
 
 if TYPE_CHECKING:

@@ -21,16 +21,9 @@ from pydantic import Field, ValidationError
 
 from hw_models.soc import SocSpec, load_soc
 from sim.errors import SimError
-from sim.evidence.manifests import (
-    ROOT,
-    Fraction,
-    Sha256,
-    Strict,
-    faults,
-    read_manifest,
-    verified_text,
-)
+from sim.evidence.manifests import Fraction, Sha256, Strict, faults, read_manifest, verified_text
 from sim.evidence.measured import MeasuredRun, Quantity, parse_measured
+from sim.evidence.measured_metrics import ROOT
 from sim.evidence.measuring.document import SIZE_LIMIT_BYTES as MEASUREMENT_LIMIT_BYTES
 from sim.evidence.measuring.document import MeasuredFile, parse_measurement
 from workloads.files import SIZE_LIMIT_BYTES

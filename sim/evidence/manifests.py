@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Final, TypeVar
+from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -16,9 +16,6 @@ from sim.errors import SimError
 from workloads.errors import WorkloadError
 from workloads.explain import sentences
 from workloads.files import SIZE_LIMIT_BYTES, read_text, read_yaml
-
-ROOT: Final = Path(__file__).parents[2] / "validation_data"
-"""Folder of the shipped exhibits."""
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Fraction = Annotated[float, Field(gt=0.0, le=1.0)]

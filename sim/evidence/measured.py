@@ -18,32 +18,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sim.errors import SimError
 from sim.evidence import csv_text
+from sim.evidence.measured_metrics import METRICS
 from workloads.errors import WorkloadError, did_you_mean
 from workloads.explain import sentences
 from workloads.files import read_text
-from workloads.trace import NETWORK
 from workloads.weight_formats import get_format
 
 SIZE_LIMIT_BYTES: Final = 64 * 2**20
 """Largest file that is read [B]."""
-METRICS: Final = (
-    "prefill_tokens_per_s",
-    "tokens_per_s",
-    "time_to_first_token_s",
-    "vision_encode_s",
-    "peak_dram_bytes",
-    "power_w",
-    "energy_j_per_token",
-    "inference_s",
-)
-TIMED_PHASES: Final = {
-    "tokens_per_s": ("decode",),
-    "prefill_tokens_per_s": ("prefill",),
-    "time_to_first_token_s": ("vision", "prefill"),
-    "vision_encode_s": ("vision",),
-    "inference_s": (NETWORK,),
-}
-"""The phases whose time makes each metric that can be fitted."""
 COLUMNS: Final = (
     *("id", "device", "stack", "backend", "model", "weights", "activations", "kv_dtype"),
     *("context_tokens", "prompt_tokens", "output_tokens", "image_px"),

@@ -20,7 +20,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
-from sim.evidence.manifests import ROOT
+from sim.evidence.measured_metrics import ROOT
 from sim.output import write_text
 from workloads.program import StepGroup, total
 

@@ -23,10 +23,10 @@ from sim.results import Result
 from sim.simulation import simulate
 from sim.verdicts import MINUTES, Status, verdict
 from sim.verdicts import judge as judged
-from workloads.catalogue import model_ids
 from workloads.errors import WorkloadError
 from workloads.kv_cache import KV_FORMAT_IDS
 from workloads.scenario import Scenario, with_override
+from workloads.shipped_ids import model_ids
 from workloads.weight_formats import catalogue
 
 Judge = Callable[[Result], str]

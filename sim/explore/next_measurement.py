@@ -30,9 +30,9 @@ from sim.explore.uncertainty import sampled_metrics
 from sim.results import Result
 from sim.simulation import simulate
 from sim.wording import label
-from workloads.catalogue import model_ids
 from workloads.errors import WorkloadError
 from workloads.scenario import Scenario
+from workloads.shipped_ids import model_ids
 
 ASKED: Final = ("time_to_first_token_s", "tokens_per_s")
 """What the answer's interval is of; of a network its one metric."""

@@ -23,7 +23,8 @@ from sim.calibration.folds import Residual
 from sim.calibration.operators import case_scenario
 from sim.calibration.rows import Observation, Skipped, observe
 from sim.errors import SimError
-from sim.evidence.measured import TIMED_PHASES, MeasuredRun
+from sim.evidence.measured import MeasuredRun
+from sim.evidence.measured_metrics import TIMED_PHASES
 from sim.evidence.measuring.document import CaseTimes, MeasuredFile
 from sim.evidence.questions import (
     DECODE,

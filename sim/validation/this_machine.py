@@ -19,7 +19,7 @@ from sim.calibration.host import calibrate_host, report
 from sim.calibration.operators import Samples, samples_of
 from sim.errors import SimError
 from sim.evidence.exhibits import HostExhibit, load_host_exhibits
-from sim.evidence.manifests import ROOT
+from sim.evidence.measured_metrics import ROOT
 from sim.evidence.measuring.cases import cases_for
 from sim.evidence.measuring.document import MeasuredFile
 from sim.evidence.measuring.protocol import LEAST_ROUNDS, measure

@@ -2,7 +2,8 @@
 
 import pytest
 
-from workloads.catalogue import captured_model, model_ids, regenerate
+from workloads.catalogue import captured_model, regenerate
+from workloads.shipped_ids import model_ids
 from workloads.trace_file import FOLDER, MANIFEST, format_trace, load_trace, trace_files
 from workloads.trace_manifest import changed_traces, write_manifest
 

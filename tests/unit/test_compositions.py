@@ -10,10 +10,11 @@ import pytest
 import sim
 from workloads.catalogue import trace_for
 from workloads.composed_models import shipped_composition
-from workloads.composition import composition_ids, read_composition
+from workloads.composition import read_composition
 from workloads.composition_parts import Projector, features_of, projected
 from workloads.errors import WorkloadError
 from workloads.networks import shipped_network
+from workloads.shipped_ids import COMPOSITIONS, composition_ids
 
 QWEN = "{vision: {model: mobilenet-v2}, projector: linear, language: qwen2.5-0.5b}"
 
@@ -83,10 +84,9 @@ def test_images_become_the_tokens_of_the_square(composed: str) -> None:
 
 @pytest.mark.parametrize("name", composition_ids())
 def test_shipped_compositions_say_that_they_are_guesses(name: str) -> None:
-    from workloads.composition import OWN_FOLDER
     from workloads.files import read_yaml
 
-    asked = read_composition(read_yaml(OWN_FOLDER / f"{name}.yaml"), name)
+    asked = read_composition(read_yaml(COMPOSITIONS / f"{name}.yaml"), name)
     assert "No such model is published" in asked.guess
     assert "guess" in name
     assert shipped_composition(name).image_rule is not None

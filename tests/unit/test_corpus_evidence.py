@@ -21,7 +21,7 @@ from sim.evidence.corpus_pictures import Axis, Line, panels, scatter
 from sim.evidence.corpus_runs import WHOLE_CONTEXT_SINCE, simulated_as
 from sim.evidence.corpus_tables import FOLDER, KINDS
 from sim.validation.roofline import highest_bytes_per_s, highest_flops_per_s
-from workloads.catalogue import model_ids
+from workloads.shipped_ids import model_ids
 from workloads.weight_formats import catalogue
 
 DOCS = Path(__file__).parents[2] / "docs"

@@ -18,7 +18,7 @@ from sim.engine.maxplus import step_seconds
 from sim.engine.pricing import Pricing
 from sim.errors import SimError
 from sim.evidence.exhibits import load_host_exhibit
-from sim.evidence.manifests import ROOT
+from sim.evidence.measured_metrics import ROOT
 from sim.evidence.measuring.cases import Case
 from sim.evidence.measuring.document import (
     MeasuredFile,

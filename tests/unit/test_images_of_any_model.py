@@ -8,9 +8,10 @@ import pytest
 
 from sim import simulate
 from workloads import catalogue
+from workloads.encoded_images import encoded_image
 from workloads.errors import WorkloadError
 from workloads.files import read_text
-from workloads.image_kinds import KINDS, encoded_image, read_rule
+from workloads.image_kinds import KINDS, read_rule
 from workloads.trace_file import load_trace, parse_trace
 
 IMAGE = {"session.turns.0.images_px": [[1080, 2400]]}

@@ -1,7 +1,7 @@
 import pytest
 
 from sim.evidence.importers.names import identify, model_id, weights_id
-from workloads.catalogue import model_ids
+from workloads.shipped_ids import model_ids
 
 
 @pytest.mark.parametrize(

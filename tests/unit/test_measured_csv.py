@@ -8,13 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sim.errors import SimError
-from sim.evidence.measured import (
-    COLUMNS,
-    METRICS,
-    MeasuredRun,
-    parse_measured,
-    read_measured,
-)
+from sim.evidence.measured import COLUMNS, MeasuredRun, parse_measured, read_measured
+from sim.evidence.measured_metrics import METRICS
 
 TEXT = st.text(st.characters(blacklist_categories=("Cs", "Cc")), max_size=12).map(str.strip)
 QUANTITY = st.none() | st.floats(min_value=0.0, allow_infinity=False, allow_nan=False)

@@ -12,7 +12,7 @@ from hw_models.soc import load_soc
 from sim.calibration.shipping import DEVICES
 from sim.errors import SimError
 from sim.evidence.exhibits import load_exhibits, runs_in_role
-from sim.evidence.manifests import ROOT
+from sim.evidence.measured_metrics import ROOT
 from workloads.compression import WeightMap
 
 GAPS = {148, 149, 152, 155, 156, 317, 318, 349, 350, 353, 356, 358, 360, 371, 372}

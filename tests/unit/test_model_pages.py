@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from workloads.catalogue import model_ids
+from workloads.shipped_ids import model_ids
 
 DOCS = Path(__file__).parents[2] / "docs"
 # quick types, of every way to attend, to remember and to mix

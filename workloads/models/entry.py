@@ -198,6 +198,11 @@ def describes(entry: Mapping[str, Any], full: Mapping[str, Any]) -> bool:
     )
 
 
+def is_composition(entry: Mapping[str, Any]) -> bool:
+    """Return whether a mapping is a composition rather than a configuration."""
+    return "language" in entry and "model_type" not in entry
+
+
 def _outer(entry: Mapping[str, Any]) -> dict[str, Any]:
     """Return a configuration without the vision tower and the language model inside it."""
     inner = {*TEXT_KEYS, "vision_config"}

@@ -27,7 +27,8 @@ from sim.evidence.importers.base import Importer, build_run, count, documents, n
 from sim.evidence.importers.names import identify
 from sim.evidence.importers.processors import device_of
 from sim.evidence.importers.tables import Row, csv_rows, has_table, table_rows
-from sim.evidence.measured import METRICS, MeasuredRun
+from sim.evidence.measured import MeasuredRun
+from sim.evidence.measured_metrics import METRICS
 
 Record = dict[str, Any]
 

@@ -12,8 +12,9 @@ from collections.abc import Iterable
 from functools import cache, lru_cache
 from typing import Final, NamedTuple
 
-from workloads.catalogue import list_models, model_ids
+from workloads.catalogue import list_models
 from workloads.errors import WorkloadError
+from workloads.shipped_ids import model_ids
 from workloads.weight_formats import FOLDER, get_format, read_formats
 
 SAME_COUNT: Final = 0.006

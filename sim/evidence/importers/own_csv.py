@@ -12,7 +12,8 @@ from typing import Final
 from sim.errors import SimError
 from sim.evidence import csv_text
 from sim.evidence.importers.base import Importer
-from sim.evidence.measured import COLUMNS, METRICS, MeasuredRun, parse_rows
+from sim.evidence.measured import COLUMNS, MeasuredRun, parse_rows
+from sim.evidence.measured_metrics import METRICS
 from workloads.errors import did_you_mean
 
 

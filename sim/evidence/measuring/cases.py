@@ -11,7 +11,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from workloads.image_kinds import encoded_image
+from workloads.encoded_images import encoded_image
 from workloads.trace import Trace
 
 PREPROCESSOR: Final = "ceil"
