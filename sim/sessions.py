@@ -170,8 +170,9 @@ def _percentiles(turns: Sequence[TurnTimes], until: str) -> dict[str, float]:
     reached = [turn for turn in turns if getattr(turn, until) is not None]
     if not reached:  # a network has no first token
         return {}
-    seconds = [getattr(turn, until) - turn.arrived_s for turn in reached]
-    found = np.percentile(seconds, PERCENTS)
+    seconds = np.sort([getattr(turn, until) - turn.arrived_s for turn in reached])
+    places = np.divide(PERCENTS, 100.0) * (len(seconds) - 1)
+    found = np.interp(places, np.arange(len(seconds)), seconds)
     return {f"p{percent}": float(value) for percent, value in zip(PERCENTS, found, strict=True)}
 
 

@@ -1,5 +1,10 @@
 """The command line: `andesim`. Data on standard output, everything else on standard error."""
 
-from sim.cli.app import main
+import gc
+
+gc.disable()  # nothing that the start makes is garbage
+from sim.cli.app import main  # noqa: E402
+
+gc.enable()
 
 __all__ = ["main"]

@@ -9,12 +9,11 @@ and measurement ever loads torch.
 from __future__ import annotations
 
 import errno
-import gc
 import os
 import sys
 import warnings
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NoReturn
 
 import typer
 
@@ -22,6 +21,7 @@ from hw_models.errors import HardwareError
 from sim.cli.comparing import compare
 from sim.cli.corpus import evidence
 from sim.cli.dashboarding import dashboard
+from sim.cli.ending import keep_all, leave
 from sim.cli.evidence import calibrate, import_runs, measure, validate
 from sim.cli.listing import devices, formats, models, scenarios, trace
 from sim.cli.options import (
@@ -46,8 +46,6 @@ from sim.packaging import check_one_folder
 from workloads.errors import WorkloadError
 
 MISSED, BAD_INPUT = 1, 2
-NEW_OBJECTS = 50_000
-"""Objects made between two searches for cycles; with Python's 700 a start takes a tenth longer."""
 
 app = typer.Typer(
     name="andesim",
@@ -164,31 +162,44 @@ def _show_warning(message: Warning | str, *_: Any) -> None:
     print(f"andesim: {message}", file=sys.stderr)
 
 
-def main() -> None:
+def main() -> NoReturn:
     """Run the command line; rule breaks become one message and exit code 2."""
     warnings.showwarning = _show_warning  # type: ignore[assignment]
-    gc.set_threshold(NEW_OBJECTS, *gc.get_threshold()[1:])
+    keep_all()
+    leave(_outcome())
+
+
+def _outcome() -> object:
+    """Run the command that is asked for and return the exit code, with all output written."""
     try:
         check_one_folder()
         for stream in (sys.stdout, sys.stderr):
             stream.reconfigure(errors=PLAIN)  # type: ignore[union-attr]
         begin()
-        app(prog_name="andesim")
+        code = _code_of_command()
         sys.stdout.flush()
+        return code
     except (WorkloadError, HardwareError, SimError) as error:
         print(f"andesim: {clipped(str(error))}", file=sys.stderr)
-        sys.exit(BAD_INPUT)
     except UnicodeEncodeError:
         print(f"andesim: {_OTHER_NAMES}", file=sys.stderr)
-        sys.exit(BAD_INPUT)
     except BrokenPipeError:  # the reader of our output has gone: nothing left to say
         _forget_output()
+        return 0
     except OSError as error:
         if error.errno != errno.ENOSPC or error.filename is not None:
             raise
         _forget_output()
         print("andesim: standard output must take what is printed. It is full.", file=sys.stderr)
-        sys.exit(BAD_INPUT)
+    return BAD_INPUT
+
+
+def _code_of_command() -> object:
+    try:
+        app(prog_name="andesim")
+    except SystemExit as ended:
+        return ended.code
+    return 0
 
 
 def _forget_output() -> None:

@@ -130,16 +130,33 @@ def size_of(groups: Iterable[StepGroup], patches: float) -> Size:
     return Size(read, sum(computed), patches)
 
 
-@cache
 def judged_rows(path: Path = FILE) -> tuple[JudgedRow, ...]:
-    """Return every judged row that ships; none where the file is missing."""
-    if not path.is_file():
-        return ()
+    """Return every judged row that ships, metric by metric; none where the file is missing."""
+    return tuple(row for metric in _cells(path) for row in judged_rows_of(metric, path))
+
+
+@cache
+def judged_rows_of(metric: str, path: Path = FILE) -> tuple[JudgedRow, ...]:
+    """Return the judged rows of a metric."""
     texts = JudgedRow._fields.index("step_bytes")
+    return tuple(
+        JudgedRow._make([*row[:texts], *map(float, row[texts:])])
+        for row in _cells(path).get(metric, ())
+    )
+
+
+@cache
+def _cells(path: Path) -> dict[str, list[list[str]]]:
+    """Return the rows of the file as text, by metric: most are of networks, which few ask for."""
+    if not path.is_file():
+        return {}
+    found: dict[str, list[list[str]]] = {}
     with path.open(encoding="utf-8", newline="") as stream:
         rows = csv.reader(stream)
-        next(rows)
-        return tuple(JudgedRow._make([*row[:texts], *map(float, row[texts:])]) for row in rows)
+        metric = next(rows).index("metric")
+        for row in rows:
+            found.setdefault(row[metric], []).append(row)
+    return found
 
 
 def write_judged(rows: Sequence[JudgedRow], path: Path = FILE) -> None:
@@ -161,7 +178,7 @@ def nearest(
     fallback to another unit. They stay among the scores.
     """
     found: dict[tuple[str, str], Near] = {}
-    rows = [row for row in judged_rows() if row.metric == metric and not _is_another_run(row)]
+    rows = [row for row in judged_rows_of(metric) if not _is_another_run(row)]
     near = [Near(row, place_of(row, device, stack), _apart(row.size, size)) for row in rows]
     for item in sorted(near, key=lambda item: _order(item, unit)):
         found.setdefault((item.place, item.row.model), item)
@@ -183,8 +200,7 @@ def status_of(metrics: Iterable[str], device: str, stack: str) -> Status:
     Validated: a row that no fit has seen was judged here. Partly: one was judged with its network
     left out of a fit, or on a neighbour. Unvalidated: none was.
     """
-    wanted = set(metrics)
-    near = [row for row in judged_rows() if row.metric in wanted]
+    near = (row for metric in metrics for row in judged_rows_of(metric))
     places = {(row.role, place_of(row, device, stack)) for row in near}
     if ("validation", HERE) in places:
         return "validated"
