@@ -13,7 +13,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from sim.cli.app import app
+from sim.cli.commands import app_for
 from sim.evidence.measuring.document import read_measurement, write_measurement
 
 ROOT = Path(__file__).parents[2]
@@ -48,12 +48,12 @@ def leaves(node: Any, path: str = "") -> Iterator[str]:
 
 
 def said(*words: str) -> Any:
-    return json.loads(CliRunner().invoke(app, [*words, "--json"]).stdout)
+    return json.loads(CliRunner().invoke(app_for(), [*words, "--json"]).stdout)
 
 
 def reported(folder: Path, *words: str) -> Any:
     path = folder / "report.json"
-    CliRunner().invoke(app, ["report", *words, "-o", str(path)])
+    CliRunner().invoke(app_for(), ["report", *words, "-o", str(path)])
     return json.loads(path.read_text(encoding="utf-8"))
 
 

@@ -11,7 +11,7 @@ import pytest
 import typer
 import yaml
 
-from sim.cli.app import app
+from sim.cli.commands import app_for
 from sim.explore.designs import load_sweep
 from sim.reports.matrix import read_matrix
 from tests.docs.pages import (
@@ -110,7 +110,7 @@ def test_every_fence_says_what_it_is(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_commands_in_running_text_parse(name):
-    main = typer.main.get_command(app)
+    main = typer.main.get_command(app_for())
     for line in inline_commands(ROOT / name):
         _, command, *arguments = words(line)
         assert command in main.commands, line

@@ -11,7 +11,7 @@ import pytest
 
 import sim
 from sim import load_scenario, simulate
-from sim.cli.app import app
+from sim.cli.commands import app_for
 from sim.documents import summary_document
 from sim.results import Result
 
@@ -26,7 +26,9 @@ def page(name: str) -> str:
 
 def test_every_command_is_on_the_page_in_its_own_words():
     """The page is run, so that what it shows of a command is what the command says."""
-    groups = {"": app} | {f"{group.name} ": group.typer_instance for group in app.registered_groups}
+    groups = {"": app_for()} | {
+        f"{group.name} ": group.typer_instance for group in app_for().registered_groups
+    }
     for name, group in groups.items():
         for command in group.registered_commands:
             called = command.name or command.callback.__name__

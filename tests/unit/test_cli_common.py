@@ -11,7 +11,7 @@ from importlib.metadata import version
 
 import pytest
 
-from sim.cli.app import app
+from sim.cli.commands import app_for
 
 
 def run(*arguments, **options):
@@ -24,7 +24,7 @@ def test_the_version_is_told(andesim):
 
 
 @pytest.mark.parametrize(
-    "command", [c.name or c.callback.__name__ for c in app.registered_commands]
+    "command", [c.name or c.callback.__name__ for c in app_for().registered_commands]
 )
 def test_dash_h_is_help(andesim, command):
     assert andesim(command, "-h").out == andesim(command, "--help").out != ""

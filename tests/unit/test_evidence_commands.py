@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from sim.cli.app import app
+from sim.cli.commands import app_for
 from sim.evidence.exhibits import load_exhibits
 from sim.explore.next_measurement import share, worth_measuring
 from sim.simulation import simulate
@@ -21,7 +21,7 @@ OPEN = "c,snapdragon_8_gen_2,llamacpp_cpu,,q4_0,256,256,28.8\n"
 
 
 def asked(*words: str):
-    return CliRunner().invoke(app, ["evidence", *words])
+    return CliRunner().invoke(app_for(), ["evidence", *words])
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 import sim
 from hw_models.soc import load_soc
-from sim.cli.app import app
+from sim.cli.commands import app_for
 from sim.evidence.measured import MeasuredRun
 from sim.explore.targets import parse_targets
 from sim.validation.judging import validate
@@ -139,10 +139,10 @@ def test_a_network_in_a_session_says_what_to_write() -> None:
 
 def test_the_command_line_answers_in_words_and_in_json() -> None:
     setting = ["--set", "model=mobilenet-v2", "--set", "network.calls=1"]
-    words = CliRunner().invoke(app, ["simulate", *setting])
+    words = CliRunner().invoke(app_for(), ["simulate", *setting])
     assert words.exit_code == 0
     assert "Inference" in words.output
-    said = CliRunner().invoke(app, ["simulate", *setting, "--json"])
+    said = CliRunner().invoke(app_for(), ["simulate", *setting, "--json"])
     assert json.loads(said.stdout)["metrics"]["inference_s"] > 0
 
 

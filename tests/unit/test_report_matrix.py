@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from sim import Scenario, simulate
-from sim.cli.app import app
+from sim.cli.commands import app_for
 from sim.errors import SimError
 from sim.explore.targets import Target
 from sim.reports.conditions import conditions
@@ -69,7 +69,9 @@ def test_the_page_names_conditions_targets_and_every_metric(made):
 
 def test_the_command_writes_a_matrix_and_refuses_what_has_no_place_in_it(file, tmp_path):
     out = tmp_path / "m.json"
-    told = CliRunner().invoke(app, ["report", str(file), "--uncertainty", "0", "-o", str(out)])
+    told = CliRunner().invoke(
+        app_for(), ["report", str(file), "--uncertainty", "0", "-o", str(out)]
+    )
     assert told.exit_code == 0
     assert json.loads(out.read_text())["schema"] == "andesim.matrix/1"
     with pytest.raises(SimError, match="--set must go with a scenario"):
