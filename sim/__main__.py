@@ -1,5 +1,5 @@
 """Run the command line as ``python -m sim``."""
 
-from sim.cli import main
+from sim.cli import process
 
-main()
+process()

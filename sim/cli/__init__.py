@@ -3,8 +3,8 @@
 import gc
 
 gc.disable()  # nothing that the start makes is garbage
-from sim.cli.app import main  # noqa: E402
+from sim.cli.app import main, process  # noqa: E402
 
 gc.enable()
 
-__all__ = ["main"]
+__all__ = ["main", "process"]

@@ -39,8 +39,16 @@ def _show_warning(message: Warning | str, *_: Any) -> None:
 def main() -> NoReturn:
     """Run the command line; rule breaks become one message and exit code 2."""
     warnings.showwarning = _show_warning  # type: ignore[assignment]
+    sys.exit(_outcome())  # type: ignore[arg-type]
+
+
+def process() -> NoReturn:
+    """Be the process `andesim`: run the command line, begin and end quickly."""
     keep_all()
-    leave(_outcome())
+    try:
+        main()
+    except SystemExit as ended:
+        leave(ended.code)
 
 
 def _outcome() -> object:

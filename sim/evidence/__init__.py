@@ -1,6 +1,7 @@
 """Measured runs: reading, checking, measuring here, and the sets of them that ship.
 
->>> table = read("tests/fixtures/imports/llama_bench.md")
+>>> import sim
+>>> table = sim.evidence.read("tests/fixtures/imports/llama_bench.md")
 >>> len(table), table[0].prefill_tokens_per_s
 (3, 128.4)
 
