@@ -111,9 +111,17 @@ def position_limit(model: str | os.PathLike[str]) -> int | None:
     A trace file holds operators and not positions, so of a trace alone nothing is known.
     """
     name = os.fspath(model)
+    return _limit_in(name) if entries.is_model_path(name) else _shipped_limit(name)
+
+
+def _limit_in(name: str) -> int | None:
     entry = get_entry(name)
     is_language = "schema" not in entry and not is_network(entry)
     return entries.positions(entry) if is_language else None
+
+
+_shipped_limit = cache(_limit_in)
+"""What ships does not change, and every variant of a device asks for it."""
 
 
 def trace_for(model: str | os.PathLike[str]) -> Trace:

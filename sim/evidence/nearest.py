@@ -130,33 +130,28 @@ def size_of(groups: Iterable[StepGroup], patches: float) -> Size:
     return Size(read, sum(computed), patches)
 
 
+@cache
 def judged_rows(path: Path = FILE) -> tuple[JudgedRow, ...]:
-    """Return every judged row that ships, metric by metric; none where the file is missing."""
-    return tuple(row for metric in _cells(path) for row in judged_rows_of(metric, path))
+    """Return every judged row that ships; none where the file is missing."""
+    return tuple(map(_row, csv.reader(_lines(path))))
 
 
 @cache
 def judged_rows_of(metric: str, path: Path = FILE) -> tuple[JudgedRow, ...]:
-    """Return the judged rows of a metric."""
-    texts = JudgedRow._fields.index("step_bytes")
-    return tuple(
-        JudgedRow._make([*row[:texts], *map(float, row[texts:])])
-        for row in _cells(path).get(metric, ())
-    )
+    """Return the judged rows of a metric; the others stay text, since few ask for all."""
+    lines = (line for line in _lines(path) if f",{metric}," in line)
+    return tuple(row for row in map(_row, csv.reader(lines)) if row.metric == metric)
 
 
 @cache
-def _cells(path: Path) -> dict[str, list[list[str]]]:
-    """Return the rows of the file as text, by metric: most are of networks, which few ask for."""
-    if not path.is_file():
-        return {}
-    found: dict[str, list[list[str]]] = {}
-    with path.open(encoding="utf-8", newline="") as stream:
-        rows = csv.reader(stream)
-        metric = next(rows).index("metric")
-        for row in rows:
-            found.setdefault(row[metric], []).append(row)
-    return found
+def _lines(path: Path) -> tuple[str, ...]:
+    """Return the lines of the file below its head; no cell holds a line break."""
+    return tuple(path.read_text(encoding="utf-8").splitlines()[1:]) if path.is_file() else ()
+
+
+def _row(cells: Sequence[str]) -> JudgedRow:
+    texts = JudgedRow._fields.index("step_bytes")
+    return JudgedRow._make([*cells[:texts], *map(float, cells[texts:])])
 
 
 def write_judged(rows: Sequence[JudgedRow], path: Path = FILE) -> None:
