@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from random import Random
 from typing import Final
@@ -23,11 +24,14 @@ Written by `make networks`; not edited by hand.
 
 {answered} of {asked} questions have an answer: {networks} networks on {stacks} stacks of {devices}
 devices, one call each at the stack's own formats. What a unit does not run falls to the stack's
-fallback unit, with the hand-over, and is in the answer.
+fallback unit, with the hand-over, and is in the answer: so in {fallen} of them.
 
 | device | stack | networks with an answer | slowest call [ms] |
 |---|---|--:|--:|
 """
+FELL: Final = "does not run"
+"""What an answer's warning says of operators that fell to another unit."""
+WORKERS: Final = 2
 Question = tuple[str, str, str]
 Answer = tuple[float | None, str]
 
@@ -43,14 +47,16 @@ def questions() -> list[Question]:
 
 
 def answer(question: Question) -> Answer:
-    """Return the seconds of a call, or why a stack has none."""
+    """Return a call's seconds and what fell to another unit, or None and why there is none."""
     device, stack, network = question
     try:
         run = sim.simulate({"device": device, "stack": stack, "model": network, "network": {}})
     except ValueError as error:
         return None, " ".join(str(error).split())
     seconds = run["inference_s"]
-    return seconds, "" if seconds is not None else "it does not fit in memory"
+    if seconds is None:
+        return None, "it does not fit in memory"
+    return seconds, " ".join(line for line in run.warnings if FELL in line)
 
 
 def page(found: dict[Question, Answer]) -> str:
@@ -65,6 +71,7 @@ def page(found: dict[Question, Answer]) -> str:
     head = HEAD.format(
         answered=sum(seconds is not None for seconds, _ in found.values()),
         asked=len(found),
+        fallen=sum(seconds is not None and FELL in said for seconds, said in found.values()),
         networks=len({question[2] for question in found}),
         stacks=len(places),
         devices=len({device for device, _ in places}),
@@ -93,10 +100,12 @@ def main() -> None:
     if given.sample:
         asked = Random(0).sample(asked, min(given.sample, len(asked)))
     found = {}
-    for number, question in enumerate(asked, 1):
-        found[question] = answer(question)
-        if number % 100 == 0:
-            print(f"{number} of {len(asked)}", flush=True)
+    with ProcessPoolExecutor(WORKERS) as pool:
+        answers = pool.map(answer, asked, chunksize=len(network_ids()))
+        for number, (question, answered) in enumerate(zip(asked, answers, strict=True), 1):
+            found[question] = answered
+            if number % 1000 == 0:
+                print(f"{number} of {len(asked)}", flush=True)
     if given.sample:
         print(page(found))
     else:

@@ -20,7 +20,7 @@ from sim.results import Intervals, Result
 from sim.summary import Summary
 from sim.trust import aspects
 from sim.verdicts import KILO, SMALLEST_J, Verdict, headline, joules
-from sim.wording import label, shown
+from sim.wording import label, shown, visual_noun
 from workloads.trace import NETWORK
 
 BAR_WIDTH = 32
@@ -98,7 +98,7 @@ def _asked(console: Console, result: Result, summary: Summary) -> None:
     asked = f"{len(images)} image{'s' * (len(images) != 1)}" if images else "no image"
     console.print(
         f"[bold]{escape(result.program.model)}[/bold] on [bold]{escape(result.soc.name)}[/bold], "
-        f"stack {result.stack}: {asked} ({visual} visual tokens), "
+        f"stack {result.stack}: {asked} ({visual} {visual_noun(result.program)}), "
         f"{sum(turn.prompt_tokens for turn in turns)} prompt tokens, "
         f"{sum(turn.output_tokens for turn in turns)} output tokens."
     )

@@ -248,7 +248,7 @@ class Summary:
         "visual tokens",
         None,
         "`N_V`",
-        "tokens of all images of the session, tags not counted",
+        "tokens of all images of the session, tags not counted; with cross attention, their states",
     )
     kv_tokens_final: int = _shown(
         lambda f: f.kv_tokens,

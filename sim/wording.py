@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from sim.metrics import METRICS, ships
+from workloads.program import Program
 
 NAMES: Final = {"prefill_tokens_per_s": "prefill rate"}
 """What is measured and no metric of a run."""
@@ -47,6 +48,11 @@ def shown(metric: str, value: float | None) -> Number:
     ('2.84 GiB', '-')
     """
     return Number(value, "-" if value is None else _text(metric, float(value)))
+
+
+def visual_noun(program: Program) -> str:
+    """Return what a language model reads of an image: tokens, or states of cross attention."""
+    return "visual states" if program.image_states else "visual tokens"
 
 
 def span(metric: str, low: float, high: float) -> str:

@@ -158,6 +158,21 @@ VISION_FAMILIES = {
         },
         "image_token_index": 5,
     },
+    "bounded_llava": {
+        "model_type": "llava",
+        "image_seq_length": 1,
+        "vision_feature_layer": -1,
+        "vision_feature_select_strategy": "full",
+        "text_config": _text("mistral"),
+        "vision_config": {
+            **TOWER,
+            "model_type": "pixtral",
+            "image_size": 1024,
+            "patch_size": 16,
+            "head_dim": 16,
+        },
+        "image_token_index": 5,
+    },
     "padded_lfm2_vl": {
         "model_type": "lfm2_vl",
         "projector_hidden_size": 32,
@@ -206,6 +221,20 @@ VISION_FAMILIES = {
             "supported_aspect_ratios": [[1, 1], [1, 2], [1, 3], [1, 4], [2, 1], [2, 2], [3, 1]],
         },
         "image_token_index": 5,
+    },
+    "trimmed_phi4_multimodal": {
+        **_text("phi4_multimodal"),
+        "vision_config": {**TOWER, "image_size": 56, "crop_size": 56, "image_token_id": 5},
+        "audio_config": {
+            "hidden_size": 32,
+            "intermediate_size": 48,
+            "num_blocks": 1,
+            "num_attention_heads": 2,
+            "ext_pw_out_channel": 32,
+            "depthwise_separable_out_channel": 32,
+            "nemo_conv_channels": 32,
+            "audio_token_id": 6,
+        },
     },
     "slices_minicpmv4_6": {
         "model_type": "minicpmv4_6",
@@ -259,6 +288,7 @@ PROCESSORS = {
         "PixtralImageProcessorPil",
         {"size": {"longest_edge": 1540}, "patch_size": {"height": 28, "width": 28}},
     ),
+    "bounded_llava": ("pixtral", "PixtralImageProcessorPil", {}),
     "pooled_gemma4": ("gemma4", "Gemma4ImageProcessorPil", {}),
     "canvas_mllama": (
         "mllama",

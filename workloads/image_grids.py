@@ -7,6 +7,7 @@
 ``covering`` the fewest tiles that keep nine tenths of the image's area, and a thumbnail (Ovis2)
 ``page``     the nearest grid of tiles whose sides are bounded, and a thumbnail (Granite Docling)
 ``latent``   native resolution between two sides, read as so many latents (Idefics2)
+``trimmed``  tiles over the padded image, read without the padding, and a thumbnail (Phi-4)
 ===========  ======================================================================================
 """
 
@@ -186,6 +187,59 @@ class Covering(Tiles):
     def _area(self, wide: int, high: int) -> float:
         long, short = max(wide, high), min(wide, high)
         return self.tile_px * (short / long * self.tile_px) if long > self.tile_px else long * short
+
+
+@dataclass(frozen=True)
+class Trimmed(Rule):
+    """As many tiles as cover the image, up to a number; the image shrunk or enlarged into them.
+
+    Padding at the right and below is encoded, and cut away before the language model reads it. A
+    row of visual tokens ends in one more, also those of the whole image as one tile; one token
+    stands between the two.
+
+    Arguments:
+        patch_px, merge: a cell of ``merge x merge`` patches becomes one visual token.
+        tile_px: side of a tile.
+        max_tiles: beside the whole image.
+    """
+
+    KIND: ClassVar[str] = "trimmed"
+    KEYS: ClassVar[Mapping[str, tuple[str, ...]]] = {"max_tiles": ("dynamic_hd",)}
+    PROBED = 3
+    patch_px: int
+    merge: int
+    tile_px: int
+    max_tiles: int = 36
+
+    def encode(self, width_px: int, height_px: int) -> EncodedImage:
+        """Return what an image of this size becomes."""
+        across, down = self.grid(width_px, height_px)
+        columns, rows = self.cells(width_px, height_px)
+        side, tiles = self.tile_px // self.patch_px, 1 + across * down
+        whole = math.ceil(side / self.merge)
+        tokens = rows * (columns + 1) + 1 + whole * (whole + 1)
+        sizes = {"K": tiles, "N": tiles * side**2, "M": tokens}
+        sizes |= {"H": rows, "W": columns, "R": down, "C": across}
+        return EncodedImage(tokens, sizes, 0)
+
+    def grid(self, width_px: int, height_px: int) -> tuple[int, int]:
+        """Return the columns and rows of tiles."""
+        across, down = (math.ceil(side / self.tile_px) for side in (width_px, height_px))
+        if across * down <= self.max_tiles:
+            return across, down
+        return nearest_grid(width_px, height_px, self.tile_px, 1, self.max_tiles)
+
+    def cells(self, width_px: int, height_px: int) -> tuple[int, int]:
+        """Return the columns and rows of visual tokens of the tiles that are not padding."""
+        sides = [tiles * self.tile_px for tiles in self.grid(width_px, height_px)]
+        scales = sides[0] / width_px, sides[1] / height_px
+        filled = [sides[0], int(height_px * scales[0])]
+        if scales[0] >= scales[1]:
+            filled = [int(width_px * scales[1]), sides[1]]
+        padded = ((side - part) // self.patch_px for side, part in zip(sides, filled, strict=True))
+        patches = (side // self.patch_px - less for side, less in zip(sides, padded, strict=True))
+        columns, rows = (math.ceil(count / self.merge) for count in patches)
+        return columns, rows
 
 
 def _parts(side: int, count: int) -> list[int]:

@@ -13,7 +13,8 @@ model then reads.
 
 The rules that cut an image into tiles are in `workloads.image_tiles`. Sizes that encoders are
 captured in: ``N`` patches, padded ones included; ``K`` tiles; ``H`` rows and ``W`` columns of
-patches; ``M`` visual tokens; ``P`` pairs of patches that windowed attention compares.
+patches; ``M`` visual tokens; ``P`` pairs of patches that windowed attention compares; ``R`` rows
+and ``C`` columns of tiles.
 
 Not modelled: the host's decoding and resizing of the image, and video.
 """
@@ -66,6 +67,8 @@ class Rule:
     KIND: ClassVar[str]
     KEYS: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     """Field -> keys of ``preprocessor_config.json``, dotted, the first that is given counts."""
+    PROBED: ClassVar[int] = 1
+    """How many times larger the images are that an encoder is captured with."""
 
     def encode(self, width_px: int, height_px: int) -> EncodedImage:
         """Return what an image of this size becomes."""

@@ -65,8 +65,8 @@ class TurnPlan:
 
     @property
     def visual_tokens(self) -> int:
-        """Visual tokens of all images."""
-        return sum(image.tokens for image in self.images)
+        """What the language model reads of all images: tokens, or states beside the prompt."""
+        return sum(image.seen for image in self.images)
 
     @property
     def patches(self) -> tuple[int, ...]:

@@ -32,6 +32,7 @@ from sim.reports.recommendation import recommendation
 from sim.results import Result
 from sim.simulation import simulate
 from sim.verdicts import Judgement, judge
+from sim.wording import visual_noun
 
 SCHEMA: Final = "andesim.report/1"
 STEPS: Final = 5
@@ -115,6 +116,7 @@ def _asked(result: Result) -> dict[str, Any]:
         "turns": len(turns),
         "images": sum(len(turn.images_px) for turn in turns),
         "visual_tokens": result.program.visual_tokens,
+        "visual_noun": visual_noun(result.program),
         "prompt_tokens": sum(turn.prompt_tokens for turn in turns),
         "output_tokens": sum(turn.output_tokens for turn in turns),
         "start": result.scenario.environment.start,

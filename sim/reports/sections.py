@@ -70,7 +70,8 @@ def _subtitle(asked: Document, version: str) -> str:
     images = f"{asked['images']} image{'s' * (asked['images'] != 1)}"
     turns = f"{asked['turns']} turn{'s' * (asked['turns'] != 1)}"
     return (
-        f"Stack {asked['stack']}; {turns}: {images} ({asked['visual_tokens']} visual tokens), "
+        f"Stack {asked['stack']}; {turns}: {images} "
+        f"({asked['visual_tokens']} {asked['visual_noun']}), "
         f"{asked['prompt_tokens']} prompt tokens, {asked['output_tokens']} output tokens; "
         f"{', '.join(asked['conditions'])}; andesim {version}"
     )

@@ -9,6 +9,7 @@ pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
 from sim import simulate
+from sim.showing import text_of
 from tests.vision_families import TEXT as LLAMA
 from tests.vision_families import VISION_FAMILIES
 from workloads.trace import CROSS
@@ -118,7 +119,13 @@ def test_an_image_is_kept_and_read_by_every_later_step(ask):
     steps = 2 * 5  # of a cache of one static size, which the image's tag does not change
     assert read[1] - read[0] == pytest.approx(steps * STATES * state, rel=1e-9)
     assert (blind.image_states, one.image_states, more.image_states) == (0, STATES, 2 * STATES)
-    assert one.visual_tokens == 0
+    assert (blind.visual_tokens, one.visual_tokens) == (0, STATES)
     assert one.total("kv_write_bytes", "vision") == pytest.approx(STATES * state, rel=1e-9)
     held = more.resident_bytes["kv_cache"] - one.resident_bytes["kv_cache"]
     assert held == pytest.approx(STATES * state, rel=1e-9)
+
+
+def test_the_head_line_says_what_is_read_of_an_image(ask):
+    result = ask({"images_px": [[1080, 2400]]})
+    assert f"1 image ({STATES} visual states)" in text_of(result)
+    assert result.summary().visual_tokens == STATES

@@ -6,7 +6,8 @@ Some of these processors need torchvision for pixels; their code that chooses a 
 import importlib
 import math
 import sys
-from functools import cache
+from functools import cache, partial
+from types import SimpleNamespace
 from unittest.mock import MagicMock, patch
 
 import pytest
@@ -15,7 +16,7 @@ pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
 from tests.theory.test_vision_families import IMAGES_PX
-from workloads.image_grids import Closest, Covering, Latent, Least, Page, Shrunk
+from workloads.image_grids import Closest, Covering, Latent, Least, Page, Shrunk, Trimmed
 from workloads.image_kinds import read_rule
 from workloads.image_rules import Native, Rowed
 
@@ -87,6 +88,15 @@ def minimax(high, wide):
     return math.prod(resize(high, wide, 28, 4 * 28 * 28, 451_584)) // 28**2
 
 
+def phi(high, wide):
+    kind = processing("phi4_multimodal").Phi4MultimodalImageProcessor
+    own = SimpleNamespace(find_closest_aspect_ratio=partial(kind.find_closest_aspect_ratio, None))
+    image = MagicMock(shape=(3, high, wide), device="cpu")
+    _, mask = kind.dynamic_preprocess(own, image, 448, 14, 32, 36)
+    seen = mask[::2, ::2]
+    return int(256 + 1 + seen.sum() + seen[:, 0].sum() + 16)
+
+
 RULES = {
     kimi: (Shrunk(14, 2, 16_384, 512), "tokens"),
     muse: (Closest(14, 2, 4096), "tokens"),
@@ -95,6 +105,7 @@ RULES = {
     granite: (Page(512, 1024, 64, 1, 32), "K"),
     idefics: (Latent(14, 64), "N"),
     hunyuan: (Rowed(16, 2, 512**2, 2048**2), "tokens"),
+    phi: (Trimmed(14, 2, 448), "tokens"),
     minimax: (Native(14, 2, 4 * 28 * 28, 451_584), "tokens"),
 }
 

@@ -90,7 +90,8 @@ def processed(family, sides):
         return patches // 16, patches
     if kind == "bounded":
         high, wide = (int(side) for side in made["image_sizes"][0])
-        return high * wide // 28**2, high * wide // 14**2
+        cell, patch = (28, 14) if settings else (16, 16)
+        return high * wide // cell**2, high * wide // patch**2
     if kind == "canvas":
         tiles, side = made["pixel_values"].shape[2], made["pixel_values"].shape[-1]
         return tiles * ((side // 14) ** 2 + 1), tiles

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from workloads.image_grids import Closest, Covering, Latent, Least, Page, Shrunk
+from workloads.image_grids import Closest, Covering, Latent, Least, Page, Shrunk, Trimmed
 from workloads.image_rules import Bounded, Fixed, Native, Pooled, Rowed, Rule
 from workloads.image_tiles import AnyRes, Canvas, Padded, Slices, Split, Tiles
 
@@ -147,6 +147,11 @@ def _unbounded(config: Config) -> Rule:
     return Shrunk(_side(vision["patch_size"]) * vision["spatial_merge_size"], 1)
 
 
+def _trimmed(config: Config) -> Rule:
+    vision = _vision(config)
+    return Trimmed(_side(vision["patch_size"]), 2, vision["crop_size"])
+
+
 def _tiles_of(kind: type[Tiles], most: int) -> Callable[[Config], Rule]:
     def rule(config: Config) -> Rule:
         return kind(_side(_vision(config)["image_size"]), _patches(config), 0, 1, most)
@@ -191,6 +196,13 @@ def _qwen() -> Callable[[Config], Rule]:
     return _native(56 * 56, 28 * 28 * 16_384)
 
 
+def _llava(config: Config) -> Rule:
+    """One square, or what Pixtral 12B sees: its tower behind LLaVA's projector."""
+    if _vision(config).get("model_type") == "pixtral":
+        return _bounded(1024)(config)
+    return _fixed(_stated("image_seq_length"), 0)(config)
+
+
 QWEN3 = _native(256 * 256, 4096 * 4096)
 QWEN_CLASS = _native(56 * 56, 28 * 28 * 1280)
 GLM = _native(112 * 112, 28 * 28 * 15_000, frames=2)
@@ -228,7 +240,7 @@ FAMILIES: Mapping[str, Callable[[Config], Rule]] = {
     "aya_vision": _tiles(lambda config: 0, 12),
     "idefics3": _split(4),
     "smolvlm": _split(4),
-    "llava": _fixed(_stated("image_seq_length"), 0),
+    "llava": _llava,
     **dict.fromkeys(
         ["granite4_vision", "llava_next", "llava_next_video", "llava_onevision"], _anyres
     ),
@@ -249,6 +261,7 @@ FAMILIES: Mapping[str, Callable[[Config], Rule]] = {
     **dict.fromkeys(["hunyuan_vl", "hy_v4_vl"], _rowed),
     "granite_docling": _page,
     "idefics2": _latent,
+    "phi4_multimodal": _trimmed,
     "llama4": _tiles_of(Least, 16),
     "gemma4_unified": _unpooled,
     "gemma3n": lambda config: Fixed(768, 256, config.get("vision_soft_tokens_per_image") or 256),

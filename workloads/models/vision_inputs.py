@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from workloads.errors import WorkloadError
-from workloads.image_grids import Closest, Covering, Latent, Least, Page, Shrunk
+from workloads.image_grids import Closest, Covering, Latent, Least, Page, Shrunk, Trimmed
 from workloads.image_rules import Bounded, EncodedImage, Fixed, Native, Pooled, Rowed, Rule
 from workloads.image_tiles import AnyRes, Canvas, Padded, Slices, Split, Tiles
 
@@ -31,6 +31,8 @@ def image_call(model: nn.Module) -> Callable[..., Any]:
             return call
         if hasattr(owner, "vision_model") and hasattr(owner, "multi_modal_projector"):
             return partial(_projected, owner)
+        if hasattr(extended := getattr(owner, "embed_tokens_extend", None), "image_embed"):
+            return partial(_placed, extended.image_embed)
     raise WorkloadError(f"{type(model).__name__} must have get_image_features. It has not.")
 
 
@@ -40,6 +42,19 @@ def _projected(
     """Return the states that a class makes of pixels inside its own call (Llama 3.2 Vision)."""
     seen = owner.vision_model(pixel_values, aspect_ratio_ids, aspect_ratio_mask)
     return owner.multi_modal_projector(seen.last_hidden_state)
+
+
+def _placed(
+    embed: Any,
+    places: Tensor,
+    image_pixel_values: Tensor,
+    image_sizes: Tensor,
+    image_attention_mask: Tensor,
+) -> Tensor:
+    """Return the visual tokens that a class makes while it puts them among those of the text."""
+    weight = embed.img_projection_down.weight
+    texts = torch.empty(*places.shape, len(weight), dtype=weight.dtype, device=weight.device)
+    return embed(places, texts, image_pixel_values, image_sizes, image_attention_mask)
 
 
 def image_inputs(
@@ -152,6 +167,23 @@ def _padded(
     }
 
 
+def _trimmed(
+    rule: Trimmed, image: EncodedImage, sides: tuple[int, int], model: Any
+) -> dict[str, Tensor]:
+    (across, down), side = rule.grid(*sides), rule.tile_px // rule.patch_px
+    columns, rows = rule.cells(*sides)
+    seen = torch.zeros(down * side, across * side, dtype=torch.bool)
+    seen[: rows * rule.merge, : columns * rule.merge] = True
+    tiles = seen.view(down, side, across, side).transpose(1, 2).reshape(-1, side, side)
+    whole = torch.ones(1, side, side, dtype=torch.bool)
+    return {
+        "image_pixel_values": torch.ones(1, len(tiles) + 1, CHANNELS, rule.tile_px, rule.tile_px),
+        "image_sizes": torch.tensor([[down * rule.tile_px, across * rule.tile_px]]),
+        "image_attention_mask": torch.cat([whole, tiles])[None],
+        "places": torch.full((1, image.tokens), model.config.vision_config.image_token_id),
+    }
+
+
 def _canvas(
     rule: Canvas, image: EncodedImage, sides: tuple[int, int], model: nn.Module
 ) -> dict[str, Tensor]:
@@ -204,5 +236,6 @@ _MAKERS: Mapping[type[Rule], Callable[..., dict[str, Tensor]]] = {
     Page: _paged,
     Rowed: _native,
     Shrunk: _native,
+    Trimmed: _trimmed,
     Pooled: _pooled,
 }

@@ -48,7 +48,7 @@ IMAGES_PX = (
 )
 """Images that towers are recorded with: their sizes tell every name apart."""
 VERIFIED = 2
-SYMBOLS = ("K", "N", "H", "W", "P", "M")
+SYMBOLS = ("K", "N", "H", "W", "P", "M", "R", "C")
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,11 @@ Probe = tuple[Rule, tuple[int, int]]
 
 def probes(rule: Rule) -> tuple[tuple[str, ...], list[Probe]]:
     """Return the size names that a rule tells apart, and images that show them and verify them."""
-    images = [(other, sides) for other in rule.variants() for sides in IMAGES_PX]
+    images = [
+        (other, (wide * other.PROBED, high * other.PROBED))
+        for other in rule.variants()
+        for wide, high in IMAGES_PX
+    ]
     encoded = [other.encode(*sides).sizes for other, sides in images]
     known = [name for name in SYMBOLS if all(name in sizes for sizes in encoded)]
     columns = [[1] * len(encoded), *([sizes[name] for sizes in encoded] for name in known)]
