@@ -76,7 +76,8 @@ breadth-vision: $(VENV)/.dev  ## every image-text type of transformers; goes on 
 networks: $(VENV)/.core  ## every shipped network on each stack of each device, an hour; ARGS="--sample 40" asks some
 	$(BIN)/python docs/breadth_networks.py $(ARGS)
 
-traces: $(VENV)/.dev  ## capture the shipped traces anew; the same PyTorch gives the same bytes
+traces: $(VENV)/.dev  ## capture the shipped traces anew, with timm; the same PyTorch gives the same bytes
+	$(PIP) -e '.[timm]'
 	$(BIN)/python -c 'from workloads.catalogue import regenerate; regenerate()'
 	$(BIN)/python docs/models.py
 	$(BIN)/python docs/models_vision.py

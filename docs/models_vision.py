@@ -46,6 +46,7 @@ TAIL: Final = """
 | anyres | the best of listed resolutions, padding cut away | LLaVA-NeXT, LLaVA-OneVision |
 | padded | native below a budget, tiles above, all padded alike | LFM2-VL |
 | slices | slices of one aspect ratio beside a small image | MiniCPM-V |
+| trimmed | tiles over the padded image, read without the padding, and a thumbnail | Phi-4-multimodal |
 
 Any other model of these families works by its file:
 
@@ -56,10 +57,18 @@ The images of Llama 3.2 Vision take no place in the prompt. Its tokens in the ta
 keys and values are made once, with the image's encoding, and read by layers of cross attention at
 every step that follows; without an image those layers do not run.
 
-Not modelled: towers of `timm` where that package is not installed (FastVLM, Gemma 3n), audio and
-video, the host's resizing of an image, and attention in both directions among an image's tokens in
-prefill (Gemma 3, PaliGemma), which is counted as causal. What else is not taken says why when it is
-asked.
+The towers of FastVLM and Gemma 3n are networks of `timm`. Those that ship were captured with it;
+another configuration of these families needs `pip install '.[timm]'`, which brings timm 1.0.31 and
+torchvision 0.28.0. Beside a PyTorch without CUDA that torchvision's compiled library does not load;
+capturing needs none of it and goes on.
+
+Phi-3.5-vision has no class in transformers. A composition of the same tower and decoder stands for
+one of its tiles: `vision: {model: clip-vit-l-14-336-vision}`, `projector: {kind: pool, pool: 2,
+layers: 2}`, `language: phi-3.5-mini`.
+
+Not modelled: audio and video, the host's resizing of an image, and attention in both directions
+among an image's tokens in prefill (Gemma 3, PaliGemma), which is counted as causal. What else is
+not taken says why when it is asked.
 """
 
 

@@ -14,8 +14,10 @@ import itertools
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
+from hashlib import blake2b
 from math import isfinite
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workloads.errors import WorkloadError
@@ -163,6 +165,25 @@ def version() -> str | None:
     except ValueError:  # another program has barred the import
         found = False
     return installed("transformers") if found else None
+
+
+def made_by() -> str:
+    """Return what a captured trace depends on besides its configuration, as part of a file name.
+
+    The libraries that capture, `timm` among them where it is installed, and this package's code.
+    """
+    from importlib.metadata import version as installed
+    from importlib.util import find_spec
+
+    towers = f"-timm{installed('timm')}" if find_spec("timm") is not None else ""
+    return f"{version() or 'any'}{towers}-{_own_code()}"
+
+
+@cache
+def _own_code() -> str:
+    folder = Path(__file__).parent
+    files = sorted((*folder.glob("*.py"), *folder.glob("models/*.py")))
+    return blake2b(b"".join(file.read_bytes() for file in files), digest_size=4).hexdigest()
 
 
 def _plain(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -161,9 +161,9 @@ def trace_of(entry: Mapping[str, Any], name: str) -> Trace:
     Raises `WorkloadError` where it is at fault, and where it must be captured without the ``trace``
     extra.
     """
-    from workloads.capture import version
+    from workloads.capture import made_by, version
 
-    key = f"{entries.digest(entry)[:32]}-{version() or 'any'}"
+    key = f"{entries.digest(entry)[:32]}-{made_by()}"
     found = _MEMORY.get(key) or trace_cache.recall(key)
     if found is None and version() is None:
         from workloads.networks import same_network

@@ -53,6 +53,8 @@ ROLES = (
     "weight",
 )
 TENSOR_CLASSES = ("adapter", "body", "embedding", "lm_head", "vision")
+COUNTED_CLASSES = ("audio", *TENSOR_CLASSES)
+"""Classes that parameters are counted in: an audio encoder's are in no phase."""
 PHASES = ("vision", "prefill", "decode")
 CROSS = "cross"
 """What runs beside each step of prefill and decode that an image's states are kept for."""
@@ -227,7 +229,8 @@ class Trace:
         torch_version: the PyTorch that was traced.
         decoder, vision: dimensions; ``vision`` is None for a text model. A network has no decoder:
             its sizes are 1.
-        parameters: parameter count per tensor class; a tied table counts as ``embedding``.
+        parameters: parameter count per class, of an audio encoder too; a tied table counts as
+            ``embedding``.
         phases: by name.
         adapter_rank: rank of the LoRA adapters in the trace, 0 for none.
         config: the configuration it was captured from, class defaults filled in; empty where none.

@@ -1,5 +1,6 @@
 """Traces captured on this machine, kept by content so that a configuration is captured once.
 
+The key says what made them (`workloads.capture.made_by`), so none outlives the code it came from.
 They lie in the user's cache folder, each written whole or not at all, the oldest making room.
 ``ANDESIM_NO_CACHE=1`` neither reads nor writes it.
 """

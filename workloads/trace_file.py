@@ -21,6 +21,7 @@ from workloads.files import parse_json, read_text, write_text
 from workloads.image_rules import Rule
 from workloads.operator_rules import RULES
 from workloads.trace import (
+    COUNTED_CLASSES,
     CROSS,
     KINDS,
     NETWORK,
@@ -128,7 +129,7 @@ def parse_trace(text: str, name: str = "trace") -> Trace:
         decoder=top.child("decoder").build(DecoderShape),
         vision=None if vision.value is None else vision.build(VisionShape),
         parameters={
-            key: node.count() for key, node in top.child("parameters").pairs(TENSOR_CLASSES)
+            key: node.count() for key, node in top.child("parameters").pairs(COUNTED_CLASSES)
         },
         phases=phases,
         adapter_rank=top.child("adapter_rank").count(),

@@ -42,7 +42,6 @@ PUBLISHED = {
     "lfm2-2.6b": 2_569_272_320,
     "gemma2-9b": 9_241_705_984,
     "llama-3.2-11b-vision": 10_670_220_835,
-    "llava-onevision-0.5b": 893_618_208,
     "ministral-3-vision-3b": 3_849_090_048,
     "qwen3-vl-2b": 2_127_532_032,
     "andesvl-0.6b": 695_069_952,

@@ -22,7 +22,7 @@ from transformers import AutoModel, AutoModelForImageClassification
 from workloads.errors import WorkloadError
 from workloads.models.encoder_types import OWN_KEYS
 from workloads.models.entry import digest
-from workloads.models.from_transformers import VERSION, read_config
+from workloads.models.from_transformers import TIMM, VERSION, read_config
 from workloads.models.network import (
     NO_DECODER,
     as_input,
@@ -102,7 +102,7 @@ def _unbuilt(entry: Mapping[str, Any], name: str, kind: str, failure: str) -> st
     made = str(entry.get("architecture") or "tiny_vit_5m_224")
     return (
         f"{name}: a network of timm must be built by timm, which transformers cannot do here "
-        f"({failure.split('. ')[0]}). Remedy: pip install timm, and trace it: a file mine.py with "
+        f"({failure.split('. ')[0]}). Remedy: {TIMM}, and trace it: a file mine.py with "
         f"`import timm` and `def net(): return timm.create_model({made!r})`, then "
         "andesim trace --module mine:net --input 1x3x224x224 --out net.json."
     )

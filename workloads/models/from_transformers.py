@@ -40,6 +40,7 @@ from workloads.models.graph_recorder import GraphRecorder
 from workloads.models.layer_kinds import find_layers, first_of_kind, one_of_each
 from workloads.models.open_sizes import fill_open_sizes, fit_rotary
 from workloads.models.seams import INDEXED, NAME, CacheSeam, Listening, register
+from workloads.models.torchvision_names import import_torchvision
 
 VERSION = transformers.__version__
 warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
@@ -79,6 +80,7 @@ def read_config(entry: Mapping[str, Any], name: str) -> Any:
     A parent of an unknown type is read by its text part. Raises `WorkloadError` where the type is
     unknown or the class refuses the values.
     """
+    import_torchvision()
     known = CONFIG_MAPPING
     chosen = entry
     if entry.get("model_type") not in known:
@@ -107,6 +109,8 @@ def read_config(entry: Mapping[str, Any], name: str) -> Any:
     return config
 
 
+TIMM = "pip install '.[timm]' in andesim's folder"
+"""What a tower of timm needs: the package, and the torchvision that it imports."""
 INSTEAD = (
     "Remedy: name an architecture of the same shape, or trace the module: andesim trace --module."
 )
@@ -256,6 +260,8 @@ def _blind(config: Any, text: Any, model: Any, failure: str) -> str:
         return "whose configuration gives no vision_config"
     if type(model.config) is type(config):
         return ""
+    if "requires the timm library" in failure:
+        return f"whose vision tower is one of timm, which is not installed: {TIMM}"
     return f"whose vision tower transformers cannot build here ({failure.split('. ')[0]})"
 
 

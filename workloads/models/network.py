@@ -24,6 +24,7 @@ from workloads.models.folding import Context, as_operator, fold
 from workloads.models.graph_recorder import GraphRecorder
 from workloads.models.network_folding import segments_of, with_norms_folded
 from workloads.models.seams import Listening
+from workloads.models.torchvision_names import import_torchvision
 from workloads.trace import NETWORK, DecoderShape, Operator, Phase, Trace
 
 _SHAPE = re.compile(r"^(\d{1,6}(?:x\d{1,6})*)(?::(int|float))?$")
@@ -105,6 +106,7 @@ def made_module(factory: str) -> nn.Module:
         raise WorkloadError(f"--module must read package.module:factory. Got {factory!r}.")
     if str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
+    import_torchvision()
     try:
         maker = getattr(importlib.import_module(place), name)
     except ModuleNotFoundError as error:

@@ -20,6 +20,7 @@ from torch.nn import functional
 from workloads.errors import WorkloadError
 from workloads.models.graph_recorder import GraphRecorder
 from workloads.models.lean_import import without_optimisers
+from workloads.models.torchvision_names import import_torchvision
 
 NAME = "andesim_capture"
 INDEXED = "andesim_capture_indexed"
@@ -29,6 +30,7 @@ _listening: list[GraphRecorder] = []
 
 def register() -> None:
     """Register the seams with ``transformers``; calling it again changes nothing."""
+    import_torchvision()
     with without_optimisers():
         from transformers.integrations.moe import ALL_EXPERTS_FUNCTIONS
         from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS, eager_mask

@@ -41,10 +41,14 @@ def _sees(parameter: str, built: Built) -> bool:
 
 
 def parameter_counts(built: Built, names: Context) -> dict[str, int]:
-    """Return the parameters per tensor class; a tied table counts as ``embedding``."""
+    """Return the parameters per tensor class; a tied table counts as ``embedding``.
+
+    Those of ears, which no phase uses, are ``audio``.
+    """
     counts: dict[str, int] = {}
     for name, parameter in built.model.named_parameters():
         key = tensor_class(name, name.rpartition(".")[0], names)
+        key = "audio" if key == "vision" and "audio" in name else key
         counts[key] = counts.get(key, 0) + parameter.numel()
     return counts
 

@@ -31,8 +31,9 @@ def image_call(model: nn.Module) -> Callable[..., Any]:
             return call
         if hasattr(owner, "vision_model") and hasattr(owner, "multi_modal_projector"):
             return partial(_projected, owner)
-        if hasattr(extended := getattr(owner, "embed_tokens_extend", None), "image_embed"):
-            return partial(_placed, extended.image_embed)
+        embed = getattr(getattr(owner, "embed_tokens_extend", None), "image_embed", None)
+        if embed is not None:
+            return partial(_placed, embed)
     raise WorkloadError(f"{type(model).__name__} must have get_image_features. It has not.")
 
 
