@@ -293,6 +293,9 @@ def facts_of_groups(
         part = phase_facts(whole, done, seconds, group.committed_tokens, clocks, group.needed_flops)
         found[times.group.phase].append(part)
     vision, prefill, decode, network = (added(found[name]) for name in EVERY_PHASE)
+    replying = "decode" if found["decode"] else NETWORK
+    turns = [times.group.turn for times in groups if times.group.phase == replying]
+    replied = found[replying][-turns.count(turns[-1]) :] if turns else []
     return facts_of(
         scenario,
         soc,
@@ -304,7 +307,7 @@ def facts_of_groups(
         peak_dram_bytes=peak_dram_bytes,
         budget_bytes=budget_bytes,
         heat=heat,
-        decoded=next(iter((found["decode"] or found[NETWORK])[-1:]), None),
+        decoded=added(replied) if replied else None,
         adapter_bytes=sum(times.group.setup.flash_bytes for times in groups),
         mapped=mapped,
     )

@@ -30,8 +30,9 @@ from workloads.mechanisms import Draft, decoder_size
 from workloads.program import Program, Unit, activations_held
 from workloads.pruning import prune
 from workloads.scenario import Scenario
-from workloads.session import Session
+from workloads.session import MAX_TOKENS, Session
 from workloads.speculation import Drafting, ModelDraft
+from workloads.steps import WINDOW_STEPS
 from workloads.trace import NETWORK, Trace
 
 ACTIVATION_BITS = {"int8": 8, "int16": 16, "fp16": 16, "bf16": 16, "fp32": 32}
@@ -79,7 +80,8 @@ def plan(scenario: Scenario, soc: SocSpec, seed: int = 0, *, to_run: bool = Fals
     Parameters
     ----------
     to_run
-        The plan is for a run in its budget: steps that memory surely refuses need not be listed.
+        The plan is for a run in its budget: steps that memory surely refuses need not be listed,
+        and a long reply is several groups. Else it is one.
 
     Raises `SimError` where no turn is asked, or a placement names a unit that the device lacks.
     """
@@ -94,7 +96,8 @@ def plan(scenario: Scenario, soc: SocSpec, seed: int = 0, *, to_run: bool = Fals
     may_stop = to_run and scenario.environment.over_budget == "stop"
     options = graph_options(scenario, soc, stack)
     most_bytes = budget if may_stop else np.inf
-    program = _program(scenario, trace, session, stored, options, seed, most_bytes)
+    window = WINDOW_STEPS if to_run else MAX_TOKENS
+    program = _program(scenario, trace, session, stored, options, seed, most_bytes, window)
     program = replace(
         program,
         resident_bytes=held_by(stack, program.resident_bytes),
@@ -113,6 +116,7 @@ def _program(
     options: GraphOptions,
     seed: int,
     most_bytes: float,
+    window_steps: int,
 ) -> Program:
     """Return the program of a network's calls, or of a session's turns."""
     deployment = scenario.deployment
@@ -126,7 +130,7 @@ def _program(
     drafting = draft(scenario, trace, stored)
     random = random_stream(seed, "acceptance")
     return compile_session(
-        trace, deployment, session, stored, options, drafting, random, most_bytes
+        trace, deployment, session, stored, options, drafting, random, most_bytes, window_steps
     )
 
 

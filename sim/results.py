@@ -114,7 +114,7 @@ class Result(Run):
                 {
                     "turn": times.group.turn,
                     "phase": times.group.phase,
-                    "step": np.arange(times.group.steps),
+                    "step": times.group.first + np.arange(times.group.steps),
                     "start_s": times.starts_s,
                     "end_s": times.ends_s,
                     "tokens": times.group.committed_tokens,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from itertools import pairwise
 from typing import Literal
 
@@ -152,6 +153,7 @@ def _power_law(done: Work, exponent: float, timed: TimedGroup, times: StepTimes)
     """Return the mean dynamic power of a group of known work, by conditions [W]."""
     dram_j, compute_j = float(done.dram_j.sum()), float(done.compute_j.sum())
 
+    @cache  # governors switch back and forth between few conditions
     def law(conditions: Conditions) -> float:
         seconds, clock = times.seconds(timed, conditions).sum(), conditions.clock
         if not seconds:
@@ -165,6 +167,7 @@ def _power_law(done: Work, exponent: float, timed: TimedGroup, times: StepTimes)
 def _law_beside(ahead: Progress, group: Progress, times: StepTimes) -> PowerLaw:
     """Return the mean dynamic power of two groups that run beside each other [W]."""
 
+    @cache
     def law(conditions: Conditions) -> float:
         joules = sum(
             one.law(conditions) * float(times.seconds(one.timed, conditions).sum())

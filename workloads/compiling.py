@@ -13,7 +13,8 @@ from workloads.mechanisms import (
 )
 from workloads.program import Column, Program
 from workloads.scenario import Deployment
-from workloads.session import Session
+from workloads.session import MAX_TOKENS, Session
+from workloads.step_tasks import StepTasks
 from workloads.steps import Compiler, cache_capacity
 from workloads.storage import stored_bytes
 from workloads.trace import Trace
@@ -29,6 +30,7 @@ def compile_session(
     draft: Draft,
     random: np.random.Generator,
     budget_bytes: float | Column = np.inf,
+    window_steps: int = MAX_TOKENS,
 ) -> Program:
     """Return the program of a session whose turns are listed (`workloads.arrivals.expanded`).
 
@@ -39,6 +41,8 @@ def compile_session(
     budget_bytes
         What may be resident, on each device [B]. A long group of steps that is surely refused holds
         its last step alone, since none of them will run.
+    window_steps
+        Most decode steps of a group.
 
     Raises
     ------
@@ -48,15 +52,13 @@ def compile_session(
     formats.weights.check_layers(trace.decoder.layers)
     plans = plan_turns(trace, deployment, session, random)
     in_file, wanted = stored_bytes(trace, formats, "file"), deployment.kv_cache.capacity_tokens
+    tasks = StepTasks(trace, formats, options, draft, deployment.lora)
     compiler = Compiler(
-        trace,
-        formats,
-        options,
+        tasks,
         _capacity_tokens(plans, options, wanted),
-        draft,
-        deployment.lora,
         grows=wanted is None and not options.cache_buckets_tokens,
         vision_flash_bytes=_reload_bytes(deployment, in_file),
+        window_steps=window_steps,
     )
     states = max(plan.image_states for plan in plans)
     initial, largest = _resident_bytes(compiler, session, states)
@@ -70,7 +72,7 @@ def compile_session(
         resident_bytes=largest,
         initial_bytes=initial,
         file_bytes=sum(in_file.values()) + draft.file_bytes,
-        kv_bytes_per_token=compiler.kv_bytes_per_token,
+        kv_bytes_per_token=tasks.kv_bytes_per_token,
         kv_capacity_tokens=compiler.capacity_tokens,
         visual_tokens=visual_total(plans),
         kv_tokens_final=plans[-1].live_tokens,
@@ -98,15 +100,16 @@ def _resident_bytes(
 
     Every client's conversation has caches of its own.
     """
-    draft, lora = compiler.draft, compiler.lora
+    tasks = compiler.tasks
+    draft, lora = tasks.draft, tasks.lora
     clients = len({turn.client for turn in session.turns})
     caches = compiler.caches_bytes(compiler.capacity_tokens, image_states)
-    stored = stored_bytes(compiler.trace, compiler.formats, "resident")
+    stored = stored_bytes(tasks.trace, tasks.formats, "resident")
     largest = {
         **stored,
         "kv_cache": clients * caches["kv_cache"],
         "draft": draft.resident_bytes + clients * caches["draft"],
-        "adapters": lora.resident_bytes(linear_sizes(compiler.trace)) if lora else 0.0,
+        "adapters": lora.resident_bytes(linear_sizes(tasks.trace)) if lora else 0.0,
     }
     initial = {**largest, "adapters": 0.0}
     if compiler.grows:

@@ -155,11 +155,11 @@ def adapter_tasks(linear: Task, adapter: ActiveAdapter, formats: Formats) -> lis
     if linear.kind != "linear":
         return []
     lora, tasks = adapter.lora, list[Task]()
-    rank = float(lora.padded_rank)
+    rank, steps, linear = float(lora.padded_rank), linear.runs.shape[0], linear.narrow
     for name, features in _adapted(linear, adapter):
         tasks.append(_product(f"{name}.lora_a", linear, rank, linear.k, lora, formats))
         tasks.append(_product(f"{name}.lora_b", linear, features, rank, lora, formats))
-    return tasks
+    return [task.widened(steps) for task in tasks]
 
 
 def _adapted(linear: Task, adapter: ActiveAdapter) -> Iterator[tuple[str, Column | float]]:

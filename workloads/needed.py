@@ -90,7 +90,7 @@ def _own_sizes(group: StepGroup, plan: TurnPlan) -> tuple[int, Whole]:
     if group.phase == "prefill":
         rows = plan.prefill_tokens
         return rows, np.array([max(rows, int(group.live_tokens[-1]))])
-    produced = plan.produced[-group.steps :]
+    produced = plan.produced[group.first : group.first + group.steps]
     loaded = plan.eviction.loaded_tokens(plan.prompt_tokens, produced)
     return plan.width, np.ceil(loaded + plan.width).astype(np.int64)
 

@@ -28,9 +28,11 @@ def lower_phase(
     """
     whole = {name: size.astype(np.int64) for name, size in sizes.items()}
     last_layer = max((i for i, part in enumerate(phase.segments) if is_layer(part)), default=0)
-    always, layer = np.ones_like(tail_runs), 0
+    steps, always, layer = len(tail_runs), np.ones(1), 0
+    if (tail_runs == tail_runs[0]).all():
+        tail_runs = tail_runs[:1]
     segments: list[ProgramSegment] = []
-    held_bytes = np.zeros_like(tail_runs)
+    held_bytes = np.zeros(steps)
     for index, part in enumerate(phase.segments):
         runs = always if index <= last_layer else tail_runs
         for run in layer_runs(part, layer, formats, phase.name):

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -44,14 +44,26 @@ def as_column(value: ArrayLike, steps: int) -> Column:
     """Return a number or an array as a column of ``steps`` entries."""
     if isinstance(value, np.ndarray) and value.shape == (steps,):
         return value.astype(np.float64, copy=False)
-    return np.full(steps, value, dtype=np.float64)
+    return repeated(np.array(value, dtype=np.float64).reshape(1), steps)
 
 
-def _repeated(column: Column, steps: int) -> Column:
-    """Return one number as ``steps`` entries sharing its memory; `numpy.broadcast_to` is slow."""
-    repeated: Column = np.ndarray((steps,), np.float64, column, strides=(0,))
-    repeated.flags.writeable = False
-    return repeated
+Numbers = TypeVar("Numbers", NDArray[np.float64], NDArray[np.int64])
+
+
+def repeated(column: Numbers, steps: int) -> Numbers:
+    """Return the one entry of each row as ``steps`` equal ones that share its memory.
+
+    `numpy.broadcast_to` is slow. The column must be contiguous; nobody can write to what is found.
+    """
+    shape, strides = (*column.shape[:-1], steps), (*column.strides[:-1], 0)
+    found = np.ndarray(shape, column.dtype, column, strides=strides)
+    found.flags.writeable = False
+    return found
+
+
+def is_repeated(column: NDArray[Any]) -> bool:
+    """Return whether all steps share one entry, as `repeated` makes them."""
+    return bool(column.strides[-1] == 0 < column.shape[-1])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -161,10 +173,19 @@ class Task:
         """
         columns = {name: getattr(self, name) for name in COLUMN_NAMES} | changed
         wide: dict[str, Any] = {
-            name: column if column.shape == (steps,) else _repeated(column, steps)
+            name: column if column.shape == (steps,) else repeated(column, steps)
             for name, column in columns.items()
         }
         return replace(self, **wide)
+
+    @property
+    def narrow(self) -> Task:
+        """The task with one entry per column, where all its columns are `repeated`."""
+        columns = {name: getattr(self, name) for name in COLUMN_NAMES}
+        if not all(map(is_repeated, columns.values())):
+            return self
+        cut: dict[str, Any] = {name: column[:1] for name, column in columns.items()}
+        return replace(self, **cut)
 
     @property
     def read_bytes(self) -> Column:
@@ -250,6 +271,8 @@ class StepGroup:
     needed_flops
         What the tokens of each step need of its matrix work, those of a prefill in its last step;
         ``None``: all that is executed [FLOP].
+    first
+        Index of its first step among those of its phase and turn: a long reply is several groups.
     """
 
     phase: str
@@ -266,6 +289,7 @@ class StepGroup:
     images_needed: Column | None = None
     cache_bytes: Mapping[str, float] = field(default_factory=dict)
     needed_flops: Column | None = None
+    first: int = 0
 
     @property
     def steps(self) -> int:

@@ -8,30 +8,18 @@ Not modelled: tokenising and detokenising; their host time is part of the stack'
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from workloads.errors import WorkloadError
-from workloads.eviction import EvictionWork
-from workloads.graph import Formats, GraphOptions
 from workloads.kv_cache import cache_bytes, visible_tokens
-from workloads.lora import Lora
-from workloads.mechanisms import (
-    ActiveAdapter,
-    Draft,
-    attention_shape,
-    eviction_segment,
-    sampling_segment,
-    tree_commit_segment,
-)
 from workloads.needed import adapter_flops, executed_flops, with_needed
-from workloads.phase_lowering import lower_phase
-from workloads.program import Column, ProgramSegment, Setup, StepGroup
-from workloads.speculation import padded_width
-from workloads.trace import CROSS, Phase, Trace
-from workloads.turns import TurnPlan, linear_sizes
+from workloads.program import Column, Setup, StepGroup
+from workloads.session import MAX_TOKENS
+from workloads.step_tasks import StepTasks, joined
+from workloads.turns import TurnPlan
 
 
 def cache_capacity(needed: int, wanted: int | None, buckets: Sequence[int]) -> int:
@@ -55,9 +43,9 @@ def cache_capacity(needed: int, wanted: int | None, buckets: Sequence[int]) -> i
 LONG_STEPS = 4096
 """A group of more steps that memory will refuse is lowered as its last step alone."""
 MAX_STEPS = 1_000_000
-"""Most steps of a session that are lowered; each takes about 1 kB until the run is done."""
-
-Lowered = tuple[tuple[ProgramSegment, ...], float]
+"""Most steps of a session that are lowered; times and sums take about 300 B of each."""
+WINDOW_STEPS = 16_384
+"""Longer replies are groups of so many steps: those of equal sizes share their segments."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,18 +63,16 @@ class Compiler:
         Read from flash before the images of every turn but the first [B].
     room_bytes
         What a conversation's cache may at most take, on each device [B].
+    window_steps
+        Most decode steps of a group.
     """
 
-    trace: Trace
-    formats: Formats
-    options: GraphOptions
+    tasks: StepTasks
     capacity_tokens: int
-    draft: Draft
-    lora: Lora | None
     grows: bool = False
     vision_flash_bytes: float = 0.0
     room_bytes: float | Column = np.inf
-    _lowered: dict[tuple[object, ...], Lowered] = field(default_factory=dict)
+    window_steps: int = MAX_TOKENS
 
     def groups(self, plans: Sequence[TurnPlan]) -> list[StepGroup]:
         """Return all step groups in order; `WorkloadError` where they are too many steps."""
@@ -99,21 +85,22 @@ class Compiler:
                 reload = Setup(flash_bytes=self.vision_flash_bytes)
             prefill = self.prefill(index, plan)
             found += [*vision, replace(prefill, images_needed=self._needed(plan, vision, prefill))]
-            if plan.committed.size:
-                found.append(self.decode(index, plan))
-        return with_needed(found, plans, self.trace, self.options.routing_skew)
+            found += self.decode(index, plan)
+        return with_needed(found, plans, self.tasks.trace, self.tasks.options.routing_skew)
 
     def vision(self, index: int, plan: TurnPlan) -> StepGroup:
         """Return the group that encodes the images of a turn, one step each."""
         patches = np.array(plan.patches, dtype=np.float64)
         nothing = np.zeros_like(patches)
-        phase = self.trace.phases["vision"]
+        phase = self.tasks.trace.phases["vision"]
         names = ("N", *(name for name in phase.symbols if name != "N"))
         sizes = {
             name: np.array([image.sizes[name] for image in plan.images], dtype=np.float64)
             for name in names
         }
-        segments, held = self._segments(phase, sizes, np.ones_like(patches), self._adapter(plan))
+        segments, held = self.tasks.segments(
+            phase, sizes, np.ones_like(patches), self.tasks.adapter(plan)
+        )
         return StepGroup(
             phase="vision",
             turn=index,
@@ -128,7 +115,7 @@ class Compiler:
 
     def prefill(self, index: int, plan: TurnPlan) -> StepGroup:
         """Return the group that fills the cache, in chunks; the LM head runs on the last one."""
-        chunk = self.options.prefill_chunk_tokens or plan.prefill_tokens
+        chunk = self.tasks.options.prefill_chunk_tokens or plan.prefill_tokens
         steps = -(-plan.prefill_tokens // chunk)
         grown = self._grown_bytes(plan, plan.prefill_peak_tokens(chunk))
         new = np.full(steps, float(chunk), dtype=np.float64)
@@ -140,11 +127,13 @@ class Compiler:
         last[-1] = 1.0
         if self._is_refused(steps, grown):
             new, live, context, last = (column[-1:] for column in (new, live, context, last))
-        phase = self.trace.phases["prefill"]
-        segments, held = self._segments(phase, {"T": new, "S": context}, last, self._adapter(plan))
-        crossing, crossing_held = self._crossing(plan, new)
+        phase = self.tasks.trace.phases["prefill"]
+        segments, held = self.tasks.segments(
+            phase, {"T": new, "S": context}, last, self.tasks.adapter(plan)
+        )
+        crossing, crossing_held = self.tasks.crossing(plan, new)
         used = plan.prefill_tokens / new.sum()
-        beside = adapter_flops(segments, self.lora) + executed_flops(crossing)
+        beside = adapter_flops(segments, self.tasks.lora) + executed_flops(crossing)
         return StepGroup(
             phase="prefill",
             turn=index,
@@ -152,10 +141,10 @@ class Compiler:
             visible_tokens=context,
             live_tokens=live,
             committed_tokens=last,
-            segments=_joined(
+            segments=joined(
                 segments,
                 crossing,
-                self._sampling(1, last) + self._prefill_eviction(plan, chunk, last),
+                self.tasks.after_prefill(plan, chunk, last),
             ),
             activation_bytes=max(held, crossing_held),
             at_s=plan.turn.at_s,
@@ -165,70 +154,47 @@ class Compiler:
             needed_flops=last * np.sum(beside) * used,
         )
 
-    def decode(self, index: int, plan: TurnPlan) -> StepGroup:
-        """Return the group that yields the output tokens after the first."""
-        produced, committed = plan.produced, plan.committed
+    def decode(self, index: int, plan: TurnPlan) -> Iterator[StepGroup]:
+        """Yield the groups that yield the output tokens after the first, a window of steps each."""
+        steps = len(plan.committed)
+        if not steps:
+            return
         grown = self._grown_bytes(plan, plan.decode_peak_tokens)
-        if self._is_refused(len(produced), grown):
-            produced, committed = produced[-1:], committed[-1:]
-        steps = produced.shape[0]
-        width = padded_width(plan.width, self.options.verify_buckets_tokens)
-        new = np.full(steps, float(width), dtype=np.float64)
+        first = steps - 1 if self._is_refused(steps, grown) else 0
+        produced, committed = plan.produced[first:], plan.committed[first:]
         loaded = plan.eviction.loaded_tokens(plan.prompt_tokens, produced)
-        context = self._context(new, loaded + plan.width)
-        phase = self.trace.phases["decode"]
-        if width > 1 and "T" not in phase.symbols:
-            raise WorkloadError(
-                f"deployment.speculation must be none for {self.trace.model}: its decode was "
-                f"captured for one token and not for {width}."
-            )
-        sizes = {"T": new, "S": context}
-        segments, held = self._segments(phase, sizes, np.ones(steps), self._adapter(plan))
-        crossing, crossing_held = self._crossing(plan, new)
+        context = self._context(np.full(steps - first, self.tasks.width(plan)), loaded + plan.width)
+        switches = _switches(context)
+        for start in range(0, steps - first, self.window_steps):
+            part = slice(start, start + self.window_steps)
+            group = self._window(index, plan, produced[part], committed[part], context[part])
+            yield replace(group, switches=switches[part], cache_bytes=grown, first=first + start)
+
+    def _window(
+        self, index: int, plan: TurnPlan, produced: Column, committed: Column, context: Column
+    ) -> StepGroup:
+        """Return consecutive decode steps of a turn as a group."""
         stored = plan.eviction.retained_tokens(plan.prompt_tokens, produced + committed)
-        extras = self._decode_extras(plan, produced, committed)
-        drafting = self._drafting(stored)
-        used = plan.width / width
-        beside = adapter_flops(segments, self.lora) + executed_flops(crossing)
+        segments, held, needed = self.tasks.decode(plan, produced, committed, context, stored)
         return StepGroup(
             phase="decode",
             turn=index,
-            new_tokens=new,
+            new_tokens=np.full(len(produced), self.tasks.width(plan)),
             visible_tokens=context,
             live_tokens=stored,
             committed_tokens=committed,
-            segments=_joined(segments, (*drafting, *crossing), extras),
-            activation_bytes=max(held, crossing_held),
+            segments=segments,
+            activation_bytes=held,
             at_s=plan.turn.at_s,
-            switches=_switches(context),
-            cache_bytes=grown,
-            needed_flops=beside * used + executed_flops((*drafting, *extras)) + np.zeros(steps),
+            needed_flops=needed,
         )
-
-    def _crossing(self, plan: TurnPlan, new: Column) -> Lowered:
-        """Return what reads the conversation's image states beside each step; nothing without."""
-        if not plan.image_states:
-            return (), 0.0
-        sizes = {"T": new, "X": np.full_like(new, plan.image_states)}
-        always = np.ones_like(new)
-        return self._segments(self.trace.phases[CROSS], sizes, always, self._adapter(plan))
 
     @property
     def buckets(self) -> tuple[int, ...]:
         """Cache sizes graphs are compiled for: the stack's below the capacity, and the capacity."""
-        compiled = self.options.cache_buckets_tokens
+        compiled = self.tasks.options.cache_buckets_tokens
         below = tuple(bucket for bucket in compiled if bucket < self.capacity_tokens)
         return (*below, self.capacity_tokens) if compiled else ()
-
-    @property
-    def kv_bytes_per_token(self) -> float:
-        """KV-cache bytes of one token over all layers [B]."""
-        return self.formats.kv.bytes_per_token(self.trace.kv_elements_per_token)
-
-    @property
-    def kv_row_bytes(self) -> float:
-        """Bytes of K or V of one token in one head: the piece a gather moves [B]."""
-        return self.trace.decoder.head_dim * self.formats.kv.bits / 8
 
     def _check_steps(self, plans: Sequence[TurnPlan]) -> None:
         """Raise `WorkloadError` where the decode steps that memory may hold are too many."""
@@ -257,7 +223,7 @@ class Compiler:
         Only another unit gains: one that alternated between the two would end at the same time. The
         last step needs every image, so what follows the layers never runs beside an encoder.
         """
-        if not self.options.vision_overlap or not vision or prefill.steps == 1:
+        if not self.tasks.options.vision_overlap or not vision or prefill.steps == 1:
             return None
         sees = {task.unit for task, _ in vision[0].tasks()}
         fills = {task.unit for task, _ in prefill.tasks() if task.runs[:-1].any()}
@@ -266,11 +232,6 @@ class Compiler:
 
     def _context(self, new: Column, live: Column) -> Column:
         return np.maximum(new, visible_tokens(np.ceil(live), self.buckets))
-
-    def _adapter(self, plan: TurnPlan) -> ActiveAdapter | None:
-        if self.lora is None or plan.turn.adapter is None:
-            return None
-        return ActiveAdapter(self.lora, linear_sizes(self.trace))
 
     def _setup(self, plan: TurnPlan) -> Setup:
         if plan.switch is None:
@@ -283,72 +244,13 @@ class Compiler:
 
     def caches_bytes(self, tokens: int, image_states: int) -> dict[str, float]:
         """Return the bytes of one conversation's caches at a size [B]."""
-        kv, step = self.formats.kv, self.options.prefill_chunk_tokens
-        held = float(cache_bytes(kv, self.trace.cache, tokens, step))
-        seen = float(kv.size_bytes(image_states, self.trace.cross_elements))
+        kv, step = self.tasks.formats.kv, self.tasks.options.prefill_chunk_tokens
+        held = float(cache_bytes(kv, self.tasks.trace.cache, tokens, step))
+        seen = float(kv.size_bytes(image_states, self.tasks.trace.cross_elements))
         return {
-            "kv_cache": held + seen + self.trace.state_bytes,
-            "draft": float(kv.size_bytes(tokens, self.draft.cost.kv_elements_per_token)),
+            "kv_cache": held + seen + self.tasks.trace.state_bytes,
+            "draft": float(kv.size_bytes(tokens, self.tasks.draft.cost.kv_elements_per_token)),
         }
-
-    def _drafting(self, live: Column) -> tuple[ProgramSegment, ...]:
-        segment = self.draft.segment(self.formats, live)
-        return () if segment is None else (segment,)
-
-    def _sampling(self, tokens: int, runs: Column) -> tuple[ProgramSegment, ...]:
-        return sampling_segment(self.formats, self.trace.decoder.vocab, float(tokens), runs)
-
-    def _prefill_eviction(
-        self, plan: TurnPlan, chunk: int, last: Column
-    ) -> tuple[ProgramSegment, ...]:
-        shape = attention_shape(self.trace.decoder, self.kv_bytes_per_token)
-        work = plan.eviction.prefill_work(plan.prompt_tokens, chunk, shape)
-        if work == EvictionWork():
-            return ()
-        return (eviction_segment(self.formats, work, self.kv_row_bytes, last),)
-
-    def _decode_extras(
-        self, plan: TurnPlan, produced: Column, committed: Column
-    ) -> tuple[ProgramSegment, ...]:
-        shape = attention_shape(self.trace.decoder, self.kv_bytes_per_token)
-        work = plan.eviction.decode_work(plan.prompt_tokens, produced, shape)
-        found = [*self._sampling(plan.width, np.ones(produced.shape))]
-        if np.any(work.scoring_flops) or np.any(work.compaction_bytes):
-            always = np.ones(produced.shape)
-            found.append(eviction_segment(self.formats, work, self.kv_row_bytes, always))
-        if self.draft.is_tree:
-            found.append(
-                tree_commit_segment(
-                    self.formats, committed, self.kv_bytes_per_token, self.kv_row_bytes
-                )
-            )
-        return tuple(found)
-
-    def _segments(
-        self,
-        phase: Phase,
-        sizes: Mapping[str, Column],
-        tail_runs: Column,
-        adapter: ActiveAdapter | None,
-    ) -> Lowered:
-        """Return a phase as segments and its activation bytes, those of equal sizes only once."""
-        columns = tuple((name, size.tobytes()) for name, size in sizes.items())
-        key = (phase.name, columns, tail_runs.tobytes(), adapter is None)
-        if key not in self._lowered:
-            segments, held_bytes = lower_phase(
-                phase, sizes, tail_runs, self.formats, self.options, adapter
-            )
-            self._lowered[key] = segments, float(held_bytes.max())
-        return self._lowered[key]
-
-
-def _joined(
-    segments: tuple[ProgramSegment, ...],
-    before: tuple[ProgramSegment, ...] = (),
-    after: tuple[ProgramSegment, ...] = (),
-) -> tuple[ProgramSegment, ...]:
-    """Return segments with what a turn adds; the very same object where it adds nothing."""
-    return (*before, *segments, *after) if before or after else segments
 
 
 def _switches(context: Column) -> Column:

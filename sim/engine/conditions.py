@@ -93,7 +93,12 @@ def timed_at(group: TimedGroup, conditions: Conditions) -> TimedGroup:
     return replace(group, segments=tuple(segments))
 
 
-def _task_at(task: TimedTask, conditions: Conditions) -> TimedTask:
+def _task_at(wide: TimedTask, conditions: Conditions) -> TimedTask:
+    task, steps = wide.narrow, wide.tiles.shape[-1]
+    return _narrow_at(task, conditions).widened(steps)
+
+
+def _narrow_at(task: TimedTask, conditions: Conditions) -> TimedTask:
     if task.is_barrier:
         return replace(task, launch_s=task.launch_s / conditions.speed_of(task))
     limit = conditions.clock * task.rate_bytes_per_s / task.bus_bytes_per_s

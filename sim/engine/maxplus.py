@@ -15,6 +15,9 @@ that).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import groupby
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -88,16 +91,57 @@ def _beside(matrix: Matrix, dimensions: int) -> Matrix:
     return matrix.reshape(*matrix.shape[:2], *(1,) * missing, *matrix.shape[2:])
 
 
-def tile_matrix(fetch_s: FloatColumn, busy_s: FloatColumn, buffers: int) -> Matrix:
-    """Return the matrix of one tile for ``buffers`` operand buffers: (d+1, d+1, ..., steps)."""
-    size = buffers + 1
-    shape = np.broadcast_shapes(fetch_s.shape, busy_s.shape)
+def tiles_matrix(
+    fetch_s: FloatColumn, busy_s: FloatColumn, tiles: IntColumn, buffers: int
+) -> Matrix:
+    """Return the matrix of ``tiles`` equal tiles: (d+1, d+1, ..., steps), the identity for none.
+
+    An entry is the longest path through n tiles, and only a few paths can be longest, because one
+    that changes between fetching and computing more often than it must gains nothing. With f, b,
+    d >= 2, and A(k) from the end of a fetch to that of the k-th after it::
+
+        A(k) = max(k f, f + (k - d + 1) b if k >= d)
+        fetch_end[0]    -> fetch_end[n]:    f + A(n - 1)
+        fetch_end[0]    -> compute_end[n]:  max(f + n b, n f + b)
+        compute_end[-e] -> fetch_end[n]:    f + A(n - d + e) if n >= d - e
+        compute_end[0]  -> fetch_end[n]:    f + (n - d) b if n >= d, too
+        compute_end[-e] -> compute_end[n]:  f + b + (n - d + e) max(f, b) if n >= d - e
+        compute_end[0]  -> compute_end[n]:  n b, too
+
+    One buffer lets nothing overlap: every tile takes f + b.
+    """
+    size, f, b = buffers + 1, fetch_s, busy_s
+    n = tiles.astype(np.float64)
+    shape = np.broadcast_shapes(f.shape, b.shape, n.shape)
     matrix = np.full((size, size, *shape), -np.inf)
-    matrix[0, 0] = matrix[0, buffers] = fetch_s
-    matrix[1, 0] = matrix[1, buffers] = fetch_s + busy_s
-    matrix[1, 1] = np.maximum(matrix[1, 1], busy_s)
-    for age in range(2, size):
-        matrix[age, age - 1] = 0.0
+    slowest = np.maximum(f, b) if buffers > 1 else f + b
+
+    def between_fetches(k: FloatColumn) -> FloatColumn:
+        if buffers == 1:
+            return np.asarray(k * slowest)
+        through = np.where(k >= buffers, f + (k - buffers + 1.0) * b, 0.0)
+        return np.asarray(np.maximum(k * f, through))
+
+    def where(holds: NDArray[np.bool_], seconds: FloatColumn) -> FloatColumn:
+        return np.where(holds, seconds, -np.inf)
+
+    matrix[0, 0] = np.where(n > 0, f + between_fetches(n - 1.0), 0.0)
+    for e in range(buffers):
+        after = n - buffers + e
+        longest = between_fetches(after)
+        if e == 0:
+            longest = np.maximum(longest, after * b)
+        matrix[0, 1 + e] = where(after >= 0, f + longest)
+    for j in range(buffers):
+        ended = n - j
+        matrix[1 + j, 0] = where(ended > 0, f + b + (ended - 1.0) * slowest)
+        for e in range(buffers):
+            after = ended - buffers + e
+            found = where(after >= 0, f + b + after * slowest)
+            found = np.where(ended == -e, 0.0, found)  # where it was, moved down
+            if e == 0:
+                found = np.where(ended > 0, np.maximum(found, ended * b), found)
+            matrix[1 + j, 1 + e] = found
     return matrix
 
 
@@ -108,21 +152,32 @@ def barrier_matrix(busy_s: FloatColumn, buffers: int) -> Matrix:
 
 
 def task_matrix(task: TimedTask, buffers: int) -> Matrix:
-    """Return the matrix of all tiles of one task (the identity in steps where it does not run)."""
+    """Return the matrix of all tiles of one task (the identity in steps where it does not run).
+
+    Of a task that no step changes it has one entry, which stands for all.
+    """
+    task = task.narrow
     if task.is_barrier:
-        one = barrier_matrix(task.busy_s, buffers)
-    else:
-        one = tile_matrix(task.fetch_s, task.busy_s, buffers)
-    return power(one, task.tiles)
+        return power(barrier_matrix(task.busy_s, buffers), task.tiles)
+    return tiles_matrix(task.fetch_s, task.busy_s, task.tiles, buffers)
 
 
 def segment_matrix(segment: TimedSegment, buffers: int) -> Matrix:
     """Return the matrix of a segment: the product of its tasks, to the power of its repeat."""
     matrices = [task_matrix(task, buffers) for task in segment.tasks]
+    alike = groupby(
+        matrices, key=lambda matrix: matrix.shape
+    )  # those of one entry among themselves
+    products = [_product(list(run)) for _, run in alike]
+    return power(_product(products), np.full(1, segment.repeat))
+
+
+def _product(matrices: Sequence[Matrix]) -> Matrix:
+    """Return the product of matrices, the earliest first."""
     product = matrices[0]
     for matrix in matrices[1:]:
         product = multiply(matrix, product)
-    return power(product, np.full(1, segment.repeat))
+    return product
 
 
 def step_seconds(group: TimedGroup) -> FloatColumn:

@@ -158,7 +158,10 @@ class Pricing:
         return replace(_barrier(name, steps, seconds), unit=self.stack.unit)
 
     def task(self, task: Task, phase: str) -> TimedTask:
-        """Return one operator with seconds per tile."""
+        """Return one operator with seconds per tile; what no step changes is priced once."""
+        return replace(self._priced_task(task.narrow, phase), demand=task).widened(len(task.runs))
+
+    def _priced_task(self, task: Task, phase: str) -> TimedTask:
         unit = self.soc.units[task.unit]
         tiles = task.tiles(unit.buffer.operand_bytes.value)
         per_task = 1.0 / np.maximum(tiles, 1)
@@ -178,7 +181,6 @@ class Pricing:
             bus_bytes_per_s=bus,
             compute_s=self.busy_s(task, phase) * per_task,
             launch_s=overhead_s.value * per_task,
-            demand=task,
         )
 
     def busy_s(self, task: Task, phase: str) -> FloatColumn:
@@ -370,7 +372,8 @@ def _barrier(
     name: Barrier, steps: int, seconds: Numbers, runs: FloatColumn | None = None
 ) -> TimedTask:
     """Return a barrier on the host of ``seconds`` in the steps where ``runs`` is 1, if any time."""
-    zeros, ones = np.zeros(steps), np.ones(steps)
-    active = ones if runs is None else runs
+    zero, one = np.zeros(1), np.ones(1)
+    active = one if runs is None else runs
     tiles = np.asarray(active * np.greater(seconds, 0.0)).astype(np.int64)
-    return TimedTask(name, name, HOST_UNIT, tiles, zeros, ones, ones, zeros, seconds * ones)
+    task = TimedTask(name, name, HOST_UNIT, tiles, zero, one, one, zero, seconds * one)
+    return task.widened(steps)

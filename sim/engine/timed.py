@@ -17,13 +17,13 @@ Not modelled: bank conflicts inside one unit's buffers, and out-of-order issue.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal, get_args
+from dataclasses import dataclass, replace
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from workloads.program import Task, Unit
+from workloads.program import Task, Unit, is_repeated, repeated
 
 HOST_UNIT: Unit = "cpu"
 FloatColumn = NDArray[np.float64]
@@ -34,6 +34,14 @@ Barrier = Literal[
 ]
 """Work between operators, on the host or on the unit itself."""
 BARRIERS: tuple[Barrier, ...] = get_args(Barrier)
+TIMED_COLUMNS = (
+    "tiles",
+    "tile_bytes",
+    "rate_bytes_per_s",
+    "bus_bytes_per_s",
+    "compute_s",
+    "launch_s",
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,6 +85,23 @@ class TimedTask:
     def is_on_host(self) -> bool:
         """Whether the host does it, so that other apps slow it."""
         return self.unit == HOST_UNIT
+
+    @property
+    def narrow(self) -> TimedTask:
+        """The task with one entry per column, where no step differs from the others."""
+        columns = self._columns()
+        if not all(map(is_repeated, columns.values())):
+            return self
+        return replace(self, **{name: column[..., :1] for name, column in columns.items()})
+
+    def widened(self, steps: int) -> TimedTask:
+        """Return the task with columns of one entry as ``steps`` equal ones, one in memory."""
+        columns = self._columns().items()
+        wide = {name: repeated(c, steps) for name, c in columns if c.shape[-1] == 1 < steps}
+        return replace(self, **wide) if wide else self
+
+    def _columns(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in TIMED_COLUMNS}
 
     @property
     def fetch_s(self) -> FloatColumn:

@@ -2,9 +2,10 @@
 
 import pytest
 
-from sim import Scenario, simulate
+from sim import Scenario, planning, simulate
 from sim.planning import plan
-from workloads import steps
+from tests.random_questions import drafting
+from workloads import step_tasks, steps
 from workloads.errors import WorkloadError
 
 BASE = {
@@ -19,6 +20,14 @@ def asked(output_tokens, **deployment):
     return Scenario.from_mapping(BASE | {"deployment": deployment, "session": {"turns": [turn]}})
 
 
+def decode_steps(result):
+    groups = [group for group in result.program.groups if group.phase == "decode"]
+    assert [group.first for group in groups] == list(range(0, 10**7, steps.WINDOW_STEPS))[
+        : len(groups)
+    ]
+    return sum(group.steps for group in groups)
+
+
 @pytest.mark.parametrize("device", ["ideal_85gbps_50tflops", "dimensity_9500"])
 def test_a_reply_that_memory_refuses_is_lowered_as_its_last_step(device):
     scenario = asked(4_000_000).model_copy(update={"device": device})
@@ -31,7 +40,7 @@ def test_the_refusal_names_the_same_bytes_however_the_reply_is_lowered(monkeypat
     short = simulate(asked(200_000))
     monkeypatch.setattr(steps, "LONG_STEPS", 10**9)
     whole = simulate(asked(200_000))
-    assert len(whole.program.groups[-1].new_tokens) == 199_999
+    assert decode_steps(whole) == 199_999
     assert not whole.fits
     assert short.metrics() == pytest.approx(whole.metrics(), nan_ok=True)
     assert short.ledger.peak.by_class == pytest.approx(whole.ledger.peak.by_class)
@@ -49,9 +58,46 @@ def test_a_plan_that_is_not_for_a_run_is_whole():
     assert found.program.groups[-1].steps == 49_999
 
 
+WINDOW = {"eviction": {"policy": "sliding_window", "window": 512}}
+
+
+def test_a_million_steps_of_a_cache_that_no_longer_grows_are_lowered_once():
+    result = simulate(asked(1_000_000, kv_cache=WINDOW))
+    assert result.fits
+    assert decode_steps(result) == 999_999
+    decode = [group for group in result.program.groups if group.phase == "decode"]
+    assert len({id(group.segments[0]) for group in decode}) == 3  # growing, full, the last ones
+    hour = simulate(asked(steps.WINDOW_STEPS, kv_cache=WINDOW))
+    last = [times.ends_s - times.starts_s for times in (result.groups[-1], hour.groups[-1])]
+    assert last[0] == pytest.approx(last[1][-1])
+
+
+def test_a_reply_in_windows_is_the_reply_as_one_group(monkeypatch):
+    for deployment in ({}, {"kv_cache": WINDOW}, {"speculation": drafting(0.6)}):
+        scenario = asked(3_000, **deployment)
+        whole = simulate(scenario)
+        with monkeypatch.context() as patched:
+            patched.setattr(planning, "WINDOW_STEPS", 700)
+            parts = simulate(scenario)
+        assert len(parts.groups) > len(whole.groups)
+        assert parts.metrics() == pytest.approx(whole.metrics(), nan_ok=True)
+        frames = [result.to_step_frame() for result in (parts, whole)]
+        for name in ("step", "start_s", "end_s", "dynamic_j"):
+            assert frames[0][name].to_numpy() == pytest.approx(frames[1][name].to_numpy())
+
+
+def test_steps_that_differ_are_refused_before_they_fill_the_memory(monkeypatch):
+    monkeypatch.setattr(step_tasks, "MOST_BYTES", 5e5)
+    monkeypatch.setattr(planning, "WINDOW_STEPS", 1000)
+    with pytest.raises(
+        WorkloadError, match=r"at most about \d+ decode steps of different contexts"
+    ):
+        simulate(asked(12_000))
+    assert simulate(asked(12_000, kv_cache=WINDOW)).fits
+
+
 def test_more_steps_than_can_be_held_are_refused_in_a_sentence():
-    window = {"policy": "sliding_window", "window": 512}
-    scenario = asked(2_000_000, kv_cache={"eviction": window})
+    scenario = asked(2_000_000, kv_cache=WINDOW)
     with pytest.raises(WorkloadError, match=r"at most 1000000 decode steps\. Got 1999999"):
         simulate(scenario)
 
