@@ -44,7 +44,7 @@ LONG_STEPS = 4096
 """A group of more steps that memory will refuse is lowered as its last step alone."""
 MAX_STEPS = 1_000_000
 """Most steps of a session that are lowered; times and sums take about 300 B of each."""
-WINDOW_STEPS = 16_384
+WINDOW_STEPS = 8192
 """Longer replies are groups of so many steps: those of equal sizes share their segments."""
 
 

@@ -42,6 +42,9 @@ from sim.work import Work, works
 from workloads.background import get_background
 from workloads.program import Program, StepGroup
 
+STEPS_AT_ONCE = 2_000_000
+"""Most steps of variants side by side; each takes about 100 B."""
+
 MetricColumns = dict[str, NDArray[np.float64]]
 Values = Mapping[str, NDArray[np.float64]]
 """Dotted parameter path to its value in each variant, SI, shape (variants,)."""
@@ -93,7 +96,7 @@ def reply_seconds(result: Result, values: Values) -> FloatColumn:
     own = tuple(float(result.soc.parameters()[path].value) for path in lowering)
     programs = {own: _few(result.program)} if result.fits and not result.mapped else {}
     found = np.empty(variants)
-    for members, soc in side_by_side(result.soc, values, paths):
+    for members, soc in side_by_side(result.soc, values, paths, _at_once(result)):
         shape = tuple(float(values[path][members[0]]) for path in lowering)
         if shape not in programs:
             planned = plan(result.scenario, soc, result.seed, to_run=True)
@@ -166,23 +169,34 @@ def _all_devices(result: Result, values: Values) -> SocSpec:
 def _side_by_side(result: Result, values: Values) -> Iterator[tuple[list[int], _Side]]:
     """Yield the variants that share a shape, as indices, and the run on all of them."""
     paths = shaping(result.soc, result.stack, values)
-    for members, soc in side_by_side(result.soc, values, paths):
+    for members, soc in side_by_side(result.soc, values, paths, _at_once(result)):
         yield members, _Side(result, soc, len(members))
 
 
+def _at_once(result: Result) -> int:
+    """Return how many variants of a run stand side by side, fewer the longer it is."""
+    return max(1, STEPS_AT_ONCE // max(1, result.steps))
+
+
 def side_by_side(
-    soc: SocSpec, values: Values, one_by_one: Sequence[str]
+    soc: SocSpec, values: Values, one_by_one: Sequence[str], at_once: int | None = None
 ) -> Iterator[tuple[list[int], SocSpec]]:
     """Yield the variants that are equal at some paths, as indices, and a device for them all.
 
-    Its other numbers are columns of shape (devices, 1). ``values`` must not be empty.
+    Its other numbers are columns of shape (devices, 1). ``values`` must not be empty. No more than
+    ``at_once`` variants, if given, share a device.
     """
     variants = len(next(iter(values.values())))
     shapes: dict[tuple[float, ...], list[int]] = {}
     for index in range(variants):
         shape = tuple(float(values[path][index]) for path in one_by_one)
         shapes.setdefault(shape, []).append(index)
-    for row, members in sorted(shapes.items()):
+    parts = (
+        (row, members[start : start + (at_once or variants)])
+        for row, members in sorted(shapes.items())
+        for start in range(0, len(members), at_once or variants)
+    )
+    for row, members in parts:
         columns: dict[str, Numbers] = {
             path: column[members, None] for path, column in values.items() if path not in one_by_one
         }
