@@ -101,6 +101,19 @@ def _is_finer(before: Result, after: Result, metric: str) -> bool:
     return earlier is not None and later is not None and later >= earlier * (1.0 - FINER_TILES)
 
 
+def _switched_less(before: Result, after: Result, metric: str) -> bool:
+    """Return whether no more was gained than by fewer switches of graphs, or by finer tiles."""
+    fewer_s = _switches_s(before) - _switches_s(after)
+    return _gain_s(before, after, metric) <= fewer_s or _is_finer(before, after, metric)
+
+
+def _switches_s(result: Result) -> float:
+    """Return the seconds in which decode changed to the graph of another cache size [s]."""
+    opening = (times.priced.segments[0] for times in result.groups if times.group.phase == "decode")
+    switches = (task for part in opening for task in part.tasks if task.kind == "graph_switch")
+    return sum(float((task.tiles * task.busy_s).sum()) for task in switches)
+
+
 @dataclass(frozen=True)
 class Ladder:
     """A setting that rises step by step, and what must not fall, or not rise, as it does.
@@ -277,7 +290,7 @@ RELATIONS: dict[str, Callable[[Asked], Outcome]] = {
         explained=_is_finer,
     ),
     "a longer prompt does not decode faster": Ladder(
-        f"{TURN}prompt_tokens", (1, 100, 500, 1000, 4000), rises=(TPOT,), explained=_is_finer
+        f"{TURN}prompt_tokens", (1, 100, 500, 1000, 4000), rises=(TPOT,), explained=_switched_less
     ),
     "a longer reply takes more time and energy": Ladder(
         f"{TURN}output_tokens", (1, 2, 8, 33, 128), rises=("reply_s", "energy_j")

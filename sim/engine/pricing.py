@@ -57,6 +57,7 @@ class Pricing:
     _priced: dict[tuple[tuple[ProgramSegment, ...], str], tuple[TimedSegment, ...]] = field(
         default_factory=dict, compare=False
     )
+    _opened: dict[tuple[object, ...], TimedSegment] = field(default_factory=dict, compare=False)
 
     def program(self, program: Program) -> TimedProgram:
         """Return the program with seconds; `SimError` where no stack drives a unit it asks for."""
@@ -64,24 +65,22 @@ class Pricing:
 
     def group(self, group: StepGroup) -> TimedGroup:
         """Return one step group with seconds; host work, graph calls and copies are barriers."""
-        steps = group.steps
-        call = _barrier("graph_call", steps, self.stack.graph_call_s.value)
-        segments = self._body(group, call)
         unit = self.soc.units[self.stack.unit]
         return TimedGroup(
             phase=group.phase,
             turn=group.turn,
-            steps=steps,
+            steps=group.steps,
             buffers=int(unit.buffer.operand_count.value),
-            segments=(TimedSegment("host", 1, self._opening(group, call)), *segments),
+            segments=(self._opening(group), *self._body(group)),
             release_s=group.at_s,
             images_needed=group.images_needed,
         )
 
-    def _body(self, group: StepGroup, call: TimedTask) -> tuple[TimedSegment, ...]:
+    def _body(self, group: StepGroup) -> tuple[TimedSegment, ...]:
         """Return what follows the opening of a step; equal turns share it."""
         key = group.segments, group.phase
         if key not in self._priced:
+            call = self._graph_call(group)
             apart = group.phase in ("vision", "network")
             shards = 1 if apart else int(self.stack.graphs_per_step.value)
             segments = [self.segment(part, group, call) for part in group.segments]
@@ -89,13 +88,23 @@ class Pricing:
             self._priced[key] = tuple(priced)
         return self._priced[key]
 
-    def _opening(self, group: StepGroup, call: TimedTask) -> tuple[TimedTask, ...]:
-        """Return what happens before a step's first layer.
+    def _graph_call(self, group: StepGroup) -> TimedTask:
+        return _barrier("graph_call", group.steps, self.stack.graph_call_s.value)
+
+    def _opening(self, group: StepGroup) -> TimedSegment:
+        """Return what happens before a step's first layer; equal turns share it.
 
         The load and rebind of an adapter or the load of the vision encoder before the first step,
         the switch to a graph of another cache size, host work (embedding look-up, sampling, image
         preparation), and the graph call.
         """
+        switches = None if group.switches is None else group.switches.tobytes()
+        key = group.segments, group.phase, group.steps, group.setup, switches
+        if key not in self._opened:
+            self._opened[key] = TimedSegment("host", 1, self._before_layers(group))
+        return self._opened[key]
+
+    def _before_layers(self, group: StepGroup) -> tuple[TimedTask, ...]:
         steps, stack, sees = group.steps, self.stack, group.phase == "vision"
         first = np.zeros(steps)
         first[0] = 1.0
@@ -105,15 +114,15 @@ class Pricing:
         return (
             _barrier("encoder_load" if sees else "adapter_switch", steps, setup_s, first),
             _barrier("graph_switch", steps, stack.graph_switch_s.value, switches),
-            *self._call(group, call),
+            *self._call(group),
         )
 
-    def _call(self, group: StepGroup, call: TimedTask) -> tuple[TimedTask, ...]:
+    def _call(self, group: StepGroup) -> tuple[TimedTask, ...]:
         """Return host work, copies of the cache and the graph call; of a network its own cost."""
         if network := self._network(self.stack, group.phase):
             return (_barrier("host", group.steps, network.call_s.value),)
         host = _barrier("host", group.steps, self.stack.step_overhead_s.value)
-        return (host, *self._cache_copy(group), call)
+        return (host, *self._cache_copy(group), self._graph_call(group))
 
     def _cache_copy(self, group: StepGroup) -> tuple[TimedTask, ...]:
         """Return the copying of the cache that layers read, where the stack passes it in and out.

@@ -10,7 +10,7 @@ import numpy as np
 
 from sim.engine.conditions import Conditions, timed_at
 from sim.engine.maxplus import step_ends_beside, step_seconds
-from sim.engine.timed import FloatColumn, TimedGroup
+from sim.engine.timed import FloatColumn, TimedGroup, TimedSegment
 from sim.engine.times import Change, Replayed, Span
 from sim.heat.phone import PowerLaw
 from workloads.program import StepGroup
@@ -85,14 +85,15 @@ class StepTimes:
 
     def __init__(self) -> None:
         self._rest: dict[tuple[object, ...], FloatColumn] = {}
-        self._recent: dict[tuple[TimedGroup, Conditions], FloatColumn] = {}
+        self._recent: dict[tuple[tuple[TimedSegment, ...], Conditions], FloatColumn] = {}
 
     def seconds(self, group: TimedGroup, conditions: Conditions) -> FloatColumn:
         """Return the duration of each step of a group [s].
 
-        Recent answers are kept, because governors switch back and forth between two clocks.
+        Recent answers are kept, because governors switch back and forth between two clocks, and
+        turns are often equal.
         """
-        key = group, conditions
+        key = group.segments, conditions
         if key not in self._recent:
             if len(self._recent) >= RECENT:
                 self._recent.clear()
