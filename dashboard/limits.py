@@ -102,7 +102,8 @@ def found(choices: Choices, name: str, by_memory: bool) -> Found:
     """Return how far a setting can go until a target, or memory alone, objects."""
     setting = SETTINGS[name]
     limit = _limit(choices if not by_memory else choices.question(), name, by_memory)
-    what = f"{setting.goal} {name}".capitalize()
+    what = f"{setting.goal} {name}" if limit.binds else f"no limit of {name} up to"
+    what = what[0].upper() + what[1:]
     if limit.best is None:
         why = said_of(limit.binding) if limit.binding else "no value was found"
         return Found(f"**No {name} meets it**: {why}.", {})
@@ -111,7 +112,8 @@ def found(choices: Choices, name: str, by_memory: bool) -> Found:
     rate, first = limit.best.metrics["tokens_per_s"], limit.best.metrics["time_to_first_token_s"]
     numbers = f" First token {first:.2f} s" + (f", {rate:.1f} tokens/s." if rate else ".")
     beyond = f" Beyond it: {said_of(limit.binding)}." if limit.beyond else " Nothing tried fails."
-    return Found(f"**{what}: {text}.**{beyond}{numbers}", setting.changes(choices, value))
+    told = f"**{what}{':' * limit.binds} {text}.**"
+    return Found(f"{told}{beyond}{numbers}", setting.changes(choices, value))
 
 
 def spoken(value: float, unit: str) -> str:

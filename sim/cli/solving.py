@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from workloads.scenario import Scenario
 
 MISSED = 1
+MOST_EXCEPTIONS = 5
 
 Ask = tuple[str, "Goal", tuple[float, float] | None]
 """A setting, the goal, and the ends of what is of interest."""
@@ -103,8 +104,10 @@ def _frontier(base: Scenario, asked: Sequence[Ask], judge: Judge, seed: int) -> 
     from sim.explore.scales import scale_of
 
     (first, goal, _), (second, other, _) = asked
-    rows = frontier_of(base, (scale_of(first, base), goal), (second, other), judge, seed)
+    scale = scale_of(first, base)
+    rows = frontier_of(base, (scale, goal), (second, other), judge, seed)
     return {
+        "unit": [scale.unit, scale_of(second, base).unit],
         "path": [first, second],
         "goal": [goal, other],
         "frontier": [{first: value, **_plain(limit)} for value, limit in rows],
@@ -143,6 +146,9 @@ def _plain(limit: Limit) -> dict[str, Any]:
         "beyond_metrics": dict(limit.beyond.metrics) if limit.beyond else {},
         "exceptions": [number(value) for value in limit.exceptions],
         "looks": limit.looks,
+        "unit": limit.scale.unit,
+        "binds": limit.binds,
+        "same_from": None if limit.same_from is None else number(limit.same_from),
     }
 
 
@@ -168,7 +174,7 @@ def _show(document: dict[str, Any], metrics: Sequence[str]) -> None:
     shown = list(dict.fromkeys([*metrics, *usual]))
     if "frontier" in document:
         rows = [{**row, "meets": row["value"] is not None} for row in document["frontier"]]
-        _table(console, document["path"][0], rows, shown, document["path"][1])
+        _table(console, document["path"][0], rows, shown, document["unit"], document["path"][1])
         return
     if "listed" in document:
         ran = [row for row in document["listed"] if row["metrics"]]
@@ -184,18 +190,28 @@ def _show(document: dict[str, Any], metrics: Sequence[str]) -> None:
     if value is None:
         console.print(f"[bold]No value of {escape(path)} meets every target.[/bold]")
         told = {"value": document["beyond"], "metrics": document["beyond_metrics"]}
-        _table(console, path, [{**told, "binding": document["binding"]}], shown)
+        _table(console, path, [{**told, "binding": document["binding"]}], shown, document["unit"])
         return
-    console.print(f"[bold]{escape(path)}: {document['goal']} {_spoken(value)}[/bold]")
-    if document["beyond"] is None:
-        console.print("Nothing tried beyond it fails.")
-    else:
+    unit, way = document["unit"], "up" if document["goal"] == "largest" else "down"
+    said = _spoken(value, unit)
+    if document["binds"]:
+        console.print(f"[bold]{escape(path)}: {document['goal']} {said}[/bold]")
         why = escape(_short(document["binding"]))
-        console.print(f"At {_spoken(document['beyond'])} in the way: {why}")
-    _table(console, path, [{**document, "binding": ""}], shown)
-    if document["exceptions"]:
-        broken = ", ".join(map(_spoken, document["exceptions"]))
-        console.print(f"The limit is not clean: {broken} stand on the other side of it.")
+        console.print(f"At {_spoken(document['beyond'], unit)} in the way: {why}")
+    else:
+        tried = "" if document["beyond"] is not None else ", the last tried"
+        console.print(f"[bold]{escape(path)}: no limit binds {way} to {said}{tried}[/bold]")
+        if document["beyond"] is not None:
+            console.print(f"There what can be asked ends: {escape(_short(document['binding']))}")
+        if document["same_from"] is not None:
+            why = ": larger images are scaled down" if path == "image_side" else ""
+            first = _spoken(document["same_from"], unit)
+            console.print(f"Between {first} and there no number changes{why}.")
+    _table(console, path, [{**document, "binding": ""}], shown, unit)
+    if broken := document["exceptions"]:
+        first = ", ".join(_spoken(one, unit) for one in broken[:MOST_EXCEPTIONS])
+        more = f" and {len(broken) - MOST_EXCEPTIONS} more" * (len(broken) > MOST_EXCEPTIONS)
+        console.print(f"The limit is not clean: {first}{more} stand on the other side of it.")
 
 
 def _table(
@@ -203,6 +219,7 @@ def _table(
     first: str,
     rows: Sequence[dict[str, Any]],
     metrics: Sequence[str],
+    units: str | Sequence[str] = "",
     second: str | None = None,
 ) -> None:
     from sim.wording import label, shown
@@ -215,16 +232,22 @@ def _table(
     cells = []
     for row in rows:
         found = row["metrics"]
-        names = [row["value"]] if second is None else [row[first], row["value"]]
+        values = [row["value"]] if second is None else [row[first], row["value"]]
+        names = map(_spoken, values, [units] if isinstance(units, str) else units)
         numbers = [shown(metric, found[metric]).text if found else "" for metric in metrics]
-        cells.append([*map(_spoken, names), *numbers, _short(row["binding"])])
+        cells.append([*names, *numbers, _short(row["binding"])])
     print_table(console, "", columns, cells)
 
 
-def _spoken(value: Any) -> str:
-    return (
-        f"{value:.4g}" if isinstance(value, float) else str(value) if value is not None else "none"
-    )
+def _spoken(value: Any, unit: str = "") -> str:
+    """Return a value of a setting with its unit; bytes in binary ones."""
+    if value is None:
+        return "none"
+    if unit == "B":
+        from sim.wording import shown
+
+        return f"{shown('held_bytes', value).text} ({value:.0f} B)"
+    return f"{f'{value:.4g}' if isinstance(value, float) else value} {unit}".rstrip()
 
 
 def _short(binding: str) -> str:

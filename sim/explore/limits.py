@@ -16,7 +16,7 @@ from hw_models.soc import SocSpec, list_socs, load_soc
 from sim.engine.memory import peak_bytes
 from sim.errors import SimError
 from sim.explore.scales import Scale, scale_of
-from sim.explore.solve import Goal, Limit, Look, solve
+from sim.explore.solve import Goal, Limit, Look, same_from, solve
 from sim.explore.targets import Target
 from sim.planning import memory_of, plan
 from sim.results import Result
@@ -95,9 +95,16 @@ def limit_of(
         return _look(scale, mapping, value, judge, seed, soc)
 
     if judge is not fits_alone or not runs_in_turn(base):
-        return solve(scale, goal, look, ends)
+        return _with_plateau(solve(scale, goal, look, ends), look)
     limit = solve(scale, goal, lambda value: _memory_look(scale, mapping, value, seed, soc), ends)
-    return replace(limit, best=look(limit.best.value)) if limit.best else limit
+    return _with_plateau(replace(limit, best=look(limit.best.value)), look) if limit.best else limit
+
+
+def _with_plateau(limit: Limit, look: Callable[[float], Look]) -> Limit:
+    """Return a limit that nothing binds with the value from which on nothing changes."""
+    if limit.best is None or limit.binds:
+        return limit
+    return replace(limit, same_from=same_from(limit.scale, look, limit.best))
 
 
 def _look(
@@ -109,7 +116,11 @@ def _look(
     soc: SocSpec | None,
 ) -> Look:
     try:
-        result = simulate(scale.scenario(mapping, value), seed=seed, soc=soc)
+        asked = scale.scenario(mapping, value)
+    except RULE_BREAKS as error:
+        return Look(value, str(error), is_outside=True)
+    try:
+        result = simulate(asked, seed=seed, soc=soc)
     except RULE_BREAKS as error:
         return Look(value, str(error))
     return Look(value, judge(result), result.summary().as_dict())
@@ -121,6 +132,9 @@ def _memory_look(
     """Return whether a value fits in memory, which takes no seconds to know."""
     try:
         scenario = scale.scenario(mapping, value)
+    except RULE_BREAKS as error:
+        return Look(value, str(error), is_outside=True)
+    try:
         planned = plan(scenario, soc or load_soc(scenario.device), seed, to_run=True)
     except RULE_BREAKS as error:
         return Look(value, str(error))

@@ -6,6 +6,7 @@ of every image, how many images); those have a short word here.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +25,19 @@ PATHS = {
     "depth": "deployment.speculation.depth",
 }
 """Short words for single settings."""
+
+OF_THE_TURN = {"prompt", "output", "images", "image_side", "adapters"}
+"""Short words of what the first turn asks."""
+UNITS = {
+    "_bytes": "B",
+    "_tokens": "tokens",
+    "_px": "px",
+    "_c": "°C",
+    "_s": "s",
+    "_w": "W",
+    "depth": "drafts",
+}
+"""Endings of paths, and the unit of what stands there."""
 
 NEEDED = {
     "keep": ("a policy", "'deployment.kv_cache.eviction={policy: okv, keep: 0.5}'"),
@@ -52,12 +66,18 @@ class Scale:
         Where a search begins: the scenario's own value, or 1.
     step
         Values are multiples of it: 1 for whole numbers; 0: any number.
+    unit
+        Of its values, in SI; empty for counts and shares.
+    least
+        Smaller values mean nothing.
     """
 
     name: str
     put: Callable[[Mapping[str, Any], int | float], Mapping[str, Any]]
     start: float
     step: float
+    unit: str = ""
+    least: float = -math.inf
 
     @property
     def whole(self) -> bool:
@@ -78,24 +98,33 @@ def scale_of(name: str, base: Scenario) -> Scale:
 
     Raises `SimError` where no scenario has such a setting, or where it holds no number.
     """
+    _check_needed(name, base)
     if name == "images":
-        return Scale(name, _with_images, float(len(_first_images(base)) or 1), 1.0)
+        count = float(len(_first_images(base)) or 1)
+        return Scale(name, _with_images, count, 1.0, least=0.0)
     if name == "image_side":
         sides = [max(image) for image in _first_images(base)]
-        return Scale(name, _with_side, float(max(sides, default=448)), 1.0)
+        return Scale(name, _with_side, float(max(sides, default=448)), 1.0, "px", 1.0)
     if name == "bits":
-        return Scale(name, _with_bits, 8.0, 0.1)
+        return Scale(name, _with_bits, 8.0, 0.1, "bits per weight")
     if name == "adapters":
         lora = base.deployment.lora
-        return Scale(name, _with_adapters, float(len(lora.adapters) if lora else 1), 1.0)
-    _check_needed(name, base)
+        count = float(len(lora.adapters) if lora else 1)
+        return Scale(name, _with_adapters, count, 1.0, least=1.0)
     path = PATHS.get(name, name)
     start = _start(name, path, base)
-    return Scale(name, lambda mapping, value: with_override(mapping, path, value), *start)
+    unit = next((unit for ending, unit in UNITS.items() if path.endswith(ending)), "")
+    return Scale(name, lambda mapping, value: with_override(mapping, path, value), *start, unit)
 
 
 def _check_needed(name: str, base: Scenario) -> None:
     """Raise SimError, with the remedy, where a word stands for a part the scenario lacks."""
+    if name in OF_THE_TURN and base.session.clients:
+        path = f"session.clients.{next(iter(base.session.clients))}.turns.0.prompt_tokens"
+        raise SimError(
+            f"{name} must be asked of a session of turns. Got clients. "
+            f"Remedy: a dotted path such as {path}, or a scenario of one turn."
+        )
     if name in NEEDED and _value(base.model_dump(), PATHS[name]) is None:
         what, remedy = NEEDED[name]
         raise SimError(f"{name} must have {what}. Got none. Remedy: --set {remedy}")

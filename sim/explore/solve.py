@@ -20,8 +20,14 @@ from sim.explore.scales import Scale
 Goal = Literal["largest", "smallest"]
 
 MOST_DOUBLINGS = 40
+SAME_DOUBLINGS = 8
+"""Where so many doublings change no metric, more will not either."""
+UNCHANGED = 1e-2
+"""From where on nothing changes is found to this share of itself."""
 RESOLUTION = 1e-3
 """A limit that is no whole number is found to this share of its bracket."""
+ALIKE = 1e-9
+"""Relative difference of two metrics that counts as rounding."""
 CHECKS = 3
 """Values tried on each side of the limit to see whether the rule of the search holds."""
 
@@ -37,11 +43,14 @@ class Look:
         empty where everything is met.
     metrics
         Metrics by name; empty where the scenario breaks a rule.
+    is_outside
+        No scenario may say the value, whatever else it says.
     """
 
     value: float
     binding: str
     metrics: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    is_outside: bool = False
 
     @property
     def meets(self) -> bool:
@@ -60,7 +69,10 @@ class Limit:
     beyond
         The nearest value tried that fails; ``None`` where every value tried meets the targets.
     exceptions
-        Values beyond the limit that meet the targets, or within it that do not.
+        Values beyond the limit that meet the targets, or within it that do not; those that fall
+        short of the first that meets them are none.
+    same_from
+        Where no limit binds: from this value on to the best one no metric changes.
     """
 
     scale: Scale
@@ -69,6 +81,12 @@ class Limit:
     beyond: Look | None
     exceptions: tuple[float, ...]
     looks: int
+    same_from: float | None = None
+
+    @property
+    def binds(self) -> bool:
+        """Whether something is in the way, rather than the end of what can be said or tried."""
+        return self.beyond is not None and not self.beyond.is_outside
 
     @property
     def binding(self) -> str:
@@ -115,7 +133,7 @@ class _Search:
         ends: tuple[float, float] | None,
     ) -> None:
         self._scale, self._sign, self._look = scale, sign, look
-        low, high = ends or (-np.inf, np.inf)
+        low, high = ends or (scale.least, np.inf)
         if low > high:
             raise SimError(f"{scale.name} must have ends in order. Got [{low:g}, {high:g}].")
         self._low, self._high = (low, high) if sign > 0 else (-high, -low)
@@ -145,7 +163,7 @@ class _Search:
 
     def _strides(self, start: Look, way: float, *, until_meets: bool) -> tuple[Look, Look | None]:
         """Return the last look of the start's kind and the first of the other, doubling strides."""
-        last, stride = start, abs(start.value) or 1.0
+        last, stride, unchanged = start, abs(start.value) or 1.0, 0
         for _ in range(MOST_DOUBLINGS):
             place = min(max(self.place(last) + way * stride, self._low), self._high)
             if place == self.place(last):
@@ -159,7 +177,10 @@ class _Search:
                     break  # the last is as far as the setting goes
                 stride /= 2.0  # nearer values may still be allowed
                 continue
+            unchanged = unchanged + 1 if found.meets and _are_alike(found, last) else 0
             last, stride = found, 2.0 * stride
+            if unchanged == SAME_DOUBLINGS:
+                break
         return last, None
 
     def _least(self, start: Look) -> float:
@@ -189,12 +210,45 @@ class _Search:
                 for share in np.arange(1, CHECKS + 1) / CHECKS:
                     self.at(self.place(end) + float(share) * (far - self.place(end)))
         limit = self.place(good) if good is not None else -np.inf
+        met = [self.place(look) for look in self.seen.values() if look.meets]
+        first = min((place for place in met if place <= limit), default=-np.inf)
         broken = [
             look.value
             for look in self.seen.values()
-            if look.metrics and look.meets != (self.place(look) <= limit)
+            if look.metrics and self.place(look) >= first
+            if look.meets != (self.place(look) <= limit)
         ]
         return tuple(sorted(broken))
+
+
+def _are_alike(one: Look, other: Look) -> bool:
+    """Return whether two runs have the same metrics."""
+    if one.metrics.keys() != other.metrics.keys():
+        return False
+    return all(
+        value == other.metrics[name]
+        if not isinstance(value, float) or other.metrics[name] is None
+        else abs(value - other.metrics[name]) <= ALIKE * abs(value)
+        for name, value in one.metrics.items()
+    )
+
+
+def same_from(scale: Scale, look: Callable[[float], Look], best: Look) -> float | None:
+    """Return the first value, to a hundredth, from which on no metric changes up to the best.
+
+    ``None`` where the best value alone gives what it gives.
+    """
+    other, same = look(scale.start), best
+    if other.meets and _are_alike(other, best):
+        return other.value
+    least = max(scale.step, UNCHANGED * abs(best.value - other.value))
+    while abs(same.value - other.value) > least * (1.0 + RESOLUTION):
+        middle = look(scale.rounded((same.value + other.value) / 2.0))
+        if middle.meets and _are_alike(middle, best):
+            same, least = middle, max(scale.step, UNCHANGED * abs(middle.value))
+        else:
+            other = middle
+    return None if same is best else same.value
 
 
 def frontier(

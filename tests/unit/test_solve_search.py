@@ -1,12 +1,14 @@
 """The search for a limit: right on rules whose answer is known, honest where they do not hold."""
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sim.errors import SimError
 from sim.explore.scales import Scale, scale_of
-from sim.explore.solve import Look, solve
+from sim.explore.solve import Look, same_from, solve
 from workloads.scenario import Scenario, load_scenario
 
 
@@ -96,6 +98,29 @@ def test_a_rule_of_the_scenario_is_a_limit():
     assert solve(scale(), "largest", look).binding == "must be 3 to 40"
 
 
+def test_the_end_of_what_can_be_said_is_no_limit_and_the_plateau_before_it_is_found():
+    def look(value):
+        if value > 100_000:
+            return Look(value, "must be at most 100000", is_outside=True)
+        return Look(value, "" if value >= 20 else "memory", {"a": min(value, 700.0)})
+
+    found = solve(scale(4.0), "largest", look)
+    assert (found.best.value, found.binds, found.exceptions) == (100_000, False, ())
+    assert same_from(scale(4.0), look, found.best) == pytest.approx(700, rel=0.01)
+    assert same_from(scale(800.0), look, found.best) == 800
+
+
+def test_doublings_that_change_nothing_end_the_search():
+    tried = []
+
+    def look(value):
+        tried.append(value)
+        return Look(value, "", {"a": 1.0})
+
+    assert not solve(scale(1.0), "largest", look).binds
+    assert max(tried) < 10_000
+
+
 def test_what_does_not_hold_is_said():
     def look(value):
         return Look(value, "" if value <= 10 or value >= 1000 else "heat", {"a": 1})
@@ -156,3 +181,17 @@ def test_adapters_are_asked_for_by_a_turn_each():
     )
     assert len(found.deployment.lora.adapters) == 3
     assert [turn.adapter for turn in found.session.turns] == list(found.deployment.lora.adapters)
+
+
+def test_units_and_ends_are_said(andesim):
+    said = andesim("solve", "--largest", "image_side").out
+    assert "image_side: no limit binds up to 100000 px" in said
+    assert "larger images are scaled down" in said
+    said = json.loads(andesim("solve", "--smallest", "budget", "--json").out)
+    assert (said["unit"], said["binds"], said["binding"]) == ("B", True, "memory")
+
+
+def test_words_of_the_turn_need_turns(andesim):
+    failed = andesim("solve", "five_adapters", "--largest", "adapters")
+    assert failed.code == 2
+    assert "adapters must be asked of a session of turns" in failed.err
