@@ -17,23 +17,23 @@ from typing import Any, Literal
 
 import sim
 from hw_models.soc import load_soc
-from sim.breakdown import DRAM, phase_terms
 from sim.results import Result
 from tests.random_questions import Asked, drafting, drawn
+from tests.relation_exceptions import (
+    PEAK,
+    ROUNDING,
+    TPOT,
+    TTFT,
+    is_finer,
+    ran_more,
+    switched_less,
+    took_more_arithmetic,
+    value_of,
+)
 
 Outcome = Literal["holds", "explained", "breaks", "does not apply"]
 Explained = Callable[[Result, Result, str], bool]
 
-TTFT, TPOT, PEAK = "time_to_first_token_s", "time_per_output_token_s", "peak_dram_bytes"
-ROUNDING = 1e-9
-FINER_TILES = 2e-3
-"""What finer tiles may save of a step, see docs/metrics.md."""
-OF_ROWS = ("arithmetic", "cache copies", "operator launch", DRAM)
-"""Beginnings of terms that padded rows take part in; calls and work per layer come once a chunk.
-
-Seconds of DRAM are shared out by bytes, so those of padded rows show in the weights' term, too. A
-launch is hidden where the weights are waited for, and shows where padding lets arithmetic bound.
-"""
 ENGINES = 0.01
 """How far both engines may be apart where rates change on the way."""
 
@@ -43,75 +43,9 @@ def ran(asked: Asked, settings: Mapping[str, Any] | None = None, **options: Any)
     return sim.simulate(asked, set=settings, **options)
 
 
-def _value(result: Result, metric: str) -> Any:
-    """Return a metric, or the seconds of the whole reply, ``None`` where memory ended it."""
-    if metric == "reply_s":
-        return result.makespan_s if result.fits else None
-    return result[metric]
-
-
 def reply_s(result: Result) -> float:
     """Return the seconds of the whole reply [s]."""
     return result.makespan_s
-
-
-def _ran_more(before: Result, after: Result, metric: str) -> bool:
-    """Return whether more padding was computed, and what padded rows take is the whole loss."""
-    padding = [result["flops"] - result["useful_flops"] for result in (before, after)]
-    more_s = _more_s(after, before, metric, OF_ROWS)
-    return padding[1] > padding[0] and _gain_s(before, after, metric) <= more_s
-
-
-def _took_more_arithmetic(before: Result, after: Result, metric: str) -> bool:
-    """Return whether fewer bits took more arithmetic, and it accounts for the whole loss."""
-    return _gain_s(after, before, metric) <= _more_s(before, after, metric)
-
-
-def _gain_s(slower: Result, faster: Result, metric: str) -> float:
-    """Return by how much a phase took longer in one run than in another, rounding left out [s]."""
-    times = [abs(result[metric]) * _times(result, metric) for result in (slower, faster)]
-    return abs(times[0] - times[1]) - ROUNDING * max(times)
-
-
-def _more_s(
-    more: Result, less: Result, metric: str, terms: tuple[str, ...] = ("arithmetic",)
-) -> float:
-    """Return how much longer terms bound the phases of a metric in one run than in another [s]."""
-    phases = ("decode",) if metric == TPOT else ("vision", "prefill")
-    found = [
-        sum(
-            term.seconds
-            for phase in phases
-            for term in phase_terms(result, phase)
-            if term.name.startswith(terms)
-        )
-        for result in (more, less)
-    ]
-    return found[0] - found[1]
-
-
-def _times(result: Result, metric: str) -> float:
-    """Return of how many tokens a metric is the time of each."""
-    return result["output_tokens"] - 1.0 if metric == TPOT else 1.0
-
-
-def _is_finer(before: Result, after: Result, metric: str) -> bool:
-    """Return whether no more is at stake than what finer tiles save."""
-    earlier, later = _value(before, metric), _value(after, metric)
-    return earlier is not None and later is not None and later >= earlier * (1.0 - FINER_TILES)
-
-
-def _switched_less(before: Result, after: Result, metric: str) -> bool:
-    """Return whether no more was gained than by fewer switches of graphs, or by finer tiles."""
-    fewer_s = _switches_s(before) - _switches_s(after)
-    return _gain_s(before, after, metric) <= fewer_s or _is_finer(before, after, metric)
-
-
-def _switches_s(result: Result) -> float:
-    """Return the seconds in which decode changed to the graph of another cache size [s]."""
-    opening = (times.priced.segments[0] for times in result.groups if times.group.phase == "decode")
-    switches = (task for part in opening for task in part.tasks if task.kind == "graph_switch")
-    return sum(float((task.tiles * task.busy_s).sum()) for task in switches)
 
 
 @dataclass(frozen=True)
@@ -144,7 +78,7 @@ class Ladder:
         outcome: Outcome = "holds"
         for before, after in pairwise(runs):
             for metric, sign in (*((m, 1) for m in self.rises), *((m, -1) for m in self.falls)):
-                earlier, later = _value(before, metric), _value(after, metric)
+                earlier, later = value_of(before, metric), value_of(after, metric)
                 if earlier is None or later is None:
                     continue
                 if sign * (later - earlier) >= -ROUNDING * abs(earlier):
@@ -277,20 +211,20 @@ RELATIONS: dict[str, Callable[[Asked], Outcome]] = {
     "more budget than needed changes nothing": more_budget_changes_nothing,
     "spilling less is not slower": spilling_is_slower_with_less,
     "more bits do not decode faster": Ladder(
-        BODY, ALL_BITS, rises=(TPOT,), explained=_took_more_arithmetic
+        BODY, ALL_BITS, rises=(TPOT,), explained=took_more_arithmetic
     ),
     "more bits need more memory": Ladder(BODY, ALL_BITS, rises=(PEAK,)),
     "more bits do not bring the first token sooner": Ladder(
-        BODY, ALL_BITS, rises=(TTFT,), explained=_took_more_arithmetic
+        BODY, ALL_BITS, rises=(TTFT,), explained=took_more_arithmetic
     ),
     "a longer prompt does not bring the first token sooner": Ladder(
         f"{TURN}prompt_tokens",
         (1, 100, 128, 129, 256, 300, 1000, 2000),
         rises=(TTFT,),
-        explained=_is_finer,
+        explained=is_finer,
     ),
     "a longer prompt does not decode faster": Ladder(
-        f"{TURN}prompt_tokens", (1, 100, 500, 1000, 4000), rises=(TPOT,), explained=_switched_less
+        f"{TURN}prompt_tokens", (1, 100, 500, 1000, 4000), rises=(TPOT,), explained=switched_less
     ),
     "a longer reply takes more time and energy": Ladder(
         f"{TURN}output_tokens", (1, 2, 8, 33, 128), rises=("reply_s", "energy_j")
@@ -306,14 +240,14 @@ RELATIONS: dict[str, Callable[[Asked], Outcome]] = {
         tuple([[side, side]] for side in (28, 56, 112, 224, 448, 700, 733, 1500, 3000)),
         rises=(TTFT,),
         applies=_sees,
-        explained=_is_finer,
+        explained=is_finer,
     ),
     "keeping the whole cache is not evicting": keeping_all_is_not_evicting,
     "keeping less does not decode slower": Ladder(
         EVICTION,
         tuple({"policy": "okv", "keep": keep} for keep in (0.05, 0.2, 0.5, 0.8, 1.0)),
         rises=(TPOT,),
-        explained=_is_finer,
+        explained=is_finer,
     ),
     "better drafts are not slower": Ladder(
         "deployment.speculation",
@@ -324,7 +258,7 @@ RELATIONS: dict[str, Callable[[Asked], Outcome]] = {
         "deployment.kv_cache.dtype",
         ("int4", "int8", "int16"),
         rises=(TPOT,),
-        explained=_took_more_arithmetic,
+        explained=took_more_arithmetic,
     ),
     "warmer air does not sustain more": Ladder(
         "environment.ambient_c", (0, 15, 25, 35, 45, 55), falls=("sustained_tokens_per_s",)
@@ -356,7 +290,7 @@ RELATIONS: dict[str, Callable[[Asked], Outcome]] = {
         "deployment.prefill_chunk_tokens",
         (32, 64, 128, 256, 512, 1024),
         falls=(TTFT,),
-        explained=_ran_more,
+        explained=ran_more,
     ),
     "a larger cache needs more memory": Ladder(
         "deployment.kv_cache.capacity_tokens", (8192, 16384, 32768), rises=(PEAK,)
