@@ -353,3 +353,15 @@ def test_what_is_imported_is_read_again_from_the_csv_it_is_written_as(name, tmp_
         assert back.metrics == run.metrics
         assert [getattr(back, field) for field in kept] == [getattr(run, field) for field in kept]
         assert (back.warnings, back.refusal, back.notes) == (run.warnings, run.refusal, run.notes)
+
+
+@pytest.mark.parametrize("sign", [",", ";"])
+def test_a_table_of_llama_bench_that_a_spreadsheet_saved_is_read_as_the_table(read, sign):
+    table = (FIXTURES / "llama_bench.md").read_text(encoding="utf-8")
+    lines = [line for line in table.splitlines() if line.startswith("| ") and "---" not in line]
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    saved = "\n".join(sign.join(row) for row in cells)
+    numbers = [(run.id, run.tokens_per_s, run.prefill_tokens_per_s) for run in read(saved)]
+    assert numbers == [(run.id, run.tokens_per_s, run.prefill_tokens_per_s) for run in read(table)]
+    padded = f"{saved}\nbuild: 8cf427ff (5163){sign * (len(cells[0]) - 1)}\n"
+    assert len(read(padded)) == len(numbers)

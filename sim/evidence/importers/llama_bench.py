@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from sim.errors import SimError
 from sim.evidence.checks import LARGEST_RELATIVE_SPREAD
+from sim.evidence.csv_text import delimiter, header
 from sim.evidence.importers.base import Importer, array_items, count, number, with_point
 from sim.evidence.importers.engine import Format, Record
 from sim.evidence.importers.llama_stacks import (
@@ -70,8 +71,18 @@ def is_header(cells: list[str]) -> bool:
     return {"model", "test", "t/s"} <= found and not {"modelsize", "precision"} & found
 
 
+def _saved_as(text: str) -> str:
+    """Return the delimiter of a table that a spreadsheet saved as CSV; empty for other texts."""
+    sign = delimiter(text)
+    return sign if sign in ",;" and is_header(header(text)) else ""
+
+
 def _records(text: str) -> Iterator[Record]:
-    if any(is_header(_split(line)) for line in text.splitlines() if "t/s" in line.lower()):
+    if sign := _saved_as(text):
+        for row in csv_rows(text, sign):
+            if not next(iter(row.cells.values()), "").startswith("build:"):
+                yield _row(row, _of_table)
+    elif any(is_header(_split(line)) for line in text.splitlines() if "t/s" in line.lower()):
         builds = [
             (text.count("\n", 0, m.start()) + 1, m.groupdict()) for m in _BUILD.finditer(text)
         ]
@@ -270,7 +281,7 @@ _FORMAT: Final = Format(
 
 def sniff(text: str) -> bool:
     """Whether text is any of the five outputs."""
-    if "avg_ts" in text and "n_gen" in text and "n_prompt" in text:
+    if ("avg_ts" in text and "n_gen" in text and "n_prompt" in text) or _saved_as(text):
         return True
     return any(is_header(_split(line)) for line in text.splitlines() if "t/s" in line.lower())
 

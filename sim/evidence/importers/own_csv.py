@@ -18,8 +18,13 @@ from workloads.errors import did_you_mean
 
 
 def sniff(text: str) -> bool:
-    """Whether the first line names a metric of ours, or two columns of ours between commas."""
+    """Whether the first line names a metric of ours, or two columns of ours between commas.
+
+    A column `t/s` is llama-bench's: its table may have been saved as CSV.
+    """
     columns = {cell.lower() for cell in csv_text.header(text)}
+    if "t/s" in columns:
+        return False
     if columns & set(METRICS):
         return True
     return csv_text.delimiter(text) == "," and len(columns & set(COLUMNS)) > 1

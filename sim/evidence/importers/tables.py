@@ -68,12 +68,12 @@ def has_table(text: str, is_header: Callable[[list[str]], bool]) -> bool:
     return any(is_header(_cells(line)) for line in text.splitlines() if "|" in line or "\t" in line)
 
 
-def csv_rows(text: str) -> Iterator[Row]:
+def csv_rows(text: str, sign: str = ",") -> Iterator[Row]:
     """Yield the rows of CSV, each line a row, so that a stray quote costs one; headers repeat."""
     header: list[str] = []
     for number, line in enumerate(text.splitlines(), start=1):
         try:
-            cells = [cell.strip() for cell in next(csv.reader([line]), [])]
+            cells = [cell.strip() for cell in next(csv.reader([line], delimiter=sign), [])]
         except csv.Error as error:
             yield Row(number, {}, f"must be CSV. Got: {error}.")
             continue
