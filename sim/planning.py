@@ -27,12 +27,12 @@ from workloads.compression import WeightMap, get_format
 from workloads.graph import Formats, GraphOptions
 from workloads.kv_cache import get_kv_format
 from workloads.mechanisms import Draft, decoder_size
-from workloads.program import Program, Unit, activations_held
+from workloads.program import OnProgress, Program, Unit, activations_held, untold
 from workloads.pruning import prune
 from workloads.scenario import Scenario
 from workloads.session import MAX_TOKENS, Session
 from workloads.speculation import Drafting, ModelDraft
-from workloads.steps import WINDOW_STEPS
+from workloads.steps import WINDOW_STEPS, Listing
 from workloads.trace import NETWORK, Trace
 
 ACTIVATION_BITS = {"int8": 8, "int16": 16, "fp16": 16, "bf16": 16, "fp32": 32}
@@ -74,7 +74,14 @@ def memory_of(
     )
 
 
-def plan(scenario: Scenario, soc: SocSpec, seed: int = 0, *, to_run: bool = False) -> Plan:
+def plan(
+    scenario: Scenario,
+    soc: SocSpec,
+    seed: int = 0,
+    *,
+    to_run: bool = False,
+    on_progress: OnProgress = untold,
+) -> Plan:
     """Return the plan of a scenario on a device.
 
     Parameters
@@ -82,6 +89,8 @@ def plan(scenario: Scenario, soc: SocSpec, seed: int = 0, *, to_run: bool = Fals
     to_run
         The plan is for a run in its budget: steps that memory surely refuses need not be listed,
         and a long reply is several groups. Else it is one.
+    on_progress
+        Told how many turns are planned.
 
     Raises `SimError` where no turn is asked, or a placement names a unit that the device lacks.
     """
@@ -95,9 +104,10 @@ def plan(scenario: Scenario, soc: SocSpec, seed: int = 0, *, to_run: bool = Fals
     budget = budget_bytes(scenario, soc)
     may_stop = to_run and scenario.environment.over_budget == "stop"
     options = graph_options(scenario, soc, stack)
-    most_bytes = budget if may_stop else np.inf
-    window = WINDOW_STEPS if to_run else MAX_TOKENS
-    program = _program(scenario, trace, session, stored, options, seed, most_bytes, window)
+    listing = Listing(
+        budget if may_stop else np.inf, WINDOW_STEPS if to_run else MAX_TOKENS, on_progress
+    )
+    program = _program(scenario, trace, session, stored, options, seed, listing)
     program = replace(
         program,
         resident_bytes=held_by(stack, program.resident_bytes),
@@ -115,8 +125,7 @@ def _program(
     stored: Formats,
     options: GraphOptions,
     seed: int,
-    most_bytes: float,
-    window_steps: int,
+    listing: Listing,
 ) -> Program:
     """Return the program of a network's calls, or of a session's turns."""
     deployment = scenario.deployment
@@ -129,9 +138,7 @@ def _program(
         )
     drafting = draft(scenario, trace, stored)
     random = random_stream(seed, "acceptance")
-    return compile_session(
-        trace, deployment, session, stored, options, drafting, random, most_bytes, window_steps
-    )
+    return compile_session(trace, deployment, session, stored, options, drafting, random, listing)
 
 
 def _check_that_someone_asks(session: Session) -> None:

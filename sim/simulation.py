@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from itertools import pairwise
 from typing import Literal
@@ -24,7 +24,7 @@ from sim.planning import Plan, fits_whole, memory_of, plan
 from sim.results import Result
 from sim.streams import random_stream
 from sim.work import Work, works
-from workloads.program import Program, activations_held
+from workloads.program import OnProgress, Program, activations_held, untold
 from workloads.scenario import Scenario
 
 EngineName = Literal["auto", "event", "maxplus"]
@@ -36,7 +36,7 @@ def simulate(
     engine: EngineName = "auto",
     seed: int = 0,
     soc: SocSpec | None = None,
-    on_turn: Callable[[int, int], None] | None = None,
+    on_progress: OnProgress = untold,
 ) -> Result:
     """Run a scenario and return everything about the run.
 
@@ -50,8 +50,8 @@ def simulate(
         Seeds every random stream of the run; the same seed gives the same bits.
     soc
         Device to run on instead of the scenario's, e.g. one with what-if values.
-    on_turn
-        Told after each turn how many were served, and how many there are.
+    on_progress
+        Told how many of all turns are done, and what is being done: planned, priced, served.
 
     Raises
     ------
@@ -59,7 +59,7 @@ def simulate(
         `HardwareError`, `WorkloadError` or `SimError`, where device, model or scenario break rules.
         A run that exceeds its memory raises nothing: its result says so.
     """
-    return _simulated(scenario, soc or load_soc(scenario.device), engine, seed, on_turn)
+    return _simulated(scenario, soc or load_soc(scenario.device), engine, seed, on_progress)
 
 
 def _simulated(
@@ -67,17 +67,18 @@ def _simulated(
     soc: SocSpec,
     engine: EngineName,
     seed: int,
-    on_turn: Callable[[int, int], None] | None,
+    on_progress: OnProgress,
 ) -> Result:
-    planned = plan(scenario, soc, seed, to_run=True)
+    planned = plan(scenario, soc, seed, to_run=True, on_progress=on_progress)
     resident_bytes, mapped = _residency(scenario, soc, planned)
-    timed = Pricing(soc, soc.stack(planned.stack), mapped).program(planned.program)
+    pricing = Pricing(soc, soc.stack(planned.stack), mapped)
+    timed = pricing.program(planned.program, on_progress)
     phone, times = _phone(scenario, soc, seed), StepTimes()
     groups = _progress(planned.program, timed, times, soc)
     turns = _turns(planned, groups)
     runner = _engine(engine, phone, times)
     memory = memory_of(scenario, planned, resident_bytes)
-    Scheduler(planned.session, turns, runner, memory, on_turn).run()
+    Scheduler(planned.session, turns, runner, memory, on_progress).run()
     phone.run(None, runner.now_s)
     ran = tuple(_group_times(progress) for progress in groups if progress.done)
     return Result(

@@ -11,14 +11,16 @@ from workloads.graph import Formats, GraphOptions
 from workloads.mechanisms import (
     Draft,
 )
-from workloads.program import Column, Program
+from workloads.program import Program
 from workloads.scenario import Deployment
-from workloads.session import MAX_TOKENS, Session
+from workloads.session import Session
 from workloads.step_tasks import StepTasks
-from workloads.steps import Compiler, cache_capacity
+from workloads.steps import Compiler, Listing, cache_capacity
 from workloads.storage import stored_bytes
 from workloads.trace import Trace
 from workloads.turns import TurnPlan, linear_sizes, plan_turns, visual_total
+
+AS_IT_IS = Listing()
 
 
 def compile_session(
@@ -29,8 +31,7 @@ def compile_session(
     options: GraphOptions,
     draft: Draft,
     random: np.random.Generator,
-    budget_bytes: float | Column = np.inf,
-    window_steps: int = MAX_TOKENS,
+    listing: Listing = AS_IT_IS,
 ) -> Program:
     """Return the program of a session whose turns are listed (`workloads.arrivals.expanded`).
 
@@ -38,11 +39,8 @@ def compile_session(
     ----------
     random
         Draws how many drafted tokens each decode step commits.
-    budget_bytes
-        What may be resident, on each device [B]. A long group of steps that is surely refused holds
-        its last step alone, since none of them will run.
-    window_steps
-        Most decode steps of a group.
+    listing
+        How its steps are listed; all of them if not said.
 
     Raises
     ------
@@ -58,14 +56,14 @@ def compile_session(
         _capacity_tokens(plans, options, wanted),
         grows=wanted is None and not options.cache_buckets_tokens,
         vision_flash_bytes=_reload_bytes(deployment, in_file),
-        window_steps=window_steps,
+        listing=listing,
     )
     states = max(plan.image_states for plan in plans)
     initial, largest = _resident_bytes(compiler, session, states)
     stays = sum(initial.values()) - (
         initial.get("vision", 0.0) if deployment.free_vision_after_encode else 0.0
     )
-    compiler = replace(compiler, room_bytes=budget_bytes - stays)
+    compiler = replace(compiler, room_bytes=listing.budget_bytes - stays)
     return Program(
         model=trace.model,
         groups=tuple(compiler.groups(plans)),

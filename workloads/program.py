@@ -13,7 +13,7 @@ images encode on one unit while another prefills (`StepGroup.images_needed`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeVar
 
@@ -38,6 +38,14 @@ COLUMN_NAMES = (
     "activation_write_bytes",
     "runs",
 )
+
+
+OnProgress = Callable[[int, int, str], None]
+"""Told how many of how many things are done, and what they are."""
+
+
+def untold(done: int, of: int, things: str) -> None:
+    """Tell nobody how far something has come."""
 
 
 def as_column(value: ArrayLike, steps: int) -> Column:

@@ -16,7 +16,7 @@ import numpy as np
 from workloads.errors import WorkloadError
 from workloads.kv_cache import cache_bytes, visible_tokens
 from workloads.needed import adapter_flops, executed_flops, with_needed
-from workloads.program import Column, Setup, StepGroup
+from workloads.program import Column, OnProgress, Setup, StepGroup, untold
 from workloads.session import MAX_TOKENS
 from workloads.step_tasks import StepTasks, joined
 from workloads.turns import TurnPlan
@@ -49,6 +49,26 @@ WINDOW_STEPS = 8192
 
 
 @dataclass(frozen=True, slots=True)
+class Listing:
+    """How the steps of a session are listed.
+
+    Attributes
+    ----------
+    budget_bytes
+        What may be resident, on each device [B]. A long group of steps that is surely refused holds
+        its last step alone, since none of them will run.
+    window_steps
+        Most decode steps of a group.
+    on_progress
+        Told how many turns are planned.
+    """
+
+    budget_bytes: float | Column = np.inf
+    window_steps: int = MAX_TOKENS
+    on_progress: OnProgress = untold
+
+
+@dataclass(frozen=True, slots=True)
 class Compiler:
     """Builds the step groups of a session for one deployment on one stack's graphs.
 
@@ -63,8 +83,6 @@ class Compiler:
         Read from flash before the images of every turn but the first [B].
     room_bytes
         What a conversation's cache may at most take, on each device [B].
-    window_steps
-        Most decode steps of a group.
     """
 
     tasks: StepTasks
@@ -72,7 +90,7 @@ class Compiler:
     grows: bool = False
     vision_flash_bytes: float = 0.0
     room_bytes: float | Column = np.inf
-    window_steps: int = MAX_TOKENS
+    listing: Listing = Listing()
 
     def groups(self, plans: Sequence[TurnPlan]) -> list[StepGroup]:
         """Return all step groups in order; `WorkloadError` where they are too many steps."""
@@ -80,6 +98,7 @@ class Compiler:
         found: list[StepGroup] = []
         reload = Setup()
         for index, plan in enumerate(plans):
+            self.listing.on_progress(index, len(plans), "turns planned")
             vision = [replace(self.vision(index, plan), setup=reload)] if plan.patches else []
             if vision:
                 reload = Setup(flash_bytes=self.vision_flash_bytes)
@@ -165,8 +184,8 @@ class Compiler:
         loaded = plan.eviction.loaded_tokens(plan.prompt_tokens, produced)
         context = self._context(np.full(steps - first, self.tasks.width(plan)), loaded + plan.width)
         switches = _switches(context)
-        for start in range(0, steps - first, self.window_steps):
-            part = slice(start, start + self.window_steps)
+        for start in range(0, steps - first, self.listing.window_steps):
+            part = slice(start, start + self.listing.window_steps)
             group = self._window(index, plan, produced[part], committed[part], context[part])
             yield replace(group, switches=switches[part], cache_bytes=grown, first=first + start)
 

@@ -86,10 +86,10 @@ def begin() -> None:
         sys.stderr = _Ending(sys.stderr, _current)
 
 
-def tell_turns(done: int, of: int) -> None:
-    """Say how many turns of a session are served."""
-    if _current is not None:
-        _current.tell(done, of, "turns")
+def tell(done: int, of: int, things: str) -> None:
+    """Say how many of all things are done; of one thing there is nothing to say."""
+    if _current is not None and of > 1:
+        _current.tell(done, of, things)
 
 
 def tell_step(step: str) -> None:

@@ -17,7 +17,7 @@ from sim.cli.options import (
     print_json,
     say_written,
 )
-from sim.cli.patience import tell_turns
+from sim.cli.patience import tell, tell_step
 
 MISSED = 1
 """Exit code where a target is missed."""
@@ -54,10 +54,12 @@ def simulate(
 
     targets = [Target.parse(text) for text in target or ()]
     result = run(
-        load_scenario(scenario, overrides or ()), engine=engine, seed=seed, on_turn=tell_turns
+        load_scenario(scenario, overrides or ()), engine=engine, seed=seed, on_progress=tell
     )
     draws = uncertainty or DRAWS * bool(targets)
+    tell_step(f"{draws} draws of the device" if draws else "summing up")
     sampled = sampled_metrics(result, draws, seed, minutes) if draws else None
+    tell_step("summing up")
     ranges = intervals(sampled) if sampled else None
     judged = judge(result, targets, sampled, minutes) if targets else None
     if out is not None:

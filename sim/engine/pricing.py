@@ -36,7 +36,15 @@ from sim.engine.timed import (
 )
 from sim.errors import SimError
 from sim.loading import fault_bytes_per_s, read_s
-from workloads.program import Program, ProgramSegment, StepGroup, Task, Unit
+from workloads.program import (
+    OnProgress,
+    Program,
+    ProgramSegment,
+    StepGroup,
+    Task,
+    Unit,
+    untold,
+)
 from workloads.trace import NETWORK
 
 
@@ -59,9 +67,13 @@ class Pricing:
     )
     _opened: dict[tuple[object, ...], TimedSegment] = field(default_factory=dict, compare=False)
 
-    def program(self, program: Program) -> TimedProgram:
+    def program(self, program: Program, on_progress: OnProgress = untold) -> TimedProgram:
         """Return the program with seconds; `SimError` where no stack drives a unit it asks for."""
-        return TimedProgram(tuple(self.group(group) for group in program.groups))
+        groups, turns = [], 1 + program.groups[-1].turn
+        for group in program.groups:
+            on_progress(group.turn, turns, "turns priced")
+            groups.append(self.group(group))
+        return TimedProgram(tuple(groups))
 
     def group(self, group: StepGroup) -> TimedGroup:
         """Return one step group with seconds; host work, graph calls and copies are barriers."""

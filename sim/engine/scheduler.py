@@ -11,7 +11,7 @@ Not modelled: the cost of changing graphs when a turn of another client runs in 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -19,6 +19,7 @@ import numpy as np
 
 from sim.engine.memory import Memory
 from sim.engine.progress import Progress
+from workloads.program import OnProgress, untold
 from workloads.session import Session
 
 Outcome = Literal[
@@ -114,7 +115,7 @@ class Scheduler:
     ----------
     memory
         Admits the activations of each group; a refusal ends the run.
-    on_turn
+    on_progress
         Told after each turn how many were served, and how many there are.
     """
 
@@ -122,7 +123,7 @@ class Scheduler:
     turns: Sequence[TurnRun]
     engine: Engine
     memory: Memory
-    on_turn: Callable[[int, int], None] | None = None
+    on_progress: OnProgress = untold
     _future: dict[str, deque[TurnRun]] = field(default_factory=dict)
     _waiting: list[TurnRun] = field(default_factory=list)
 
@@ -138,8 +139,7 @@ class Scheduler:
                 self._kill()
                 return
             served += turn.outcome == "done"
-            if self.on_turn is not None:
-                self.on_turn(served, len(self.turns))
+            self.on_progress(served, len(self.turns), "turns")
         for waiting in self._waiting:
             waiting.outcome = "unserved"
 
