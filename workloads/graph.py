@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from workloads.compression import WeightMap
 from workloads.kv_cache import KvFormat
@@ -48,6 +49,20 @@ class GraphOptions:
     routing_skew: float = 0.0
 
 
+class Placing(NamedTuple):
+    """Where operators run: units per tensor class, what each cannot hold, and who runs that."""
+
+    units: tuple[tuple[str, Unit], ...]
+    unsupported: tuple[tuple[Unit, frozenset[str]], ...]
+    fallback: Unit
+
+    def unit_of(self, operator: str, tensor_class: str) -> Unit:
+        """Return the unit that runs an operator on weights of a class."""
+        wanted = dict(self.units)[tensor_class]
+        missing = dict(self.unsupported).get(wanted, frozenset())
+        return self.fallback if operator.removeprefix("aten.") in missing else wanted
+
+
 @dataclass(frozen=True, slots=True)
 class Formats:
     """How tensors are stored.
@@ -76,11 +91,14 @@ class Formats:
     unsupported: Mapping[Unit, frozenset[str]] = field(default_factory=dict)
     fallback: Unit = "cpu"
 
-    def unit_of(self, operator: str, tensor_class: str) -> Unit:
-        """Return the unit that runs an operator on weights of a class."""
-        wanted = self.unit_for(tensor_class)
-        missing = self.unsupported.get(wanted, frozenset())
-        return self.fallback if operator.removeprefix("aten.") in missing else wanted
+    @property
+    def placing(self) -> Placing:
+        """Where operators run."""
+        return Placing(
+            tuple(sorted(self.units.items())),
+            tuple(sorted(self.unsupported.items())),
+            self.fallback,
+        )
 
     def unit_for(self, tensor_class: str) -> Unit:
         """Return the unit that runs operators on weights of a class."""

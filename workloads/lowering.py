@@ -10,28 +10,53 @@ Not modelled: layout changes and copies that a vendor compiler may insert.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from workloads.extent import Size
-from workloads.graph import VECTOR_BITS, Formats, GraphOptions
+from workloads.graph import VECTOR_BITS, Formats, GraphOptions, Placing
 from workloads.layout import WeightFormat
 from workloads.mechanisms import ActiveAdapter, adapter_tasks
 from workloads.operators import Gemm, OperatorCost, WeightUse, cost
 from workloads.program import Column, ProgramSegment, Task
+from workloads.same import FrozenSizes, Same, frozen, thawed
 from workloads.trace import Operator, Segment
 
 Whole = NDArray[np.int64]
 
 REMEMBERED = 16
-"""Segments at certain sizes whose costs are remembered; one of 8,000 steps takes 0.5 MB."""
+"""Segments at certain sizes whose tasks are remembered; one of 8,000 steps takes 0.5 MB."""
 
 MATRIX_KINDS = ("attention", "conv", "embedding", "experts", "linear", "matmul", "scan")
 """Kinds of operators that vector operators after them are fused into."""
+UNKNOWN: Any = np.zeros(1)
+"""Stands in a shaped task for what only formats know."""
+
+
+class Shaped(NamedTuple):
+    """A task as its graph runs it, before formats say what weights and cache take.
+
+    ``parts`` are its operators with their costs, the leading one first.
+    """
+
+    task: Task
+    parts: tuple[tuple[Operator, OperatorCost], ...]
+
+
+class Graph(NamedTuple):
+    """What shapes the tasks of a segment, whatever formats weights and cache have."""
+
+    placing: Placing
+    activations: str
+    activation_bits: int
+    fusion: str
+    causal_skip: bool
+    routing_skew: float
+    default_class: str
 
 
 class Lowering:
@@ -67,18 +92,21 @@ class Lowering:
         self.layer = layer
         self.adapter = adapter
         self.steps = len(next(iter(sizes.values())))
-        self.default_class = "vision" if "N" in sizes else "body"
+        self.graph = Graph(
+            formats.placing,
+            formats.activations,
+            formats.activation_bits,
+            options.fusion,
+            options.causal_skip,
+            options.routing_skew,
+            "vision" if "N" in sizes else "body",
+        )
         self.working_set_bytes: Column = np.zeros(1)
 
     def segment(self, segment: Segment, is_layer: bool, runs: Column) -> ProgramSegment:
         """Return the segment's tasks, fused, running in the steps where ``runs`` is 1."""
-        sizes = tuple(map(_frozen, self.sizes.items()))
-        demands = _demands(_Same(segment), sizes, self.options.routing_skew)
-        pairs = zip(segment.operators, demands, strict=True)
-        tasks = [self.task(operator, demand, runs) for operator, demand in pairs]
-        if self.options.fusion in ("elementwise", "attention"):
-            tasks = fuse(tasks)
-        kept = [self._spill(*handed) for handed in _handed_over(tasks)]
+        shaped = _shaped(Same(segment), frozen(self.sizes), self.graph)
+        kept = [self._stored(*handed, runs) for handed in _handed_over(shaped)]
         if self.adapter is not None and is_layer:
             kept = self._beside_adapter(kept, self.adapter)
         return ProgramSegment(segment.name, segment.repeat, tuple(kept), is_layer)
@@ -89,50 +117,37 @@ class Lowering:
             found += [task, *adapter_tasks(task, adapter, self.formats)]
         return found
 
-    def task(self, operator: Operator, demand: OperatorCost, runs: Column) -> Task:
-        """Return one operator as a task, its columns one entry long where no step differs.
+    def _stored(
+        self, shaped: Shaped, from_elsewhere: bool, to_elsewhere: bool, runs: Column
+    ) -> Task:
+        """Return a task for all steps, in formats; activations stay on chip where they fit.
 
-        Activations are counted as if none stayed on chip.
+        What another unit made, or will read, passes through DRAM whatever its size.
         """
-        activation_bytes = self.formats.activation_bits / 8
+        task, parts = shaped
         kv_bytes = self.formats.kv.bits / 8
-        scores = self._score_bytes(operator, demand)
-        tensor_class = demand.weights[0].tensor_class if demand.weights else None
-        return Task(
-            name=operator.module,
-            kind=operator.kind,
-            unit=self.formats.unit_of(operator.name, tensor_class or self.default_class),
-            activations=self.formats.activations,
-            operand_bits=self._operand_bits(operator, demand),
-            tensor_class=tensor_class,
-            **self._gemm(demand.gemm),
-            flops=_column(demand.causal_flops if self.options.causal_skip else demand.matmul_flops),
-            vector_ops=_column(demand.vector_ops),
-            expanded_weights=_column(self._expanded(demand)),
-            weight_bytes=_column(self._weight_bytes(operator, demand)),
-            kv_read_bytes=_column(demand.kv_read_elements) * kv_bytes
-            + _column(demand.state_read_bytes),
-            kv_write_bytes=_column(demand.kv_write_elements) * kv_bytes
-            + _column(demand.state_write_bytes),
-            activation_read_bytes=_column(demand.activation_read_elements) * activation_bytes
-            + scores,
-            activation_write_bytes=_column(demand.activation_write_elements) * activation_bytes
-            + scores,
+        moved = task.activation_read_bytes + task.activation_write_bytes
+        self.working_set_bytes = np.maximum(self.working_set_bytes, moved)
+        spilled = moved > self.options.activation_bytes
+        return task.widened(
+            self.steps,
+            operand_bits=self._operand_bits(*parts[0]),
+            expanded_weights=_column(self._expanded(parts[0][1])),
+            weight_bytes=_column(sum(self._weight_bytes(*part) for part in parts)),
+            kv_read_bytes=_column(
+                sum(cost.kv_read_elements * kv_bytes + cost.state_read_bytes for _, cost in parts)
+            ),
+            kv_write_bytes=_column(
+                sum(cost.kv_write_elements * kv_bytes + cost.state_write_bytes for _, cost in parts)
+            ),
+            activation_read_bytes=np.where(
+                spilled | from_elsewhere, task.activation_read_bytes, 0.0
+            ),
+            activation_write_bytes=np.where(
+                spilled | to_elsewhere, task.activation_write_bytes, 0.0
+            ),
             runs=runs,
-            operator=operator.name.removeprefix("aten."),
         )
-
-    def _gemm(self, gemm: Gemm | None) -> dict[str, Any]:
-        sizes = (gemm.batch, gemm.m, gemm.n, gemm.k) if gemm else (0, 0, 0, 0)
-        return dict(zip(("batch", "m", "n", "k"), map(_column, sizes), strict=True))
-
-    def _score_bytes(self, operator: Operator, demand: OperatorCost) -> Column | float:
-        """Return the attention scores that travel to DRAM once when attention is not fused."""
-        fused = self.options.fusion in ("scores", "attention")
-        if operator.kind != "attention" or fused or not demand.gemm:
-            return 0.0
-        scores = _column(demand.gemm.batch) * demand.gemm.m * demand.gemm.n
-        return scores * (self.formats.activation_bits / 8)
 
     def _operand_bits(self, operator: Operator, demand: OperatorCost) -> int:
         if operator.kind == "attention":
@@ -163,53 +178,61 @@ class Lowering:
                 total = total + use.elements * (VECTOR_BITS / 8)
         return total
 
-    def _spill(self, task: Task, from_elsewhere: bool, to_elsewhere: bool) -> Task:
-        """Return the task for all steps, its activations on chip where they fit there together.
-
-        What another unit made, or will read, passes through DRAM whatever its size.
-        """
-        moved = task.activation_read_bytes + task.activation_write_bytes
-        self.working_set_bytes = np.maximum(self.working_set_bytes, moved)
-        spilled = moved > self.options.activation_bytes
-        return task.widened(
-            self.steps,
-            activation_read_bytes=np.where(
-                spilled | from_elsewhere, task.activation_read_bytes, 0.0
-            ),
-            activation_write_bytes=np.where(
-                spilled | to_elsewhere, task.activation_write_bytes, 0.0
-            ),
-        )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Same:
-    """A segment as a key: equal to itself only, so that nothing inside is compared."""
-
-    segment: Segment
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and self.segment is other.segment
-
-    def __hash__(self) -> int:
-        return id(self.segment)
-
 
 @lru_cache(maxsize=REMEMBERED)
-def _demands(
-    same: _Same, sizes: tuple[tuple[str, int | bytes], ...], routing_skew: float
-) -> tuple[OperatorCost, ...]:
-    """Return the costs of a segment's operators; deployments that differ in formats share them."""
-    known = {
-        name: size if isinstance(size, int) else np.frombuffer(size, dtype=np.int64)
-        for name, size in sizes
-    }
-    return tuple(cost(operator, known, routing_skew) for operator in same.segment.operators)
+def _shaped(same: Same[Segment], sizes: FrozenSizes, graph: Graph) -> tuple[Shaped, ...]:
+    """Return a segment's tasks, fused; deployments that differ in formats share them.
+
+    Activations are counted as if none stayed on chip.
+    """
+    known = thawed(sizes)
+    tasks = [
+        Shaped(_task(operator, demand, graph), ((operator, demand),))
+        for operator in same.part.operators
+        for demand in [cost(operator, known, graph.routing_skew)]
+    ]
+    return tuple(fuse(tasks) if graph.fusion in ("elementwise", "attention") else tasks)
 
 
-def _frozen(item: tuple[str, Size]) -> tuple[str, int | bytes]:
-    name, size = item
-    return name, size if isinstance(size, int) else size.tobytes()
+def _task(operator: Operator, demand: OperatorCost, graph: Graph) -> Task:
+    """Return one operator as a task, its columns one entry long where no step differs."""
+    activation_bytes = graph.activation_bits / 8
+    scores = _score_bytes(operator, demand, graph)
+    tensor_class = demand.weights[0].tensor_class if demand.weights else None
+    return Task(
+        name=operator.module,
+        kind=operator.kind,
+        unit=graph.placing.unit_of(operator.name, tensor_class or graph.default_class),
+        activations=graph.activations,
+        operand_bits=0,
+        tensor_class=tensor_class,
+        **_gemm(demand.gemm),
+        flops=_column(demand.causal_flops if graph.causal_skip else demand.matmul_flops),
+        vector_ops=_column(demand.vector_ops),
+        expanded_weights=UNKNOWN,
+        weight_bytes=UNKNOWN,
+        kv_read_bytes=UNKNOWN,
+        kv_write_bytes=UNKNOWN,
+        activation_read_bytes=_column(demand.activation_read_elements) * activation_bytes + scores,
+        activation_write_bytes=_column(demand.activation_write_elements) * activation_bytes
+        + scores,
+        runs=UNKNOWN,
+        operator=operator.name.removeprefix("aten."),
+    )
+
+
+def _gemm(gemm: Gemm | None) -> dict[str, Any]:
+    sizes = (gemm.batch, gemm.m, gemm.n, gemm.k) if gemm else (0, 0, 0, 0)
+    return dict(zip(("batch", "m", "n", "k"), map(_column, sizes), strict=True))
+
+
+def _score_bytes(operator: Operator, demand: OperatorCost, graph: Graph) -> Column | float:
+    """Return the attention scores that travel to DRAM once when attention is not fused."""
+    fused = graph.fusion in ("scores", "attention")
+    if operator.kind != "attention" or fused or not demand.gemm:
+        return 0.0
+    scores = _column(demand.gemm.batch) * demand.gemm.m * demand.gemm.n
+    return scores * (graph.activation_bits / 8)
 
 
 def _column(value: Size | float | Column) -> Column:
@@ -226,37 +249,38 @@ def _is_matrix(use: WeightUse) -> bool:
     return use.rows > 1 if isinstance(use.rows, int) else bool(np.all(use.rows > 1))
 
 
-def _handed_over(tasks: list[Task]) -> Iterator[tuple[Task, bool, bool]]:
+def _handed_over(shaped: Sequence[Shaped]) -> Iterator[tuple[Shaped, bool, bool]]:
     """Yield each task, whether another unit ran before it, and whether another runs after it."""
-    for before, task, after in zip(
-        (tasks[:1] + tasks)[:-1], tasks, (tasks + tasks[-1:])[1:], strict=True
+    units = [item.task.unit for item in shaped]
+    for before, item, after in zip(
+        (units[:1] + units)[:-1], shaped, (units + units[-1:])[1:], strict=True
     ):
-        yield task, before.unit != task.unit, after.unit != task.unit
+        yield item, before != item.task.unit, after != item.task.unit
 
 
-def fuse(tasks: Sequence[Task]) -> list[Task]:
+def fuse(tasks: Sequence[Shaped]) -> list[Shaped]:
     """Fuse vector operators into the matrix operator before them, where one unit runs both.
 
     The fused task reads what its first operator reads, and of each later one what that one does not
     get from its predecessor (a residual, say); it writes what its last operator writes.
     """
-    fused: list[Task] = []
-    for task in tasks:
-        if fused and task.kind not in MATRIX_KINDS and task.unit == fused[-1].unit:
-            fused[-1] = _merge(fused[-1], task)
+    fused: list[Shaped] = []
+    for item in tasks:
+        task = item.task
+        if fused and task.kind not in MATRIX_KINDS and task.unit == fused[-1].task.unit:
+            fused[-1] = _merge(fused[-1], item)
         else:
-            fused.append(task)
+            fused.append(item)
     return fused
 
 
-def _merge(leader: Task, follower: Task) -> Task:
-    side_read = np.maximum(0.0, follower.activation_read_bytes - leader.activation_write_bytes)
-    return replace(
-        leader,
-        vector_ops=leader.vector_ops + follower.vector_ops,
-        weight_bytes=leader.weight_bytes + follower.weight_bytes,
-        kv_read_bytes=leader.kv_read_bytes + follower.kv_read_bytes,
-        kv_write_bytes=leader.kv_write_bytes + follower.kv_write_bytes,
-        activation_read_bytes=leader.activation_read_bytes + side_read,
-        activation_write_bytes=follower.activation_write_bytes,
+def _merge(leader: Shaped, follower: Shaped) -> Shaped:
+    first, then = leader.task, follower.task
+    side_read = np.maximum(0.0, then.activation_read_bytes - first.activation_write_bytes)
+    task = replace(
+        first,
+        vector_ops=first.vector_ops + then.vector_ops,
+        activation_read_bytes=first.activation_read_bytes + side_read,
+        activation_write_bytes=then.activation_write_bytes,
     )
+    return Shaped(task, (*leader.parts, *follower.parts))

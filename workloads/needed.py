@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from itertools import groupby
 
 import numpy as np
@@ -22,9 +23,12 @@ from workloads.lora import Lora
 from workloads.lowering import MATRIX_KINDS, Whole
 from workloads.operators import cost
 from workloads.program import Column, ProgramSegment, StepGroup
+from workloads.same import FrozenSizes, Same, frozen, thawed
 from workloads.trace import Phase, Trace
 from workloads.turns import TurnPlan
 
+REMEMBERED = 8
+"""Phases at certain sizes whose needed FLOPs are remembered."""
 AT_ONCE = 65_536
 """Steps that are worked out together: enough to be quick, few enough to be small."""
 
@@ -32,18 +36,26 @@ AT_ONCE = 65_536
 def needed_flops(phase: Phase, sizes: Mapping[str, Whole], routing_skew: float) -> Column:
     """Return the matrix FLOPs of a phase at sizes of shape (steps,), as a column over them [FLOP].
 
-    What follows the last layer counts in every step.
+    What follows the last layer counts in every step. The column is shared and read-only.
     """
-    steps = len(next(iter(sizes.values())))
+    return _needed(Same(phase), frozen(sizes), routing_skew)
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _needed(same: Same[Phase], sizes: FrozenSizes, routing_skew: float) -> Column:
+    """Return what `needed_flops` does; deployments that differ in formats share it."""
+    whole = {name: np.asarray(size) for name, size in thawed(sizes).items()}
+    steps = len(next(iter(whole.values())))
     total = np.zeros(steps)
     for start in range(0, steps, AT_ONCE):
         part = slice(start, start + AT_ONCE)
-        known = {name: size[part] for name, size in sizes.items()}
-        for segment in phase.segments:
+        known = {name: size[part] for name, size in whole.items()}
+        for segment in same.part.segments:
             for operator in segment.operators:
                 if operator.kind in MATRIX_KINDS:
                     found = cost(operator, known, routing_skew).causal_flops
                     total[part] += segment.repeat * np.asarray(found, dtype=np.float64)
+    total.flags.writeable = False
     return total
 
 

@@ -140,10 +140,11 @@ def _with_tasks(group: StepGroup, change: Callable[[Task], Task]) -> StepGroup:
 def _narrow(task: Task) -> Task:
     if task.runs.shape == (1,):
         return task
-    columns = (getattr(task, item.name) for item in fields(task))
-    if any(isinstance(column, np.ndarray) and _varies(column) for column in columns):
+    columns = {name: getattr(task, name) for name in COLUMN_NAMES}
+    if any(map(_varies, columns.values())):
         return task
-    return _with_columns(task, lambda column: column[:1])
+    narrow: dict[str, Any] = {name: column[:1] for name, column in columns.items()}
+    return replace(task, **narrow)
 
 
 def _varies(column: Column) -> bool:
