@@ -174,7 +174,7 @@ class Task:
         filled: dict[str, Any] = {name: as_column(item, steps) for name, item in columns.items()}
         return replace(self, **filled)
 
-    def widened(self, steps: int, operand_bits: int, **changed: Column) -> Task:
+    def widened(self, steps: int, operand_bits: int | None = None, **changed: Column) -> Task:
         """Return the task with columns changed, those of one entry read as ``steps`` equal ones.
 
         They stay one number in memory, and can not be written to.
@@ -184,7 +184,7 @@ class Task:
             name: column if column.shape == (steps,) else repeated(column, steps)
             for name, column in columns.items()
         }
-        return replace(self, operand_bits=operand_bits, **wide)
+        return replace(self, operand_bits=operand_bits or self.operand_bits, **wide)
 
     @property
     def narrow(self) -> Task:
