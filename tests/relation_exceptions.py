@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from sim.breakdown import DRAM, phase_terms
+from sim.engine.timed import TimedTask
 from sim.results import Result
 
 TTFT, TPOT, PEAK = "time_to_first_token_s", "time_per_output_token_s", "peak_dram_bytes"
@@ -70,15 +73,44 @@ def _times(result: Result, metric: str) -> float:
 
 
 def is_finer(before: Result, after: Result, metric: str) -> bool:
-    """Return whether no more is at stake than what finer tiles save."""
+    """Return whether no more is at stake than what finer tiles save.
+
+    Of decode steps it is worked out, (1/n - 1/m) of an operator whose n tiles become m; of others
+    it is a share.
+    """
+    if metric == TPOT and before.fits and after.fits:
+        return _gain_s(before, after, metric) <= _finer_s(before, after)
     earlier, later = value_of(before, metric), value_of(after, metric)
     return earlier is not None and later is not None and later >= earlier * (1.0 - FINER_TILES)
 
 
+def _finer_s(before: Result, after: Result) -> float:
+    """Return the most that finer tiles save in all decode steps [s]."""
+    saved = 0.0
+    for coarse, fine in zip(_decode_tasks(before), _decode_tasks(after), strict=True):
+        (repeat, one), (_, other) = coarse, fine
+        n, m = np.maximum(one.tiles, 1), np.maximum(other.tiles, 1)
+        seconds = m * (other.fetch_s + other.busy_s)
+        saved += repeat * float((np.maximum(0.0, 1.0 / n - 1.0 / m) * seconds).sum())
+    return saved
+
+
+def _decode_tasks(result: Result) -> list[tuple[int, TimedTask]]:
+    return [
+        (segment.repeat, task)
+        for times in result.groups
+        if times.group.phase == "decode"
+        for segment in times.priced.segments
+        for task in segment.tasks
+        if not task.is_barrier
+    ]
+
+
 def switched_less(before: Result, after: Result, metric: str) -> bool:
-    """Return whether no more was gained than by fewer switches of graphs, or by finer tiles."""
+    """Return whether no more was gained than by fewer switches of graphs and finer tiles."""
     fewer_s = _switches_s(before) - _switches_s(after)
-    return _gain_s(before, after, metric) <= fewer_s or is_finer(before, after, metric)
+    gained_s = _gain_s(before, after, metric)
+    return gained_s <= fewer_s + _finer_s(before, after)
 
 
 def _switches_s(result: Result) -> float:
