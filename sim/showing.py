@@ -6,9 +6,10 @@ The command line and ``print(result)`` show the same.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from io import StringIO
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -20,7 +21,7 @@ from sim.results import Intervals, Result
 from sim.summary import Summary
 from sim.trust import aspects
 from sim.verdicts import KILO, SMALLEST_J, Verdict, headline, joules
-from sim.wording import label, shown, visual_noun
+from sim.wording import label, shown, told, visual_noun
 from workloads.trace import NETWORK
 
 BAR_WIDTH = 32
@@ -55,13 +56,19 @@ def show_result(
     judged: Verdict | None = None,
     out: Path | None = None,
     file: IO[str] | None = None,
+    remedies: Sequence[Mapping[str, Any]] = (),
 ) -> None:
-    """Print a run for people, its verdict first, on standard output if no file is given."""
+    """Print a run for people, its verdict first, on standard output if no file is given.
+
+    ``remedies`` are those of `sim.explore.remedies` as plain data.
+    """
     console = Console(highlight=False, soft_wrap=True, file=file)
     summary = result.summary()
     _asked(console, result, summary)
     if judged is not None:
         console.print(f"[bold]{judged.status}[/bold]: {escape(judged.sentence)}")
+        for remedy in remedies:
+            console.print(f"Would pass on the device's own numbers: {escape(told(remedy))}")
     console.print(f"[bold]{headline(result)}[/bold]\n")
     if len(result.turns) > 1:
         _session(console, result)

@@ -7,8 +7,9 @@ binary units, everything moved in decimal ones.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 from sim.metrics import METRICS, ships
 from workloads.program import Program
@@ -89,6 +90,11 @@ def label(metric: str) -> str:
     stem, _, unit = metric.rpartition("_")
     spoken = (stem if unit in ("s", "bytes", "j", "w", "c") else metric).replace("_", " ")
     return spoken.replace("dram", "DRAM").replace("kv", "KV")
+
+
+def told(remedy: Mapping[str, Any]) -> str:
+    """Return a remedy (`sim.explore.remedies`) as plain data in a sentence."""
+    return f"{remedy['text']} (costs: {remedy['cost']}): {remedy['answer']}"
 
 
 def significant(value: float) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -62,15 +62,21 @@ def simulate(
     tell_step("summing up")
     ranges = intervals(sampled) if sampled else None
     judged = judge(result, targets, sampled, minutes) if targets else None
+    found: list[dict[str, Any]] = []
+    if judged and judged.status.is_missed:
+        from sim.explore.remedies import plain, remedies_of
+
+        tell_step("trying changes that would pass")
+        found = plain(remedies_of(result, targets, minutes))
     if out is not None:
         write_run(result, out, ranges)
         if as_json:
             say_written(out)
     if as_json:
-        told = {"verdict": judged.plain()} if judged else {}
+        told = {"verdict": judged.plain(), "remedies": found} if judged else {}
         print_json(summary_document(result, ranges) | told)
     else:
         from sim.showing import show_result
 
-        show_result(result, ranges, judged, out)
+        show_result(result, ranges, judged, out, remedies=found)
     raise typer.Exit(MISSED if judged and judged.status.is_missed else 0)

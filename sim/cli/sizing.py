@@ -62,6 +62,10 @@ def size(
         if uncertainty:
             found = verdict(result, targets, uncertainty, minutes, seed)
             document |= {"probability": found.shares(), "verdict": found.plain()}
+    elif not free:
+        from sim.explore.remedies import plain, remedies
+
+        document["remedies"] = plain(remedies(base, targets, minutes, seed))
     print_json(document) if as_json else _show(document)
     if not answer.meeting:
         raise typer.Exit(MISSED)
@@ -130,6 +134,8 @@ def _show(document: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.markup import escape
 
+    from sim.wording import told
+
     console = Console(highlight=False, soft_wrap=True)
     rows = document["meeting"] or document["closest"]
     if document["meeting"]:
@@ -141,6 +147,10 @@ def _show(document: dict[str, Any]) -> None:
         console.print(f"[bold]Nothing meets every target.[/bold] {_blocked(document)}")
     if rows:
         _table(document, rows[:SHOWN])
+    for remedy in document.get("remedies", ()):
+        console.print(
+            f"Asked otherwise it would pass on the device's own numbers: {escape(told(remedy))}"
+        )
     if document.get("least_certain"):
         console.print(f"Least certain assumption: {document['least_certain']}")
     for target, share in document.get("probability", {}).items():

@@ -18,6 +18,7 @@ from hw_models.units import format_quantity
 from sim.breakdown import phase_terms
 from sim.documents import summary_document
 from sim.engine.memory import PHASES
+from sim.explore.remedies import plain, remedies_of
 from sim.explore.sensitivity import Swing, parameters_behind, tornado
 from sim.explore.targets import Target
 from sim.explore.uncertainty import intervals, sampled_metrics
@@ -31,7 +32,7 @@ from sim.reports.question import Question
 from sim.reports.recommendation import recommendation
 from sim.results import Result
 from sim.simulation import simulate
-from sim.verdicts import Judgement, judge
+from sim.verdicts import Judgement, Status, judge
 from sim.wording import visual_noun
 
 SCHEMA: Final = "andesim.report/1"
@@ -69,6 +70,8 @@ def report_steps(question: Question) -> Iterator[str | dict[str, Any]]:
     judged = judge(result, question.targets, sampled, question.minutes)
     yield "trying other configurations"
     recommended = recommendation(question, result.ledger.budget_bytes)
+    missed = bool(question.targets) and judged.status is not Status.PASS
+    passing = plain(remedies_of(result, question.targets, question.minutes)) if missed else []
     yield "moving every assumption"
     swings = _sensitivities(result, question.targets)
     yield "comparing with measurements"
@@ -85,6 +88,7 @@ def report_steps(question: Question) -> Iterator[str | dict[str, Any]]:
         "question": _asked(result),
         "targets": [_target(item) for item in (*judged.targets, judged.budget)],
         "recommendation": recommended,
+        "remedies": passing,
         "run": summary_document(result, intervals(sampled) if sampled else None),
         "memory": memory(result),
         "phases": _phases(result),

@@ -25,7 +25,7 @@ from sim.reports.page import (
     Text,
     charts,
 )
-from sim.wording import Number, label, shown
+from sim.wording import Number, label, shown, told
 from workloads.trace import NETWORK
 
 Document = Mapping[str, Any]
@@ -131,9 +131,14 @@ def _recommendation(document: Document, minutes: int) -> Section:
     text = f"{searched} {found['evaluated']} settings were simulated; {found['meeting']} meet "
     blocked = f" In the way: {', '.join(found['blocking'])}." if found["blocking"] else ""
     verdict = "every target." if found["meets"] else f"every target.{blocked} The closest:"
-    blocks = (
+    others = tuple(
+        Paragraph((f"Asked otherwise it would pass on the device's own numbers: {told(remedy)}",))
+        for remedy in document["remedies"]
+    )
+    blocks: tuple[Block, ...] = (
         Paragraph((text + verdict,)),
         _settings_table(found["rows"], found["meets"], minutes),
+        *others,
         Paragraph(
             (
                 "Chosen for the fewest concessions, then the most slack. What a format, a smaller "
