@@ -3,7 +3,7 @@
 const HELD = new WeakMap();
 const RULER = 22, LANE = 22, COUNTER = 34, TITLE = 20, GAP = 8, GUTTER = 92;
 const FRAMES = 31; // the last frames whose script time is kept, for `python -m benchmarks.dashboard`
-const PALETTE = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#B8A800", "#7F7F7F"];
+const PALETTE = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#7F7F7F", "#B8A800"];
 
 const PALE = new Set(["#E69F00", "#56B4E9", "#F0E442", "#B8A800", "#9AA0A6", "#CC79A7"]);
 

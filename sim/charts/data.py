@@ -19,9 +19,10 @@ from sim.wording import label, shown, span
 BLUE, SKY, GREEN = "#0072B2", "#56B4E9", "#009E73"
 ORANGE, YELLOW, PINK = "#E69F00", "#F0E442", "#CC79A7"
 ALERT, GREY, DARK = "#D55E00", "#9AA0A6", "#5F6368"
+BROWN = "#A65628"
 COLOURS: Final = {
     "weights": BLUE,
-    "embedding": "#5B9BD5",
+    "embedding": BROWN,
     "vision": SKY,
     "vision encode": SKY,
     "kv_cache": GREEN,

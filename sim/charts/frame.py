@@ -24,7 +24,7 @@ DARK_THEME: Final = {
     FADED: "rgba(20,23,29,0.85)",
     "#E3E5E8": "#30343C",
     "white": "rgba(0,0,0,0)",
-    "#0072B2": "#1F86C8",
+    "#0072B2": "#4A7FE0",
     "#5F6368": "#B9BEC6",
 }
 """What stands for a colour on a dark page; the others are readable on both."""
