@@ -27,7 +27,7 @@ USER_ERRORS = (WorkloadError, HardwareError, SimError)
 """What a person's input can raise; every message names the place and the rule."""
 REMEMBERED = 64
 """Runs, terms, swings and draws kept, of each."""
-SETTLE_S = 0.4
+SETTLE_S = 0.25
 """Rest of the controls before draws are made [s]."""
 OUT_OF_MEMORY = "OUT OF MEMORY"
 

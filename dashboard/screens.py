@@ -29,7 +29,7 @@ _BADGES: dict[str, tuple[Callable[..., Any], str]] = {
     "OUT OF MEMORY": (st.error, ":material/block:"),
 }
 
-POLL_S = 0.7
+POLL_S = 0.3
 """Between two looks at whether the intervals are computed [s]."""
 _CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["lasso2d"], "scrollZoom": False}
 
@@ -149,10 +149,10 @@ def live_cards(choices: Choices, result: Result) -> None:
 
 def _cards_when_ready(choices: Choices, result: Result, waiting: bool) -> None:
     drawn_now = sampled(choices)
-    if waiting and drawn_now is not None:
-        st.rerun()  # a full run ends the polling
     ranges = None if drawn_now is None else intervals(drawn_now)
     show_cards(with_ranges(cards(result, baseline_result()), ranges))
+    if waiting and drawn_now is not None:
+        st.rerun()  # the verdict rests on them, too; a full run ends the polling
 
 
 def show_cards(shown: list[Card]) -> None:
