@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dashboard.transfers import DMA, DRAM, FLASH, HOST, LOAD, load_frame, with_flash
+from sim.explore.operator_pairs import operator_pairs
 from sim.results import Result
 
 if TYPE_CHECKING:
@@ -133,45 +134,22 @@ def perfetto(result: Result) -> bytes:
         return path.read_bytes()
 
 
-def per_token(result: Result, phase: str) -> pd.DataFrame:
-    """Return the operators of a phase of the first turn per output token, or per turn.
-
-    Columns ``name``, ``ms`` and ``moved_bytes``; decode is divided by the tokens after the first.
-    """
-    import pandas as pd
-
-    records = result.records
-    chosen = (records["phase"] == phase) & (records["turn"] == 0)
-    tokens = max(1, result.summary().output_tokens - 1) if phase == "decode" else 1
-    frame = pd.DataFrame(
-        {
-            "name": records["name"][chosen],
-            "ms": (records["end_s"] - records["ready_s"])[chosen] * 1e3 / tokens,
-            "moved_bytes": (records["dram_read_bytes"] + records["dram_write_bytes"])[chosen]
-            / tokens,
-        }
-    )
-    return frame.groupby("name", sort=False, as_index=False).sum()
-
-
 def differences(before: Result, now: Result, phase: str) -> pd.DataFrame:
     """Return A beside B, operator by operator, the largest difference first.
 
-    An operator that one of them lacks, such as a draft's, has 0 there.
+    Per output token in decode, else per turn; an operator that one of them lacks, such as a
+    draft's, has 0 there.
     """
-    both = per_token(before, phase).merge(
-        per_token(now, phase), on="name", how="outer", suffixes=("_a", "_b")
-    )
-    both = both.fillna(0.0)
-    change = both["ms_b"] - both["ms_a"]
-    table = both[["name"]].rename(columns={"name": "operator"})
-    table = table.assign(
-        **{
-            "A [ms]": both["ms_a"].round(4),
-            "B [ms]": both["ms_b"].round(4),
-            "B - A [ms]": change.round(4),
-            "A [MB]": (both["moved_bytes_a"] / 1e6).round(2),
-            "B [MB]": (both["moved_bytes_b"] / 1e6).round(2),
+    import pandas as pd
+
+    pairs = operator_pairs(before, now, phase)
+    return pd.DataFrame(
+        {
+            "operator": [pair.name for pair in pairs],
+            "A [ms]": [round(1e3 * pair.before_s, 4) for pair in pairs],
+            "B [ms]": [round(1e3 * pair.after_s, 4) for pair in pairs],
+            "B - A [ms]": [round(1e3 * pair.difference_s, 4) for pair in pairs],
+            "A [MB]": [round(pair.before_bytes / 1e6, 2) for pair in pairs],
+            "B [MB]": [round(pair.after_bytes / 1e6, 2) for pair in pairs],
         }
     )
-    return table.iloc[np.argsort(-change.abs().to_numpy(), kind="stable")].reset_index(drop=True)

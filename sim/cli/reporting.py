@@ -25,6 +25,9 @@ def report(
         Path | None,
         typer.Option("-o", "--out", help="FILE.html, .pdf, .md or .json; Markdown here if none."),
     ] = None,
+    baseline: Annotated[
+        Path | None, typer.Option(help="Scenario to compare with, operator by operator.")
+    ] = None,
     target: Targets = None,
     overrides: Overrides = None,
     uncertainty: Annotated[
@@ -53,7 +56,7 @@ def report(
         check_path(out, interactive=interactive)
     targets = [Target.parse(text) for text in target or ()]
     document, page = make_report(
-        scenario, targets, uncertainty, seed, overrides or (), minutes, tell_step
+        scenario, targets, uncertainty, seed, overrides or (), minutes, tell_step, baseline
     )
     if out is not None:
         write_report(out, page, document, interactive=interactive)

@@ -20,6 +20,7 @@ from sim.breakdown import phase_terms
 from sim.explore.sweep_rows import RULE_BREAKS
 from sim.results import Result
 from sim.simulation import simulate
+from sim.wording import label, shown
 from workloads.scenario import Scenario
 from workloads.trace import EVERY_PHASE, NETWORK
 
@@ -148,7 +149,8 @@ class Comparison:
             if before and after:
                 cause = next((pair for pair in self.terms if pair.phase in phases), None)
                 why = f", most by {cause.phase} {cause.name}" if cause and before != after else ""
-                parts.append(f"{name} {before:.4g} -> {after:.4g} ({after / before - 1:+.0%}{why})")
+                ends = " -> ".join(shown(name, value).text for value in (before, after))
+                parts.append(f"{label(name)} {ends} ({after / before - 1:+.0%}{why})")
         return "; ".join(parts)
 
 

@@ -24,6 +24,7 @@ from sim.explore.targets import Target
 from sim.explore.uncertainty import intervals, sampled_metrics
 from sim.metrics import headlines, moved_metrics
 from sim.planning import formats
+from sim.reports.baseline import baseline
 from sim.reports.conditions import conditions
 from sim.reports.evidence import evidence
 from sim.reports.gaps import gaps
@@ -72,6 +73,7 @@ def report_steps(question: Question) -> Iterator[str | dict[str, Any]]:
     recommended = recommendation(question, result.ledger.budget_bytes)
     missed = bool(question.targets) and judged.status is not Status.PASS
     passing = plain(remedies_of(result, question.targets, question.minutes)) if missed else []
+    compared = baseline(question.baseline, result)
     yield "moving every assumption"
     swings = _sensitivities(result, question.targets)
     yield "comparing with measurements"
@@ -89,6 +91,7 @@ def report_steps(question: Question) -> Iterator[str | dict[str, Any]]:
         "targets": [_target(item) for item in (*judged.targets, judged.budget)],
         "recommendation": recommended,
         "remedies": passing,
+        "baseline": compared,
         "run": summary_document(result, intervals(sampled) if sampled else None),
         "memory": memory(result),
         "phases": _phases(result),

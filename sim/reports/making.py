@@ -28,12 +28,15 @@ def make_report(
     overrides: Sequence[str] = (),
     minutes: int = MINUTES,
     on_step: Callable[[str], object] = lambda _: None,
+    baseline: Path | None = None,
 ) -> tuple[dict[str, Any], Page]:
     """Return the document and the page of a scenario, a result or validation folder, or a matrix.
 
     Raises SimError for targets or overrides of a validation, which is not simulated again, and for
     overrides of a matrix, whose base says what is asked.
     """
+    if baseline is not None and path is not None and _compares(path):
+        raise SimError(f"--baseline must go with a scenario. Got {path}.")
     if path is not None and is_matrix(path):
         if overrides:
             raise SimError(
@@ -51,6 +54,11 @@ def make_report(
             )
         judged = read_validation(path / VALIDATION)
         return judged, validation_page(judged)
-    question = read_question(path, targets, draws, seed, overrides, minutes)
+    question = read_question(path, targets, draws, seed, overrides, minutes, baseline)
     document = report_document(question, on_step)
     return document, sizing_page(document)
+
+
+def _compares(path: Path) -> bool:
+    """Return whether a path is a matrix or a validation, which hold comparisons of their own."""
+    return is_matrix(path) or os.path.isfile(path / VALIDATION)

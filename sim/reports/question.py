@@ -40,6 +40,8 @@ class Question:
         The address of the dashboard with the same choices; empty where it was asked elsewhere.
     recorded
         The summary that a result folder holds; empty where the scenario came from elsewhere.
+    baseline
+        What the run is compared with; ``None``: nothing.
     """
 
     scenario: Scenario
@@ -51,6 +53,7 @@ class Question:
     command: str = ""
     link: str = ""
     recorded: Mapping[str, Any] = field(default_factory=dict)
+    baseline: Scenario | None = None
 
 
 def read_question(
@@ -60,6 +63,7 @@ def read_question(
     seed: int | None = None,
     overrides: Sequence[str] = (),
     minutes: int = MINUTES,
+    baseline: Path | None = None,
 ) -> Question:
     """Return the question about a scenario file or id, a result folder, or the default scenario.
 
@@ -67,6 +71,8 @@ def read_question(
     ----------
     seed
         Of every random stream; ``None``: the folder's, else 0.
+    baseline
+        Scenario to compare with.
     """
     recorded: Mapping[str, Any] = {}
     source: Path | None = path
@@ -80,7 +86,8 @@ def read_question(
         minutes=minutes,
         seed=chosen,
         engine="event" if recorded.get("engine") == "event" else "auto",
-        command=command_line(path, targets, draws, chosen, overrides, minutes),
+        command=command_line(path, targets, draws, chosen, overrides, minutes, baseline),
+        baseline=None if baseline is None else load_scenario(baseline, ()),
         recorded={} if overrides else recorded,
     )
 
@@ -92,6 +99,7 @@ def command_line(
     seed: int,
     overrides: Iterable[str] = (),
     minutes: int = MINUTES,
+    baseline: Path | None = None,
 ) -> str:
     """Return the command that gives the same report.
 
@@ -99,6 +107,7 @@ def command_line(
     "andesim report --target 'tokens_per_s>20' --uncertainty 100 --seed 0"
     """
     words = ["andesim", "report", *([str(path)] if path else [])]
+    words += ["--baseline", str(baseline)] if baseline else []
     for override in overrides:
         words += ["--set", override]
     for target in targets:

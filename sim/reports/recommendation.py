@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from sim.explore.comparison import compare
 from sim.explore.sizing import Candidate, Sizing, default_knobs, size
 from sim.reports.question import Question
 from sim.simulation import simulate
@@ -30,6 +31,7 @@ def recommendation(question: Question, budget_bytes: float) -> dict[str, Any] | 
     found = size(base, knobs, question.targets, question.seed, question.minutes)
     chosen = (found.meeting or _closest(found, budget_bytes))[:SHOWN]
     return {
+        "why": _why(question, base, chosen[0]) if chosen else "",
         "meets": bool(found.meeting),
         "meeting": len(found.meeting),
         "evaluated": len(found.candidates),
@@ -38,6 +40,13 @@ def recommendation(question: Question, budget_bytes: float) -> dict[str, Any] | 
         "knobs": {path: list(values) for path, values in knobs.items()},
         "rows": [_row(question, base, candidate) for candidate in chosen],
     }
+
+
+def _why(question: Question, base: dict[str, Any], candidate: Candidate) -> str:
+    """Return what rises or falls with a setting and the term behind it; empty if it is as asked."""
+    if not candidate.given_up:
+        return ""
+    return compare(question.scenario, candidate.scenario(base), question.seed).sentence()
 
 
 def _closest(found: Sizing, budget_bytes: float) -> list[Candidate]:

@@ -13,6 +13,7 @@ from sim.charts.data import LayerChart, first_token_chart, memory_chart, swing_c
 from sim.engine.memory import PHASES
 from sim.explore.sizing import changing
 from sim.reports import basis
+from sim.reports.baseline import baseline_section
 from sim.reports.document import SMALLEST_SHARE
 from sim.reports.evidence import CALLED
 from sim.reports.page import (
@@ -47,6 +48,7 @@ def sizing_page(document: Document) -> Page:
                 _notes(document),
                 _targets(document),
                 _recommendation(document, document["verdict"]["minutes"]),
+                baseline_section(document),
                 _memory(document),
                 _first_token(document),
                 _sustained(document),
@@ -138,6 +140,11 @@ def _recommendation(document: Document, minutes: int) -> Section:
     blocks: tuple[Block, ...] = (
         Paragraph((text + verdict,)),
         _settings_table(found["rows"], found["meets"], minutes),
+        *(
+            (Paragraph((f"Why, from the scenario as asked: {why}.",)),)
+            if (why := found["why"])
+            else ()
+        ),
         *others,
         Paragraph(
             (
