@@ -75,6 +75,18 @@ def dequantise_seconds(weights: Numbers, rate_weights_per_s: Numbers) -> Numbers
     return np.divide(weights, rate_weights_per_s)
 
 
+def expansions(rows: Numbers, shared_rows: Numbers) -> Numbers:
+    """How often a weight is expanded for a product: max(1, rows / shared_rows).
+
+    Arguments: rows of activations, and how many of them a kernel multiplies before it expands the
+    next piece of the weights (`hw_models.products`).
+
+    >>> float(expansions(512, 4)), float(expansions(1, 4))
+    (128.0, 1.0)
+    """
+    return np.maximum(1.0, np.divide(rows, shared_rows))
+
+
 def precision_key(activation: str, weight_bits: float, available: Collection[str]) -> str:
     """Name the narrowest available precision that holds both operands.
 

@@ -13,6 +13,8 @@ class Core(Part):
     """Operations of 16-bit floating-point products."""
     weights_per_cycle: PerCycle
     """Compressed weights that it reads, expands and multiplies with one row of activations."""
+    has_dot_products: bool = True
+    """Whether it has SDOT, without which no runtime repacks weights (`hw_models.products`)."""
 
 
 class Cluster(Part):

@@ -20,6 +20,7 @@ from hw_models.cores import Cluster, Core
 from hw_models.cost_laws import cost_law
 from hw_models.errors import HardwareError, suggest
 from hw_models.part import Part
+from hw_models.products import Products
 from hw_models.provenance import Parameter
 from hw_models.quantities import (
     Bits,
@@ -111,6 +112,11 @@ class ComputeUnit(Part):
     """Threads of a run that names none."""
     allocation_bytes: Bytes | None = None
     """Largest piece of memory it can be given at once, or address in one graph; None: not known."""
+
+    @property
+    def has_dot_products(self) -> bool:
+        """Whether every core that a cluster has does dot products of 8 bits."""
+        return all(self.cores[item.core].has_dot_products for item in self.clusters.values())
 
 
 class DramEfficiency(Part):
@@ -364,6 +370,8 @@ class Stack(Part):
     defaults: StackDefaults
     fusion: Literal["none", "scores", "elementwise", "attention"] = "attention"
     """What its graph compiler fuses; "scores" is flash attention in an eager framework."""
+    products: Products | None = None
+    """How it multiplies compressed weights by many rows; None: each is expanded once a step."""
     kernels: dict[str, Kernel] = Field(default={})
     """By PyTorch operator ("linear"), or phase and operator; calibration fills them."""
     unsupported: tuple[str, ...] = ()

@@ -147,6 +147,7 @@ class Lowering:
                 spilled | to_elsewhere, task.activation_write_bytes, 0.0
             ),
             runs=runs,
+            weight_format=self._format(task.tensor_class).id if task.tensor_class else "",
         )
 
     def _operand_bits(self, operator: Operator, demand: OperatorCost) -> int:

@@ -110,6 +110,8 @@ class Task:
         Bytes of each contiguous piece it moves; ``None``: a whole tile at a time [B].
     operator
         PyTorch's name of the leading operator, such as ``linear``; "" if it has none.
+    weight_format
+        Id of the format of its weights; "" if it has none.
     """
 
     name: str
@@ -133,6 +135,7 @@ class Task:
     runs: Column
     request_bytes: float | None = None
     operator: str = ""
+    weight_format: str = ""
 
     @classmethod
     def of(
@@ -174,7 +177,13 @@ class Task:
         filled: dict[str, Any] = {name: as_column(item, steps) for name, item in columns.items()}
         return replace(self, **filled)
 
-    def widened(self, steps: int, operand_bits: int | None = None, **changed: Column) -> Task:
+    def widened(
+        self,
+        steps: int,
+        operand_bits: int | None = None,
+        weight_format: str = "",
+        **changed: Column,
+    ) -> Task:
         """Return the task with columns changed, those of one entry read as ``steps`` equal ones.
 
         They stay one number in memory, and can not be written to.
@@ -184,7 +193,8 @@ class Task:
             name: column if column.shape == (steps,) else repeated(column, steps)
             for name, column in columns.items()
         }
-        return replace(self, operand_bits=operand_bits or self.operand_bits, **wide)
+        named = {"weight_format": weight_format or self.weight_format}
+        return replace(self, operand_bits=operand_bits or self.operand_bits, **named, **wide)
 
     @property
     def narrow(self) -> Task:

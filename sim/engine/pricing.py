@@ -236,13 +236,20 @@ class Pricing:
 
     def compute_s(self, task: Task, unit: ComputeUnit, phase: str) -> FloatColumn:
         """Return the seconds of the slowest on-chip stage, per step [s]."""
-        network = self._network(self._stack_of(task.unit), phase)
+        stack = self._stack_of(task.unit)
+        network = self._network(stack, phase)
         share = network.vector.value if network and network.vector else 1.0
         vector_s = compute.vector_seconds(task.vector_ops, share * unit.vector.rate.value)
         expand_s = compute.dequantise_seconds(task.expanded_weights, unit.dequantise.rate.value)
-        slowest: FloatColumn = np.maximum(vector_s, expand_s)
-        if task.flops.any():
-            slowest = np.maximum(slowest, self._matrix_s(task, unit, phase))
+        multiply_s = self._matrix_s(task, unit, phase) if task.flops.any() else np.zeros(1)
+        slowest: FloatColumn
+        if stack.products and phase != "decode" and task.weight_format in stack.products.pace:
+            rows = stack.products.rows_of(task.weight_format, unit.has_dot_products)
+            again = compute.expansions(task.m, rows.value)
+            expand_s = again * expand_s / stack.products.pace[task.weight_format].value
+            slowest = np.maximum(vector_s, multiply_s + expand_s)
+        else:
+            slowest = np.maximum(np.maximum(vector_s, expand_s), multiply_s)
         return slowest
 
     def _matrix_s(self, task: Task, unit: ComputeUnit, phase: str) -> FloatColumn:
