@@ -11,8 +11,8 @@ without repacking. Valid for m rows of activations beyond a decode step, whose e
 all of it. Not modelled: edges of a block of rows, and caches between two of them.
 """
 
+from hw_models.laws import Numbers
 from hw_models.part import Part
-from hw_models.provenance import Parameter
 from hw_models.quantities import Count, PerCycle
 
 
@@ -28,7 +28,12 @@ class Products(Part):
     pace: dict[str, PerCycle]
     """By format, weights expanded where the unit's rate counts one; others follow the unit."""
 
-    def rows_of(self, weight_format: str, has_dot_products: bool) -> Parameter:
-        """Return how many rows of activations share an expansion of a format."""
+    def rows_of(self, weight_format: str, has_dot_products: bool, kind: str) -> Numbers:
+        """Return how many rows of activations share an expansion of a format, in an operator.
+
+        Experts take the rows that chose them one by one, repacked or not.
+        """
+        if kind == "experts":
+            return 1.0
         packs = has_dot_products and weight_format in self.packed
-        return self.rows if packs else self.unpacked_rows
+        return (self.rows if packs else self.unpacked_rows).value

@@ -347,6 +347,8 @@ class Stack(Part):
     """Rate at which each step and prefill chunk copies the visible cache; None: no copy."""
     kv_read_share: Fraction | None = None
     """Rate at which the cache is read, of the rate of weights; None: the same rate."""
+    attention_share: Fraction | None = None
+    """Of its efficiency in prefill and vision, what attention's products attain; None: all."""
     reads_allocated_cache: bool = False
     """True where each step reads all of the allocated cache and not only what is filled."""
     graphs_per_step: Count

@@ -30,13 +30,14 @@ FITTED: Final = (
     "layer_s",
     "kv_copy",
     "kv_read_share",
+    "attention_share",
     "efficiency.decode",
     "efficiency.prefill",
     "efficiency.vision",
 )
 """What is fitted of every stack. ``graph_call_s`` costs time in the same steps as
 ``step_overhead_s``, so end-to-end rows cannot tell them apart and it keeps its prior."""
-OPTIONAL: Final = ("layer_s", "kv_copy", "kv_read_share")
+OPTIONAL: Final = ("layer_s", "kv_copy", "kv_read_share", "attention_share")
 """What a stack may lack: it then costs nothing, and is not fitted."""
 KERNEL_SHAPES: Final = ("half_n", "half_k")
 """What is fitted of every kernel."""

@@ -244,8 +244,8 @@ class Pricing:
         multiply_s = self._matrix_s(task, unit, phase) if task.flops.any() else np.zeros(1)
         slowest: FloatColumn
         if stack.products and phase != "decode" and task.weight_format in stack.products.pace:
-            rows = stack.products.rows_of(task.weight_format, unit.has_dot_products)
-            again = compute.expansions(task.m, rows.value)
+            rows = stack.products.rows_of(task.weight_format, unit.has_dot_products, task.kind)
+            again = compute.expansions(task.m, rows)
             expand_s = again * expand_s / stack.products.pace[task.weight_format].value
             slowest = np.maximum(vector_s, multiply_s + expand_s)
         else:
@@ -263,6 +263,8 @@ class Pricing:
         share = (own or stack.efficiency.of(phase)).value
         if network and network.products and task.kind != "conv":
             share = share * network.products.value
+        if stack.attention_share and task.kind == "attention" and phase in ("prefill", "vision"):
+            share = share * stack.attention_share.value
 
         def seconds_of(batch: Numbers, n: Numbers, k: Numbers) -> Numbers:
             one = compute.matrix_seconds(
