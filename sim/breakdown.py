@@ -3,6 +3,7 @@
 The seconds from the end of one operator to the end of the next belong to what bounds the later one:
 arithmetic, launch, or DRAM. DRAM seconds are divided among weights, cache and activations by their
 bytes in the phase, those of a cache that is read at a lower rate (`kv_read_share`) by as many more.
+Arithmetic of kernels that expand weights before they multiply (`hw_models.products`) is two terms.
 Barriers (host work, graph calls, switches, loads) are a term of their own, and
 so are the work per layer and the copying of the cache, which grow with the model. Work that is
 hidden behind the bound is not shown. In a long session the first steps of a phase stand for
@@ -14,12 +15,15 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 
+from sim.engine.pricing import Pricing
+from sim.engine.recording import Ran
 from sim.engine.times import span_s
 from sim.run import Run
 from workloads.program import total
 
 DRAM = "DRAM: "
 HOST = "host and graph calls"
+EXPANDING = "weights expanded"
 BOUND_TERMS = {"compute": "arithmetic", "launch": "operator launch"}
 OWN_TERMS = {"layer": "work per layer", "cache_copy": "cache copies"}
 """Kinds of barriers that are terms of their own."""
@@ -45,11 +49,16 @@ class Term:
 def phase_terms(run: Run, phase: str) -> list[Term]:
     """Return the terms of a phase, largest first; their seconds add up to the phase."""
     seconds: defaultdict[str, float] = defaultdict(float)
+    pricing = Pricing(run.soc, run.soc.stack(run.stack))
     for ran in run.sample(phase):
         if ran.task.is_barrier:
             seconds[OWN_TERMS.get(ran.task.kind, HOST)] += float(ran.elapsed_s.sum())
         else:
-            for bound, spent_s in ran.seconds_by_bound().items():
+            bounds = ran.seconds_by_bound()
+            expanding_s = bounds["compute"] * _expanding_share(pricing, ran, phase)
+            seconds[EXPANDING] += expanding_s
+            bounds["compute"] -= expanding_s
+            for bound, spent_s in bounds.items():
                 seconds[bound] += spent_s
     groups = [times for times in run.groups if times.group.phase == phase]
     moved = {
@@ -70,3 +79,12 @@ def phase_terms(run: Run, phase: str) -> list[Term]:
         if part > 0.0
     ]
     return sorted(terms, key=lambda term: -term.seconds)
+
+
+def _expanding_share(pricing: Pricing, ran: Ran, phase: str) -> float:
+    """Return the share of an operator's arithmetic in which its kernel expands weights."""
+    task = ran.task.demand
+    expanding_s = pricing.expanding_s(task, phase) if task is not None else None
+    if task is None or expanding_s is None:
+        return 0.0
+    return float(expanding_s.sum() / pricing.busy_s(task, phase).sum())

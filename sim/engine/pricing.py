@@ -236,21 +236,30 @@ class Pricing:
 
     def compute_s(self, task: Task, unit: ComputeUnit, phase: str) -> FloatColumn:
         """Return the seconds of the slowest on-chip stage, per step [s]."""
-        stack = self._stack_of(task.unit)
-        network = self._network(stack, phase)
+        network = self._network(self._stack_of(task.unit), phase)
         share = network.vector.value if network and network.vector else 1.0
         vector_s = compute.vector_seconds(task.vector_ops, share * unit.vector.rate.value)
         expand_s = compute.dequantise_seconds(task.expanded_weights, unit.dequantise.rate.value)
         multiply_s = self._matrix_s(task, unit, phase) if task.flops.any() else np.zeros(1)
-        slowest: FloatColumn
-        if stack.products and phase != "decode" and task.weight_format in stack.products.pace:
-            rows = stack.products.rows_of(task.weight_format, unit.has_dot_products, task.kind)
-            again = compute.expansions(task.m, rows)
-            expand_s = again * expand_s / stack.products.pace[task.weight_format].value
-            slowest = np.maximum(vector_s, multiply_s + expand_s)
-        else:
-            slowest = np.maximum(np.maximum(vector_s, expand_s), multiply_s)
+        beside_s = np.maximum(vector_s, expand_s)
+        if (expanding_s := self.expanding_s(task, phase)) is not None:
+            beside_s, multiply_s = vector_s, multiply_s + expanding_s
+        slowest: FloatColumn = np.maximum(beside_s, multiply_s)
         return slowest
+
+    def expanding_s(self, task: Task, phase: str) -> FloatColumn | None:
+        """Return the seconds in which kernels expand weights before they multiply, per step [s].
+
+        None where that goes on beside the products, or is part of the efficiency (a decode step).
+        """
+        stack, unit = self._stack_of(task.unit), self.soc.units[task.unit]
+        known = stack.products.pace if stack.products and phase != "decode" else {}
+        if stack.products is None or task.weight_format not in known:
+            return None
+        rows = stack.products.rows_of(task.weight_format, unit.has_dot_products, task.kind)
+        rate = known[task.weight_format].value * unit.dequantise.rate.value
+        once_s = compute.dequantise_seconds(task.expanded_weights, rate)
+        return np.asarray(compute.expansions(task.m, rows) * once_s)
 
     def _matrix_s(self, task: Task, unit: ComputeUnit, phase: str) -> FloatColumn:
         """Return matrix seconds; skipped attention blocks shrink the dense time in proportion."""
