@@ -87,4 +87,5 @@ def _expanding_share(pricing: Pricing, ran: Ran, phase: str) -> float:
     expanding_s = pricing.expanding_s(task, phase) if task is not None else None
     if task is None or expanding_s is None:
         return 0.0
-    return float(expanding_s.sum() / pricing.busy_s(task, phase).sum())
+    busy_s = float(pricing.busy_s(task, phase).sum())
+    return float(expanding_s.sum()) / busy_s if busy_s else 0.0
