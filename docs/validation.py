@@ -36,6 +36,7 @@ from sim.evidence.nearest import judged_rows
 from sim.evidence.questions import DECODE
 from sim.explore.draws import CENTRAL_80
 from sim.output import write_text
+from sim.validation.curves import curves_table
 from sim.validation.exhibits import missed_tolerances, validate_exhibits
 from sim.validation.intervals import conformal_factor, needed_residuals
 from sim.validation.judging import GROUPS, Judged, Validation, scores
@@ -103,6 +104,13 @@ each. How warm a phone was at the start is known as one of three words; a share 
 that cooled.
 
 """
+CURVES: Final = """\
+## Curves of these minutes
+
+The area between measured and replayed curve, as a share of that below the measured one, and the
+instant at which each has lost a tenth of its first half minute's rate (`sim.validation.curves`).
+
+"""
 MEDIATEK_NOTE: Final = """\
 The Genio 720 is the one MediaTek part with a table of networks: it tells bandwidth, work per layer
 and cache copies apart, and the phones take them from there, with the ranges of a device that was
@@ -129,6 +137,7 @@ def page() -> str:
         ),
         ENERGY + stacks_table(shipped, "energy_j_per_token"),
         MINUTES + stacks_table(shipped, "sustained_share"),
+        CURVES + curves(),
         "## Against simpler laws\n\n" + against(residuals, read_rivals()),
         "## Left out of the calibration rows\n\n" + folds(residuals),
         "## MediaTek rows\n\n" + mediatek_rows(found, residuals),
@@ -139,6 +148,20 @@ def page() -> str:
         "## Skipped\n\n" + skipped_table(found),
     ]
     return "\n\n".join(section.rstrip() for section in sections) + "\n"
+
+
+def curves() -> str:
+    """Return areas and instants of throttling, series in role calibration apart from others."""
+    lines = []
+    for role in ("calibration", "validation"):
+        for row in curves_table(role).to_dict(orient="records"):
+            instants = [
+                "never" if math.isinf(at) else f"{at:.0f} s"
+                for at in (row["measured_s"], row["replayed_s"])
+            ]
+            lines.append([role, row["phone"], row["stack"], f"{row['area']:.1%}", *instants])
+    header = ["role", "phone", "stack", "area", "measured falls", "replayed falls"]
+    return table(header, lines)
 
 
 def targets(found: Validation) -> str:

@@ -78,6 +78,26 @@ class Replayed(NamedTuple):
     high: float
 
 
+class Series(NamedTuple):
+    """Rates over minutes, as shares of those of the first half minute.
+
+    Attributes
+    ----------
+    row
+        The row of the energy table that the series belongs to.
+    at_s
+        Instants [s], shape (points,).
+    curves
+        Measured shares, smoothed over five points, and replayed ones, shape (points,) each.
+    """
+
+    id: str
+    row: Mapping[Any, Any]
+    result: Result
+    at_s: Floats
+    curves: tuple[Floats, Floats]
+
+
 def energy_rows(role: str) -> Iterator[Replayed]:
     """Yield joules per token of the rows of whole phones in a role that can be simulated [J]."""
     rows = corpus("energy", role=role)
@@ -91,6 +111,16 @@ def energy_rows(role: str) -> Iterator[Replayed]:
 
 def series_rows(role: str) -> Iterator[Replayed]:
     """Yield the share of the first rate in the last minutes of each series of a role."""
+    for series in replayed_series(role):
+        late = series.at_s >= min(LATE_S, 2.0 / 3.0 * float(series.at_s.max()))
+        share, replayed = (float(curve[late].mean()) for curve in series.curves)
+        row = series.row
+        what = (series.result, row["model"], row["weights"], row["source_url"])
+        yield Replayed(series.id, role, *what, share, replayed, replayed, replayed)
+
+
+def replayed_series(role: str) -> Iterator[Series]:
+    """Yield each series of a role as curves, those that can be simulated."""
     series = corpus("time_series", role=role)
     rows = {row["id"]: row for row in corpus("energy").to_dict(orient="records")}
     rated = series[series["tokens_per_s"].notna() & series["row"].isin(rows)]
@@ -98,7 +128,7 @@ def series_rows(role: str) -> Iterator[Replayed]:
         row = rows[points["row"].iloc[0]]
         result = result_of(row)
         if result is not None and result.fits:
-            yield _series(str(name), role, row, points, result)
+            yield _series(str(name), row, points, result)
 
 
 @cache
@@ -170,9 +200,7 @@ def _band(result: Result) -> tuple[float, float]:
     return min(1.0, float(low)), max(1.0, float(high))
 
 
-def _series(
-    name: str, role: str, row: Mapping[Any, Any], points: pd.DataFrame, result: Result
-) -> Replayed:
+def _series(name: str, row: Mapping[Any, Any], points: pd.DataFrame, result: Result) -> Series:
     at_s, rates = (points[key].to_numpy(float) for key in ("time_s", "tokens_per_s"))
     spent, until_s = spent_at_start(row["notes"]), float(at_s.max())
     ends_s, clocks, _ = course(result.soc, result.facts, until_s, spent)
@@ -180,7 +208,4 @@ def _series(
     measured = smooth.rolling(5, center=True, min_periods=1).median().to_numpy()
     simulated = clocks[np.minimum(np.searchsorted(ends_s, at_s), len(clocks) - 1)]
     simulated = simulated / simulated[at_s < FIRST_S].mean()
-    late = at_s >= min(LATE_S, 2.0 / 3.0 * until_s)
-    share, replayed = (float(curve[late].mean()) for curve in (measured, simulated))
-    what = (result, row["model"], row["weights"], row["source_url"])
-    return Replayed(name, role, *what, share, replayed, replayed, replayed)
+    return Series(name, row, result, at_s, (measured, simulated))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 
 from sim.calibration.folds import Residual
 from sim.evidence.nearest import JudgedRow, judged_rows
+from sim.validation.curves import area_between, fallen_at_s
 from sim.validation.energy import course, result_of, spent_at_start
 from sim.validation.overview import Errors, overview_table, questions, stacks_table
 
@@ -75,3 +77,12 @@ def test_a_row_of_a_network_or_stack_that_is_not_known_is_left_out():
     row = {"device": "apple_a19_pro", "stack": "none", "model": "x", "counts_as": "x"}
     sizes = {"weights": "w4", "prompt_tokens": math.nan, "output_tokens": 4}
     assert result_of(row | sizes) is None
+
+
+def test_two_curves_enclose_an_area_and_each_falls_at_its_own_instant() -> None:
+    at = np.linspace(0.0, 600.0, 61)
+    measured, replayed = np.ones(61), 1.0 - at / 1200.0  # half of a half is lost on average
+    assert area_between(at, measured, replayed) == pytest.approx(0.25, rel=1e-9)
+    assert area_between(at, measured, measured) == 0.0
+    assert fallen_at_s(at, measured) == math.inf
+    assert fallen_at_s(at, replayed) == 130.0
