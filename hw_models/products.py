@@ -13,7 +13,7 @@ all of it. Not modelled: edges of a block of rows, and caches between two of the
 
 from hw_models.laws import Numbers
 from hw_models.part import Part
-from hw_models.quantities import Count, PerCycle
+from hw_models.quantities import Count, Ratio
 
 
 class Products(Part):
@@ -25,7 +25,7 @@ class Products(Part):
     """The same where it is not; all rows of a batch where a library expands the matrix first."""
     packed: tuple[str, ...]
     """Ids of the weight formats that are repacked, on cores with dot products of 8 bits."""
-    pace: dict[str, PerCycle]
+    pace: dict[str, Ratio]
     """By format, weights expanded where the unit's rate counts one; others follow the unit."""
 
     def rows_of(self, weight_format: str, has_dot_products: bool, kind: str) -> Numbers:

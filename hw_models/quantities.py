@@ -24,6 +24,8 @@ Exponent = Annotated[Parameter, Quantity("fraction", 0, 3)]
 """A power of the clock, hence without a unit."""
 Factor = Annotated[Parameter, Quantity("fraction", 1, 1e3)]
 """How many times something happens, at least once."""
+Ratio = Annotated[Parameter, Quantity("fraction", 0, 1e3, above_minimum=True)]
+"""One speed over another, below or above one."""
 Share = Annotated[Parameter, Quantity("fraction", 0, 1)]
 """A fraction that may be none at all."""
 Elements = Annotated[Parameter, Quantity("elements", 0, 1e9)]

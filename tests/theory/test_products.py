@@ -53,7 +53,7 @@ def seconds(soc: SocSpec, task: Task, phase: str = "prefill") -> float:
 
 
 def number(value: float) -> Parameter:
-    return Parameter(value, "count", "assumed", "test", value, value)
+    return Parameter(value, "fraction", "assumed", "test", value, value)
 
 
 @pytest.mark.parametrize(
