@@ -193,8 +193,12 @@ class Task:
             name: column if column.shape == (steps,) else repeated(column, steps)
             for name, column in columns.items()
         }
-        named = {"weight_format": weight_format or self.weight_format}
-        return replace(self, operand_bits=operand_bits or self.operand_bits, **named, **wide)
+        return replace(
+            self,
+            operand_bits=operand_bits or self.operand_bits,
+            weight_format=weight_format or self.weight_format,
+            **wide,
+        )
 
     @property
     def narrow(self) -> Task:

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
-from itertools import pairwise
 
 import numpy as np
 
@@ -25,6 +24,7 @@ from hw_models.cost_laws import Work, cost_law, law_seconds
 from hw_models.laws import Numbers
 from hw_models.schema import ComputeUnit, Kernel, Stack, StackNetwork
 from hw_models.soc import SocSpec
+from sim.engine.graphs import in_graphs, with_hand_overs
 from sim.engine.timed import (
     HOST_UNIT,
     Barrier,
@@ -96,7 +96,7 @@ class Pricing:
             apart = group.phase in ("vision", "network")
             shards = 1 if apart else int(self.stack.graphs_per_step.value)
             segments = [self.segment(part, group, call) for part in group.segments]
-            priced = _in_graphs(_with_hand_overs(segments, call), call, shards)
+            priced = in_graphs(with_hand_overs(segments, call), call, shards)
             self._priced[key] = tuple(priced)
         return self._priced[key]
 
@@ -363,48 +363,6 @@ def kernel_size(task: Task) -> FloatColumn:
     if task.kind == "attention":
         return task.n
     return task.m if task.flops.any() else task.vector_ops
-
-
-def _with_hand_overs(segments: Sequence[TimedSegment], call: TimedTask) -> list[TimedSegment]:
-    """Start a graph wherever the next operator runs on another unit than the one before."""
-    found, unit = [], None
-    for segment in segments:
-        tasks: list[TimedTask] = []
-        for task in segment.tasks:
-            if unit not in (None, task.unit) and not task.is_barrier:
-                tasks.append(call)
-            tasks.append(task)
-            unit = unit if task.is_barrier else task.unit
-        changed = len(tasks) > len(segment.tasks)
-        found.append(replace(segment, tasks=tuple(tasks)) if changed else segment)
-    return found
-
-
-def _in_graphs(
-    segments: Sequence[TimedSegment], call: TimedTask, graphs: int
-) -> list[TimedSegment]:
-    """Split the layers into ``graphs`` runs of nearly equal length, each but the first with a call.
-
-    No graph holds less than a layer.
-    """
-    layers = sum(segment.repeat for segment in segments if segment.is_layer)
-    graphs = min(graphs, layers)
-    boundaries = {round(index * layers / graphs) for index in range(1, graphs)}
-    calling = TimedSegment("graph_call", 1, (call,))
-    found: list[TimedSegment] = []
-    layer = 0
-    for segment in segments:
-        if not segment.is_layer:
-            found.append(segment)
-            continue
-        cuts = sorted(cut - layer for cut in boundaries if layer <= cut < layer + segment.repeat)
-        for first, last in pairwise([0, *cuts, segment.repeat]):
-            if first in cuts:
-                found.append(calling)
-            if last > first:
-                found.append(replace(segment, repeat=last - first))
-        layer += segment.repeat
-    return found
 
 
 def _barrier(
