@@ -46,7 +46,7 @@ TAIL: Final = """
 | anyres | the best of listed resolutions, padding cut away | LLaVA-NeXT, LLaVA-OneVision |
 | padded | native below a budget, tiles above, all padded alike | LFM2-VL |
 | slices | slices of one aspect ratio beside a small image | MiniCPM-V |
-| trimmed | tiles over the padded image, read without padding, and a thumbnail | Phi-4-multimodal |
+| trimmed | tiles of the padded image, its padding cut away, and a thumbnail | Phi-4-multimodal |
 
 Any other model of these families works by its file:
 

@@ -7,7 +7,7 @@
 ``covering`` the fewest tiles that keep nine tenths of the image's area, and a thumbnail (Ovis2)
 ``page``     the nearest grid of tiles whose sides are bounded, and a thumbnail (Granite Docling)
 ``latent``   native resolution between two sides, read as so many latents (Idefics2)
-``trimmed``  tiles over the padded image, read without the padding, and a thumbnail (Phi-4)
+``trimmed``  tiles of the padded image, its padding cut away, and a thumbnail (Phi-4)
 ===========  ======================================================================================
 """
 

@@ -43,6 +43,7 @@ def test_without_timm_the_packages_are_named():
 
 
 def test_with_timm_the_tower_is_captured():
+    import_torchvision()
     pytest.importorskip("timm")
     trace = capture_entry(FASTVLM, "fast")
     assert not trace.no_images
