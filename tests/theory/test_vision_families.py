@@ -16,6 +16,7 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
+from tests.more_vision_families import MORE_FAMILIES, SAMPLED, TIMM_FAMILIES
 from tests.vision_families import PROCESSORS, VISION_FAMILIES
 
 pytestmark = pytest.mark.torch
@@ -34,6 +35,9 @@ IMAGES_PX = (
 )
 
 
+EVERY = VISION_FAMILIES | MORE_FAMILIES | TIMM_FAMILIES
+
+
 @cache
 def built(family, device="meta"):
     import torch
@@ -41,14 +45,15 @@ def built(family, device="meta"):
     from workloads.models.from_transformers import build, read_config
 
     torch.manual_seed(0)
-    return build(read_config(VISION_FAMILIES[family], family), family, device)
+    return build(read_config(EVERY[family], family), family, device)
 
 
 @cache
 def rule(family):
     from workloads.models.image_families import image_rule
+    from workloads.models.vision_phases import counted
 
-    return image_rule(built(family).model.config.to_dict())
+    return counted(built(family), image_rule(built(family).model.config.to_dict()))
 
 
 @cache
@@ -172,7 +177,13 @@ MASK_FLOP = {"canvas_mllama": 2 * (4 * 24) ** 2}
 """Products that make a mask, a constant in a trace: 4 tiles of 17 states, padded to 24."""
 
 
-@pytest.mark.parametrize("family", sorted(VISION_FAMILIES))
+def seldom(family):
+    """Return a family as a parameter, among the long checks if the suite runs others like it."""
+    brief = family in VISION_FAMILIES or family in SAMPLED
+    return family if brief else pytest.param(family, marks=pytest.mark.long)
+
+
+@pytest.mark.parametrize("family", [seldom(family) for family in sorted(EVERY)])
 def test_a_real_run_makes_the_calls_of_the_trace_and_the_flop_of_the_counter(family):
     import torch
     from torch.utils.flop_counter import FlopCounterMode
@@ -180,9 +191,13 @@ def test_a_real_run_makes_the_calls_of_the_trace_and_the_flop_of_the_counter(fam
     from workloads.flop_check import phase_flops
     from workloads.models.loops import condensed, varying_modules
     from workloads.models.text_shape import context_of
+    from workloads.models.torchvision_names import import_torchvision
     from workloads.models.vision_inputs import image_call, image_inputs
     from workloads.models.vision_phases import record_image, segments_of, tower_of
 
+    if family in TIMM_FAMILIES:
+        import_torchvision()
+        pytest.importorskip("timm")
     seen = rule(family).variants()[-1]
     traced, image = phase(family), seen.encode(*SEEN_PX)
     real = built(family, "cpu")
@@ -203,6 +218,7 @@ def test_a_real_run_makes_the_calls_of_the_trace_and_the_flop_of_the_counter(fam
     ]
     assert said in found
     real.model.set_attn_implementation("eager")
+    real.model.requires_grad_(False)
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         image_call(real.model)(**inputs)
     masks = MASK_FLOP.get(family, 0)

@@ -28,13 +28,21 @@ def image_call(model: nn.Module) -> Callable[..., Any]:
     for owner in (model, getattr(model, "model", None)):
         call = getattr(owner, "get_image_features", None)
         if call is not None:
-            return call
+            return partial(_pooled_or_projected, owner, call)
         if hasattr(owner, "vision_model") and hasattr(owner, "multi_modal_projector"):
             return partial(_projected, owner)
         embed = getattr(getattr(owner, "embed_tokens_extend", None), "image_embed", None)
         if embed is not None:
             return partial(_placed, embed)
     raise WorkloadError(f"{type(model).__name__} must have get_image_features. It has not.")
+
+
+def _pooled_or_projected(owner: Any, call: Callable[..., Any], **inputs: Tensor) -> Any:
+    """Return what the call makes of pixels; states that it leaves as such are projected."""
+    made = call(**inputs)
+    if getattr(made, "pooler_output", made) is not None:
+        return made
+    return owner.multi_modal_projector(made.last_hidden_state.flatten(0, 1))
 
 
 def _projected(
