@@ -33,6 +33,7 @@ TAIL: Final = """
 | rowed | the same, each row of tokens with one that ends it | Hunyuan-VL |
 | shrunk | native resolution, shrunk into a budget of patches, never enlarged | Kimi-K2.5, Inkling |
 | closest | the cells nearest in aspect ratio within a budget of tokens | Muse |
+| gridded | native resolution in whole patches between two numbers of them | Nemotron Omni |
 | latent | native resolution, read as so many latents | Idefics2 |
 | bounded | native resolution below a longest side; each row ends in a token | Mistral 3, Pixtral |
 | fixed | one square; with pan and scan also crops | Gemma 3 and 3n, PaliGemma, LLaVA 1.5, FastVLM |

@@ -2,6 +2,7 @@
 
 ===========  ======================================================================================
 ``shrunk``   native resolution, shrunk into a budget of patches, padded to whole cells (Kimi)
+``gridded``  whole patches within two budgets, then whole cells (Nemotron Omni)
 ``closest``  the whole cells nearest to the image's aspect ratio within a budget (Muse)
 ``least``    the grid of tiles that resizes the image least, and a thumbnail (Cohere Vision)
 ``covering`` the fewest tiles that keep nine tenths of the image's area, and a thumbnail (Ovis2)
@@ -58,6 +59,46 @@ class Shrunk(Rule):
             scales += [self.max_side * self.patch_px / side for side in sides]
         columns, rows = (math.ceil(max(1, int(side * min(scales))) / cell) for side in sides)
         return _of_cells(columns, rows, self.merge)
+
+
+@dataclass(frozen=True)
+class Gridded(Rule):
+    """Whole patches, more than fit, scaled into a range of their number, then whole cells.
+
+    Arguments:
+        patch_px, merge: a cell of ``merge x merge`` patches becomes one visual token.
+        min_patches, max_patches: of the image.
+    """
+
+    KIND: ClassVar[str] = "gridded"
+    KEYS: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "min_patches": ("min_num_patches",),
+        "max_patches": ("max_num_patches",),
+    }
+    patch_px: int
+    merge: int
+    min_patches: int
+    max_patches: int
+
+    def encode(self, width_px: int, height_px: int) -> EncodedImage:
+        """Return what an image of this size becomes."""
+        wide, high = (round(side / self.patch_px + 0.5) for side in (width_px, height_px))
+        scale = min(1.0, math.sqrt(self.max_patches / (wide * high)))
+        wide, high = (math.floor(scale * side) for side in (wide, high))
+        if wide * high < self.min_patches < self.max_patches:
+            scale = math.sqrt(self.min_patches / (wide * high))
+            wide, high = (math.ceil(scale * side) for side in (wide, high))
+        high = self._whole(high, wide)
+        wide = self._whole(wide, high)
+        return _of_cells(wide // self.merge, high // self.merge, self.merge)
+
+    def _whole(self, side: int, other: int) -> int:
+        """Return a side in whole cells, rounded up where the budget allows it."""
+        rest = side % self.merge
+        more = side - rest + self.merge
+        if not rest or more * other <= self.max_patches:
+            return more if rest else side
+        return max(self.merge, side - rest)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,16 @@ from types import MappingProxyType
 from typing import Any
 
 from workloads.errors import WorkloadError, did_you_mean
-from workloads.image_grids import Closest, Covering, Latent, Least, Page, Shrunk, Trimmed
+from workloads.image_grids import (
+    Closest,
+    Covering,
+    Gridded,
+    Latent,
+    Least,
+    Page,
+    Shrunk,
+    Trimmed,
+)
 from workloads.image_rules import (
     Bounded,
     Fixed,
@@ -23,7 +32,7 @@ KINDS: Mapping[str, type[Rule]] = MappingProxyType(
     {
         kind.KIND: kind
         for kind in (
-            *(AnyRes, Bounded, Canvas, Closest, Covering, Fixed, Latent, Least, Native),
+            *(AnyRes, Bounded, Canvas, Closest, Covering, Fixed, Gridded, Latent, Least, Native),
             *(Padded, Page, Pooled, Rowed, Shrunk, Slices, Split, Tiles, Trimmed),
         )
     }

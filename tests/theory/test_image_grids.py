@@ -16,9 +16,9 @@ pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
 from tests.theory.test_vision_families import IMAGES_PX
-from workloads.image_grids import Closest, Covering, Latent, Least, Page, Shrunk, Trimmed
+from workloads.image_grids import Closest, Covering, Gridded, Latent, Least, Page, Shrunk, Trimmed
 from workloads.image_kinds import read_rule
-from workloads.image_rules import Native, Rowed
+from workloads.image_rules import Native, Pooled, Rowed
 
 pytestmark = pytest.mark.torch
 
@@ -97,7 +97,36 @@ def phi(high, wide):
     return int(256 + 1 + seen.sum() + seen[:, 0].sum() + 16)
 
 
+def gemma4(high, wide):
+    resize = processing("gemma4_unified").get_aspect_ratio_preserving_size
+    return math.prod(resize(high, wide, 16, 280 * 9, 3)) // 48**2
+
+
+def inkling(high, wide):
+    import torch
+    from transformers.image_utils import SizeDict
+
+    kind = processing("inkling2").Inkling2ImageProcessor
+    own = SimpleNamespace(
+        pad=lambda images, pad_size, fill_value: [
+            torch.zeros(3, pad_size.height, pad_size.width, dtype=torch.int8)
+        ],
+        rescale_and_normalize=lambda image, *given: image,
+    )
+    image, cell = torch.zeros(3, high, wide, dtype=torch.int8), SizeDict(height=40, width=40)
+    made = kind._preprocess(own, [image], cell, True, 1.0, True, None, None, "pt")
+    return int(made["image_grid_thw"].prod())
+
+
+def nemotron(high, wide):
+    grid = processing("nemotron_h_omni").get_patch_grid_size
+    return math.prod(grid(high, wide, 16, 2, 1024, 13_312))
+
+
 RULES = {
+    nemotron: (Gridded(16, 2, 1024, 13_312), "N"),
+    gemma4: (Pooled(48, 1, 280), "tokens"),
+    inkling: (Shrunk(40, 1), "tokens"),
     kimi: (Shrunk(14, 2, 16_384, 512), "tokens"),
     muse: (Closest(14, 2, 4096), "tokens"),
     cohere: (Least(512, 1024, 256), "K"),
@@ -123,3 +152,29 @@ def test_a_grid_is_that_of_the_image_processor(own):
 def test_a_rule_is_read_back(own):
     rule, _ = RULES[own]
     assert read_rule(rule.facts()) == rule
+
+
+ONE = {"height": 56, "width": 56}
+SQUARES = {
+    "blip": ("BlipImageProcessorPil", {"size": ONE}),
+    "clip": ("CLIPImageProcessorPil", {"size": {"shortest_edge": 56}, "crop_size": ONE}),
+    "deepseek_vl": ("DeepseekVLImageProcessorPil", {"size": ONE}),
+    "deepseek_vl_hybrid": (
+        "DeepseekVLHybridImageProcessorPil",
+        {"size": ONE, "high_res_size": {"height": 64, "width": 64}},
+    ),
+    "janus": ("JanusImageProcessorPil", {"size": ONE}),
+}
+"""Processors of BLIP-2, of Kosmos-2, Florence-2 and FastVLM, and of three more families."""
+
+
+@pytest.mark.parametrize("folder", SQUARES)
+def test_an_image_of_any_size_is_one_square(folder):
+    import numpy as np
+
+    name, settings = SQUARES[folder]
+    processor = getattr(processing(folder, "pil_"), name)(**settings)
+    for wide, high in IMAGES_PX:
+        made = processor(images=[np.zeros((high, wide, 3), dtype=np.uint8)], return_tensors="np")
+        assert made["pixel_values"].shape == (1, 3, 56, 56), (wide, high)
+        assert made.get("high_res_pixel_values", np.zeros((1, 3, 64, 64))).shape[-1] == 64

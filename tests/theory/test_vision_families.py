@@ -177,6 +177,19 @@ MASK_FLOP = {"canvas_mllama": 2 * (4 * 24) ** 2}
 """Products that make a mask, a constant in a trace: 4 tiles of 17 states, padded to 24."""
 
 
+IN_ORDER = {"fixed_fast_vlm": "token_mixer"}
+"""Where a CPU's attention leaves its result in the order in which the next layer reads it.
+
+Without data the result has another layout, so a trace has a copy more for each.
+"""
+
+
+def comparable(family, calls):
+    """Return the calls without copies of a result that a CPU's attention leaves in order."""
+    mixer = IN_ORDER.get(family)
+    return [c for c in calls if not (mixer and c[2] == "aten.clone" and c[3].endswith(mixer))]
+
+
 def seldom(family):
     """Return a family as a parameter, among the long checks if the suite runs others like it."""
     brief = family in VISION_FAMILIES or family in SAMPLED
@@ -186,6 +199,7 @@ def seldom(family):
 @pytest.mark.parametrize("family", [seldom(family) for family in sorted(EVERY)])
 def test_a_real_run_makes_the_calls_of_the_trace_and_the_flop_of_the_counter(family):
     import torch
+    from torch.nn.attention import SDPBackend, sdpa_kernel
     from torch.utils.flop_counter import FlopCounterMode
 
     from workloads.flop_check import phase_flops
@@ -216,10 +230,11 @@ def test_a_real_run_makes_the_calls_of_the_trace_and_the_flop_of_the_counter(fam
         sized(segments_of(whole, context_of(real), kept), {})
         for kept in (events, condensed(events, loops))
     ]
-    assert said in found
+    assert comparable(family, said) in [comparable(family, calls) for calls in found]
     real.model.set_attn_implementation("eager")
     real.model.requires_grad_(False)
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+    written_out = sdpa_kernel(SDPBackend.MATH)  # the counter knows no kernel of a CPU
+    with torch.no_grad(), written_out, FlopCounterMode(display=False) as counter:
         image_call(real.model)(**inputs)
     masks = MASK_FLOP.get(family, 0)
     assert counter.get_total_flops() - masks == phase_flops(traced, image.sizes)

@@ -10,7 +10,16 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from workloads.image_grids import Closest, Covering, Latent, Least, Page, Shrunk, Trimmed
+from workloads.image_grids import (
+    Closest,
+    Covering,
+    Gridded,
+    Latent,
+    Least,
+    Page,
+    Shrunk,
+    Trimmed,
+)
 from workloads.image_rules import Bounded, Fixed, Native, Pooled, Rowed, Rule
 from workloads.image_tiles import AnyRes, Canvas, Padded, Slices, Split, Tiles
 
@@ -147,6 +156,11 @@ def _unbounded(config: Config) -> Rule:
     return Shrunk(_side(vision["patch_size"]) * vision["spatial_merge_size"], 1)
 
 
+def _gridded(config: Config) -> Rule:
+    merge = round(1 / config["downsample_ratio"])
+    return Gridded(_side(_vision(config)["patch_size"]), merge, 1024, 13_312)
+
+
 def _trimmed(config: Config) -> Rule:
     vision = _vision(config)
     return Trimmed(_side(vision["patch_size"]), 2, vision["crop_size"])
@@ -262,6 +276,7 @@ FAMILIES: Mapping[str, Callable[[Config], Rule]] = {
     "granite_docling": _page,
     "idefics2": _latent,
     "phi4_multimodal": _trimmed,
+    "nemotron_h_omni": _gridded,
     "llama4": _tiles_of(Least, 16),
     "gemma4_unified": _unpooled,
     "gemma3n": lambda config: Fixed(768, 256, config.get("vision_soft_tokens_per_image") or 256),
@@ -274,6 +289,7 @@ FAMILIES: Mapping[str, Callable[[Config], Rule]] = {
             "blip-2",
             "deepseek_vl",
             "deepseek_vl_hybrid",
+            "git",
             "got_ocr2",
             "janus",
             "kosmos-2",

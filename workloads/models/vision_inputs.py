@@ -16,7 +16,16 @@ import torch
 from torch import Tensor, nn
 
 from workloads.errors import WorkloadError
-from workloads.image_grids import Closest, Covering, Latent, Least, Page, Shrunk, Trimmed
+from workloads.image_grids import (
+    Closest,
+    Covering,
+    Gridded,
+    Latent,
+    Least,
+    Page,
+    Shrunk,
+    Trimmed,
+)
 from workloads.image_rules import Bounded, EncodedImage, Fixed, Native, Pooled, Rowed, Rule
 from workloads.image_tiles import AnyRes, Canvas, Padded, Slices, Split, Tiles
 
@@ -31,6 +40,9 @@ def image_call(model: nn.Module) -> Callable[..., Any]:
             return partial(_pooled_or_projected, owner, call)
         if hasattr(owner, "vision_model") and hasattr(owner, "multi_modal_projector"):
             return partial(_projected, owner)
+        inner = getattr(owner, "git", None)
+        if hasattr(inner, "image_encoder"):
+            return partial(_prefixed, inner)
         embed = getattr(getattr(owner, "embed_tokens_extend", None), "image_embed", None)
         if embed is not None:
             return partial(_placed, embed)
@@ -51,6 +63,11 @@ def _projected(
     """Return the states that a class makes of pixels inside its own call (Llama 3.2 Vision)."""
     seen = owner.vision_model(pixel_values, aspect_ratio_ids, aspect_ratio_mask)
     return owner.multi_modal_projector(seen.last_hidden_state)
+
+
+def _prefixed(owner: Any, pixel_values: Tensor) -> Tensor:
+    """Return what a class puts before the text inside its own call (GIT)."""
+    return owner.visual_projection(owner.image_encoder(pixel_values).last_hidden_state)
 
 
 def _placed(
@@ -90,7 +107,7 @@ SQUARE_PATCHES = ("kimi_k25", "paddleocr_vl")
 
 
 def _native(
-    rule: Native | Shrunk | Closest,
+    rule: Native | Shrunk | Closest | Gridded,
     image: EncodedImage,
     sides: tuple[int, int],
     model: nn.Module,
@@ -245,6 +262,7 @@ _MAKERS: Mapping[type[Rule], Callable[..., dict[str, Tensor]]] = {
     Page: _paged,
     Rowed: _native,
     Shrunk: _native,
+    Gridded: _native,
     Trimmed: _trimmed,
     Pooled: _pooled,
 }
