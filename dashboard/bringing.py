@@ -73,6 +73,11 @@ def _scenario(item: own.Brought, choices: Choices) -> Taken:
         raise SimError(f"{item.path.name} must be a mapping. Got {type(mapping).__name__}.")
     mapping = {**mapping, **_brought(mapping)}
     asked = Scenario.from_mapping(mapping)
+    if asked.network is not None:
+        raise SimError(
+            f"{item.path.name} must ask a language model here. It asks a single network. Remedy: "
+            f"andesim simulate {item.path.name}, or andesim report {item.path.name}."
+        )
     changed = choices_of(asked, mapping)
     theirs, ours = entries(asked), entries(Scenario.from_mapping(changed.mapping()))
     left_out = tuple(path for path, value in theirs.items() if ours.get(path) != value)

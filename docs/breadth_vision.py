@@ -36,8 +36,9 @@ with their vision tower at the defaults of their class, {text} with their langua
 default is rarely a released model, and some defaults do not fit together: a type that fails here
 may work with its released configuration. Where a default leaves the tower out, it is the tower
 class's own default; where a default's rotary sections do not fit its heads (four GLM types and
-Qwen3-Omni's), the head or the rotary part is the one that fits. Tokens are those of a screenshot
-of 1080x2400 by the family's image rule; of `canvas` they are states that cross attention reads.
+Qwen3-Omni's), the head or the rotary part is the one that fits. Towers of timm (FastVLM, Gemma 3n)
+need `pip install '.[timm]'`. Tokens are those of a screenshot of 1080x2400 by the family's image
+rule; of `canvas` they are states that cross attention reads.
 
 """
 

@@ -77,7 +77,8 @@ def test_a_bundle_carries_a_device_and_the_scenario_that_uses_it():
 @pytest.mark.parametrize(
     "content",
     [b"", b"extends: nowhere\n", b"extends: dimensity_9500\ndram: {channels: -1}\n",
-     b"PK\x03\x04broken", b"session: 3\n", b"session: {turns: []}\ndevice: /etc/passwd\n"],
+     b"PK\x03\x04broken", b"session: 3\n", b"session: {turns: []}\ndevice: /etc/passwd\n",
+     b"model: resnet50\nnetwork: {}\n"],
 )  # fmt: skip
 def test_what_cannot_be_used_is_refused_in_words(content):
     with pytest.raises(USER_ERRORS):

@@ -42,6 +42,7 @@ from workloads.models.open_sizes import fill_open_sizes, fit_rotary
 from workloads.models.seams import INDEXED, NAME, CacheSeam, Listening, register
 from workloads.models.torchvision_names import import_torchvision
 
+import_torchvision()  # before any class that needs it is loaded
 VERSION = transformers.__version__
 warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
 transformers.logging.set_verbosity_error()
@@ -80,7 +81,6 @@ def read_config(entry: Mapping[str, Any], name: str) -> Any:
     A parent of an unknown type is read by its text part. Raises `WorkloadError` where the type is
     unknown or the class refuses the values.
     """
-    import_torchvision()
     known = CONFIG_MAPPING
     chosen = entry
     if entry.get("model_type") not in known:

@@ -52,7 +52,8 @@ def _one(group: Sequence[Event]) -> Event:
     read = [seen for event in group for seen in event.inputs if seen.role != "weight"]
     written = [seen for event in group for seen in event.outputs]
     if kind in ("elementwise", "copy"):
-        inputs, outputs = (_flat(read), *weights.values()), (_flat(written),)
+        flat = (_flat(read),) if read else ()  # a table alone may be copied
+        inputs, outputs = (*flat, *weights.values()), (_flat(written),)
     elif kind in ("linear", "norm"):
         inputs, outputs = (_stacked(read), *weights.values()), (_stacked(written),)
     else:
