@@ -43,6 +43,8 @@ keys of the file alone (`workloads/closed_forms.py`); without one there is no cl
 layers, shared or latent caches). Seconds are of a processor, for one capture. Any other model works
 by its file: [which types](models_breadth.md). Models that take images have a second table, with
 what an image becomes and what its encoder does: [Models that take images](models_vision.md).
+Encoders and convolutional networks that ship are asked by themselves (`network: {}`), on each stack
+of each device: [which networks run where](models_breadth_networks.md).
 
 """
 COLUMNS: Final = (
