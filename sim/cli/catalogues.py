@@ -16,6 +16,8 @@ Row = dict[str, Any]
 STREAMED = ("body", "lm_head")
 """Classes that every decode step reads in full; embedding and vision are not."""
 
+LONGEST_NUMBER = 6
+"""Characters of a parameter; longer ones are rounded."""
 MIXES = 12
 """Mixes that are listed."""
 
@@ -149,15 +151,22 @@ def _chosen(rows: list[Row], name: str | None, what: str) -> list[Row]:
     return found
 
 
-def show_rows(title: str, rows: Sequence[Row]) -> None:
-    """Print rows as a table with a column per key, sources numbered and listed below it."""
+def show_rows(title: str, rows: Sequence[Row], wraps: bool = False) -> None:
+    """Print rows as a table with a column per key, sources numbered and listed below it.
+
+    Names in the first column are broken on a narrow screen only if it ``wraps``.
+    """
     from sim.cli.tables import Column, make_console, print_table
 
     columns = []
     for index, (name, value) in enumerate(rows[0].items()):
         is_text = isinstance(value, str | bool)
         columns.append(
-            Column(name.replace("_", " "), is_text and index > 0, is_text and index == 0)
+            Column(
+                name.replace("_", " "),
+                is_text and (wraps or index > 0),
+                is_text and not wraps and index == 0,
+            )
         )
     numbers: dict[str, int] = {}
     cells = []
@@ -185,10 +194,32 @@ def show_devices(rows: Sequence[Row], detailed: bool) -> None:
         listed = [{"id": row["id"], "stacks": ", ".join(row["stacks"])} for row in rows]
         show_rows("Devices", listed)
         return
-    shown = ("value", "low", "high", "unit", "kind", "source")
     for row in rows:
         parameters = [
-            {"parameter": path, **{key: item[key] for key in shown}}
+            {
+                "parameter": path,
+                "value": _quantity(item["value"], item["unit"]),
+                "range": _range(item),
+                "kind": item["kind"],
+                "source": item["source"],
+            }
             for path, item in row["parameters"].items()
         ]
-        show_rows(row["id"], parameters)
+        show_rows(row["id"], parameters, wraps=True)
+
+
+def _quantity(value: float, unit: str) -> str:
+    """Return a parameter's value, long numbers with four digits, its unit with a prefix."""
+    from hw_models.units import format_quantity
+
+    exact = format_quantity(value, unit)
+    is_short = len(exact.partition(" ")[0]) <= LONGEST_NUMBER
+    return exact if is_short else format_quantity(float(f"{value:.4g}"), unit)
+
+
+def _range(item: Row) -> str:
+    low, high = (_quantity(item[end], item["unit"]) for end in ("low", "high"))
+    if low == high:
+        return low
+    first, _, unit = low.partition(" ")
+    return f"{first if high.endswith(f' {unit}') else low} to {high}"

@@ -55,3 +55,12 @@ def test_different_scenarios_are_compared_with_all_their_numbers(andesim, tmp_pa
     row = next(line for line in found.splitlines() if line.startswith("as the first"))
     assert len(row.split()) == 11  # four numbers with their units behind three words
     assert row.endswith("MiB")
+
+
+def test_parameters_of_a_device_have_prefixes_and_fit_in_80_columns(andesim, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = andesim("devices", "dimensity_9500").out.splitlines()
+    rows = [line for line in lines if not line.startswith("(")]
+    assert max(map(len, rows)) <= 80
+    assert any("10.667 GT/s" in line for line in rows)
+    assert any("128 KiB to 2 MiB" in line for line in rows)
