@@ -17,6 +17,7 @@ from typing import Final, NamedTuple
 from hw_models.files import is_path
 from hw_models.soc import list_socs
 from sim.errors import SimError
+from sim.evidence.column_units import SAID
 from sim.evidence.importers.names import model_id, one_name, other_count
 from sim.evidence.importers.own_csv import column_mapping
 from sim.evidence.importers.processors import devices_of
@@ -220,6 +221,8 @@ def import_to(paths: Sequence[Path], out: Path, given: Given = NOTHING) -> str:
         for name, count in opened.items()
         if count
     ]
+    texts = dict.fromkeys(text for run in named for text in run.warnings)
+    said += [text for text in texts if text.startswith(SAID)]
     said += [f"refused {run.id}: {run.refusal}" for run in refused]
     return "\n".join(said)
 

@@ -1,7 +1,8 @@
 """Measured runs: one measurement of one session on one device, and the CSV that holds many.
 
-An empty cell means unknown, never zero. Numbers carry no unit: the column name does. Not
-modelled: distributions beyond the raw samples, and conversions between definitions of a metric.
+An empty cell means unknown, never zero. Numbers carry no unit: the column name does
+(`sim.evidence.column_units`). Not modelled: distributions beyond the raw samples, and conversions
+between definitions of a metric.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sim.errors import SimError
 from sim.evidence import csv_text
+from sim.evidence.column_units import Reading, own_reading, reading
 from sim.evidence.measured_metrics import METRICS
 from workloads.errors import WorkloadError, did_you_mean
 from workloads.explain import sentences
@@ -213,7 +215,7 @@ def parse_rows(
     first = rows[0]
     if first.fault:
         raise SimError(f"{name}, line {first.number}: {first.fault}")
-    header = _renamed([_ours(cell.strip()) for cell in first.cells], mapping or {}, name)
+    header = _readings([cell.strip() for cell in first.cells], mapping or {}, name)
     wrong = _header_faults(header)
     if wrong:
         raise SimError("\n".join(f"{name}: {fault}" for fault in wrong))
@@ -229,29 +231,30 @@ def parse_rows(
     return list(runs.values()), faults
 
 
-def _ours(column: str) -> str:
-    """Return a column as it is spelt here, if it differs by capitals only."""
-    return column.lower() if column.lower() in COLUMNS else column
-
-
-def _renamed(header: list[str], mapping: Mapping[str, str], name: str) -> list[str]:
-    """Return the header in our words; a mapping drops the columns neither side names, as ""."""
-    if not mapping:
-        return header
+def _readings(header: list[str], mapping: Mapping[str, str], name: str) -> list[Reading]:
+    """Return how each column is read; a mapping drops those that neither side names, as ""."""
+    own = [cell.lower() if cell.lower() in COLUMNS else cell for cell in header]
     faults = [
         f"{name}: the mapping names column {theirs!r}, which the file does not have. "
         + did_you_mean(theirs, header)
         for theirs in mapping
-        if theirs not in header
+        if theirs not in (*header, *own)
     ]
     if faults:
         raise SimError("\n".join(faults))
-    return [mapping.get(column, column if column in COLUMNS else "") for column in header]
+    found = []
+    for theirs, ours in zip(header, own, strict=True):
+        mapped = mapping.get(theirs, mapping.get(ours, ours if ours in COLUMNS else ""))
+        read = reading(theirs, mapped, header) if mapped and mapped != ours else None
+        alike = own_reading(theirs) if not mapped else None
+        found.append(read or alike or Reading(mapped or ("" if mapping else ours)))
+    return found
 
 
-def _header_faults(header: list[str]) -> list[str]:
-    known = [column for column in header if column]
-    faults = [
+def _header_faults(header: list[Reading]) -> list[str]:
+    known = [column.ours for column in header if column.ours]
+    faults = [column.fault for column in header if column.fault]
+    faults += [
         f"column {column!r} is not known. {did_you_mean(column, COLUMNS)}"
         for column in known
         if column not in COLUMNS
@@ -263,26 +266,32 @@ def _header_faults(header: list[str]) -> list[str]:
     ]
 
 
-def _run_of(header: list[str], cells: list[str], line: int) -> tuple[MeasuredRun | None, list[str]]:
+def _run_of(
+    header: list[Reading], cells: list[str], line: int
+) -> tuple[MeasuredRun | None, list[str]]:
     """Return the run of one row, or the row's faults; a row without an id is named by its line."""
     if len(cells) != len(header):
         return None, [f"a row must have {len(header)} cells. Got {len(cells)}."]
-    if cells == header:
+    if cells == [column.ours for column in header]:
         return None, ["a row must hold values. Got the header again."]
-    values = {
-        column: cell.strip()
+    values = [
+        (column, cell.strip())
         for column, cell in zip(header, cells, strict=True)
-        if column and _says(column, cell)
-    }
+        if column.ours and _says(column.ours, cell)
+    ]
     faults: list[str] = []
     fields: dict[str, Any] = {"id": f"line{line}"}
-    for column, cell in values.items():
+    for column, cell in values:
         try:
-            fields[column] = _value(column, cell)
+            found = _value(column.ours, cell)
+            fields[column.ours] = column.value(found) if isinstance(found, float) else found
         except ValueError as error:
-            faults.append(f"{column} must be {error}. Got {cell!r:.60}.")
+            faults.append(f"{column.ours} must be {error}. Got {cell!r:.60}.")
     if faults:
         return None, faults
+    said = [column.said for column, _ in values if column.said]
+    if said:
+        fields["warnings"] = (*fields.get("warnings", ()), *said)
     try:
         return MeasuredRun(**fields), []
     except ValidationError as error:

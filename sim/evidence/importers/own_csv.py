@@ -1,7 +1,7 @@
 """Our own CSV of measured runs, or any CSV whose columns a mapping names in our words.
 
 This is also the way in for tools whose output is not documented in public, such as the MediaTek
-profilers. Units are not converted: a column must already be in the unit its name here says.
+profilers. Numbers are converted from the unit that their column states to ours.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Final
 
 from sim.errors import SimError
 from sim.evidence import csv_text
+from sim.evidence.column_units import own_reading
 from sim.evidence.importers.base import Importer
 from sim.evidence.measured import COLUMNS, MeasuredRun, parse_rows
 from sim.evidence.measured_metrics import METRICS
@@ -22,7 +23,9 @@ def sniff(text: str) -> bool:
 
     A column `t/s` is llama-bench's: its table may have been saved as CSV.
     """
-    columns = {cell.lower() for cell in csv_text.header(text)}
+    cells = [cell.lower() for cell in csv_text.header(text)]
+    alike = (own_reading(cell) for cell in cells if cell.replace("_", "").isalpha())
+    columns = {*cells, *(read.ours for read in alike if read)}
     if "t/s" in columns:
         return False
     if columns & set(METRICS):
