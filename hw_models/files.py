@@ -5,7 +5,7 @@ What the entries mean is not known here: a file is a nested mapping until `hw_mo
 
 import os
 import re
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Final
 
 import yaml
 
-from hw_models.errors import HardwareError, suggest
+from hw_models.errors import HardwareError
 from hw_models.plugins import load_all
 
 ENTRY_POINT_GROUP: Final = "andesim.devices"
@@ -27,6 +27,7 @@ VALUES_LIMIT: Final = 100_000
 _SUFFIX: Final = ".yaml"
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _ALIAS: Final = re.compile(r"(?:^|[\s,\[{:])\*\w", re.MULTILINE)
+_HEAD: Final = re.compile(r"^(?:name|describes|extends):.*(?:\n[ \t]+.*)*", re.MULTILINE)
 _INDENT: Final = re.compile(rf"^[ \-?:]{{{4 * DEPTH_LIMIT},}}", re.MULTILINE)
 
 
@@ -143,6 +144,11 @@ def read_device(id_or_path: str | Path) -> dict[str, Any]:
     return _resolve(_find(id_or_path), ())
 
 
+def read_head(device_id: str) -> dict[str, Any]:
+    """Read only the name of a known device and what it describes, with `extends:` resolved."""
+    return _resolve(_find(device_id), (), _read_head)
+
+
 def is_path(id_or_path: str | Path) -> bool:
     """Tell a path from an id: a path is a `Path`, or text with a suffix or a folder.
 
@@ -153,12 +159,16 @@ def is_path(id_or_path: str | Path) -> bool:
     return isinstance(id_or_path, Path) or "/" in text or text.endswith((_SUFFIX, ".yml"))
 
 
-def _resolve(file: Traversable, seen: tuple[str, ...]) -> dict[str, Any]:
+def _resolve(
+    file: Traversable,
+    seen: tuple[str, ...],
+    read: Callable[[Traversable], dict[str, Any]] | None = None,
+) -> dict[str, Any]:
     """Read a file and what it extends; `seen` are the places of the files that led to it."""
     place = os.path.realpath(file) if isinstance(file, Path) else str(file)
     if place in seen:
         raise HardwareError(f"extends must not lead back to its own file. Got {file.name!r}.")
-    data = _read(file)
+    data = (read or _read)(file)
     parents = data.pop("extends", [])
     parents = [parents] if isinstance(parents, str) else parents
     if not isinstance(parents, list) or not all(isinstance(name, str) for name in parents):
@@ -166,7 +176,7 @@ def _resolve(file: Traversable, seen: tuple[str, ...]) -> dict[str, Any]:
     folder = file.parent if isinstance(file, Path) else Path()
     base: dict[str, Any] = {}
     for parent in parents:
-        base = merge(base, _resolve(_find(parent, folder), (*seen, place)))
+        base = merge(base, _resolve(_find(parent, folder), (*seen, place), read))
     return merge(base, data)
 
 
@@ -195,8 +205,10 @@ def _find(id_or_path: str | Path, folder: Path = Path()) -> Traversable:
     for file in _all_files():
         if _stem(file) == id_or_path:
             return file
+    from hw_models.naming import which_device  # which reads the files by this module
+
     rule = "device must be a known id or the path of a YAML file"
-    raise HardwareError(f"{rule}. Got {id_or_path!r}. {suggest(str(id_or_path), device_ids())}")
+    raise HardwareError(f"{rule}. Got {id_or_path!r}. {which_device(str(id_or_path))}")
 
 
 def _all_files() -> Iterator[Traversable]:
@@ -232,3 +244,7 @@ def _read(file: Traversable) -> dict[str, Any]:
         raise HardwareError(*(f"{file.name}: {fault}" for fault in error.faults)) from error
     except UnicodeDecodeError as error:
         raise HardwareError(f"{file.name}: the file must be UTF-8 text. Got {error}.") from error
+
+
+def _read_head(file: Traversable) -> dict[str, Any]:
+    return parse_yaml("\n".join(_HEAD.findall(_text(file))) or "{}")

@@ -162,9 +162,10 @@ def catalogue() -> list[dict[str, Any]]:
 
 
 def describe(spec: SocSpec) -> dict[str, Any]:
-    """Return id, stacks and each parameter with its provenance, ready for JSON."""
+    """Return id, name, stacks and each parameter with its provenance, ready for JSON."""
     return {
         "id": spec.id,
+        "name": spec.name,
         "stacks": list(spec.stacks),
         "parameters": {
             path: parameter.to_record(spec.sources) for path, parameter in spec.parameters().items()

@@ -9,7 +9,6 @@ from typing import Any
 import typer
 
 from sim.errors import SimError
-from workloads.errors import did_you_mean
 
 Row = dict[str, Any]
 
@@ -25,14 +24,11 @@ MIXES = 12
 def device_rows(name: str | None) -> list[Row]:
     """Return the devices as plain data; only ``name``, an id or a device file, if given.
 
-    Raises SimError for an id that is not in the catalogue.
+    Raises HardwareError for an id that is not known, and for a file that is at fault.
     """
-    from hw_models.files import is_path
     from hw_models.soc import catalogue, describe, load_soc
 
-    if name is not None and is_path(name):
-        return [describe(load_soc(name))]
-    return _chosen(catalogue(), name, "device")
+    return catalogue() if name is None else [describe(load_soc(name))]
 
 
 def model_rows(name: str | None) -> list[Row]:
@@ -141,16 +137,6 @@ def scenario_rows() -> list[Row]:
     return rows
 
 
-def _chosen(rows: list[Row], name: str | None, what: str) -> list[Row]:
-    if name is None:
-        return rows
-    found = [row for row in rows if row["id"] == name]
-    if not found:
-        hint = did_you_mean(name, [row["id"] for row in rows])
-        raise SimError(f"{what} must be in the catalogue. Got '{name}'. {hint}")
-    return found
-
-
 def show_rows(title: str, rows: Sequence[Row], wraps: bool = False) -> None:
     """Print rows as a table with a column per key, sources numbered and listed below it.
 
@@ -191,8 +177,11 @@ def _cell(value: Any) -> str:
 def show_devices(rows: Sequence[Row], detailed: bool) -> None:
     """Print the devices, or every parameter of each."""
     if not detailed:
-        listed = [{"id": row["id"], "stacks": ", ".join(row["stacks"])} for row in rows]
+        listed = [
+            {"id": row["id"], "chip": row["name"], "stacks": len(row["stacks"])} for row in rows
+        ]
         show_rows("Devices", listed)
+        typer.echo("`andesim devices ID` names the stacks of one, and each number's source.")
         return
     for row in rows:
         parameters = [
@@ -206,6 +195,7 @@ def show_devices(rows: Sequence[Row], detailed: bool) -> None:
             for path, item in row["parameters"].items()
         ]
         show_rows(row["id"], parameters, wraps=True)
+        typer.echo(f"Stacks of {row['name']}: {', '.join(row['stacks'])}")
 
 
 def _quantity(value: float, unit: str) -> str:

@@ -27,6 +27,7 @@ from typing import Any, Final
 
 from hw_models.errors import HardwareError
 from hw_models.files import is_path
+from hw_models.naming import which_device
 from hw_models.soc import SocSpec, list_socs, load_soc
 from sim.errors import SimError
 from sim.evidence.measured import MeasuredRun
@@ -72,7 +73,7 @@ def _why_no_device(name: str, error: HardwareError) -> str:
     """Return the faults of a device file that is there, else the nearest id."""
     if is_path(name) or name in list_socs():
         return " ".join(str(error).split())
-    return f"no device file describes {name!r}. {did_you_mean(name, list_socs())}"
+    return f"no device file describes {name!r}. {which_device(name)}"
 
 
 def stack_of_run(run: MeasuredRun, soc: SocSpec) -> str:
