@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hw_models.soc import SocSpec, load_soc
-from sim.calibration.rows import Skipped, observe
+from sim.calibration.rows import Skipped
 from sim.cli.validating import skipped_by_reason
 from sim.errors import SimError
 from sim.evidence.given import Given, read_runs
@@ -15,7 +15,8 @@ from sim.evidence.measured import MeasuredRun
 from sim.evidence.measured_metrics import TIMED_PHASES
 from sim.evidence.questions import CannotSimulate, device_of_run, stack_of_run
 from sim.evidence.row_set import Role, write_row_set
-from sim.validation.roofline import impossible
+from sim.validation.judging import judge
+from sim.validation.units import MEMORY, below_weights, unit_in_doubt
 
 
 class About(NamedTuple):
@@ -57,15 +58,28 @@ def add_rows(measured: Sequence[Path], folder: Path, about: About, given: Given)
 def checked(run: MeasuredRun, soc: SocSpec | None) -> MeasuredRun:
     """Return a run with device and stack named; `CannotSimulate` with what is open or impossible.
 
-    Every metric that can be simulated must keep to the roofline of the device.
+    Every metric that can be simulated must keep to the roofline of the device, and must not be so
+    far from what is simulated that its unit is in doubt.
     """
     if run.refusal:
         raise CannotSimulate(run.refusal)
     device = device_of_run(run, soc)
-    for metric in (name for name in run.metrics if name in TIMED_PHASES):
-        row = observe(run, metric, device)
-        if said := impossible(row, device):
-            raise CannotSimulate(said)
     if not run.metrics:
         raise CannotSimulate("the row holds no metric.")
+    faults = [fault for metric in run.metrics if (fault := _fault(run, metric, device))]
+    if faults:
+        raise CannotSimulate(" ".join(faults))
     return run.model_copy(update={"device": device.id, "stack": stack_of_run(run, device)})
+
+
+def _fault(run: MeasuredRun, metric: str, device: SocSpec) -> str:
+    """Return why a metric of a run cannot be true; "" where it can, or where nobody can say."""
+    if metric == MEMORY and (said := below_weights(run, device)):
+        return said
+    try:
+        row = judge(run.model_copy(update={"role": ""}), metric, device, ())
+    except CannotSimulate:
+        if metric in TIMED_PHASES:
+            raise
+        return ""  # memory and power of a run that does not fit have nothing beside them
+    return row.impossible or unit_in_doubt(metric, row.measured, row.simulated)

@@ -23,12 +23,8 @@ from sim.validation.files import JudgedFiles, judge_files
 from sim.validation.heat import thermal_exhibit, thermal_text
 from sim.validation.judging import Judged, Validation, scores
 from sim.validation.operators import operator_table
-from sim.validation.tables import (
-    document,
-    group_table,
-    metric_table,
-    row_table,
-)
+from sim.validation.tables import document, group_table, metric_table, row_table
+from sim.validation.units import FARTHEST, factor_apart, unit_in_doubt
 
 DONE, MISSED = 0, 1
 FIRST = "the largest differences first:"
@@ -47,8 +43,8 @@ class Outcome(NamedTuple):
 
     @property
     def exit_code(self) -> int:
-        """1 where a tolerance of the shipped rows is missed, else 0."""
-        return MISSED if self.judged.missed else DONE
+        """1 where a tolerance of the shipped rows is missed or no row could be judged, else 0."""
+        return MISSED if self.judged.missed or not self.judged.found.rows else DONE
 
     def document(self) -> dict[str, Any]:
         """Return the JSON document, with the operators of profiles where there are any."""
@@ -148,7 +144,10 @@ def _sentence(device: str, stack: str, rows: Sequence[Judged]) -> str:
         covered = "" if inside is None else f", {round(inside * value.n)} of {value.n} inside the"
         covered = covered and f"{covered} 80 % intervals ({inside:.0%})"
         counted = "1 row" if value.n == 1 else f"{value.n} rows"
+        farthest = max(factor_apart(row.measured, row.simulated) for row in own)
         error = f"mean error {value.mape:.1%}, bias {value.bias:+.1%}"
+        if farthest >= FARTHEST:
+            error = f"off by a factor of {farthest:,.0f}: check the unit"
         said.append(f"{metric} {counted}, {error}{covered}")
     return f"- {device} with {stack}: {'; '.join(said)}."
 
@@ -163,6 +162,8 @@ def _text(found: Validation, missed: Sequence[Missed], next_step: str = "") -> s
     parts = [headline(found)]
     if found.rows:
         parts.append(row_table(found.rows))
+    if doubted := _units_in_doubt(found.rows):
+        parts.append("Units to check:\n" + "\n".join(doubted))
     impossible = [f"- {row.run.id}: {row.impossible}" for row in found.rows if row.impossible]
     if impossible:
         parts.append("Physically impossible:\n" + "\n".join(impossible))
@@ -178,6 +179,12 @@ def _text(found: Validation, missed: Sequence[Missed], next_step: str = "") -> s
     if next_step:
         parts.append(next_step)
     return "\n\n".join(parts)
+
+
+def _units_in_doubt(rows: Sequence[Judged]) -> list[str]:
+    """Return a line per row whose unit is in doubt."""
+    said = [(row, unit_in_doubt(row.metric, row.measured, row.simulated)) for row in rows]
+    return [f"- {row.run.id}: {text}" for row, text in said if text]
 
 
 def skipped_by_reason(skipped: Sequence[Skipped]) -> str:
@@ -225,6 +232,11 @@ def next_step(
     if not found.rows:
         settled = " ".join(f"{name} ..." for name in options)
         return f"Next: andesim validate {files}{chosen} {settled}".rstrip() if options else ""
+    if _units_in_doubt(found.rows):
+        return (
+            f"Next: correct the units in {files}; a column such as 'TTFT (ms)' or peak_dram_mb is "
+            "converted. Nothing is to be fitted to these rows before."
+        )
     row = max(found.rows, key=lambda row: abs(math.log(max(row.simulated, 1e-12) / row.measured)))
     where = chosen if device else f" --device {row.device}{chosen}"
     fit = f"andesim calibrate {files}{where} -o fitted.yaml"

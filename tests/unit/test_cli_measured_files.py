@@ -27,7 +27,9 @@ def judged(andesim, *arguments):
 
 def test_a_log_that_names_no_model_is_judged_on_the_one_given(andesim):
     log = FIXTURES / "genie.json"
-    reason = judged(andesim, log, *PHONE)["skipped"][0]["reason"]
+    alone = andesim("validate", log, *PHONE, "--json")
+    assert alone.code == 1  # no row could be judged
+    reason = json.loads(alone.out)["skipped"][0]["reason"]
     assert "--model" in reason
     assert "--weights" in reason
     rows = judged(andesim, log, *PHONE, "--model", "llama-3.2-3b", "--weights", "w4")["rows"]
@@ -93,9 +95,28 @@ def test_the_answer_comes_first_and_in_words(andesim):
 
 
 def test_nothing_judged_is_said_and_shows_no_empty_table(andesim):
-    text = andesim("validate", FIXTURES / "executorch.log", *PHONE).out
-    assert text.startswith("No row could be judged.")
-    assert "MAPE" not in text
+    outcome = andesim("validate", FIXTURES / "executorch.log", *PHONE)
+    assert outcome.code == 1
+    assert outcome.out.startswith("No row could be judged.")
+    assert "MAPE" not in outcome.out
+
+
+RAN = "id,device,stack,model,weights,prompt_tokens,time_to_first_token_s,peak_dram_bytes\n"
+WRONG_UNITS = "a,snapdragon_8_gen_3,llamacpp_cpu,smollm2-135m,q4_0,128,300,90\n"
+
+
+def test_numbers_far_off_are_a_matter_of_units_and_nothing_is_fitted_to_them(andesim, tmp_path):
+    path = tmp_path / "m.csv"
+    path.write_text(RAN + WRONG_UNITS)
+    told = andesim("validate", path).out
+    assert "mean error" not in told
+    assert "calibrate" not in told
+    assert "off by a factor of" in told
+    assert "- a: peak_dram_bytes of 90 is a factor of" in told
+    kept = andesim("evidence", "add", path, "-o", tmp_path / "set")
+    assert kept.code == 2
+    assert "time_to_first_token_s of 300 is a factor of" in kept.err
+    assert "peak_dram_bytes of 90 must be at least the" in kept.err
 
 
 def test_calibrating_takes_what_the_log_leaves_open(andesim, tmp_path):
