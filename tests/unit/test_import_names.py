@@ -1,6 +1,6 @@
 import pytest
 
-from sim.evidence.importers.names import identify, model_id, weights_id
+from sim.evidence.importers.names import identify, model_id, other_count, weights_id
 from workloads.shipped_ids import model_ids
 
 
@@ -62,3 +62,10 @@ def test_the_first_name_that_settles_wins_and_open_ones_warn():
     names = identify("Qwen2.5-3B.gguf", "qwen2 3B Q4_0")
     assert (names.model, names.weights, names.warnings) == ("qwen2.5-3b", "q4_0", ())
     assert len(identify("mystery").warnings) == 2
+
+
+def test_a_count_may_hold_a_tied_head_a_second_time():
+    assert identify("qwen2 3B Q4_0", parameters=3.40e9).model == "qwen2.5-3b"
+    assert identify("qwen2 3B Q4_0", parameters=3.09e9).model == "qwen2.5-3b"
+    assert not other_count("qwen2.5-0.5b", 0.63e9)
+    assert other_count("qwen2.5-0.5b", 0.8e9)

@@ -2,7 +2,8 @@
 
 A name that could mean two models is left open: "qwen2 1.5B" is what llama.cpp calls Qwen2 and
 Qwen2.5 alike. The number of weights settles what a name leaves open where one model alone has it,
-and contradicts a model that has another.
+and contradicts a model that has another. A file with an output matrix of its own where the model
+shares the embedding's counts that matrix, too.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Iterable
 from functools import cache, lru_cache
 from typing import Final, NamedTuple
 
-from workloads.catalogue import list_models
+from workloads.catalogue import list_models, trace_for
 from workloads.errors import WorkloadError
 from workloads.shipped_ids import model_ids
 from workloads.weight_formats import FOLDER, get_format, read_formats
@@ -116,19 +117,21 @@ def weights_id(name: str) -> str:
 def models_of(name: str, parameters: float) -> list[str]:
     """Return the models with a number of weights that a name does not rule out."""
     family = next((ids for start, ids in _FAMILIES.items() if name.lower().startswith(start)), "")
-    return [
-        card.id
-        for card in list_models()
-        if re.match(family, card.id) and abs(card.parameters / parameters - 1.0) < SAME_COUNT
-    ]
+    own = {model: counts for model, counts in _counts().items() if re.match(family, model)}
+    plain = [m for m, counts in own.items() if abs(counts[0] / parameters - 1.0) < SAME_COUNT]
+    return plain or [model for model in own if _off(model, parameters) < SAME_COUNT]
 
 
 def other_count(model: str, parameters: float | None, tolerance: float = OTHER_COUNT) -> bool:
     """Whether a catalogue model cannot be one with so many weights."""
-    known = _parameters().get(model)
-    if not known or not parameters:
+    if not parameters or model not in _counts():
         return False
-    return abs(known / parameters - 1.0) > tolerance
+    return _off(model, parameters) > tolerance
+
+
+def _off(model: str, parameters: float) -> float:
+    """Return the least relative difference between a count and those that a model may have."""
+    return min(abs(known / parameters - 1.0) for known in _counts()[model])
 
 
 def one_name(names: Iterable[str]) -> bool:
@@ -156,8 +159,13 @@ def _contradictions(
 
 
 @cache
-def _parameters() -> dict[str, int]:
-    return {card.id: card.parameters for card in list_models()}
+def _counts() -> dict[str, tuple[int, ...]]:
+    """Return what counts a model's weights may have: a file may hold a tied head a second time."""
+    shapes = {card.id: (card.parameters, trace_for(card.id).decoder) for card in list_models()}
+    return {
+        model: (known, *([known + shape.vocab * shape.hidden] if shape.tied_embedding else ()))
+        for model, (known, shape) in shapes.items()
+    }
 
 
 @cache
