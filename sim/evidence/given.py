@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from hw_models.files import is_path
+from hw_models.naming import which_device
 from hw_models.soc import list_socs
 from sim.errors import SimError
 from sim.evidence.column_units import SAID
@@ -25,6 +26,7 @@ from sim.evidence.importers.registry import import_measured
 from sim.evidence.measured import MeasuredRun, write_measured
 from sim.evidence.operator_csv import beside, write_operators
 from sim.output import write_text
+from workloads.models.entry import is_model_path
 
 ROUNDED: Final = 0.35
 """Assumed: relative difference up to which "1B" may be a model's number of weights."""
@@ -100,10 +102,13 @@ def read_runs(paths: Sequence[Path], given: Given = NOTHING) -> list[MeasuredRun
 
 def settled(runs: Sequence[MeasuredRun], given: Given) -> list[MeasuredRun]:
     """Return runs with what the person says; `SimError` where an option fits none of them."""
+    given = given._replace(model=as_model(given.model))
     open_models = [run.model_name for run in runs if not run.model and not run.refusal]
     shared = one_name(open_models)
     found = [filled(run, given, shared) for run in runs]
     read = [(run, new) for run, new in zip(runs, found, strict=True) if not run.refusal]
+    if given.device and read and all(new.refusal for _, new in read):
+        raise SimError("\n".join(dict.fromkeys(new.refusal for _, new in read)))
     for option in FILLING:
         value = getattr(given, option)
         if (
@@ -116,9 +121,17 @@ def settled(runs: Sequence[MeasuredRun], given: Given) -> list[MeasuredRun]:
             said = f"every row names its own: {', '.join(own)}." if own else " ".join(refusals)
             name = option.replace("_", "-")
             raise SimError(f"--{name} must fill a row that names none. Got {value!r}; {said}")
-    if given.device and read and all(new.refusal for _, new in read):
-        raise SimError("\n".join(dict.fromkeys(new.refusal for _, new in read)))
     return found
+
+
+def as_model(name: str) -> str:
+    """Return the id that a tag of Ollama stands for; any other name as it is.
+
+    >>> as_model("llama3.2:3b"), as_model("qwen3-4b"), as_model("mine.gguf")
+    ('llama-3.2-3b', 'qwen3-4b', 'mine.gguf')
+    """
+    is_tag = ":" in name and not is_model_path(name)  # no id of ours has a colon
+    return model_id(name) or name if is_tag else name
 
 
 def filled(run: MeasuredRun, given: Given, one_model: bool = True) -> MeasuredRun:
@@ -164,6 +177,12 @@ def _still_open(run: MeasuredRun, update: dict[str, object]) -> Iterable[str]:
 def _device_contradicts(run: MeasuredRun, device: str) -> Iterable[str]:
     """Yield why a run cannot be judged on a device; a file of one's own is never contradicted."""
     if not device or is_path(device) or device not in list_socs():
+        return
+    if run.device and not is_path(run.device) and run.device not in list_socs():
+        yield (
+            f"the row's device {run.device!r:.60} is no device id. {which_device(run.device)} "
+            f"Write an id there, or leave the cell empty for --device {device}."
+        )
         return
     if run.device and run.device != device:
         yield f"the row ran on {run.device}, which contradicts --device {device}."

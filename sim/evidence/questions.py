@@ -23,7 +23,10 @@ which matter to the first run only; kernels of one release of a runtime.
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Any, Final
+
+from pydantic import ValidationError
 
 from hw_models.errors import HardwareError
 from hw_models.files import is_path
@@ -31,8 +34,11 @@ from hw_models.naming import which_device
 from hw_models.soc import SocSpec, list_socs, load_soc
 from sim.errors import SimError
 from sim.evidence.measured import MeasuredRun
-from workloads.catalogue import trace_for
+from workloads.catalogue import get_entry, trace_for
+from workloads.compression import WeightMap
 from workloads.errors import WorkloadError, did_you_mean
+from workloads.explain import sentences
+from workloads.models.entry import is_model_path
 from workloads.scenario import Scenario
 from workloads.trace import NETWORK
 
@@ -46,6 +52,8 @@ INFERENCE: Final = "inference_s"
 """The metric of one call of a network."""
 SIZED: Final = ("time_to_first_token_s", "vision_encode_s")
 """Times that mean nothing without the sizes they were taken at."""
+RUNTIMES: Final = {"ollama": "llamacpp", "sweep": "llamacpp"}
+"""The runtime inside a tool, where its format does not begin with the name."""
 FUSION: Final = {"on": "attention", "off": "elementwise"}
 """What flash attention decides: whether scores stay on chip or pass through memory."""
 
@@ -66,7 +74,8 @@ def device_of_run(run: MeasuredRun, soc: SocSpec | None = None) -> SocSpec:
     try:
         return load_soc(run.device)
     except HardwareError as error:
-        raise CannotSimulate(_why_no_device(run.device, error)) from None
+        faults = [_why_no_device(run.device, error), *faults_of_names(run, _nearest(run.device))]
+        raise CannotSimulate(" ".join(faults)) from None
 
 
 def _why_no_device(name: str, error: HardwareError) -> str:
@@ -76,11 +85,58 @@ def _why_no_device(name: str, error: HardwareError) -> str:
     return f"no device file describes {name!r}. {which_device(name)}"
 
 
+def _nearest(name: str) -> SocSpec | None:
+    """Return the device that a name nearly is, if there is one."""
+    near = None if is_path(name) else re.search(r"^Did you mean '(\w+)'", which_device(name))
+    return load_soc(near[1]) if near else None
+
+
+def faults_of_names(run: MeasuredRun, soc: SocSpec | None) -> list[str]:
+    """Return a sentence per name of a run that stands for nothing: stack, model, weights.
+
+    Parameters
+    ----------
+    soc
+        The device, or the one that is probably meant; stacks are not looked at without one.
+    """
+    stack = "" if not run.stack or soc is None else _stack_fault(run.stack, soc)
+    said = (stack, _model_fault(run.model), _weights_fault(run.weights))
+    return [text for text in said if text]
+
+
+def _stack_fault(stack: str, soc: SocSpec) -> str:
+    if stack in soc.stacks:
+        return ""
+    return f"device {soc.id} has no stack {stack!r}. {did_you_mean(stack, soc.stacks)}"
+
+
+def _model_fault(model: str) -> str:
+    """Return why an id is none of the catalogue's; a file is looked at when it is asked for."""
+    return "" if not model or is_model_path(model) else _id_fault(model)
+
+
+@cache
+def _id_fault(model: str) -> str:
+    try:
+        get_entry(model)
+    except WorkloadError as error:
+        return " ".join(str(error).split())
+    return ""
+
+
+@cache
+def _weights_fault(weights: str) -> str:
+    try:
+        WeightMap.model_validate(weights or {})
+    except ValidationError as error:
+        return " ".join(f"weights.{text}" for text in sentences(error))
+    return ""
+
+
 def stack_of_run(run: MeasuredRun, soc: SocSpec) -> str:
     """Return the stack a run ran on, or raise `CannotSimulate` where ``soc`` lacks it."""
-    if run.stack not in soc.stacks:
-        hint = did_you_mean(run.stack, soc.stacks)
-        raise CannotSimulate(f"device {soc.id} has no stack {run.stack!r}. {hint}")
+    if fault := _stack_fault(run.stack, soc):
+        raise CannotSimulate(fault)
     return run.stack
 
 
@@ -93,9 +149,11 @@ def scenario_of_run(run: MeasuredRun, metric: str, soc: SocSpec) -> Scenario:
     >>> scenario.session.turns[0].prompt_tokens
     896
     """
-    is_network = bool(run.model) and _is_network(run.model)
-    if open_fields := [*_open_fields(run, soc), *_open_graph(run, metric, is_network)]:
-        raise CannotSimulate(" ".join(open_fields))
+    wrong = faults_of_names(run, soc)
+    is_network = bool(run.model) and not wrong and _is_network(run.model)
+    graph = [] if wrong else _open_graph(run, metric, is_network)
+    if faults := [*_open_fields(run, soc), *wrong, *graph]:
+        raise CannotSimulate(" ".join(faults))
     stack = stack_of_run(run, soc)
     if is_network:
         return _network(run, soc, stack)
@@ -222,7 +280,8 @@ def _stacks(run: MeasuredRun, soc: SocSpec) -> str:
     >>> _stacks(MeasuredRun(id="a", source_format="litert-lm"), load_soc("snapdragon_8_elite"))
     'litert_npu, litert_cpu, litert_gpu'
     """
-    runtime = re.split(r"[^a-z]", run.source_format)[0]
+    tool = re.split(r"[^a-z]", run.source_format)[0]
+    runtime = RUNTIMES.get(tool, tool)
     own = [name for name in soc.stacks if runtime and name.startswith(runtime)]
     return ", ".join(own or soc.stacks)
 

@@ -202,3 +202,33 @@ def test_a_file_is_a_table_from_python(bench):
     assert evidence.read(bench)[0].tokens_per_s == 31.0
     assert "tokens_per_s" in str(table)
     assert sim.evidence.read is evidence.read
+
+
+NAMED = "id,device,stack,model,weights,prompt_tokens,tokens_per_s\n"
+
+
+def test_every_wrong_name_of_a_row_is_told_at_once(andesim, tmp_path):
+    path = tmp_path / "m.csv"
+    path.write_text(NAMED + "a,snapdragon_8_gen3,llamacp_cpu,llama3.2-3b,q40,256,11\n")
+    reason = json.loads(andesim("validate", path, "--json").out)["skipped"][0]["reason"]
+    for name in ("snapdragon_8_gen_3", "llamacpp_cpu", "llama-3.2-3b", "q4_0"):
+        assert f"Did you mean '{name}'?" in reason
+
+
+def test_the_name_of_a_phone_is_no_device_id(andesim, tmp_path):
+    path = tmp_path / "m.csv"
+    path.write_text(NAMED + "a,Galaxy S24,,llama-3.2-3b,q4_0,256,11\n")
+    given = ("--device", "snapdragon_8_gen_3", "--stack", "llamacpp_cpu")
+    told = andesim("validate", path, *given)
+    assert told.code == 2
+    assert "the row's device 'Galaxy S24' is no device id. Galaxy S24: exynos_2400 or" in told.err
+    assert "--stack" not in told.err
+
+
+def test_ollama_names_its_models_and_runs_llama_cpp(andesim):
+    given = (*PHONE, "--model", "llama3.2:3b", "--weights", "q4_k_m")
+    told = andesim("validate", FIXTURES / "ollama.txt", *given).out
+    assert "give one with --stack, of llamacpp_" in told
+    assert "litert" not in told
+    rows = judged(andesim, FIXTURES / "ollama.txt", *given, "--stack", "llamacpp_cpu")["rows"]
+    assert {row["model"] for row in rows} == {"llama-3.2-3b"}

@@ -253,6 +253,7 @@ def test_an_unknown_format_is_told_what_was_seen_and_what_is_supported():
     with pytest.raises(SimError, match="header 'run name,net") as caught:
         load("vendor.csv")
     assert all(name in str(caught.value) for name in importers())
+    assert "--column 'TTFT (ms)=time_to_first_token_s'; they are id, device," in str(caught.value)
 
 
 def test_a_format_can_be_forced_and_a_misspelt_one_is_corrected():
@@ -276,7 +277,8 @@ def test_a_rate_above_the_ceiling_is_refused():
         (b"[1, 2]", "JSON, a list"),
         (b"\x1f\x8b\x08\x00", "gzip"),
         (b"[" * 100_000, "must be"),
-        (b"\x80\x04\x95cos\nsystem\n(S'true'\ntR.", "must be"),
+        (b"\x80\x04\x95cos\nsystem\n(S'true'\ntR.", "must be text. Got a binary file"),
+        (b"PK\x03\x04\x14\x00\x06\x00[Content_Types].xml", "binary file, such as a spreadsheet"),
     ],
 )
 def test_other_files_are_refused_with_what_they_look_like(tmp_path, raw, reason):

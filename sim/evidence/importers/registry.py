@@ -31,7 +31,7 @@ from sim.evidence.importers.kineto import KINETO
 from sim.evidence.importers.llama_bench import LLAMA_BENCH
 from sim.evidence.importers.own_csv import OWN_CSV
 from sim.evidence.importers.own_csv import read as read_csv
-from sim.evidence.measured import SIZE_LIMIT_BYTES, MeasuredRun
+from sim.evidence.measured import COLUMNS, SIZE_LIMIT_BYTES, MeasuredRun
 from sim.evidence.operator_csv import with_operators
 from workloads.errors import WorkloadError, did_you_mean
 from workloads.files import read_bytes
@@ -50,6 +50,12 @@ _BUILT_IN: Final = (
 _UTF16: Final = (b"\xff\xfe", b"\xfe\xff")
 _SEEN: Final = 64
 """Bytes that tell how a text without a mark is written."""
+_BEGINNING: Final = 1000
+"""Signs that tell whether a file is text."""
+_STRAY: Final = 0.1
+"""Assumed: share of signs that are none above which it is not; logs hold a few."""
+_BINARY: Final = {"PK\x03\x04": ", such as a spreadsheet or an archive", "SQLite": ", a database"}
+"""What binary files begin with that people take for measured ones."""
 
 
 @cache
@@ -88,6 +94,7 @@ def import_measured(
     raw = _read_text(Path(path))
     try:
         if mapping:
+            _check_is_text(raw)
             return _checked(read_csv(raw, mapping), ceiling)
         importer = _named(format) if format else _detected(raw)
         text = raw if importer is OWN_CSV else cleaned(raw)
@@ -133,10 +140,28 @@ def _detected(text: str) -> Importer:
     for importer in importers().values():
         if importer.sniff(text if importer is OWN_CSV else plain):
             return importer
-    raise SimError(
-        f"must be a measured file of a known format. Got {_appearance(text)}. "
-        f"Known: {', '.join(importers())}. A CSV with other columns needs a column mapping."
+    _check_is_text(text)
+    seen = _appearance(text)
+    hint = (
+        " Name its columns in ours, as in --column 'TTFT (ms)=time_to_first_token_s'; they are "
+        f"{', '.join(COLUMNS)}."
     )
+    raise SimError(
+        f"must be a measured file of a known format. Got {seen}. Known: {', '.join(importers())}."
+        + (hint if seen.startswith("CSV") else "")
+    )
+
+
+def _check_is_text(raw: str) -> None:
+    """Raise `SimError` for what was no text before it was decoded."""
+    begin = raw[:_BEGINNING]
+    stray = sum(sign == "\ufffd" or (sign < " " and sign not in "\t\n\r\x1b") for sign in begin)
+    if stray > _STRAY * len(begin):
+        kind = next((name for mark, name in _BINARY.items() if raw.startswith(mark)), "")
+        raise SimError(
+            f"must be text. Got a binary file{kind}: give what the tool prints or writes as text, "
+            "a spreadsheet saved as CSV."
+        )
 
 
 def _appearance(text: str) -> str:
@@ -145,7 +170,8 @@ def _appearance(text: str) -> str:
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):
-        kind = "CSV with the header" if first.count(",") > 1 else "text that begins with"
+        is_csv = max(first.count(sign) for sign in ",;\t") > 1
+        kind = "CSV with the header" if is_csv else "text that begins with"
         return f"{kind} {first!r:.120}" if first else "an empty file"
     if isinstance(found, dict):
         return f"JSON with the keys {', '.join(map(str, found))!r:.120}"
