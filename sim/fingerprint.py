@@ -1,14 +1,16 @@
 """What identifies a run: everything that was asked, nothing that was computed.
 
 A fingerprint covers the complete scenario, the model's operators, every entry of the device, the
-seed, andesim's version and those of packages that add formats, laws or devices. It holds no result
-of a floating-point operation, so it is the same on every machine, while results agree to 1e-9 only.
+seed, andesim's version and those of packages that add formats, laws or devices; not where a model's
+file lies and what it is called. It holds no result of a floating-point operation, so it is the same
+on every machine, while results agree to 1e-9 only.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 
 from hw_models.plugins import packages
 from hw_models.provenance import Parameter
@@ -16,6 +18,7 @@ from hw_models.soc import SocSpec
 from hw_models.tree import leaves
 from sim.packaging import versions
 from workloads.catalogue import trace_for
+from workloads.models.entry import is_model_path
 from workloads.scenario import Scenario
 from workloads.speculation import ModelDraft
 
@@ -60,6 +63,14 @@ def _started(scenario: Scenario, soc: SocSpec, seed: int) -> hashlib._Hash:
     ]
     method = scenario.deployment.speculation
     models = [scenario.model, *([method.draft_model] if isinstance(method, ModelDraft) else [])]
-    traces = [trace_for(model).digest for model in models]
+    traces = [_content(model) for model in models]
+    if is_model_path(scenario.model):  # wherever it lies
+        scenario = scenario.model_copy(update={"model": ""})
     asked = (scenario.model_dump_json(), traces, device, versions()["andesim"], seed)
     return hashlib.sha256(repr((*asked, *packages())).encode())
+
+
+def _content(model: str) -> str:
+    """Return the digest of a model's trace; of a file, whatever it is called."""
+    trace = trace_for(model)
+    return (replace(trace, model="") if is_model_path(model) else trace).digest

@@ -98,7 +98,7 @@ def get_model(model: str) -> ModelConfig:
     36
     """
     entry = get_entry(model)
-    name = Path(model).name if entries.is_model_path(model) else model
+    name = entries.called(model) if entries.is_model_path(model) else model
     config = read_model(entry, name)
     if entries.is_model_path(model):
         return config
@@ -145,8 +145,8 @@ def trace_for(model: str | os.PathLike[str]) -> Trace:
         from workloads.composed_models import Catalogue, trace_of_composition
 
         found = Catalogue(get_entry, trace_for, trace_of)
-        return trace_of_composition(entry, Path(name).name, Path(name).parent, found)
-    return trace_of(entry, Path(name).name)
+        return trace_of_composition(entry, entries.called(name), Path(name).parent, found)
+    return trace_of(entry, entries.called(name))
 
 
 def is_of_words(model: str | os.PathLike[str]) -> bool:

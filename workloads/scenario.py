@@ -11,6 +11,7 @@ import copy
 import os
 import warnings
 from collections.abc import Iterable, Mapping
+from errno import ENOENT
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -235,6 +236,7 @@ def _with_recorded(mapping: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**mapping, "session": {**rest, "clients": {**clients, **found}}}
 
 
+SHIPPED = "Remedy: `andesim scenarios` lists those that ship."
 DEFAULT: dict[str, Any] = {
     "device": "dimensity_9500",
     "model": "andesvl-4b",
@@ -279,7 +281,11 @@ def _child(node: Any, part: str, path: str) -> Any:
 
 def _index(node: list[Any], part: str, path: str) -> int:
     if not part.isdecimal() or int(part) >= len(node):
-        raise WorkloadError(f"--set {path}: index must be 0 to {len(node) - 1}. Got '{part}'.")
+        whole = path.split(f".{part}")[0]
+        raise WorkloadError(
+            f"--set {path}: index must be 0 to {len(node) - 1}. Got '{part}'. "
+            f"Remedy: for more, give the whole list, --set '{whole}=[...]'."
+        )
     return int(part)
 
 
@@ -295,7 +301,8 @@ def load_scenario(path: str | Path | None = None, overrides: Iterable[str] = ())
     name = "scenario" if path is None else str(path)
     folder = Path() if path is None or path in scenario_ids() else Path(path).parent
     if not isinstance(mapping, dict):
-        raise WorkloadError(f"{name} must be a mapping of keys. Got {type(mapping).__name__}.")
+        got = "an empty file" if mapping is None else type(mapping).__name__
+        raise WorkloadError(f"{name} must be a mapping of keys. Got {got}. {SHIPPED}")
     if path is None:
         mapping = default_with(dict(given))
     for key, value in given:
@@ -340,8 +347,12 @@ def scenario_ids() -> list[str]:
 def scenario_file(id_or_path: str | Path) -> Path:
     """Return the file of a shipped scenario's id, or the path itself where it looks like one."""
     path = Path(id_or_path)
-    if path.suffix or path.name != str(id_or_path) or os.path.exists(path):
+    if os.path.exists(path):
         return path
+    if path.suffix or path.name != str(id_or_path):
+        raise WorkloadError(
+            f"{path} must be a readable file. Got: {os.strerror(ENOENT)}. {SHIPPED}"
+        )
     known = scenario_ids()
     if path.name not in known:
         raise WorkloadError(

@@ -20,6 +20,12 @@ from workloads.errors import did_you_mean
 _TEXT = re.compile(r"\s*(?P<metric>\w+)\s*(?P<sign><=|>=|<|>)\s*(?P<limit>.+?)\s*")
 _UNITS = {"s": "s", "B": "B", "J": "J", "W": "W", "°C": "C"}
 """Unit that a limit may be written in, by the metric's; a bare number else."""
+ALIASES = {
+    "ttft": "time_to_first_token_s",
+    "tpot": "time_per_output_token_s",
+    "tps": "tokens_per_s",
+}
+"""What people call a metric whose name does not resemble it."""
 
 
 def bounded() -> dict[str, Metric]:
@@ -54,7 +60,8 @@ class Target:
             )
         metric = match["metric"]
         if metric not in bounded():
-            hint = did_you_mean(metric, bounded())
+            known = ALIASES.get(metric.lower())
+            hint = f"Did you mean {known!r}?" if known else did_you_mean(metric, bounded())
             raise SimError(f"--target must name a metric. Got {metric!r}. {hint}")
         return cls(metric, match["sign"], _limit(metric, match["limit"]))
 
@@ -103,7 +110,11 @@ def _limit(metric: str, text: str) -> float:
 
 
 def _quantity(metric: str, text: str) -> float:
+    unit = _UNITS.get(METRICS[metric].unit, "count")
     try:
-        return parse(text, _UNITS.get(METRICS[metric].unit, "count"))
+        return parse(text, unit)
     except HardwareError as error:
+        if unit == "count":
+            rule = f"--target {metric} must be a number, such as 20."
+            raise SimError(f"{rule} Got {text!r}.") from None
         raise SimError(f"--target {metric} {error}") from None

@@ -68,6 +68,17 @@ def is_model_path(name: str) -> bool:
     return name.endswith((".json", ".yaml", ".yml", ".gguf")) or os.sep in name or "/" in name
 
 
+def called(path: str) -> str:
+    """Return what a model of a file is called: the file's name, its folder's for a config.json.
+
+    >>> called("runs/my_llama/config.json"), called("runs/my_llama/"), called("llama.gguf")
+    ('my_llama', 'my_llama', 'llama.gguf')
+    """
+    given = Path(path)
+    folder = given.parent if given.name == "config.json" else given
+    return folder.name or Path(os.path.abspath(folder)).name or given.name
+
+
 def read_entry(name: str) -> dict[str, Any]:
     """Return the configuration in a file or folder.
 
