@@ -17,12 +17,16 @@ from workloads.eviction_policies import SlidingWindow
 from workloads.program import Program
 from workloads.scenario import Scenario
 
+LARGE_IMAGE_PX = 100_000_000
+"""Beyond the photographs of most phones; decoding so many pixels takes a good part of a second [px]."""
+
 
 def cautions(scenario: Scenario, program: Program, soc: SocSpec, stack: Stack) -> list[str]:
     """Return a sentence with its remedy for each thing that is asked for in vain."""
     said = [*_elsewhere(program, stack), *_beyond_allocation(program, soc, stack)]
     if scenario.network is None:
         said += [*_beyond_positions(scenario, program), *_no_overlap(scenario, program)]
+        said += _beyond_decoding(scenario)
     return said
 
 
@@ -68,6 +72,19 @@ def _beyond_positions(scenario: Scenario, program: Program) -> Iterator[str]:
         f"{limit} (max_position_embeddings): seconds and bytes hold, but the text may be nonsense. "
         f"Remedy: fewer tokens, `fresh: true` on a later turn, or a configuration whose limit is "
         "extended (RoPE scaling)."
+    )
+
+
+def _beyond_decoding(scenario: Scenario) -> Iterator[str]:
+    """Tell of an image so large that reading its file takes time that matters."""
+    sides = [size for turn in scenario.session.turns for size in turn.images_px]
+    width, height = max(sides, key=lambda size: size[0] * size[1], default=(0, 0))
+    if width * height <= LARGE_IMAGE_PX:
+        return
+    yield (
+        f"an image has {width * height / 1e6:.0f} megapixels ({width} x {height}): decoding its "
+        "file and making it smaller are not modelled, so the first token comes later than told. "
+        "Remedy: the size in which the app hands the image over."
     )
 
 

@@ -11,6 +11,7 @@ from io import StringIO
 from pathlib import Path
 from typing import IO, Any
 
+import numpy as np
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -41,6 +42,9 @@ SMALLEST_SHARE = 0.005
 """Terms of decode below this share are left out."""
 SMALLEST_MOVE = 0.0005
 """Classes of DRAM that changed by less than this are said to have stayed [GiB]."""
+
+FULL_CLOCK = 0.995
+"""A mean clock above this share is told as one that was kept."""
 
 
 def text_of(result: Result) -> str:
@@ -234,9 +238,18 @@ def _energy(console: Console, result: Result, summary: Summary) -> None:
         f"Body reaches {summary.max_skin_c:.1f} °C, the die {result.heat.hottest_die_c:.1f} °C."
     )
     if summary.sustained_tokens_per_s is not None:
-        rate = f"{summary.sustained_tokens_per_s:.1f} tokens/s"
-        console.print(f"Decoding without a pause it would still give {rate} in the tenth minute.")
+        console.print(_tenth_minute(result, summary.sustained_tokens_per_s))
     console.print(_cold_start(result))
+
+
+def _tenth_minute(result: Result, tokens_per_s: float) -> str:
+    """Return what minutes of decoding leave of the rate, and what limits it if that is less."""
+    rate = f"{tokens_per_s:.1f} tokens/s in the tenth minute"
+    clock = float(np.ravel(result.facts.sustained_fraction)[0])
+    if clock > FULL_CLOCK:
+        return f"Decoding without a pause it would still give {rate}."
+    limits = "heat and the budget of power lower" if result.soc.thermal.budget else "heat lowers"
+    return f"Decoding without a pause it falls to {rate}: {limits} the clock to {clock:.0%}."
 
 
 def _cold_start(result: Result) -> str:

@@ -64,3 +64,14 @@ def test_the_answer_and_the_report_say_what_the_encoding_hides(andesim, tmp_path
     page = tmp_path / "page.md"
     assert andesim("report", *asked, "-o", page).code == 0
     assert "beside the encoding of later images" in page.read_text()
+
+
+def test_decoding_an_image_of_over_100_megapixels_is_told_as_not_modelled():
+    sized = "session.turns.0.images_px=[[%d, 10000]]"
+    assert "101 megapixels (10100 x 10000)" in warnings(sized % 10100)
+    assert "megapixels" not in warnings(sized % 10000)
+
+
+def test_a_rate_that_heat_lowers_is_told_with_what_is_left_of_the_clock():
+    hot = str(simulate(load_scenario(None, ["environment.ambient_c=40"])))
+    assert "in the tenth minute: heat lowers the clock to" in hot
