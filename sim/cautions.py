@@ -18,7 +18,7 @@ from workloads.program import Program
 from workloads.scenario import Scenario
 
 LARGE_IMAGE_PX = 100_000_000
-"""Beyond the photographs of most phones; decoding so many pixels takes a good part of a second [px]."""
+"""Larger than what most phones photograph [px]."""
 
 
 def cautions(scenario: Scenario, program: Program, soc: SocSpec, stack: Stack) -> list[str]:

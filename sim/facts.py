@@ -319,13 +319,17 @@ def _makespan_s(groups: Sequence[GroupTimes]) -> FloatColumn:
     return np.maximum.reduce(ends) if ends else np.zeros(1)
 
 
-def _first_token_s(groups: Sequence[GroupTimes]) -> FloatColumn:
-    """Return the mean over turns from the start of a turn to the end of its last prefill step."""
+def first_tokens_s(groups: Iterable[GroupTimes]) -> dict[int, FloatColumn]:
+    """Return, by turn, the time from its start to the end of its last prefill step [s]."""
     starts: dict[int, FloatColumn] = {}
     firsts: dict[int, FloatColumn] = {}
     for times in groups:
         starts.setdefault(times.group.turn, times.starts_s[..., :1])
         if times.group.phase == "prefill":
             firsts[times.group.turn] = times.ends_s[..., -1:]
-    taken = [end_s - starts[turn] for turn, end_s in firsts.items()]
+    return {turn: end_s - starts[turn] for turn, end_s in firsts.items()}
+
+
+def _first_token_s(groups: Sequence[GroupTimes]) -> FloatColumn:
+    taken = [*first_tokens_s(groups).values()]
     return np.asarray(np.mean(taken, axis=0)) if taken else np.full(1, np.nan)

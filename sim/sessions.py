@@ -17,11 +17,16 @@ import numpy as np
 
 from sim.engine.scheduler import TurnTimes
 from sim.engine.times import GroupTimes, span_s
+from sim.facts import first_tokens_s
 from sim.heat.course import MINUTE_S, TENTH_MINUTE_S
 from sim.run import Run
+from sim.wording import shown
 
 JOULES_PER_WH = 3600.0
 PERCENTS = (50, 95)
+LISTS = ("clients", "turns")
+MOST_TURNS = 10
+"""Turns that are told one by one; of more, percentiles are."""
 OVERLOAD = 0.05
 """A queue that turns away more than this share is called overloaded."""
 
@@ -51,11 +56,38 @@ class ClientSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class TurnSummary:
+    """One turn.
+
+    Attributes
+    ----------
+    turn
+        Its place in the session, the first being 1.
+    wait_s
+        From arrival to the first step [s].
+    first_token_s
+        From the first step to the first token, other turns' steps between them included [s].
+    tokens_per_s
+        Rate of its decode steps; ``None`` for a reply of one token.
+    """
+
+    turn: int
+    client: str
+    outcome: str
+    images: int
+    wait_s: float | None
+    first_token_s: float | None
+    tokens_per_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class SessionSummary:
     """A session as a whole.
 
     Attributes
     ----------
+    turns
+        Each turn of a session of 2 to `MOST_TURNS`; none of others.
     busy_share
         Share of the makespan in which steps ran.
     throttled_share
@@ -68,6 +100,7 @@ class SessionSummary:
 
     verdict: str
     clients: tuple[ClientSummary, ...]
+    turns: tuple[TurnSummary, ...]
     busy_share: float
     throttled_share: float
     first_minute_tokens_per_s: float | None
@@ -78,7 +111,8 @@ class SessionSummary:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the summary as plain data."""
-        return {**asdict(self), "clients": [asdict(client) for client in self.clients]}
+        lists = {name: [asdict(item) for item in getattr(self, name)] for name in LISTS}
+        return {**asdict(self), **lists}
 
 
 def summarise_session(run: Run) -> SessionSummary:
@@ -93,6 +127,7 @@ def summarise_session(run: Run) -> SessionSummary:
         clients=tuple(
             _client(name, turns, energies_j) for name, turns in sorted(of_client.items())
         ),
+        turns=_turns(run) if 1 < len(run.turns) <= MOST_TURNS else (),
         busy_share=run.busy_s / run.makespan_s if run.makespan_s else 0.0,
         throttled_share=_throttled_s(run.groups) / (span_s(run.groups) or 1.0),
         first_minute_tokens_per_s=decode_rate(run.groups, 0.0, MINUTE_S),
@@ -101,6 +136,15 @@ def summarise_session(run: Run) -> SessionSummary:
         steps=run.steps,
         replayed_steps=run.replayed_steps,
     )
+
+
+def slowest_first_token(run: Run) -> str:
+    """Return of how many turns a first token is the mean, and the slowest; empty for one turn."""
+    taken_s = [float(found[-1]) for found in first_tokens_s(run.groups).values()]
+    if len(taken_s) < 2:
+        return ""
+    slowest = shown("time_to_first_token_s", max(taken_s)).text
+    return f"mean of {len(taken_s)} turns; the slowest takes {slowest}"
 
 
 def outcome_sentence(run: Run) -> str:
@@ -145,6 +189,27 @@ def turn_energies_j(run: Run) -> dict[int, float]:
         joules = float((dram_j + compute_j).sum())
         found[times.group.turn] = found.get(times.group.turn, 0.0) + joules
     return found
+
+
+def _turns(run: Run) -> tuple[TurnSummary, ...]:
+    """Return what became of each turn, in the order in which they are asked."""
+    firsts = first_tokens_s(run.groups)
+    return tuple(
+        TurnSummary(
+            turn=turn.index + 1,
+            client=turn.client,
+            outcome=turn.outcome,
+            images=len(run.session.turns[turn.index].images_px),
+            wait_s=None
+            if turn.start_s is None or turn.arrived_s is None
+            else turn.start_s - turn.arrived_s,
+            first_token_s=float(firsts[turn.index][-1]) if turn.index in firsts else None,
+            tokens_per_s=decode_rate(
+                (times for times in run.groups if times.group.turn == turn.index), 0.0, np.inf
+            ),
+        )
+        for turn in sorted(run.turns, key=lambda turn: turn.index)
+    )
 
 
 def _client(

@@ -19,6 +19,7 @@ from rich.table import Table
 from sim.breakdown import phase_terms
 from sim.engine.times import hidden_s
 from sim.results import Intervals, Result
+from sim.sessions import TurnSummary
 from sim.summary import Summary
 from sim.trust import aspects
 from sim.verdicts import KILO, SMALLEST_J, Verdict, headline, joules
@@ -120,7 +121,8 @@ def _session(console: Console, result: Result) -> None:
     session = result.session_summary()
     console.print(f"[bold]{session.verdict}[/bold]")
     table = Table(
-        title="Turns: seconds from arrival, median / 95th percentile; joules of work alone",
+        title="Turns: seconds from arrival, waiting included, median / 95th percentile; "
+        "joules of work alone",
         title_justify="left",
         box=None,
         pad_edge=False,
@@ -135,6 +137,8 @@ def _session(console: Console, result: Result) -> None:
         done = str(row.outcomes.get("done", 0))
         table.add_row(row.client, str(row.asked), done, *cells, spent)
     console.print(table)
+    if session.turns:
+        _turns(console, session.turns)
     rates = (session.first_minute_tokens_per_s, session.tenth_minute_tokens_per_s)
     if all(rates):
         console.print(
@@ -147,8 +151,32 @@ def _session(console: Console, result: Result) -> None:
     )
 
 
+def _turns(console: Console, turns: Sequence[TurnSummary]) -> None:
+    """Print each turn's wait, then its own work."""
+    table = Table(
+        title="\nTurn by turn: seconds of waiting, then of its own work to the first token",
+        title_justify="left",
+        box=None,
+        pad_edge=False,
+    )
+    table.add_column("turn")
+    for name in ("images", "wait", "first token", "tokens/s"):
+        table.add_column(name, justify="right")
+    for row in turns:
+        found = (row.wait_s, row.first_token_s)
+        times = ["-" if value is None else f"{value:.2f}" for value in found]
+        rate = "-" if row.tokens_per_s is None else f"{row.tokens_per_s:.1f}"
+        ended = "" if row.outcome == "done" else f", {row.outcome}"
+        table.add_row(f"{row.turn} ({row.client}{ended})", str(row.images), *times, rate)
+    console.print(table)
+    if any(row.wait_s for row in turns):
+        console.print("A turn without at_s or think_s asks at 0 s and waits for those before it.")
+
+
 def _first_token(console: Console, result: Result, summary: Summary) -> None:
-    table = Table(title="Time to first token", title_justify="left", box=None, pad_edge=False)
+    of_turns = ", mean over turns" if len(result.turns) > 1 else ""
+    title = f"Time to first token{of_turns}"
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
     table.add_column("phase")
     table.add_column("seconds", justify="right")
     table.add_column("")

@@ -29,6 +29,7 @@ from sim.explore.targets import Target
 from sim.explore.uncertainty import PERCENTILES, nominal_metrics, sampled_metrics
 from sim.explore.variants import MetricColumns
 from sim.results import Result
+from sim.sessions import slowest_first_token
 from sim.wording import label, shown
 
 DRAWS: Final = 100
@@ -44,6 +45,7 @@ SLOWED: Final = (
     "time_per_output_token_s",
 )
 """Times that a lower clock lengthens."""
+FIRST_TOKEN: Final = "time_to_first_token_s"
 SUSTAINED: Final = {
     "tokens_per_s": "sustained_tokens_per_s",
     "inference_s": "sustained_inference_s",
@@ -288,7 +290,7 @@ def headline(result: Result) -> str:
     if len(result.turns) == 1:
         first, per = f"First token {after}", "per reply"
     else:
-        first = f"First token {after} of work on a turn (mean)"
+        first = f"First token {after} of work on a turn ({slowest_first_token(result) or 'mean'})"
         per = f"in {result.makespan_s:.0f} s"
     return f"{first}, then {rate}; peak DRAM {peak}; {joules(summary.energy_j)} {per}."
 
@@ -311,7 +313,7 @@ def _sentence(
     if not result.fits:
         return headline(result)
     if status is Status.PASS:
-        return _passed(judged, minutes, draws)
+        return _passed(judged, minutes, draws) + _of_turns(judged, result)
     doubted = [item for item in judged if item.probability_sustained < PASS_FROM]
     least = min(judged, key=lambda item: item.probability_sustained)  # only together do they fail
     return " ".join(_told(item, result, minutes, draws) for item in doubted or [least])
@@ -329,6 +331,13 @@ def _passed(judged: Sequence[Judgement], minutes: int, draws: int) -> str:
         f"Every target is met{likely} at first and in minute {minutes}; the closest is the "
         f"{label(closest.target.metric)}, with {spare} of its limit to spare."
     )
+
+
+def _of_turns(judged: Sequence[Judgement], result: Result) -> str:
+    """Return a sentence on the turns behind a first token that was asked for and is a mean."""
+    mean = slowest_first_token(result)
+    is_asked = any(item.target.metric == FIRST_TOKEN for item in judged)
+    return f" The first token is the {mean}." if mean and is_asked else ""
 
 
 def _told(item: Judgement, result: Result, minutes: int, draws: int) -> str:
@@ -350,10 +359,14 @@ def _told(item: Judgement, result: Result, minutes: int, draws: int) -> str:
 
 
 def _cause(item: Judgement, result: Result) -> str:
-    """Return which phase takes most of a late first token."""
-    if item.target.metric != "time_to_first_token_s" or item.target.is_met(item.value):
+    """Return of which turns a first token is the mean, and what takes most of a late one."""
+    if item.target.metric != FIRST_TOKEN:
         return ""
+    mean = slowest_first_token(result)
+    if item.target.is_met(item.value):
+        return f" ({mean})" if mean else ""
     summary = result.summary()
     parts = {"vision encode": summary.vision_encode_s or 0.0, "prefill": summary.prefill_s or 0.0}
     longest = max(parts, key=lambda name: parts[name])
-    return f" ({longest} is {parts[longest] / (item.value or 1.0):.0%} of it)"
+    most = f"{longest} is {parts[longest] / (item.value or 1.0):.0%} of"
+    return f" ({mean}; {most} the mean)" if mean else f" ({most} it)"

@@ -255,7 +255,24 @@ def _first_token(document: Document) -> Section:
         return Section("First token", ())
     waiting = (" Waiting is for other turns.",) if document["waiting_s"] else ()
     text = Paragraph((*_cold_start(document), *waiting, *_beside(document)))
-    return Section("First token", (*figures, _terms(document, "vision encode", "prefill"), text))
+    terms = _terms(document, "vision encode", "prefill")
+    return Section("First token", (*figures, terms, *_turns(document), text))
+
+
+def _turns(document: Document) -> tuple[Table, ...]:
+    """Return a table of the turns of a short session, each with its own first token."""
+    rows = tuple(
+        (
+            f"{turn['turn']} ({turn['client']}, {turn['outcome'].replace('_', ' ')})",
+            str(turn["images"]),
+            shown("wait_s", turn["wait_s"]),
+            shown("first_token_s", turn["first_token_s"]),
+            shown("tokens_per_s", turn["tokens_per_s"]),
+        )
+        for turn in document["run"]["session"]["turns"]
+    )
+    heads = ("turn", "images", "wait", "own work to the first token", "decode rate")
+    return (Table(heads, rows),) if rows else ()
 
 
 def _cold_start(document: Document) -> tuple[Text, ...]:
