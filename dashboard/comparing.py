@@ -25,6 +25,7 @@ from sim.evidence.measured import MeasuredRun
 from sim.validation.judging import Judged, Scores, Validation, validate
 from sim.validation.judging import scores as judged
 from sim.validation.tables import document
+from sim.validation.units import unit_in_doubt
 from sim.wording import label
 
 if TYPE_CHECKING:
@@ -182,10 +183,11 @@ def parity(found: Validation, before: Validation | None = None) -> ScatterChart 
 
 
 def doubts(runs: Sequence[MeasuredRun], found: Validation) -> list[str]:
-    """Say what is wrong with the measurements: garbage, noise, rates the device cannot reach."""
+    """Say what is wrong with the measurements: garbage, noise, impossible rates, doubtful units."""
     said = [f"{run.id}: {finding.message}" for run in runs for finding in checks(run)]
     beaten = [f"{row.run.id}: {row.impossible}" for row in found.rows if row.impossible]
-    return said + beaten
+    units = [(row, unit_in_doubt(row.metric, row.measured, row.simulated)) for row in found.rows]
+    return said + beaten + [f"{row.run.id}: {text}" for row, text in units if text]
 
 
 def exhibit_names() -> list[str]:

@@ -24,7 +24,7 @@ from sim.validation.heat import thermal_exhibit, thermal_text
 from sim.validation.judging import Judged, Validation, scores
 from sim.validation.operators import operator_table
 from sim.validation.tables import document, group_table, metric_table, row_table
-from sim.validation.units import FARTHEST, factor_apart, unit_in_doubt
+from sim.validation.units import FARTHEST, factor_apart
 
 DONE, MISSED = 0, 1
 FIRST = "the largest differences first:"
@@ -162,8 +162,6 @@ def _text(found: Validation, missed: Sequence[Missed], next_step: str = "") -> s
     parts = [headline(found)]
     if found.rows:
         parts.append(row_table(found.rows))
-    if doubted := _units_in_doubt(found.rows):
-        parts.append("Units to check:\n" + "\n".join(doubted))
     impossible = [f"- {row.run.id}: {row.impossible}" for row in found.rows if row.impossible]
     if impossible:
         parts.append("Physically impossible:\n" + "\n".join(impossible))
@@ -181,12 +179,6 @@ def _text(found: Validation, missed: Sequence[Missed], next_step: str = "") -> s
     return "\n\n".join(parts)
 
 
-def _units_in_doubt(rows: Sequence[Judged]) -> list[str]:
-    """Return a line per row whose unit is in doubt."""
-    said = [(row, unit_in_doubt(row.metric, row.measured, row.simulated)) for row in rows]
-    return [f"- {row.run.id}: {text}" for row, text in said if text]
-
-
 def skipped_by_reason(skipped: Sequence[Skipped]) -> str:
     """Return a line per reason with the rows it left out, most of them first."""
     return _grouped((item.reason, item.id) for item in skipped)
@@ -194,8 +186,7 @@ def skipped_by_reason(skipped: Sequence[Skipped]) -> str:
 
 def _doubts(rows: Sequence[Judged]) -> str:
     """Return what stands beside the rows, a line per sentence."""
-    own = {row.run.id: row for row in rows}
-    return _grouped((text, name) for name, row in own.items() for text in row.warnings)
+    return _grouped(dict.fromkeys((text, row.run.id) for row in rows for text in row.warnings))
 
 
 def _grouped(pairs: Iterable[tuple[str, str]]) -> str:
@@ -232,7 +223,7 @@ def next_step(
     if not found.rows:
         settled = " ".join(f"{name} ..." for name in options)
         return f"Next: andesim validate {files}{chosen} {settled}".rstrip() if options else ""
-    if _units_in_doubt(found.rows):
+    if any(factor_apart(row.measured, row.simulated) >= FARTHEST for row in found.rows):
         return (
             f"Next: correct the units in {files}; a column such as 'TTFT (ms)' or peak_dram_mb is "
             "converted. Nothing is to be fitted to these rows before."

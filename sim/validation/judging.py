@@ -12,7 +12,7 @@ threads, and phases a measurement does not hold.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple, Protocol
 
 import numpy as np
@@ -37,6 +37,7 @@ from sim.results import Result
 from sim.simulation import EngineName, simulate
 from sim.validation.intervals import around, conformal_factor, factor_80, interval_80, widening
 from sim.validation.roofline import impossible
+from sim.validation.units import unit_in_doubt
 from workloads.errors import WorkloadError
 
 WHOLE_RUN: Final = {
@@ -74,7 +75,7 @@ class Judged:
     groups
         What the row belongs to, by kind of group.
     warnings
-        What the source left open or doubtful, and what was taken for granted here.
+        What the source left open or doubtful, a unit too, and what was taken for granted here.
     noise
         Disagreement of the measurement's rounds, a fraction: no error below it means anything;
         none where the source does not say.
@@ -208,8 +209,11 @@ def judge(
         raise CannotSimulate(" ".join(("the row holds no metric to judge.", *run.warnings)))
     device = device_of_run(run, soc)
     if metric in TIMED_PHASES:
-        return _timed(observe(run, metric, device), device, residuals)
-    return _whole(run, metric, device)
+        row = _timed(observe(run, metric, device), device, residuals)
+    else:
+        row = _whole(run, metric, device)
+    doubt = unit_in_doubt(metric, row.measured, row.simulated)
+    return replace(row, warnings=(doubt, *row.warnings)) if doubt else row
 
 
 def scores(rows: Sequence[Compared]) -> Scores:

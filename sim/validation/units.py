@@ -38,7 +38,7 @@ def unit_in_doubt(metric: str, measured: float, simulated: float) -> str:
     if factor < FARTHEST:
         return ""
     return (
-        f"{metric} of {measured:.4g} is a factor of {factor:,.0f} from the simulated "
+        f"{metric} of {measured:g} is a factor of {factor:,.0f} from the simulated "
         f"{simulated:.3g}: check its unit."
     )
 
@@ -54,6 +54,6 @@ def below_weights(run: MeasuredRun, soc: SocSpec) -> str:
     if measured >= weights:
         return ""
     return (
-        f"{MEMORY} of {measured:.4g} must be at least the {weights:.4g} B of the weights: check "
+        f"{MEMORY} of {measured:g} must be at least the {weights:.4g} B of the weights: check "
         "its unit, or leave it empty where mapped weights were not counted."
     )

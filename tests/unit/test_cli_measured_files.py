@@ -112,7 +112,7 @@ def test_numbers_far_off_are_a_matter_of_units_and_nothing_is_fitted_to_them(and
     assert "mean error" not in told
     assert "calibrate" not in told
     assert "off by a factor of" in told
-    assert "- a: peak_dram_bytes of 90 is a factor of" in told
+    assert "- 1 row (a): peak_dram_bytes of 90 is a factor of" in told
     kept = andesim("evidence", "add", path, "-o", tmp_path / "set")
     assert kept.code == 2
     assert "time_to_first_token_s of 300 is a factor of" in kept.err
