@@ -106,6 +106,16 @@ class Reading(NamedTuple):
         return float(1 / found if self.inverse else found)
 
 
+def unit_of(ours: str) -> str:
+    """Return the unit of one of our columns, "" where it has none.
+
+    >>> unit_of("peak_dram_bytes"), unit_of("model")
+    ('B', '')
+    """
+    end = _OWN_END.search(ours)
+    return _OWN[end[1]][2] if end else ""
+
+
 def reading(theirs: str, ours: str, header: Sequence[str] = ()) -> Reading:
     """Return how a column is read as one of ours, by the unit that its name states.
 

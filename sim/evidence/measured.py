@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sim.errors import SimError
 from sim.evidence import csv_text
-from sim.evidence.column_units import Reading, own_reading, reading
+from sim.evidence.column_units import Reading, own_reading, reading, unit_of
 from sim.evidence.measured_metrics import METRICS
 from workloads.errors import WorkloadError, did_you_mean
 from workloads.explain import sentences
@@ -255,7 +255,7 @@ def _header_faults(header: list[Reading]) -> list[str]:
     known = [column.ours for column in header if column.ours]
     faults = [column.fault for column in header if column.fault]
     faults += [
-        f"column {column!r} is not known. {did_you_mean(column, COLUMNS)}"
+        f"column {column!r} is not known. {_meant(column)}"
         for column in known
         if column not in COLUMNS
     ]
@@ -264,6 +264,14 @@ def _header_faults(header: list[Reading]) -> list[str]:
         for column in dict.fromkeys(known)
         if known.count(column) > 1
     ]
+
+
+def _meant(column: str) -> str:
+    """Return which column was probably meant, with its unit: the name alone converts nothing."""
+    hint = did_you_mean(column, COLUMNS)
+    near = re.fullmatch(r"Did you mean '(\w+)'\?", hint)
+    unit = unit_of(near[1]) if near and near[1] in METRICS else ""
+    return f"{hint} It is in {unit}." if unit else hint
 
 
 def _run_of(

@@ -87,3 +87,8 @@ def test_a_rate_of_no_time_is_a_fault_of_its_row():
 def test_the_same_metric_in_two_units_is_given_twice():
     with pytest.raises(SimError, match="'power_w' must be given once"):
         parse_measured("power_w,power_mw\n1,1000\n")
+
+
+def test_a_misspelt_column_is_told_the_unit_of_ours():
+    with pytest.raises(SimError, match=r"Did you mean 'time_to_first_token_s'\? It is in s\."):
+        parse_measured("time_to_first_tokn_ms\n1310\n")

@@ -166,11 +166,12 @@ def _check_is_text(raw: str) -> None:
 
 def _appearance(text: str) -> str:
     """Say what a file of no known format looks like."""
-    first = next((line.strip() for line in text.splitlines() if line.strip()), "")
+    lines = [line.strip() for line in text.splitlines() if line.strip()][:2]
+    first, second = (*lines, "", "")[:2]
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):
-        is_csv = max(first.count(sign) for sign in ",;\t") > 1
+        is_csv = any(first.count(s) > 1 or first.count(s) == second.count(s) == 1 for s in ",;\t")
         kind = "CSV with the header" if is_csv else "text that begins with"
         return f"{kind} {first!r:.120}" if first else "an empty file"
     if isinstance(found, dict):
