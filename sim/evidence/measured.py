@@ -245,8 +245,9 @@ def _readings(header: list[str], mapping: Mapping[str, str], name: str) -> list[
     found = []
     for theirs, ours in zip(header, own, strict=True):
         mapped = mapping.get(theirs, mapping.get(ours, ours if ours in COLUMNS else ""))
-        read = reading(theirs, mapped, header) if mapped and mapped != ours else None
-        alike = own_reading(theirs) if not mapped else None
+        is_ours = mapped in COLUMNS
+        read = reading(theirs, mapped, header) if is_ours and mapped != ours else None
+        alike = None if is_ours else own_reading(mapped or theirs)
         found.append(read or alike or Reading(mapped or ("" if mapping else ours)))
     return found
 

@@ -6,7 +6,7 @@ import pytest
 
 from sim.errors import SimError
 from sim.evidence.column_units import own_reading, reading
-from sim.evidence.importers.own_csv import sniff
+from sim.evidence.importers.own_csv import column_mapping, sniff
 from sim.evidence.measured import parse_measured
 
 
@@ -92,3 +92,10 @@ def test_the_same_metric_in_two_units_is_given_twice():
 def test_a_misspelt_column_is_told_the_unit_of_ours():
     with pytest.raises(SimError, match=r"Did you mean 'time_to_first_token_s'\? It is in s\."):
         parse_measured("time_to_first_tokn_ms\n1310\n")
+
+
+def test_a_column_without_a_unit_is_renamed_to_ours_in_its_unit():
+    mapping = column_mapping(["TTFT=time_to_first_token_ms", "RAM=peak_dram_mib"])
+    run = parse_measured("TTFT,RAM\n1310,2\n", mapping=mapping)[0]
+    assert run.metrics == pytest.approx({"time_to_first_token_s": 1.31, "peak_dram_bytes": 2**21})
+    assert "'time_to_first_token_ms' is in ms" in run.warnings[0]

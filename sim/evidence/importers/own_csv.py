@@ -50,7 +50,7 @@ def read(text: str, mapping: Mapping[str, str] | None = None) -> list[MeasuredRu
 
 
 def column_mapping(pairs: Sequence[str]) -> Mapping[str, str] | None:
-    """Return a column mapping, theirs to ours, or none.
+    """Return a column mapping, theirs to ours or to ours in another unit, or none.
 
     >>> column_mapping(["TG (tok/s)=tokens_per_s"])
     {'TG (tok/s)': 'tokens_per_s'}
@@ -62,7 +62,7 @@ def column_mapping(pairs: Sequence[str]) -> Mapping[str, str] | None:
             raise SimError(
                 f"A column must be renamed as theirs=ours, as in TG=tokens_per_s. Got {pair!r:.80}."
             )
-        if ours not in COLUMNS:
+        if ours not in COLUMNS and own_reading(ours) is None:
             raise SimError(f"A column cannot be renamed to {ours!r}. {did_you_mean(ours, COLUMNS)}")
         found[theirs] = ours
     return found or None
