@@ -77,7 +77,10 @@ def documents(tmp_path_factory):
     other.write_text(yaml.safe_dump(SHORT | more))
     free = ("--free", "deployment.weights.body=[w8, w4]")
     return {
-        "summary": [said("simulate", str(one), "--uncertainty", "2")],
+        "summary": [
+            said("simulate", str(one), "--uncertainty", "2"),
+            said("simulate", str(long), "--set", "session={turns: [{}, {}]}"),
+        ],
         "sizing": [
             said("size", str(one), *TARGET, *free),
             said("size", str(one), "--target", "tokens_per_s>1000000", *free),

@@ -119,7 +119,7 @@ def test_devices_say_where_each_number_comes_from(andesim):
     devices = {row["id"]: row for row in json.loads(outcome.out)}
     assert {"ideal_85gbps_50tflops", "dimensity_9500", "snapdragon_8_elite"} <= set(devices)
     for row in devices.values():
-        assert set(row) == {"id", "stacks", "parameters"}
+        assert set(row) == {"id", "name", "stacks", "parameters"}
         for path, item in row["parameters"].items():
             assert {"value", "unit", "kind", "source", "low", "high"} <= set(item), path
             assert item["source"], path
