@@ -180,6 +180,7 @@ def formats(scenario: Scenario, soc: SocSpec, stack: Stack) -> Formats:
         shared_table=_ties(stack) and head.id == table.id,
         unsupported=_unsupported(soc, stack),
         fallback=stack.fallback,
+        encoder_bits=get_kv_format(defaults.kv).compute_bits,
     )
 
 

@@ -85,7 +85,7 @@ def show_result(
     _dram(console, result)
     _energy(console, result, summary)
     if intervals is not None:
-        _intervals(console, intervals)
+        _intervals(console, result, intervals)
     _evidence(console, result)
     _notes(console, result)
     if out is not None:
@@ -303,7 +303,7 @@ def _cold_start(result: Result) -> str:
     )
 
 
-def _intervals(console: Console, intervals: Intervals) -> None:
+def _intervals(console: Console, result: Result, intervals: Intervals) -> None:
     table = Table(title="\nIntervals", title_justify="left", box=None, pad_edge=False)
     table.add_column("metric")
     for name in ("p10", "p50", "p90"):
@@ -313,6 +313,13 @@ def _intervals(console: Console, intervals: Intervals) -> None:
             cells = [shown(metric, value).text for value in intervals[metric].values()]
             table.add_row(label(metric), *cells)
     console.print(table)
+    for metric in HEADLINES:
+        value, ends = result[metric], intervals.get(metric)
+        if value is not None and ends and not ends["p10"] <= value <= ends["p90"]:
+            console.print(
+                f"The {label(metric)} above, {shown(metric, value).text}, is that of the central "
+                "numbers and lies outside: the ranges of the assumptions lean to one side."
+            )
 
 
 def _evidence(console: Console, result: Result) -> None:

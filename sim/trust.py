@@ -17,9 +17,10 @@ from sim.evidence.nearest import PLACES, Near, Status, nearest, size_of, status_
 from sim.results import Result
 
 WITH_IMAGE: Final = "vision encode"
+FIRST_TOKEN: Final = "first token"
 ASPECTS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
-        "first token": ("time_to_first_token_s", "prefill_tokens_per_s"),
+        FIRST_TOKEN: ("time_to_first_token_s", "prefill_tokens_per_s"),
         "decode": ("tokens_per_s",),
         WITH_IMAGE: ("vision_encode_s",),
         "energy": ("energy_j_per_token", "power_w"),
@@ -53,10 +54,23 @@ def aspects(result: Result, most: int = 3) -> list[Aspect]:
     wanted = ASPECTS if result.scenario.network is None else INFERENCE
     has_image = any(group.phase == "vision" for group in result.program.groups)
     return [
-        Aspect(name, status_of(metrics, result.soc.id, result.stack), _near(result, metrics, most))
+        Aspect(name, _status(result, name, has_image), _near(result, metrics, most))
         for name, metrics in wanted.items()
         if has_image or name != WITH_IMAGE
     ]
+
+
+def _status(result: Result, name: str, has_image: bool) -> Status:
+    """Return what is known of an aspect; of a first token after an image no more than of encoding.
+
+    Where rows without an image judge the rest of it, it is known in part.
+    """
+    wanted = {**ASPECTS, **INFERENCE}
+    found = status_of(wanted[name], result.soc.id, result.stack)
+    if name != FIRST_TOKEN or not has_image or found != "validated":
+        return found
+    encoding = status_of(wanted[WITH_IMAGE], result.soc.id, result.stack)
+    return found if encoding == "validated" else "partly"
 
 
 def _near(result: Result, metrics: tuple[str, ...], most: int) -> tuple[Near, ...]:

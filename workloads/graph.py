@@ -80,6 +80,9 @@ class Formats:
         Operators that the graphs of a unit can not hold, by PyTorch's name without ``aten.``.
     fallback
         The unit that runs these instead.
+    encoder_bits
+        Bits of the second operand of attention that reads no cache, as the stack's graphs have it;
+        ``None``: as in attention to the cache.
     """
 
     weights: WeightMap
@@ -90,6 +93,7 @@ class Formats:
     shared_table: bool = False
     unsupported: Mapping[Unit, frozenset[str]] = field(default_factory=dict)
     fallback: Unit = "cpu"
+    encoder_bits: int | None = None
 
     @property
     def placing(self) -> Placing:

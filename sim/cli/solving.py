@@ -28,6 +28,13 @@ Ask = tuple[str, "Goal", tuple[float, float] | None]
 """A setting, the goal, and the ends of what is of interest."""
 
 
+CACHE_PATHS = ("context", "deployment.kv_cache.capacity_tokens")
+ALLOCATED = (
+    "That is the cache that is allocated. The rates are those of the session's own turns, which "
+    "fill what they need of it; --largest prompt fills it."
+)
+
+
 def solve(
     scenario: ScenarioFile = None,
     largest: Annotated[
@@ -208,6 +215,8 @@ def _show(document: dict[str, Any], metrics: Sequence[str]) -> None:
             first = _spoken(document["same_from"], unit)
             console.print(f"Between {first} and there no number changes{why}.")
     _table(console, path, [{**document, "binding": ""}], shown, unit)
+    if path in CACHE_PATHS:
+        console.print(ALLOCATED)
     if broken := document["exceptions"]:
         first = ", ".join(_spoken(one, unit) for one in broken[:MOST_EXCEPTIONS])
         more = f" and {len(broken) - MOST_EXCEPTIONS} more" * (len(broken) > MOST_EXCEPTIONS)

@@ -5,6 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sim import load_scenario
+from sim.simulation import simulate
 from workloads.errors import WorkloadError
 from workloads.kv_cache import (
     KV_FORMAT_IDS,
@@ -99,3 +101,15 @@ def test_scenario_part_names_the_nearest_format():
 def test_keys_and_values_of_two_formats_take_the_mean_of_both():
     assert get_kv_format("q8_0+q4_0").bits == (8.5 + 4.5) / 2
     assert get_kv_format("fp16+q8_0").size_bytes(10, 64) == 10 * 64 * (16 + 8.5) / 2 / 8
+
+
+@pytest.mark.parametrize("stack", ["neuropilot", "litert_gpu"])
+def test_the_format_of_the_cache_does_not_touch_an_encoder(stack):
+    """An encoder keeps no cache: its attention has the second operand that the stack gives it."""
+    seconds = {
+        simulate(load_scenario(None, [f"stack={stack}", f"deployment.kv_cache.dtype={dtype}"]))[
+            "vision_encode_s"
+        ]
+        for dtype in ("int4", "int8", "fp16")
+    }
+    assert len({round(value, 12) for value in seconds}) == 1

@@ -83,6 +83,15 @@ def test_an_answer_names_a_status_and_rows_for_each_of_its_aspects():
     assert trust_document(result)["decode"]["nearest"][0]["model"] in found["decode"].text()
 
 
+def test_a_first_token_is_known_no_better_than_the_encoding_before_it():
+    asked = ["device=snapdragon_8_elite_gen_5", "stack=genie", "model=andesvl-1b"]
+    seen = {aspect.name: aspect.status for aspect in aspects(simulate(load_scenario(None, asked)))}
+    bare = simulate(load_scenario(None, [*asked, "session.turns.0.images_px=[]"]))
+    assert seen["vision encode"] == "unvalidated"
+    assert seen["first token"] == "partly"
+    assert {aspect.name: aspect.status for aspect in aspects(bare)}["first token"] == "validated"
+
+
 def test_a_question_without_an_image_has_no_vision_aspect():
     result = simulate(load_scenario(None, ["session.turns.0.images_px=[]"]))
     assert "vision encode" not in {aspect.name for aspect in aspects(result)}
