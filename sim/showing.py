@@ -18,6 +18,7 @@ from rich.table import Table
 
 from sim.breakdown import phase_terms
 from sim.engine.times import hidden_s
+from sim.planning import formats
 from sim.results import Intervals, Result
 from sim.sessions import TurnSummary
 from sim.summary import Summary
@@ -83,13 +84,32 @@ def show_result(
         _first_token(console, result, summary)
         _bounds(console, result, "decode", "\nWhat bounds decode, per step")
     _dram(console, result)
-    _energy(console, result, summary)
+    if summary.energy_j:
+        _energy(console, result, summary)
     if intervals is not None:
         _intervals(console, result, intervals)
     _evidence(console, result)
     _notes(console, result)
     if out is not None:
         console.print(f"\nWritten to {out}: summary.json, scenario.yaml, tasks.parquet, trace.json")
+
+
+def _stored(result: Result) -> str:
+    """Return the formats of weights, cache and activations: those given, else the stack's.
+
+    Of the weights those of the layers come first, then what differs from them.
+    """
+    held = formats(result.scenario, result.soc, result.soc.stack(result.stack))
+    body = held.weights.format_for("body").id
+    told = [f"Weights {body}"]
+    if result.scenario.network is None:
+        parts = [("LM head", "lm_head"), ("embedding", "embedding")]
+        if any(group.phase == "vision" for group in result.program.groups):
+            parts.append(("encoder", "vision"))
+        others = {name: held.weights.format_for(part).id for name, part in parts}
+        told += [f"{name} {one}" for name, one in others.items() if one != body]
+        told.append(f"cache {held.kv.id}")
+    return f"{', '.join([*told, f'activations {held.activations}'])}."
 
 
 def _asked(console: Console, result: Result, summary: Summary) -> None:
@@ -101,6 +121,7 @@ def _asked(console: Console, result: Result, summary: Summary) -> None:
             f"{network.calls} inference{'s' * (network.calls != 1)}, "
             f"{summary.flops / network.calls / 2e9:.3g} GMAC each."
         )
+        console.print(_stored(result))
         return
     served = (turn.index for turn in result.turns if turn.start_s is not None)
     turns = [result.session.turns[index] for index in served] or result.session.turns
@@ -114,6 +135,7 @@ def _asked(console: Console, result: Result, summary: Summary) -> None:
         f"{sum(turn.prompt_tokens for turn in turns)} prompt tokens, "
         f"{sum(turn.output_tokens for turn in turns)} output tokens."
     )
+    console.print(_stored(result))
 
 
 def _session(console: Console, result: Result) -> None:

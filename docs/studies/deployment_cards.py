@@ -334,12 +334,16 @@ def _card_rows(card: Card, under: Mapping[str, Judged]) -> dict[str, Any]:
 
 
 def _numbers(judged: Judged) -> tuple[str, ...]:
+    """Return the cells of a row; beside another app minute ten lacks its heat and is not told."""
+    verdict, around = judged.verdict, judged.result.scenario.environment
+    alone = all(item.profile == "idle" for item in around.schedule)
+    later = f"{verdict.probability_sustained:.0%}" if alone else "-"
     return (
-        judged.verdict.status.value,
-        f"{judged.verdict.probability:.0%} / {judged.verdict.probability_sustained:.0%}",
+        verdict.status.value,
+        f"{verdict.probability:.0%} / {later}",
         _told(judged.band("time_to_first_token_s"), 2),
         _told(judged.band("tokens_per_s"), 1),
-        _told(judged.band("sustained_tokens_per_s"), 1),
+        _told(judged.band("sustained_tokens_per_s"), 1) if alone else "-",
         _told(tuple(value / GIB for value in judged.band("peak_dram_bytes")), 2),
         _told(judged.band("energy_j"), 1),
         _told(judged.band("load_s"), 1),

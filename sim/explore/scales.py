@@ -114,7 +114,12 @@ def scale_of(name: str, base: Scenario) -> Scale:
     path = PATHS.get(name, name)
     start = _start(name, path, base)
     unit = next((unit for ending, unit in UNITS.items() if path.endswith(ending)), "")
-    return Scale(name, lambda mapping, value: with_override(mapping, path, value), *start, unit)
+    least = -math.inf if unit == "°C" else 0.0
+
+    def put(mapping: Mapping[str, Any], value: float) -> Mapping[str, Any]:
+        return with_override(mapping, path, value)
+
+    return Scale(name, put, *start, unit, least)
 
 
 def _check_needed(name: str, base: Scenario) -> None:

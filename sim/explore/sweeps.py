@@ -29,7 +29,7 @@ Backend = Literal["serial", "loky", "dask"]
 CHUNK_S = 1.0
 """Aimed duration of a chunk: below about half a second the hand-over to workers shows [s]."""
 
-FIRST_ROWS = 16
+FIRST_ROWS = 2
 """Rows of the first chunks; what they take says how large the next may be."""
 
 GROWTH = 8

@@ -77,7 +77,8 @@ def report_steps(question: Question) -> Iterator[str | dict[str, Any]]:
     yield "moving every assumption"
     swings = _sensitivities(result, question.targets)
     yield "comparing with measurements"
-    judged_rows = evidence(result.soc.id, result.stack)
+    has_image = any(group.phase == "vision" for group in result.program.groups)
+    judged_rows = evidence(result.soc.id, result.stack, has_image)
     yield {
         "schema": SCHEMA,
         "verdict": {

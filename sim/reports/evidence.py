@@ -28,6 +28,7 @@ from sim.validation.judging import scores
 
 FIRST: Final = {"time_to_first_token_s", "prefill_tokens_per_s"}
 DECODE: Final = "tokens_per_s"
+ENCODING: Final = {"vision_encode_s"}
 CALLED: Final = {
     "validated": "validated",
     "partly": "partly validated",
@@ -41,11 +42,11 @@ MEANING: Final = {
 }
 
 
-def evidence(device: str, stack: str) -> dict[str, Any]:
+def evidence(device: str, stack: str, has_image: bool = False) -> dict[str, Any]:
     """Return the validation status of a device and stack with the scores behind it."""
     found = by_place(device, stack)
     near = {where: found[where] for where in (HERE, OTHER_STACKS, OTHER_DEVICES) if where in found}
-    status = status_of(device, stack)
+    status = status_of(device, stack, has_image)
     return {
         "status": status,
         "sentence": MEANING[status],
@@ -84,12 +85,11 @@ def unseen() -> list[JudgedRow]:
     return [row for row in judged_rows() if row.role == "validation"]
 
 
-def status_of(device: str, stack: str) -> Status:
-    """Return the validation status of a device and stack: that of first token and of decode."""
-    both = {judged_status(metrics, device, stack) for metrics in (FIRST, {DECODE})}
-    if len(both) == 1:
-        return both.pop()
-    return "partly"
+def status_of(device: str, stack: str, has_image: bool = False) -> Status:
+    """Return the validation status of a device and stack: of first token, decode and encoding."""
+    asked = (FIRST, {DECODE}, ENCODING) if has_image else (FIRST, {DECODE})
+    found = {judged_status(metrics, device, stack) for metrics in asked}
+    return found.pop() if len(found) == 1 else "partly"
 
 
 def _by_metric(rows: Iterable[JudgedRow]) -> Mapping[str, list[JudgedRow]]:
