@@ -225,21 +225,28 @@ def _bar(before: float, part: float, whole: float) -> str:
 
 
 def _bounds(console: Console, result: Result, phase: str, title: str) -> None:
+    """Print what a step of a phase goes to; with drafts what a token does, too."""
     terms = phase_terms(result, phase)
     if not terms:
         return
-    steps = sum(times.group.steps for times in result.groups if times.group.phase == phase)
+    groups = [times.group for times in result.groups if times.group.phase == phase]
+    steps = sum(group.steps for group in groups)
+    tokens = float(sum(group.committed_tokens.sum() for group in groups))
+    drafts = phase == "decode" and tokens > steps * (1.0 + SMALLEST_SHARE)
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
-    for name in ("term", "ms", "share", "MB"):
+    for name in ("term", "ms", *(("ms per token",) if drafts else ()), "share", "MB"):
         table.add_column(name, justify="left" if name == "term" else "right")
     for term in (term for term in terms if term.share >= SMALLEST_SHARE):
         table.add_row(
             term.name,
             f"{term.seconds / steps * 1e3:.2f}",
+            *((f"{term.seconds / tokens * 1e3:.2f}",) if drafts else ()),
             f"{term.share:.0%}",
             f"{term.moved_bytes / steps / 1e6:.0f}" if term.moved_bytes else "",
         )
     console.print(table)
+    if drafts:
+        console.print(f"A step commits {tokens / steps:.2f} tokens in the mean.")
 
 
 def _dram(console: Console, result: Result) -> None:

@@ -76,3 +76,14 @@ def test_a_terminated_dashboard_takes_its_server_along():
     assert children
     alive = subprocess.run(["ps", "-o", "stat=", *children], capture_output=True, text=True)
     assert all(state.startswith("Z") for state in alive.stdout.split())
+
+
+def test_under_speculation_a_token_stands_beside_a_step(andesim):
+    told = andesim(
+        "simulate", "--set", "deployment.speculation={method: eagle, acceptance: {alpha: 0.7}}"
+    )
+    lines = [line.split() for line in told.out.splitlines()]
+    committed = float(next(line[3] for line in lines if line[:3] == ["A", "step", "commits"]))
+    step, token = next(map(float, line[2:4]) for line in lines if line[:2] == ["cache", "copies"])
+    assert token == pytest.approx(step / committed, abs=0.01)
+    assert "ms per token" not in andesim("simulate").out
