@@ -13,7 +13,7 @@ Not modelled: the accuracy that compression, sparsity and eviction cost.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
@@ -207,19 +207,12 @@ class Study:
         }
 
 
+HEAD: Final = f"deployment.speculation={DRAFTS['EAGLE-3 head'].settings}"
 MECHANISMS: Final[Mapping[str, Overrides]] = {
     "W4A16, one token at a time": (FOUR, cache("int8")),
     "+ 1.8 bits": (SPARSE, cache("int8")),
-    "+ EAGLE-3 head": (
-        SPARSE,
-        cache("int8"),
-        f"deployment.speculation={DRAFTS['EAGLE-3 head'].settings}",
-    ),
-    "+ half of the prompt kept": (
-        SPARSE,
-        cache("int8", KEEP),
-        f"deployment.speculation={DRAFTS['EAGLE-3 head'].settings}",
-    ),
+    "+ EAGLE-3 head": (SPARSE, cache("int8"), HEAD),
+    "+ half of the prompt kept": (SPARSE, cache("int8", KEEP), HEAD),
 }
 """One path through the factorial, from the stack's own int8 cache."""
 
@@ -327,7 +320,7 @@ def _cell_row(cell: Cell) -> Cells:
 
 def _base_bytes(study: Study) -> float:
     """Return the base of which what 1.8 bits save is the claimed share [B]."""
-    before, after = (result["peak_dram_bytes"] for result in list(study.steps.values())[:2])
+    before, after, *_ = (result["peak_dram_bytes"] for result in study.steps.values())
     return float(before - after) / CLAIMED_MEMORY_SAVING
 
 
@@ -395,13 +388,9 @@ def _eviction_rows() -> list[Cells]:
 
 def _decode_rate(tokens: int, keep: float | None) -> float:
     """Return tokens per second after a prompt of ``tokens`` of which a share is kept."""
-    overrides: Sequence[str] = (
-        *OWN,
-        SPARSE,
-        cache("int8", keep, tokens + 128),
-        f"session={{turns: [{{prompt_tokens: {tokens}, output_tokens: 33}}]}}",
-        "environment.app_budget_bytes=100 GB",
-    )
+    turn = f"session={{turns: [{{prompt_tokens: {tokens}, output_tokens: 33}}]}}"
+    room = "environment.app_budget_bytes=100 GB"
+    overrides = (*OWN, SPARSE, cache("int8", keep, tokens + 128), turn, room)
     return float(simulate(load_scenario(None, overrides))["tokens_per_s"])
 
 
