@@ -2,6 +2,7 @@
 
 ValueError
   HardwareError     a device file, an override or a quantity breaks a rule
+    UnknownDevice   an id that no device has
 """
 
 from collections.abc import Iterable
@@ -14,6 +15,14 @@ class HardwareError(ValueError):
     def __init__(self, *faults: str) -> None:
         super().__init__("\n".join(faults))
         self.faults = faults
+
+
+class UnknownDevice(HardwareError):
+    """No device has the id that a file or a person names; `asked` is that id."""
+
+    def __init__(self, asked: str) -> None:
+        super().__init__(f"device must be a known id or the path of a YAML file. Got {asked!r}.")
+        self.asked = asked
 
 
 def suggest(name: str, known: Iterable[object]) -> str:

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Final
 
 import yaml
 
-from hw_models.errors import HardwareError
+from hw_models.errors import HardwareError, UnknownDevice
 from hw_models.plugins import load_all
 
 ENTRY_POINT_GROUP: Final = "andesim.devices"
@@ -205,10 +205,7 @@ def _find(id_or_path: str | Path, folder: Path = Path()) -> Traversable:
     for file in _all_files():
         if _stem(file) == id_or_path:
             return file
-    from hw_models.naming import which_device  # which reads the files by this module
-
-    rule = "device must be a known id or the path of a YAML file"
-    raise HardwareError(f"{rule}. Got {id_or_path!r}. {which_device(str(id_or_path))}")
+    raise UnknownDevice(str(id_or_path))
 
 
 def _all_files() -> Iterator[Traversable]:

@@ -16,10 +16,11 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from hw_models.clusters import with_rates
-from hw_models.errors import HardwareError, suggest
+from hw_models.errors import HardwareError, UnknownDevice, suggest
 from hw_models.files import device_ids, is_path, read_device
 from hw_models.following import with_followers
 from hw_models.laws import Numbers
+from hw_models.naming import which_device
 from hw_models.part import Part
 from hw_models.provenance import OVERRIDE, Parameter, Source
 from hw_models.schema import ComputeUnit, Dram, Flash, Host, Power, Stack
@@ -174,7 +175,10 @@ def describe(spec: SocSpec) -> dict[str, Any]:
 
 
 def _load(id_or_path: str | Path) -> SocSpec:
-    data = read_device(id_or_path)
+    try:
+        data = read_device(id_or_path)
+    except UnknownDevice as error:
+        raise HardwareError(f"{error} {which_device(error.asked)}") from None
     try:
         return _validated(data)
     except HardwareError as error:

@@ -53,7 +53,7 @@ ROLES = (
     "weight",
 )
 TENSOR_CLASSES = ("adapter", "body", "embedding", "lm_head", "vision")
-COUNTED_CLASSES = ("audio", *TENSOR_CLASSES)
+COUNTED_CLASSES = tuple(sorted(("audio", *TENSOR_CLASSES)))
 """Classes that parameters are counted in: an audio encoder's are in no phase."""
 PHASES = ("vision", "prefill", "decode")
 CROSS = "cross"

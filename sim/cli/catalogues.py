@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import textwrap
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -195,7 +197,8 @@ def show_devices(rows: Sequence[Row], detailed: bool) -> None:
             for path, item in row["parameters"].items()
         ]
         show_rows(row["id"], parameters, wraps=True)
-        typer.echo(f"Stacks of {row['name']}: {', '.join(row['stacks'])}")
+        stacks = f"Stacks of {row['name']}: {', '.join(row['stacks'])}"
+        typer.echo(textwrap.fill(stacks, shutil.get_terminal_size().columns))
 
 
 def _quantity(value: float, unit: str) -> str:

@@ -126,7 +126,7 @@ def test_unknown_devices_are_answered_with_the_nearest():
     with pytest.raises(
         HardwareError, match=r"Got 'dimensity_950'. Did you mean 'dimensity_9500'\?"
     ):
-        read_device("dimensity_950")
+        load_soc("dimensity_950")
     with pytest.raises(HardwareError, match=r"device file must exist. Got 'nowhere/x.yaml'"):
         read_device("nowhere/x.yaml")
 

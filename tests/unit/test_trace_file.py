@@ -41,7 +41,7 @@ def test_equal_runs_are_stored_and_held_once():
         (lambda t: t.update(schema="andesim.trace/2"), "schema must be 'andesim.trace/1'"),
         (lambda t: t.pop("model"), "model must be of type str"),
         (lambda t: t["parameters"].update(body=-1), "parameters: body must be at least 0"),
-        (lambda t: t["parameters"].update(brain=1), "one of adapter, body"),
+        (lambda t: t["parameters"].update(brain=1), "one of adapter, audio, body"),
         (lambda t: t["decoder"].pop("layers"), "decoder: .*layers"),
         (lambda t: t["decoder"].update(layers=1.5), "decoder: layers must be of type int"),
         (lambda t: t["decoder"].update(colour=1), "colour is not known"),
