@@ -25,13 +25,20 @@ pytestmark = pytest.mark.torch
 
 @cache
 def processing(family, backend=""):
-    """Return the module of an image processor, torchvision's names without anything behind."""
+    """Return the module of an image processor, torchvision's names without anything behind.
+
+    What it imports besides stays imported: a configuration class must not exist twice.
+    """
     importlib.import_module("transformers.image_processing_backends")
     stands = {name: MagicMock() for name in ("torchvision", "torchvision.transforms.v2")}
+    before = {*sys.modules, *stands}
     with patch.dict(sys.modules, stands):
-        return importlib.import_module(
+        found = importlib.import_module(
             f"transformers.models.{family}.image_processing_{backend}{family}"
         )
+        others = {name: module for name, module in sys.modules.items() if name not in before}
+    sys.modules.update({n: other for n, other in others.items() if "image_processing" not in n})
+    return found
 
 
 def kimi(high, wide):
