@@ -18,10 +18,11 @@ from sim.results import Result
 
 WITH_IMAGE: Final = "vision encode"
 FIRST_TOKEN: Final = "first token"
+DECODE: Final = "decode"
 ASPECTS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
         FIRST_TOKEN: ("time_to_first_token_s", "prefill_tokens_per_s"),
-        "decode": ("tokens_per_s",),
+        DECODE: ("tokens_per_s",),
         WITH_IMAGE: ("vision_encode_s",),
         "energy": ("energy_j_per_token", "power_w"),
         "memory": ("peak_dram_bytes",),

@@ -81,8 +81,7 @@ class Formats:
     fallback
         The unit that runs these instead.
     encoder_bits
-        Bits of the second operand of attention that reads no cache, as the stack's graphs have it;
-        ``None``: as in attention to the cache.
+        Bits of the second operand of attention that reads no cache, as the stack's graphs have it.
     """
 
     weights: WeightMap
@@ -90,10 +89,10 @@ class Formats:
     activation_bits: int
     kv: KvFormat
     units: Mapping[str, Unit]
+    encoder_bits: int
     shared_table: bool = False
     unsupported: Mapping[Unit, frozenset[str]] = field(default_factory=dict)
     fallback: Unit = "cpu"
-    encoder_bits: int | None = None
 
     @property
     def placing(self) -> Placing:

@@ -153,8 +153,7 @@ class Lowering:
     def _operand_bits(self, operator: Operator, demand: OperatorCost) -> int:
         if operator.kind == "attention":
             reads_cache = any(tensor.role == "kv_read" for tensor in operator.inputs)
-            own = None if reads_cache else self.formats.encoder_bits
-            return own or self.formats.kv.compute_bits
+            return self.formats.kv.compute_bits if reads_cache else self.formats.encoder_bits
         if not demand.weights or not demand.gemm:
             return self.formats.activation_bits
         return self._format(demand.weights[0].tensor_class).compute_bits

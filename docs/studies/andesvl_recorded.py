@@ -22,7 +22,7 @@ from sim.evidence.measured_metrics import ROOT
 from sim.evidence.measuring.document import MeasuredFile, parse_measurement
 from sim.output import write_text
 from sim.simulation import simulate
-from sim.validation.judging import validate_host
+from sim.validation.judging import Judged, validate_host
 from sim.validation.structure import structure
 from sim.validation.this_machine import operator_errors
 from workloads.scenario import Scenario
@@ -37,26 +37,18 @@ CLASSES = ("llama-1408x14", "gemma3-1152x12")
 
 
 class Case(NamedTuple):
-    """A phase that was run, and its replay [s]; ``noise`` is how far rounds disagree."""
+    """A phase that was run, and its judged replay [s]."""
 
     model: str
     phase: str
     size: str
-    measured: float
-    simulated: float
-    low: float
-    high: float
-    noise: float
-
-    @property
-    def error(self) -> float:
-        """(simulated - measured) / measured."""
-        return self.simulated / self.measured - 1.0
+    row: Judged
 
     @property
     def is_inside(self) -> bool:
         """Whether the interval holds what was measured."""
-        return self.low <= self.measured <= self.high
+        low, high = self.row.interval or (0.0, 0.0)
+        return low <= self.row.measured <= high
 
 
 def cases(files: Iterable[MeasuredFile], soc: SocSpec) -> list[Case]:
@@ -64,12 +56,9 @@ def cases(files: Iterable[MeasuredFile], soc: SocSpec) -> list[Case]:
     found = []
     for file in files:
         for times, row in zip(file.measurement.cases, validate_host([file], soc).rows, strict=True):
-            assert row.interval is not None
             phase, _, size = times.case.id.partition("_")
             model = file.measurement.model.removesuffix(".json")
-            low, high = row.interval
-            noise = times.noise(file.measurement.device)
-            found.append(Case(model, phase, size, row.measured, row.simulated, low, high, noise))
+            found.append(Case(model, phase, size, row))
     return found
 
 
@@ -82,8 +71,8 @@ def by_phase(found: Iterable[Case]) -> list[dict[str, Any]]:
         {
             "phase": phase,
             "cases": len(group),
-            "mean": statistics.mean(abs(case.error) for case in group),
-            "bias": statistics.mean(case.error for case in group),
+            "mean": statistics.mean(abs(case.row.error) for case in group),
+            "bias": statistics.mean(case.row.error for case in group),
             "inside": sum(case.is_inside for case in group),
         }
         for phase, group in groups.items()
@@ -152,9 +141,9 @@ def head(file: MeasuredFile, soc: SocSpec) -> dict[str, Any]:
     decode = statistics.median(heads["decode"])
     prefills = [case for case in cases([file], soc) if case.phase == "prefill"]
     whole = zip(prefills, heads["prefill"], strict=True)
-    without = [case.measured - (slow - decode) for case, slow in whole]
+    without = [case.row.measured - (slow - decode) for case, slow in whole]
     slow = statistics.median(heads["prefill"])
-    simulated = [case.simulated for case in prefills]
+    simulated = [case.row.simulated for case in prefills]
     pairs = zip(simulated, without, strict=True)
     return {
         "model": prefills[0].model,
@@ -200,7 +189,7 @@ def tables(exhibit: HostExhibit) -> dict[str, Any]:
 
 
 def _decode_bias(found: Iterable[Case]) -> float:
-    return statistics.mean(case.error for case in found if case.phase == "decode")
+    return statistics.mean(case.row.error for case in found if case.phase == "decode")
 
 
 def written(draws: int = 0, seed: int = 0) -> dict[str, str]:

@@ -17,6 +17,7 @@ from functools import cached_property
 from typing import Any
 
 from sim.breakdown import phase_terms
+from sim.explore.operator_pairs import Pair
 from sim.explore.sweep_rows import RULE_BREAKS
 from sim.results import Result
 from sim.simulation import simulate
@@ -54,20 +55,10 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class TermPair:
-    """One term of a phase in both runs: its seconds and the bytes it moves."""
+class TermPair(Pair):
+    """One term of a phase in both runs."""
 
     phase: str
-    name: str
-    before_s: float
-    after_s: float
-    before_bytes: float
-    after_bytes: float
-
-    @property
-    def difference_s(self) -> float:
-        """Seconds the second run takes longer; negative where it is faster."""
-        return self.after_s - self.before_s
 
 
 @dataclass(frozen=True)
@@ -133,7 +124,8 @@ class Comparison:
                 pair = [runs.get(name) for runs in (first, second)]
                 seconds = [term.seconds if term else 0.0 for term in pair]
                 moved = [term.moved_bytes if term else 0.0 for term in pair]
-                found.append(TermPair(phase, name, *seconds, *moved))
+                (before_s, after_s), (before_bytes, after_bytes) = seconds, moved
+                found.append(TermPair(name, before_s, after_s, before_bytes, after_bytes, phase))
         return sorted(found, key=lambda pair: -abs(pair.difference_s))
 
     def sentence(self) -> str:

@@ -15,8 +15,8 @@ from sim.run import Run
 
 
 @dataclass(frozen=True, slots=True)
-class OperatorPair:
-    """One operator in both runs, mean per output token or per turn; 0 in a run that lacks it."""
+class Pair:
+    """Something of two runs: its seconds and the bytes it moves, 0 in a run that lacks it."""
 
     name: str
     before_s: float
@@ -30,8 +30,8 @@ class OperatorPair:
         return self.after_s - self.before_s
 
 
-def operator_pairs(before: Run, after: Run, phase: str) -> list[OperatorPair]:
-    """Return the operators of a phase, the largest difference first.
+def operator_pairs(before: Run, after: Run, phase: str) -> list[Pair]:
+    """Return the operators of a phase in both runs, the largest difference first.
 
     Those of decode are per output token after the first, so that drafts can be compared; others are
     per turn.
@@ -43,7 +43,7 @@ def operator_pairs(before: Run, after: Run, phase: str) -> list[OperatorPair]:
         (before_s, before_bytes), (after_s, after_bytes) = (
             run.get(name, nothing).tolist() for run in (first, second)
         )
-        found.append(OperatorPair(name, before_s, after_s, before_bytes, after_bytes))
+        found.append(Pair(name, before_s, after_s, before_bytes, after_bytes))
     return sorted(found, key=lambda pair: -abs(pair.difference_s))
 
 

@@ -24,11 +24,9 @@ from sim.evidence.nearest import (
     place_of,
 )
 from sim.evidence.nearest import status_of as judged_status
+from sim.trust import ASPECTS, DECODE, FIRST_TOKEN, WITH_IMAGE
 from sim.validation.judging import scores
 
-FIRST: Final = {"time_to_first_token_s", "prefill_tokens_per_s"}
-DECODE: Final = "tokens_per_s"
-ENCODING: Final = {"vision_encode_s"}
 CALLED: Final = {
     "validated": "validated",
     "partly": "partly validated",
@@ -87,8 +85,8 @@ def unseen() -> list[JudgedRow]:
 
 def status_of(device: str, stack: str, has_image: bool = False) -> Status:
     """Return the validation status of a device and stack: of first token, decode and encoding."""
-    asked = (FIRST, {DECODE}, ENCODING) if has_image else (FIRST, {DECODE})
-    found = {judged_status(metrics, device, stack) for metrics in asked}
+    asked = (FIRST_TOKEN, DECODE, *((WITH_IMAGE,) if has_image else ()))
+    found = {judged_status(ASPECTS[name], device, stack) for name in asked}
     return found.pop() if len(found) == 1 else "partly"
 
 

@@ -8,27 +8,17 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
-from tests.vision_families import TEXT
+from tests.more_vision_families import TIMM_FAMILIES
 from workloads.capture import capture_entry, made_by
 from workloads.models.torchvision_names import NAMED, import_torchvision
 
 pytestmark = pytest.mark.torch
 
-FASTVLM = {
-    "model_type": "fast_vlm",
-    "image_seq_length": 256,
-    "text_config": {**TEXT, "model_type": "qwen2"},
-    "vision_config": {
-        "model_type": "timm_wrapper",
-        "architecture": "fastvit_mci3",
-        "hidden_size": 3072,
-        "model_args": {"inference_mode": True},
-    },
-}
+FASTVLM = TIMM_FAMILIES["fixed_fast_vlm"]
 HALF_INSTALLED = """
-import torch
+from torch import library
 for name in {names!r}:
-    torch.library.register_fake(f"torchvision::{{name}}", lambda *given: None)
+    library.register_fake(f"torchvision::{{name}}", lambda *given: None)
 """
 
 

@@ -15,11 +15,11 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Final
 
-import torch
+from torch import library
 
 NAMED: Final = ("nms", "qnms")
 """Operators that ``torchvision._meta_registrations`` names whether they are there or not."""
-_declared: list[torch.library.Library] = []
+_declared: list[library.Library] = []
 
 
 def import_torchvision() -> None:
@@ -29,7 +29,7 @@ def import_torchvision() -> None:
     try:
         import_module("torchvision")
     except RuntimeError:  # operator torchvision::nms does not exist
-        names = torch.library.Library("torchvision", "FRAGMENT")
+        names = library.Library("torchvision", "FRAGMENT")
         for name in NAMED:
             names.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
         _declared.append(names)
