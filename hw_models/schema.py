@@ -48,11 +48,10 @@ from hw_models.quantities import (
     Watts,
     WeightsPerSecond,
 )
+from hw_models.stack_formats import StackDefaults, StackRuns
 
 Precision = Annotated[str, StringConstraints(pattern=r"^(a\d+w\d+|fp16|bf16|fp32)$")]
 """A matrix precision: integer activations x weights ("a16w4") or a floating-point format."""
-
-ActivationFormat = Literal["int8", "int16", "fp16", "bf16", "fp32"]
 
 
 class MatrixEngine(Part):
@@ -232,17 +231,6 @@ class StackNetwork(Part):
     """By precision, in place of the stack's efficiency in vision."""
 
 
-class StackDefaults(Part):
-    """Formats that the stack uses unless a deployment says otherwise (plain ids)."""
-
-    body: str
-    lm_head: str
-    embedding: str
-    vision: str
-    activations: ActivationFormat
-    kv: ActivationFormat
-
-
 class StackMemory(Part):
     """How a stack keeps what the model file holds; what is left open is as the file has it."""
 
@@ -370,6 +358,8 @@ class Stack(Part):
     vision_overlap: bool
     """True where it prefills visual tokens while another unit encodes later images."""
     defaults: StackDefaults
+    runs: StackRuns | None = None
+    """Formats that its documents name; None: its defaults and those of measured rows are known."""
     fusion: Literal["none", "scores", "elementwise", "attention"] = "attention"
     """What its graph compiler fuses; "scores" is flash attention in an eager framework."""
     products: Products | None = None

@@ -12,8 +12,10 @@ import numpy as np
 
 from hw_models.schema import Stack
 from hw_models.soc import SocSpec
+from sim.known_formats import unknown_formats
 from workloads.catalogue import position_limit
 from workloads.eviction_policies import SlidingWindow
+from workloads.graph import Formats
 from workloads.program import Program
 from workloads.scenario import Scenario
 
@@ -21,9 +23,12 @@ LARGE_IMAGE_PX = 100_000_000
 """Larger than what most phones photograph [px]."""
 
 
-def cautions(scenario: Scenario, program: Program, soc: SocSpec, stack: Stack) -> list[str]:
+def cautions(
+    scenario: Scenario, program: Program, soc: SocSpec, stack: Stack, stored: Formats
+) -> list[str]:
     """Return a sentence with its remedy for each thing that is asked for in vain."""
-    said = [*_elsewhere(program, stack), *_beyond_allocation(program, soc, stack)]
+    said = [*unknown_formats(soc, scenario.stack or soc.default_stack, stack, stored)]
+    said += [*_elsewhere(program, stack), *_beyond_allocation(program, soc, stack)]
     if scenario.network is None:
         said += [*_beyond_positions(scenario, program), *_no_overlap(scenario, program)]
         said += _beyond_decoding(scenario)
@@ -65,10 +70,16 @@ def _beyond_positions(scenario: Scenario, program: Program) -> Iterator[str]:
     """Tell of positions beyond training's; a sliding window numbers anew (arXiv 2309.17453)."""
     limit = position_limit(scenario.model)
     renumbers = isinstance(scenario.deployment.kv_cache.eviction, SlidingWindow)
-    if limit is None or renumbers or program.positions <= limit:
+    if limit is not None and not renumbers:
+        yield from beyond_positions(program.model, program.positions, limit)
+
+
+def beyond_positions(model: str, positions: int, limit: int) -> Iterator[str]:
+    """Tell of a conversation that takes more positions than its model was made for."""
+    if positions <= limit:
         return
     yield (
-        f"a conversation takes {program.positions} positions, and {program.model} was made for "
+        f"a conversation takes {positions} positions, and {model} was made for "
         f"{limit} (max_position_embeddings): seconds and bytes hold, but the text may be nonsense. "
         f"Remedy: fewer tokens, `fresh: true` on a later turn, or a configuration whose limit is "
         "extended (RoPE scaling)."

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sim.cli.options import AsJson, Minutes, Overrides, ScenarioFile, Seed, Targets, print_json
-from sim.cli.tables import Column, make_console, print_table
+from sim.cli.tables import Column, make_console, print_table, print_warnings
 from sim.errors import SimError
 from workloads.files import parse_yaml
 
@@ -59,6 +59,7 @@ def size(
         chosen = answer.meeting[0].scenario(_mapping(base))
         result = simulate(chosen, seed=seed)
         document["least_certain"] = _least_certain(result)
+        document["warnings"] = list(result.warnings)
         if uncertainty:
             found = verdict(result, targets, uncertainty, minutes, seed)
             document |= {"probability": found.shares(), "verdict": found.plain()}
@@ -151,6 +152,7 @@ def _show(document: dict[str, Any]) -> None:
         console.print(
             f"Asked otherwise it would pass on the device's own numbers: {escape(told(remedy))}"
         )
+    print_warnings(console, document.get("warnings", ()))
     if document.get("least_certain"):
         console.print(f"Least certain assumption: {document['least_certain']}")
     for target, share in document.get("probability", {}).items():

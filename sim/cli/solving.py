@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from sim.cli.options import AsJson, Minutes, Overrides, ScenarioFile, Seed, Targets, print_json
-from sim.cli.tables import Column, make_console, print_table
+from sim.cli.tables import Column, make_console, print_table, print_warnings
 from sim.errors import SimError
 from workloads.files import parse_yaml
 
@@ -118,6 +118,7 @@ def _frontier(base: Scenario, asked: Sequence[Ask], judge: Judge, seed: int) -> 
         "path": [first, second],
         "goal": [goal, other],
         "frontier": [{first: value, **_plain(limit)} for value, limit in rows],
+        "warnings": list(_warned(limit for _, limit in rows)),
     }
 
 
@@ -139,6 +140,7 @@ def _listed(
         "binding": best.binding,
         "metrics": dict(best.metrics),
         "listed": [{"value": name, **_seen(look)} for name, look in looks],
+        "warnings": list(best.warnings),
     }
 
 
@@ -156,7 +158,13 @@ def _plain(limit: Limit) -> dict[str, Any]:
         "unit": limit.scale.unit,
         "binds": limit.binds,
         "same_from": None if limit.same_from is None else number(limit.same_from),
+        "warnings": list(limit.best.warnings) if limit.best else [],
     }
+
+
+def _warned(limits: Iterable[Limit]) -> dict[str, None]:
+    """Return what the runs at several limits warn of, each once."""
+    return dict.fromkeys(text for one in limits if one.best for text in one.best.warnings)
 
 
 def _seen(look: Look) -> dict[str, Any]:
@@ -170,7 +178,12 @@ def _is_found(document: dict[str, Any]) -> bool:
 
 
 def _show(document: dict[str, Any], metrics: Sequence[str]) -> None:
-    """Print the answer for people."""
+    """Print the answer for people, and what the runs behind it warn of."""
+    _answer(document, metrics)
+    print_warnings(make_console(), document["warnings"])
+
+
+def _answer(document: dict[str, Any], metrics: Sequence[str]) -> None:
     from rich.markup import escape
 
     console = make_console()

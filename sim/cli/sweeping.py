@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 MISSED = 1
+MOST_WARNINGS = 3
 STOPPED = 130
 """Exit code after Ctrl-C, as shells count it: 128 and the number of SIGINT."""
 
@@ -87,12 +88,24 @@ def _tell_failures(out: Path) -> None:
     """Say how many rows have no metrics, and why the first of them has none."""
     import pyarrow.parquet as pq
 
-    errors = pq.read_table(out, columns=["error"])["error"]
+    rows = pq.read_table(out, columns=["error", "warnings"])
+    errors = rows["error"]
     failed = len(errors) - errors.null_count
     print(f"Written to {out}: {len(errors)} rows.", file=sys.stderr)
     if failed:
         first = errors.drop_null()[0].as_py()
         print(f"{failed} of them failed (column `error`), first: {first}", file=sys.stderr)
+    _tell_warnings(rows["warnings"].drop_null().to_pylist())
+
+
+def _tell_warnings(said: Sequence[str]) -> None:
+    """Say what most rows warn of, and how many other warnings there are."""
+    counts = Counter(text for row in said for text in row.splitlines()).most_common()
+    for text, rows in counts[:MOST_WARNINGS]:
+        print(f"Warning of {rows} row{'s' * (rows != 1)}: {text}", file=sys.stderr)
+    if len(counts) > MOST_WARNINGS:
+        more = len(counts) - MOST_WARNINGS
+        print(f"{more} more in column `warnings`.", file=sys.stderr)
 
 
 def _tell_verdicts(out: Path, paths: Sequence[str]) -> bool:

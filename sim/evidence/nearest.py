@@ -144,6 +144,18 @@ def judged_rows_of(metric: str, path: Path = FILE) -> tuple[JudgedRow, ...]:
 
 
 @cache
+def weights_judged(stack: str, path: Path = FILE) -> dict[str, str]:
+    """Return the weights of the judged rows of a stack, as rows write them, and where one is."""
+    places = [JudgedRow._fields.index(name) for name in ("stack", "weights", "source")]
+    found: dict[str, str] = {}
+    for cells in csv.reader(line for line in _lines(path) if f",{stack}," in line):
+        of, weights, source = (cells[place] for place in places)
+        if of == stack and weights:
+            found.setdefault(weights, source or "the corpus")
+    return found
+
+
+@cache
 def _lines(path: Path) -> tuple[str, ...]:
     """Return the lines of the file below its head; no cell holds a line break."""
     return tuple(path.read_text(encoding="utf-8").splitlines()[1:]) if path.is_file() else ()

@@ -123,7 +123,11 @@ def _look(
         result = simulate(asked, seed=seed, soc=soc)
     except RULE_BREAKS as error:
         return Look(value, str(error))
-    return Look(value, judge(result), result.summary().as_dict())
+    return _seen(value, judge, result)
+
+
+def _seen(value: float, judge: Judge, result: Result) -> Look:
+    return Look(value, judge(result), result.summary().as_dict(), warnings=result.warnings)
 
 
 def _memory_look(
@@ -222,7 +226,7 @@ def best_first(
         except RULE_BREAKS as error:
             looks.append((name, Look(float(index), str(error))))
             continue
-        looks.append((name, Look(float(index), judge(result), result.summary().as_dict())))
+        looks.append((name, _seen(float(index), judge, result)))
     return sorted(looks, key=lambda found: _rank(found[1], targets))
 
 

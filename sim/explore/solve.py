@@ -45,12 +45,15 @@ class Look:
         Metrics by name; empty where the scenario breaks a rule.
     is_outside
         No scenario may say the value, whatever else it says.
+    warnings
+        What the run at this value warns of.
     """
 
     value: float
     binding: str
     metrics: Mapping[str, Any] = field(default_factory=dict, repr=False)
     is_outside: bool = False
+    warnings: tuple[str, ...] = ()
 
     @property
     def meets(self) -> bool:

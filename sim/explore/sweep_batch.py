@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from hw_models.schema import Stack
 from hw_models.soc import SocSpec
+from sim.cautions import beyond_positions
 from sim.engine.maxplus import step_seconds
 from sim.engine.memory import Memory, peak_bytes
 from sim.engine.pricing import Pricing
@@ -34,7 +35,7 @@ from sim.heat.course import unthrottled
 from sim.phase_facts import PhaseFacts, added, phase_facts, ratio, whole
 from sim.planning import Plan, formats, graph_options, plan
 from sim.work import work_of
-from workloads.catalogue import trace_for
+from workloads.catalogue import position_limit, trace_for
 from workloads.graph import Formats, GraphOptions
 from workloads.kv_cache import cache_bytes, visible_tokens
 from workloads.needed import needed_flops
@@ -145,6 +146,26 @@ class Batch:
     def throttled(self) -> NDArray[np.bool_]:
         """Which runs a governor slows down; they are left to `sim.simulate`."""
         return is_hot(self.soc, self.facts)
+
+    def warnings(self) -> list[list[str]]:
+        """Return what each run warns of: what holds of all, and positions of its own.
+
+        What holds of some sizes only, such as sizes no kernel was calibrated for, is left out.
+        """
+        longest = self._plan
+        lengths = self.prompt_tokens + self.output_tokens
+        first = with_tokens(self.base, int(self.prompt_tokens.min()), int(self.output_tokens.min()))
+        shared = plan(first, self.soc).warnings
+        common = [text for text in longest.warnings if text in shared]
+        limit = position_limit(self.base.model)
+        if limit is None:
+            return [common] * len(lengths)
+        model, positions = longest.program.model, longest.program.positions
+        turn = longest.session.turns[0]
+        beyond = lengths - (turn.prompt_tokens + turn.output_tokens)
+        return [
+            [*common, *beyond_positions(model, positions + more, limit)] for more in beyond.tolist()
+        ]
 
     def _heat(self, phases: Sequence[PhaseFacts]) -> HeatFacts:
         runs = self.prompt_tokens.shape

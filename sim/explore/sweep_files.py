@@ -24,7 +24,7 @@ from hw_models.errors import HardwareError
 from hw_models.soc import load_soc
 from sim.errors import OutputError, SimError
 from sim.explore.designs import SweepSpec
-from sim.explore.sweep_rows import Row, axis_types
+from sim.explore.sweep_rows import RAN, SAID, Row, axis_types
 from sim.explore.sweep_verdicts import COLUMNS as VERDICTS
 from sim.metrics import known_metrics
 from sim.output import write_text, write_whole
@@ -142,13 +142,14 @@ class SweepFile:
 
     @cached_property
     def schema(self) -> Any:
-        """Arrow schema of a row: axes, metrics, fingerprint, error."""
+        """Arrow schema of a row: what ran, axes, metrics, what is said of it."""
         import pyarrow as pa
 
         kinds = {bool: pa.bool_(), int: pa.int64(), float: pa.float64(), str: pa.string()}
         metrics = {name: item.kind for name, item in known_metrics().items()}
         verdicts = VERDICTS if self.spec.targets else {}
-        columns = axis_types(self.spec) | metrics | verdicts | {"fingerprint": str, "error": str}
+        axes = axis_types(self.spec)
+        columns = axes | RAN | axes | metrics | verdicts | SAID
         typed = [(name, kinds[kind]) for name, kind in columns.items()]
         return pa.schema(typed, {IDENTITY_KEY: self.identity})
 

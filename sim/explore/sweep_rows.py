@@ -25,6 +25,10 @@ from sim.simulation import simulate
 from workloads.errors import WorkloadError
 from workloads.scenario import Scenario
 
+RAN: dict[str, type] = {"device": str, "stack": str}
+"""What ran, in each row; an axis of the same name stands in its place."""
+SAID: dict[str, type] = {"warnings": str, "fingerprint": str, "error": str}
+"""What is said of each row; warnings a line each."""
 RULE_BREAKS = (WorkloadError, HardwareError, SimError)
 
 Row = dict[str, Any]
@@ -43,9 +47,8 @@ def evaluate(spec: SweepSpec, start: int, stop: int) -> list[Row]:
     names = list(spec.paths)
     kinds = list(axis_types(spec).values())
     shown = [list(map(_cell, values, kinds)) for values in points]
-    return [
-        dict(zip(names, cells, strict=True)) | row for cells, row in zip(shown, rows, strict=True)
-    ]
+    axes = [dict(zip(names, cells, strict=True)) for cells in shown]
+    return [values | row | values for values, row in zip(axes, rows, strict=True)]
 
 
 def _structure(spec: SweepSpec, values: Sequence[Any]) -> str:
@@ -93,8 +96,12 @@ def _batch_rows(
     names = fingerprints(base, soc, tokens, seed)
     rows = zip(*(column.tolist() for column in columns.values()), strict=True)
     throttled = batch.throttled.tolist()
+    warned = batch.warnings()
+    ran = {"device": soc.id, "stack": base.stack or soc.default_stack}
     return {
-        place: dict(zip(columns, row, strict=True)) | {"fingerprint": name, "error": None}
+        place: dict(zip(columns, row, strict=True))
+        | ran
+        | {"warnings": _joined(warned[place]), "fingerprint": name, "error": None}
         for place, (row, name) in enumerate(zip(rows, names, strict=True))
         if columns["fits"][place] and not throttled[place]
     }
@@ -108,7 +115,12 @@ def _own_row(spec: SweepSpec, values: Sequence[Any]) -> Row:
     except RULE_BREAKS as error:
         return {"fingerprint": None, "error": str(error)}
     said = judged(spec, result) if spec.targets else {}
-    return result.metrics() | said | {"fingerprint": result.fingerprint, "error": None}
+    ran = {"device": result.soc.id, "stack": result.stack, "warnings": _joined(result.warnings)}
+    return result.metrics() | said | ran | {"fingerprint": result.fingerprint, "error": None}
+
+
+def _joined(warnings: Sequence[str]) -> str | None:
+    return "\n".join(warnings) or None
 
 
 def _cell(value: Any, kind: type) -> Any:

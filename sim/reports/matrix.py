@@ -12,7 +12,7 @@ pair that cannot be simulated says why and costs no other.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -167,6 +167,7 @@ def _cell(
         "sentence": judged.sentence,
         "metrics": result.metrics(),
         "fingerprint": result.fingerprint,
+        "warnings": list(result.warnings),
     }
 
 
@@ -185,6 +186,7 @@ def matrix_page(document: Document) -> Page:
             Section("Verdicts", (_table(document, _status_cell), Paragraph((_rule(document),)))),
             *metrics,
             Section("In the way", tuple(_in_the_way(document))),
+            *_warned(document),
             Section("How to reproduce", (Code(document["command"]),)),
         ),
     )
@@ -238,10 +240,22 @@ def _metric_section(document: Document, metric: str) -> Section:
 
 def _in_the_way(document: Document) -> Iterator[Paragraph]:
     """Yield what each pair misses that does not pass, and once why others cannot be asked."""
+    missed = (cell for cell in document["cells"] if cell["status"] != "PASS")
+    yield from _by_pairs((cell, cell["error"] or cell["sentence"]) for cell in missed)
+
+
+def _warned(document: Document) -> Iterator[Section]:
+    """Yield a section of what pairs warn of, where any does."""
+    cells = document["cells"]
+    said = [(cell, text) for cell in cells for text in cell.get("warnings", ())]
+    if said:
+        yield Section("Warnings", tuple(_by_pairs(said)))
+
+
+def _by_pairs(said: Iterable[tuple[Document, str]]) -> Iterator[Paragraph]:
+    """Yield each sentence once, behind the pairs that it holds of."""
     told: dict[str, list[str]] = {}
-    for cell in document["cells"]:
-        if cell["status"] != "PASS":
-            said = cell["error"] or cell["sentence"]
-            told.setdefault(said, []).append(f"{cell['model']} on {cell['phone']}")
-    for said, pairs in told.items():
-        yield Paragraph((f"{'; '.join(pairs)}: {said}",))
+    for cell, text in said:
+        told.setdefault(text, []).append(f"{cell['model']} on {cell['phone']}")
+    for text, pairs in told.items():
+        yield Paragraph((f"{'; '.join(pairs)}: {text}",))
