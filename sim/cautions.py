@@ -13,26 +13,30 @@ import numpy as np
 from hw_models.schema import Stack
 from hw_models.soc import SocSpec
 from sim.known_formats import unknown_formats
+from sim.no_effect import no_effect
 from workloads.catalogue import position_limit
 from workloads.eviction_policies import SlidingWindow
 from workloads.graph import Formats
 from workloads.program import Program
 from workloads.scenario import Scenario
+from workloads.trace import Trace
 
 LARGE_IMAGE_PX = 100_000_000
 """Larger than what most phones photograph [px]."""
 
 
 def cautions(
-    scenario: Scenario, program: Program, soc: SocSpec, stack: Stack, stored: Formats
+    scenario: Scenario, trace: Trace, program: Program, soc: SocSpec, stored: Formats
 ) -> list[str]:
     """Return a sentence with its remedy for each thing that is asked for in vain."""
-    said = [*unknown_formats(soc, scenario.stack or soc.default_stack, stack, stored)]
+    name = scenario.stack or soc.default_stack
+    stack = soc.stack(name)
+    said = [*unknown_formats(soc, name, stack, stored, trace)]
     said += [*_elsewhere(program, stack), *_beyond_allocation(program, soc, stack)]
     if scenario.network is None:
         said += [*_beyond_positions(scenario, program), *_no_overlap(scenario, program)]
         said += _beyond_decoding(scenario)
-    return said
+    return [*said, *no_effect(scenario, trace, soc, program.positions)]
 
 
 def _beyond_allocation(program: Program, soc: SocSpec, stack: Stack) -> Iterator[str]:

@@ -16,6 +16,7 @@ from hw_models.soc import SocSpec
 from sim.evidence.nearest import weights_judged
 from workloads.compression import WeightMap
 from workloads.graph import Formats
+from workloads.trace import NETWORK, Trace
 
 ILLUSTRATIVE: Final = "illustrative"
 SAME: Final = {"f16": "w16"}
@@ -28,7 +29,9 @@ Known = dict[str, list[str]]
 """Where it is known from, to the ids known from there."""
 
 
-def unknown_formats(soc: SocSpec, name: str, stack: Stack, stored: Formats) -> Iterator[str]:
+def unknown_formats(
+    soc: SocSpec, name: str, stack: Stack, stored: Formats, trace: Trace
+) -> Iterator[str]:
     """Yield a sentence for weights, cache and activations each that the stack is not known to run.
 
     Parameters
@@ -36,13 +39,14 @@ def unknown_formats(soc: SocSpec, name: str, stack: Stack, stored: Formats) -> I
     name
         The stack's, under which its rows were measured.
     stored
-        Formats of the run; classes that run on another unit are left out.
+        Formats of the run; classes that run on another unit are left out, and what the model of
+        ``trace`` lacks: a vision encoder, a cache, all but the body of a network.
     """
     if soc.describes.startswith(ILLUSTRATIVE):
         return
     for what, asked, known in (
-        ("weights", _weights(stack, stored), _known_weights(soc, name, stack)),
-        ("a cache", stored.kv.id.split("+"), _known(soc, name, stack, "kv", [stack.defaults.kv])),
+        ("weights", _weights(stack, stored, trace), _known_weights(soc, name, stack)),
+        ("a cache", _cached(stored, trace), _known(soc, name, stack, "kv", [stack.defaults.kv])),
         (
             "activations",
             [stored.activations],
@@ -58,14 +62,23 @@ def unknown_formats(soc: SocSpec, name: str, stack: Stack, stored: Formats) -> I
             )
 
 
-def _weights(stack: Stack, stored: Formats) -> list[str]:
+def _weights(stack: Stack, stored: Formats, trace: Trace) -> list[str]:
     """Return the formats of the weights that the stack's own unit multiplies."""
+    if NETWORK in trace.phases:
+        return [stored.weights.format_for("body").id]
+    lacks = () if "vision" in trace.phases else ("vision",)
     held = [
         stored.weights.format_for(one).id
         for one in CLASSES
-        if stored.units.get(one, stack.unit) == stack.unit
+        if one not in lacks and stored.units.get(one, stack.unit) == stack.unit
     ]
     return [*held, *stored.weights.layers.values()]
+
+
+def _cached(stored: Formats, trace: Trace) -> list[str]:
+    """Return the formats of K and V; none of a model without a cache."""
+    has_cache = NETWORK not in trace.phases and trace.cache
+    return stored.kv.id.split("+") if has_cache else []
 
 
 def _known_weights(soc: SocSpec, name: str, stack: Stack) -> Known:

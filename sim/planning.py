@@ -114,7 +114,7 @@ def plan(
         initial_bytes=held_by(stack, program.initial_bytes),
     )
     warnings = range_warnings(program, stack)
-    warnings += cautions(scenario, program, soc, stack, stored)
+    warnings += cautions(scenario, trace, program, soc, stored)
     return Plan(program, session, name, budget, tuple(warnings))
 
 

@@ -21,7 +21,7 @@ from workloads.errors import WorkloadError
 from workloads.extent import Extent
 from workloads.session import Strict
 from workloads.storage import is_layer
-from workloads.trace import DecoderShape, Operator, Phase, Segment, TensorRef, Trace
+from workloads.trace import NETWORK, DecoderShape, Operator, Phase, Segment, TensorRef, Trace
 
 TEXT_PHASES = ("prefill", "decode")
 
@@ -57,24 +57,32 @@ def pruned_shape(shape: DecoderShape, pruning: Pruning) -> DecoderShape:
             f"deployment.pruning.layers must be below the model's {shape.layers}. "
             f"Got {pruning.layers}."
         )
+    shape = replace(shape, layers=shape.layers - pruning.layers)
+    if not _narrows(pruning):
+        return shape
     kv_heads = max(1, round(shape.kv_heads * (1.0 - pruning.heads)))
     return replace(
         shape,
-        layers=shape.layers - pruning.layers,
         kv_heads=kv_heads,
         q_heads=kv_heads * (shape.q_heads // shape.kv_heads),
         intermediate=max(1, round(shape.intermediate * (1.0 - pruning.ffn))),
     )
 
 
+def _narrows(pruning: Pruning) -> bool:
+    """Return whether layers that stay become narrower."""
+    return bool(pruning.heads or pruning.ffn)
+
+
 def prune(trace: Trace, pruning: Pruning) -> Trace:
     """Return the trace of the model with the given parts removed."""
     if pruning == Pruning():
         return trace
-    shape = pruned_shape(trace.decoder, pruning)
     _check_architecture(trace, pruning)
+    shape = pruned_shape(trace.decoder, pruning)
+    narrow = _narrowing(trace.decoder, shape) if _narrows(pruning) else _as_it_is
     phases = {
-        name: _phase(phase, trace.decoder, shape) if name in TEXT_PHASES else phase
+        name: _phase(phase, shape.layers, narrow) if name in TEXT_PHASES else phase
         for name, phase in trace.phases.items()
     }
     removed = _body_elements(trace.phases["decode"]) - _body_elements(phases["decode"])
@@ -83,19 +91,28 @@ def prune(trace: Trace, pruning: Pruning) -> Trace:
 
 
 def _check_architecture(trace: Trace, pruning: Pruning) -> None:
-    """Refuse to narrow layers whose parts are not those of a plain transformer."""
+    """Refuse networks, and to narrow layers whose parts are not those of a plain transformer."""
+    if NETWORK in trace.phases:
+        raise WorkloadError(
+            f"deployment.pruning must be left out for {trace.model}, a network: only language "
+            "models have layers to cut."
+        )
     kinds = {operator.kind for _, operator in trace.phases["decode"].operators()}
     other = sorted(kinds & {"conv", "experts", "matmul", "scan"})
-    if other and (pruning.heads or pruning.ffn):
+    if other and _narrows(pruning):
         raise WorkloadError(
             f"deployment.pruning.heads and ffn must be 0 for {trace.model}: its layers hold "
             f"{' and '.join(other)}. Layers can be pruned."
         )
 
 
-def _phase(phase: Phase, before: DecoderShape, after: DecoderShape) -> Phase:
-    narrow = _narrowing(before, after)
-    left, segments = after.layers, []
+def _as_it_is(operator: Operator) -> Operator:
+    return operator
+
+
+def _phase(phase: Phase, left: int, narrow: Callable[[Operator], Operator]) -> Phase:
+    """Return the first ``left`` layers of a phase, each operator narrowed."""
+    segments = []
     for segment in phase.segments:
         if not is_layer(segment):
             segments.append(segment)

@@ -142,7 +142,7 @@ class StepTasks:
         found = [*self._sampling(plan.width, always)]
         if np.any(work.scoring_flops) or np.any(work.compaction_bytes):
             found.append(eviction_segment(self.formats, work, self.kv_row_bytes, always))
-        if self.draft.is_tree:
+        if self.draft.is_tree and self.kv_bytes_per_token:  # what keeps no cache has none to move
             found.append(
                 tree_commit_segment(
                     self.formats, committed, self.kv_bytes_per_token, self.kv_row_bytes

@@ -12,6 +12,7 @@ from sim.engine.conditions import Conditions, timed_at
 from sim.engine.maxplus import step_ends_beside, step_seconds
 from sim.engine.timed import FloatColumn, TimedGroup, TimedSegment
 from sim.engine.times import Change, Replayed, Span
+from sim.errors import SimError
 from sim.heat.phone import PowerLaw
 from workloads.program import StepGroup
 
@@ -97,7 +98,7 @@ class StepTimes:
         if key not in self._recent:
             if len(self._recent) >= RECENT:
                 self._recent.clear()
-            self._recent[key] = self._seconds(group, conditions)
+            self._recent[key] = _finite(self._seconds(group, conditions), group)
         return self._recent[key]
 
     def _seconds(self, group: TimedGroup, conditions: Conditions) -> FloatColumn:
@@ -117,6 +118,14 @@ class StepTimes:
         steps_s = self.seconds(ahead, conditions), self.seconds(group, conditions)
         assert group.images_needed is not None
         return float(step_ends_beside(*steps_s, group.images_needed)[-1])
+
+
+def _finite(seconds: FloatColumn, group: TimedGroup) -> FloatColumn:
+    """Return durations, or refuse ones that no clock could ever reach the end of."""
+    if not np.isfinite(seconds.sum()):
+        parts = ", ".join(part.name for part in group.segments)
+        raise SimError(f"A step of {parts} must take a finite time. Got none: a fault of andesim.")
+    return seconds
 
 
 def first_steps(group: StepGroup, count: int) -> StepGroup:

@@ -12,6 +12,9 @@ from sim import load_scenario, simulate
 from sim.evidence.nearest import weights_judged
 from sim.explore.designs import SweepSpec
 from sim.explore.sweep_rows import evaluate
+from sim.known_formats import unknown_formats
+from sim.planning import formats
+from workloads.catalogue import trace_for
 
 TEXT = "session={turns: [{prompt_tokens: 16, output_tokens: 4}]}"
 ASKED = ("model=andesvl-0.6b", TEXT)
@@ -24,8 +27,10 @@ def warnings(*overrides: str) -> str:
 
 @pytest.mark.parametrize("device", list_socs())
 def test_the_defaults_of_every_stack_are_known_to_run_there(device):
-    for stack in load_soc(device).stacks:
-        assert "not known" not in warnings(f"device={device}", f"stack={stack}"), stack
+    soc, asked = load_soc(device), load_scenario(None, ASKED)
+    for name, stack in soc.stacks.items():
+        stored, trace = formats(asked, soc, stack), trace_for(asked.model)
+        assert not list(unknown_formats(soc, name, stack, stored, trace)), name
 
 
 @pytest.mark.parametrize(
