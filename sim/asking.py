@@ -82,16 +82,15 @@ def sweep(
     design
         What else a sweep file may say: ``design="lhs", samples=100``.
 
-    A point that breaks a rule is a row whose ``error`` says which.
+    A point that breaks a rule is a row whose ``error`` says which. A metric that is added later is
+    a column, too: the points run again when it is first asked for.
     """
-    import pandas as pd
-
     from sim.explore.designs import SweepSpec, sweep_spec
-    from sim.explore.sweep_rows import evaluate
+    from sim.explore.sweep_frame import swept
 
     base = asked(scenario, set).model_dump(mode="json", exclude_defaults=True)
     spec: SweepSpec = sweep_spec({"base": base, "axes": dict(axes), "seed": seed, **design})
-    return pd.DataFrame(evaluate(spec, 0, spec.points))
+    return swept(spec)
 
 
 def size(

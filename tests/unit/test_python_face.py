@@ -7,6 +7,7 @@ import pytest
 
 import sim
 from sim.errors import SimError
+from sim.metrics import METRICS
 
 SMALL = {"model": "smollm2-135m", "session": {"turns": [{"prompt_tokens": 64, "output_tokens": 8}]}}
 PROMPT = "session.turns.0.prompt_tokens"
@@ -49,6 +50,15 @@ def test_print_is_what_the_command_line_prints(result):
     assert str(result).split() == done.stdout.split()
 
 
+def test_print_names_what_lists_the_sources(result, tmp_path):
+    file = tmp_path / "my phone.yaml"
+    file.write_text("extends: dimensity_9500\nid: mine\nname: Mine\n")
+    of_file = f"`andesim devices '{file}'` gives each its source"
+    assert "`andesim devices dimensity_9500` gives each its source" in str(result)
+    assert of_file in str(sim.simulate(set={**SMALL, "device": str(file)}))
+    assert "`result.sources()` gives each" in str(sim.simulate(set=SMALL, device=file))
+
+
 def test_repr_is_one_short_line(result):
     assert repr(result).startswith("<Result smollm2-135m on dimensity_9500 (neuropilot): time_to")
     assert len(repr(result)) < 200
@@ -86,6 +96,27 @@ def test_a_sweep_is_a_frame(result):
     assert len(good) == 2
     assert good["tokens_per_s"].notna().all()
     assert "x" in table["error"].dropna().iloc[0]
+
+
+def test_a_metric_added_after_a_sweep_is_a_column_of_it(result):
+    table = sim.sweep(result.scenario, {PROMPT: [64, 200], "deployment.weights.body": ["w4", "x"]})
+    rows = table.sort_values(PROMPT, ascending=False).reset_index(drop=True)
+
+    @sim.metric(unit="tokens", words="tokens in the cache, twice")
+    def twice_the_cache(facts):
+        return 2 * facts.kv_tokens
+
+    try:
+        found = rows["twice_the_cache"]
+        with pytest.raises(KeyError):
+            rows["no_metric"]
+    finally:
+        METRICS.pop("twice_the_cache")
+    good = rows["error"].isna()
+    assert found[good].tolist() == [2 * (200 + 7), 2 * (64 + 7)]  # the last token is read by none
+    assert found[~good].isna().all()
+    assert "twice_the_cache" in rows
+    assert "twice_the_cache" not in table
 
 
 def test_a_bad_axis_names_the_path(result):
