@@ -5,6 +5,7 @@ The command line and ``print(result)`` show the same.
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from io import StringIO
@@ -16,6 +17,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from hw_models.files import device_ids, is_path
 from sim.breakdown import phase_terms
 from sim.engine.times import hidden_s
 from sim.planning import formats
@@ -384,4 +386,13 @@ def _provenance(result: Result) -> str:
 
     kinds = Counter(item.kind for item in parameters_behind(result).values())
     counted = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
-    return f"Numbers behind it: {counted}; `andesim devices {result.soc.id}` gives each its source."
+    return f"Numbers behind it: {counted}; `{_sources_of(result)}` gives each its source."
+
+
+def _sources_of(result: Result) -> str:
+    """Return what lists the sources: a command that takes the device's id or file, else Python."""
+    named = result.scenario.device
+    if is_path(named):
+        return f"andesim devices {shlex.quote(named)}"
+    ships = result.soc.id in device_ids()
+    return f"andesim devices {result.soc.id}" if ships else "result.sources()"

@@ -104,7 +104,8 @@ def _sentence(fault: ErrorDetails, model: type[BaseModel] | None) -> str:
         longest = fault["ctx"]["max_length"]
         return f"{dotted(place)} must be text of at most {longest} characters. {_got(fault)}"
     rule = RULES.get(kind) or fault["msg"].removeprefix("Value error, ")
-    return f"{dotted(place)} must be {rule.removeprefix('Input should be ')}. {_got(fault)}"
+    named = dotted(place) or "it"
+    return f"{named} must be {rule.removeprefix('Input should be ')}. {_got(fault)}"
 
 
 def _unknown_tag(fault: ErrorDetails) -> str:

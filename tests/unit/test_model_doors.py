@@ -84,6 +84,18 @@ def test_without_pytorch_a_published_file_is_answered_from_the_shipped_trace(tmp
     assert done.stdout.split() == ["True", "596049920"], done.stderr
 
 
+def test_a_folder_is_a_model_by_its_bare_name_unless_an_id_has_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("mine", "qwen3-4b"):
+        (tmp_path / name).mkdir()
+        download(tmp_path / name, QWEN3)
+    assert get_entry("mine")["hidden_size"] == 1024
+    assert get_entry("qwen3-4b")["parameters"] == 4_022_468_096
+    assert "parameters" not in get_entry("./qwen3-4b")
+    with pytest.raises(WorkloadError, match="catalogue id or a configuration"):
+        get_entry("other")
+
+
 def test_without_pytorch_a_quantised_copy_keeps_its_format(tmp_path):
     quantised = {"quant_method": "awq", "bits": 4, "group_size": 128}
     code = "from workloads.catalogue import trace_for; print(trace_for(sys.argv[1]).stored_as)"

@@ -15,6 +15,7 @@ from typing import Any
 
 from workloads.errors import WorkloadError
 from workloads.files import parse_json, read_text, read_yaml
+from workloads.shipped_ids import composition_ids, model_ids, network_ids
 
 TEXT_KEYS = ("text_config", "llm_config", "language_config", "thinker_config")
 BOOKKEEPING = frozenset(
@@ -64,8 +65,13 @@ INDEX = "model.safetensors.index.json"
 
 
 def is_model_path(name: str) -> bool:
-    """Return whether a model is named by a file or folder rather than by a catalogue id."""
-    return name.endswith((".json", ".yaml", ".yml", ".gguf")) or os.sep in name or "/" in name
+    """Return whether a model is named by a file or folder rather than by a catalogue id.
+
+    A folder may be named as it is, unless what ships has that name.
+    """
+    if name.endswith((".json", ".yaml", ".yml", ".gguf")) or os.sep in name or "/" in name:
+        return True
+    return os.path.isdir(name) and name not in {*model_ids(), *network_ids(), *composition_ids()}
 
 
 def called(path: str) -> str:

@@ -41,7 +41,8 @@ def read_gguf(path: Path) -> dict[str, Any]:
     except Exception as error:
         said = " ".join(str(error).split())[:160]
         raise WorkloadError(
-            f"{path.name} must be a whole .gguf file of a known kind. {said}"
+            f"{path.name} must be a whole .gguf file of a known kind. Its header does not read: "
+            f"{said}."
         ) from None
     if not isinstance(entry.get("model_type"), str):
         raise WorkloadError(f"{path.name}: general.architecture must be given.")
