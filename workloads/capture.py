@@ -146,6 +146,8 @@ def _run_text(config: Any, name: str) -> tuple[Built, dict[str, Phase]]:
             return built, text_phases(built, context_of(built))
         except WorkloadError as error:
             faults.append(f"{name}: {error}")
+        except MemoryError:
+            raise
         except Exception as error:  # whatever the class's own code raises on these values
             said = " ".join(str(error).split())[:200]
             faults.append(

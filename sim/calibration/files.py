@@ -16,6 +16,7 @@ from sim.calibration.stacks import Calibration, checked_rows, fit_stack, overlay
 from sim.errors import SimError
 from sim.evidence.given import NOTHING, Given, read_runs
 from sim.output import write_text
+from sim.validation.units import unit_in_doubt
 
 COMMENT = "Written by `andesim calibrate`: the device it extends, with fitted stacks."
 
@@ -39,8 +40,12 @@ def calibrate_to(
     """
     soc = load_soc(device) if device else None
     runs = [run for run in read_runs(measured, given) if run.role != "context"]
-    rows, left_out = observations(runs, soc)
+    observed, left_out = observations(runs, soc)
+    rows, doubted = _with_sure_units(observed, soc)
     profiled, without = profiles(runs, soc)
+    if observed and not rows and not profiled:
+        said = " ".join(f"{item.id}: {item.reason}" for item in doubted)
+        raise SimError(f"calibration must have a row whose unit is not in doubt. Got none: {said}")
     checked_rows(rows, [item.run for item in profiled])
     devices = sorted({row.device for row in rows} | {item.device for item in profiled})
     if len(devices) > 1:
@@ -48,9 +53,26 @@ def calibrate_to(
     soc = soc or load_soc(devices[0])
     fits = _fits(soc, rows, profiled)
     write_text(out, overlay(_base(device or soc.id, out), soc, fits, COMMENT))
-    skipped = _skipped(left_out, without, {item.run.id for item in profiled})
+    skipped = doubted + _skipped(left_out, without, {item.run.id for item in profiled})
     lines = [f"skipped {item.id}: {item.reason}" for item in skipped]
     return "\n".join([report(fits), *lines, f"Written to {out}: extends {device or soc.id}."])
+
+
+def _with_sure_units(
+    rows: Iterable[Observation], soc: SocSpec | None
+) -> tuple[list[Observation], list[Skipped]]:
+    """Return the rows to fit, and those so far from the device's priors that their unit is wrong.
+
+    ``soc`` is the device with the priors; the one that each row names if none.
+    """
+    sure, doubted = [], []
+    for row in rows:
+        simulated = row.simulated(soc or load_soc(row.device))
+        if doubt := unit_in_doubt(row.metric, row.measured, simulated):
+            doubted.append(Skipped(row.run.id, f"not fitted, {doubt}"))
+        else:
+            sure.append(row)
+    return sure, doubted
 
 
 def _fits(

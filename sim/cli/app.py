@@ -31,6 +31,14 @@ _OTHER_NAMES = (
 )
 
 
+_NO_MEMORY = (
+    "this machine must have the memory that the question takes. It has run out. "
+    "Remedy: fewer draws (--uncertainty), fewer tokens or turns, or fewer --jobs of a sweep."
+)
+_ALLOCATOR = "can't allocate memory"
+"""What PyTorch says of memory that the system does not give."""
+
+
 def _show_warning(message: Warning | str, *_: Any) -> None:
     """Show a warning as a line of its own, without the place in our code that gave it."""
     print(f"andesim: {message}", file=sys.stderr)
@@ -65,6 +73,12 @@ def _outcome() -> object:
         print(f"andesim: {clipped(str(error))}", file=sys.stderr)
     except UnicodeEncodeError:
         print(f"andesim: {_OTHER_NAMES}", file=sys.stderr)
+    except MemoryError:
+        print(f"andesim: {_NO_MEMORY}", file=sys.stderr)
+    except RuntimeError as error:
+        if _ALLOCATOR not in str(error):
+            raise
+        print(f"andesim: {_NO_MEMORY}", file=sys.stderr)
     except BrokenPipeError:  # the reader of our output has gone: nothing left to say
         _forget_output()
         return 0

@@ -40,6 +40,8 @@ ENDING = ".parquet"
 TALKATIVE = ("distributed", "distributed.client", "tornado.application", "asyncio")
 """Loggers that tell of a lost connection, which is said in one sentence here."""
 
+KEPT = "Finished chunks are kept: the same command, with any backend, continues."
+
 CONNECT_S = 5.0
 """How long to try to reach a scheduler [s]."""
 
@@ -153,11 +155,25 @@ def _workers(backend: Backend, scheduler: str | None) -> Iterator[None]:
     from joblib import parallel_config
 
     if backend == "loky":
-        with parallel_config("loky"):
+        with parallel_config("loky"), _told_if_killed():
             yield
         return
     with _quiet(), _client(scheduler), parallel_config("dask"), _told_if_lost():
         yield
+
+
+@contextmanager
+def _told_if_killed() -> Iterator[None]:
+    """Say in a sentence that a worker process was ended, by the system or a person."""
+    from concurrent.futures.process import BrokenProcessPool
+
+    try:
+        yield
+    except BrokenProcessPool:
+        raise SimError(
+            "A worker process must stay until its rows are done. One was ended, most likely for "
+            f"want of memory. {KEPT} Remedy: fewer --jobs."
+        ) from None
 
 
 @contextmanager
@@ -181,14 +197,19 @@ def _told_if_lost() -> Iterator[None]:
     """Say in a sentence that a cluster went away, in place of its own words for it."""
     from concurrent.futures import CancelledError
 
+    from distributed import KilledWorker
     from distributed.comm.core import CommClosedError
 
     try:
         yield
     except (CancelledError, CommClosedError):
         raise SimError(
-            "The Dask scheduler must stay until the sweep is done. Got a lost connection. "
-            "Finished chunks are kept: the same command, with any backend, continues."
+            "The Dask scheduler must stay until the sweep is done. Got a lost connection. " + KEPT
+        ) from None
+    except KilledWorker:
+        raise SimError(
+            "Dask's workers must stay until their rows are done. Several were ended over one "
+            f"chunk, most likely for want of memory. {KEPT}"
         ) from None
 
 

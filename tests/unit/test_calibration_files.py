@@ -238,3 +238,24 @@ def test_a_stack_of_one_network_expects_what_others_saw_of_a_second() -> None:
     assert spread_of(known, "network", "b") == pytest.approx(spread(known))
     assert spread_of(known, "network", "a") > spread_of(known, "network", "b")
     assert spread_of([], "network", "a") == 0.0
+
+
+def test_a_row_whose_unit_is_in_doubt_is_left_out_and_named(tmp_path):
+    """Decode of 50 tokens/s in a column that was read as 50,000: a factor of about 1,000."""
+    right, wrong = own_rows()
+    measured, out = tmp_path / "rows.csv", tmp_path / "fitted.yaml"
+    write_rows([right, wrong.model_copy(update={"tokens_per_s": 12_000.0})], measured)
+    said = calibrate_to([measured], None, out)
+    assert "skipped b: not fitted, tokens_per_s of 12000 is a factor of " in said
+    assert "1 observations" in said
+    write_rows([right], tmp_path / "alone.csv")
+    calibrate_to([tmp_path / "alone.csv"], None, tmp_path / "alone.yaml")
+    assert out.read_text() == (tmp_path / "alone.yaml").read_text()
+
+
+def test_rows_that_are_all_in_doubt_are_refused(tmp_path):
+    wrong = [run.model_copy(update={"tokens_per_s": 12_000.0}) for run in own_rows()]
+    write_rows(wrong, tmp_path / "rows.csv")
+    with pytest.raises(SimError, match=r"unit is not in doubt\. Got none: a: not fitted"):
+        calibrate_to([tmp_path / "rows.csv"], None, tmp_path / "fitted.yaml")
+    assert not (tmp_path / "fitted.yaml").exists()

@@ -91,6 +91,8 @@ def _built(entry: Mapping[str, Any], name: str) -> nn.Module:
             with torch.device("meta"):
                 made = kind._from_config(config, attn_implementation=attention)
             return made.eval().get_submodule(_part(entry))
+        except MemoryError:
+            raise
         except Exception as error:  # classes refuse bad values in many ways
             failure = failure or f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
     raise WorkloadError(_unbuilt(entry, name, kind.__name__, failure))

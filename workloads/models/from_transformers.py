@@ -92,6 +92,8 @@ def read_config(entry: Mapping[str, Any], name: str) -> Any:
     kept = {key: value for key, value in chosen.items() if key not in _NOT_THE_CLASS}
     try:
         config = AutoConfig.for_model(**deepcopy(kept))  # classes rewrite what they are given
+    except MemoryError:
+        raise
     except Exception as error:
         said = _one_line(error).rpartition("Error: ")[2].rstrip(".")
         raise WorkloadError(
@@ -247,6 +249,8 @@ def _first_built(config: Any, text: Any, attentions: Sequence[str], device: str)
         for attention in attentions:
             try:
                 return _construct(kind, chosen, attention, device), failure
+            except MemoryError:
+                raise
             except Exception as error:  # classes refuse bad values in many ways
                 failure = failure or _one_line(error)
     return None, failure

@@ -38,6 +38,8 @@ def read_gguf(path: Path) -> dict[str, Any]:
     try:
         reader = GGUFReader(path)
         entry = dict(load_gguf_checkpoint(str(path), return_tensors=False)["config"])
+    except MemoryError:
+        raise
     except Exception as error:
         said = " ".join(str(error).split())[:160]
         raise WorkloadError(

@@ -85,6 +85,8 @@ def record_network(
             module(*tensors, **named)
     except WorkloadError as error:
         raise WorkloadError(f"{name}: {error}") from None
+    except MemoryError:
+        raise
     except Exception as error:  # whatever the module's own code raises
         said = " ".join(str(error).split())[:200]
         raise WorkloadError(
@@ -119,6 +121,8 @@ def made_module(factory: str) -> nn.Module:
     try:
         with torch.device("meta"):
             made = maker()
+    except MemoryError:
+        raise
     except Exception as error:  # the factory is a user's
         said = " ".join(str(error).split())[:200]
         raise WorkloadError(

@@ -87,6 +87,8 @@ def capture_vision(built: Built, names: Context) -> Seeing:
             encoded = phases["vision"]
             phases[CROSS] = steps
             phases["vision"] = replace(encoded, segments=(*encoded.segments, *kept))
+    except MemoryError:
+        raise
     except Exception as error:  # whatever the class's own code raises on these values
         said = " ".join(str(error).split())[:200]
         told = f"whose vision tower could not be captured ({type(error).__name__}: {said})"
