@@ -1,6 +1,7 @@
 """The class of a configuration is run as its trace says, and every operator of it is timed."""
 
 import json
+from itertools import count
 
 import pytest
 
@@ -10,7 +11,7 @@ pytest.importorskip("transformers")
 from tests.families import entry
 from workloads.capture import capture_entry
 from workloads.errors import WorkloadError
-from workloads.measuring.class_calls import class_call, random_class
+from workloads.measuring.class_calls import ClassCall, class_call, random_class
 from workloads.measuring.loading import load
 from workloads.measuring.timer import by_segment
 
@@ -40,6 +41,17 @@ def test_timed_operators_are_those_of_the_trace(family, phase):
     assert wall_s > 0
     assert cpu_s > 0
     assert call.peak_activation_bytes() > 0
+
+
+def test_keys_and_values_share_the_seconds_of_their_one_write(monkeypatch):
+    monkeypatch.setattr(ClassCall, "_operator_clock", lambda self: count().__next__)
+    call = class_call(
+        random_class(entry("qwen3"), "qwen3", "cpu", "fp32"), "decode", {"T": 1, "S": 9}
+    )
+    timed = call.operators()  # every kernel takes one second of this clock
+    assert min(item.seconds for item in timed) > 0
+    written = [item.seconds for item in timed if item.name == "aten.copy"]
+    assert written[0::2] == written[1::2]
 
 
 def test_the_cache_is_as_large_as_the_trace_says():

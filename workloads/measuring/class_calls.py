@@ -14,6 +14,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -22,6 +23,7 @@ from torch import Tensor, nn
 from workloads.errors import WorkloadError
 from workloads.measuring.phases import DTYPES, PhaseCall
 from workloads.measuring.timer import Clock, OperatorCall
+from workloads.models.events import Event
 from workloads.models.folding import fold
 from workloads.models.from_transformers import Built, build, cache_name, read_config
 from workloads.models.graph_recorder import GraphRecorder
@@ -101,8 +103,23 @@ class ClassCall(PhaseCall):
                 self.module(self.argument)
         finally:
             seam.lift()
-        folded = fold(recorder.events)
+        folded = fold(_written_together(recorder.events))
         return [OperatorCall(event.module, event.name, event.seconds) for event in folded]
+
+
+def _written_together(events: Sequence[Event]) -> list[Event]:
+    """Share the seconds of a write of keys and values, one call of the cache, by their elements."""
+    found = list(events)
+    for place, (first, second) in enumerate(pairwise(events)):
+        pair = (first, second)
+        together = all(event.name == "aten.copy" for event in pair) and second.seconds == 0.0
+        if together and first.module == second.module:
+            sizes = [event.outputs[0].elements for event in pair]
+            found[place : place + 2] = [
+                replace(event, seconds=first.seconds * size / sum(sizes))
+                for event, size in zip(pair, sizes, strict=True)
+            ]
+    return found
 
 
 def random_class(entry: Mapping[str, Any], name: str, device: str, dtype: str) -> Built:
