@@ -7,11 +7,13 @@ anywhere.
 
 from __future__ import annotations
 
+import gc
 import sys
 from pathlib import Path
 from threading import Thread
 
 from dashboard.choices import Choices
+from dashboard.elsewhere import elsewhere
 from dashboard.runs import decode_terms, draws, run
 
 UPLOAD_MEGABYTES = 64
@@ -30,6 +32,7 @@ def flags(port: int) -> list[str]:
         "server.maxUploadSize": UPLOAD_MEGABYTES,
         "browser.gatherUsageStats": "false",
         "runner.magicEnabled": "false",  # a text standing alone in a page is no output
+        "runner.postScriptGC": "false",  # a whole collection after each move; Python's own suffice
         "client.toolbarMode": "minimal",
         "client.showErrorDetails": "none",
         "global.disableWidgetStateDuplicationWarning": "true",
@@ -55,6 +58,8 @@ def warm() -> None:
     run(Choices()).summary()
     decode_terms(Choices())
     draws(Choices())
+    gc.freeze()  # what is loaded stays, so that no collection need look at it
+    elsewhere(draws, Choices())
 
 
 def main() -> None:

@@ -117,6 +117,10 @@ class Choices(BaseModel):
         """
         return self.model_copy(update=values)
 
+    def placed(self) -> Choices:
+        """Return the choices with the paths of own files for their names, for another process."""
+        return self.changed(device=place(self.device), model=place(self.model))
+
     def _weights(self) -> dict[str, str]:
         chosen = {name: getattr(self, name) for name in WEIGHT_CLASSES}
         for name, value in chosen.items():

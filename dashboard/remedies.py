@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 from dashboard.choices import BY_BITS, Choices
-from dashboard.runs import device, targets
+from dashboard.elsewhere import elsewhere
+from dashboard.runs import REMEMBERED, SETTLE_S, run, targets
+from dashboard.workers import Superseded, Worker
 from sim.explore import remedies as changes
-from sim.explore.remedies import MOST_SHOWN
-from workloads.scenario import Scenario
+from sim.explore.remedies import MOST_SHOWN, Change
 
-__all__ = ["MOST_SHOWN", "Remedy", "remedies"]
+__all__ = ["MOST_SHOWN", "Remedy", "known_remedies", "remedies"]
 
 SAME = {
     "model": "model",
@@ -40,12 +40,40 @@ class Remedy:
     answer: str
 
 
-@lru_cache(maxsize=64)
+def known_remedies(choices: Choices, viewer: str) -> list[Remedy] | None:
+    """Return the remedies of a viewer's question, ``None`` while they are looked for."""
+    return _WORKER.ask(choices, viewer)
+
+
 def remedies(choices: Choices) -> list[Remedy]:
     """Return the changes that make a failing run pass, cheapest first; two at once if one fails."""
-    base = Scenario.from_mapping(choices.mapping())
-    found = changes.remedies(base, targets(choices), soc=device(choices))
+    return _remedies(choices, lambda: True)
+
+
+def attempt(choices: Choices, change: Change) -> changes.Remedy | None:
+    """Return a change with its answer if the run with it passes."""
+    result = run(choices)
+    return changes.attempt(result.scenario, change, targets(choices), soc=result.soc)
+
+
+def _wanted_remedies(choices: Choices) -> list[Remedy]:
+    return _remedies(choices, lambda: _WORKER.is_wanted(choices))
+
+
+def _remedies(choices: Choices, is_wanted: Callable[[], bool]) -> list[Remedy]:
+    """Return the remedies; raises `Superseded` once nobody wants them."""
+    placed, result = choices.placed(), run(choices)
+
+    def passes(change: Change) -> changes.Remedy | None:
+        if not is_wanted():
+            raise Superseded
+        return elsewhere(attempt, placed, change)
+
+    found = changes.search(result.scenario, result.soc, passes)
     return [Remedy(one.text, one.cost, _choices(one.settings), one.answer) for one in found]
+
+
+_WORKER = Worker(_wanted_remedies, REMEMBERED, SETTLE_S)
 
 
 def _choices(settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from functools import lru_cache
 
 from dashboard import precomputed
 from dashboard.choices import Choices
+from dashboard.elsewhere import elsewhere
 from dashboard.own import place
 from dashboard.workers import Worker
 from hw_models.errors import HardwareError
@@ -27,8 +28,8 @@ USER_ERRORS = (WorkloadError, HardwareError, SimError)
 """What a person's input can raise; every message names the place and the rule."""
 REMEMBERED = 64
 """Runs, terms, swings and draws kept, of each."""
-SETTLE_S = 0.25
-"""Rest of the controls before draws are made [s]."""
+SETTLE_S = 0.05
+"""Rest of the controls before draws are made [s]; they are made elsewhere and hold up nothing."""
 OUT_OF_MEMORY = "OUT OF MEMORY"
 
 
@@ -121,7 +122,11 @@ def _draws(question: Choices) -> MetricColumns:
         return {}
 
 
-_WORKER = Worker(_draws, REMEMBERED, SETTLE_S)
+def _draws_elsewhere(question: Choices) -> MetricColumns:
+    return elsewhere(_draws, question.placed())
+
+
+_WORKER = Worker(_draws_elsewhere, REMEMBERED, SETTLE_S)
 
 
 @lru_cache(maxsize=REMEMBERED)

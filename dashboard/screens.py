@@ -29,7 +29,7 @@ _BADGES: dict[str, tuple[Callable[..., Any], str]] = {
     "OUT OF MEMORY": (st.error, ":material/block:"),
 }
 
-POLL_S = 0.3
+POLL_S = 0.1
 """Between two looks at whether the intervals are computed [s]."""
 _CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["lasso2d"], "scrollZoom": False}
 
@@ -148,6 +148,8 @@ def live_cards(choices: Choices, result: Result) -> None:
 
 
 def _cards_when_ready(choices: Choices, result: Result, waiting: bool) -> None:
+    if waiting:
+        state.arrived(lambda: sampled(choices) is not None)
     drawn_now = sampled(choices)
     ranges = None if drawn_now is None else intervals(drawn_now)
     show_cards(with_ranges(cards(result, baseline_result()), ranges))

@@ -17,13 +17,18 @@ Question = TypeVar("Question", bound=Hashable)
 Answer = TypeVar("Answer")
 
 
+class Superseded(Exception):
+    """The question that is worked on is asked by nobody any more."""
+
+
 class Worker(Generic[Question, Answer]):
     """Answers questions in a thread of its own, one at a time.
 
     Attributes
     ----------
     compute
-        Answers one question; what it raises ends the thread, and the question stays open.
+        Answers one question; what it raises ends the thread, and the question stays open. Long
+        work may look at `is_wanted` on its way and raise `Superseded`.
     remembered
         Answers kept.
     settle_s
@@ -38,6 +43,7 @@ class Worker(Generic[Question, Answer]):
         self._settle_s = settle_s
         self._answers: OrderedDict[Question, Answer] = OrderedDict()
         self._waiting: dict[str, tuple[Question, float]] = {}
+        self._newest: dict[str, Question] = {}
         self._working = False
         self._lock = Lock()
 
@@ -47,6 +53,7 @@ class Worker(Generic[Question, Answer]):
         A viewer waits for one question; the next takes its place.
         """
         with self._lock:
+            self._newest[viewer] = question
             if question in self._answers:
                 self._waiting.pop(viewer, None)
                 return self._answers[question]
@@ -57,10 +64,17 @@ class Worker(Generic[Question, Answer]):
                 Thread(target=self._work, daemon=True).start()
         return None
 
+    def is_wanted(self, question: Question) -> bool:
+        """Return whether a question is the newest of a viewer."""
+        with self._lock:
+            return question in self._newest.values()
+
     def _work(self) -> None:
         while (question := self._taken()) is not None:
             try:
                 answer = self._compute(question)
+            except Superseded:
+                continue
             except BaseException:
                 with self._lock:
                     self._working = False  # so that the next question gets a thread

@@ -3,7 +3,6 @@
 import streamlit as st
 
 from dashboard import questions, screens, state
-from dashboard.remedies import remedies
 from dashboard.runs import decode_terms, judged
 from sim.charts.data import TOKEN, decode_chart, first_token_chart
 from sim.charts.plotly import drawn
@@ -16,26 +15,7 @@ screens.show_verdict(choices, result)
 screens.live_cards(choices, result)
 
 if judged(choices, result).status is not Status.PASS:
-    with st.container(border=True):
-        screens.heading("Cheapest change that passes")
-        found = remedies(choices)
-        if not found:
-            st.markdown(
-                "No one or two of the changes that are tried pass; the Trade-offs page sweeps more."
-            )
-        for index, remedy in enumerate(found):
-            text, button = st.columns([5, 1], vertical_alignment="center")
-            said = remedy.text[:1].upper() + remedy.text[1:]
-            text.markdown(f"**{said}** (costs: {remedy.cost}): {remedy.answer}")
-            button.button(
-                "Apply",
-                key=f"remedy_{index}",
-                on_click=state.apply,
-                args=(remedy.changes,),
-                help=remedy.text,
-                width="stretch",
-            )
-
+    questions.remedies(choices)
 questions.solve_for(choices)
 baseline = screens.baseline_result()
 before = baseline.summary().as_dict() if baseline and baseline.fits else None

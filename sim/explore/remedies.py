@@ -9,9 +9,9 @@ here: three changes and more, which `andesim size` and a sweep try.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from itertools import combinations
+from itertools import combinations, islice
 from typing import Any, Final
 
 from hw_models.soc import SocSpec, load_soc
@@ -70,20 +70,36 @@ def remedies(
     ``soc`` stands for the scenario's device, e.g. with numbers moved.
     """
     device = soc or load_soc(base.device)
-    mapping = base.model_dump(mode="json", exclude_defaults=True)
+    return search(base, device, lambda one: attempt(base, one, targets, minutes, seed, soc))
+
+
+def search(base: Scenario, soc: SocSpec, passes: Callable[[Change], Remedy | None]) -> list[Remedy]:
+    """Return the changes that pass, cheapest first; two at once only if no single one does.
+
+    ``passes`` says of each change whether it does, as `attempt`.
+    """
 
     def passing(tried: Iterable[Change]) -> list[Remedy]:
-        found: list[Remedy] = []
-        for change in tried:
-            result = _run(mapping, change, seed, soc)
-            if result and judge(result, targets, minutes=minutes).status is Status.PASS:
-                found.append(Remedy(change.text, change.cost, change.settings, headline(result)))
-            if len(found) == MOST_SHOWN:
-                break
-        return found
+        return list(islice(filter(None, map(passes, tried)), MOST_SHOWN))
 
-    single = list(changes(base, device))
-    return passing(single) or passing(list(_pairs(single))[:MOST_PAIRS])
+    single = list(changes(base, soc))
+    return passing(single) or passing(islice(_pairs(single), MOST_PAIRS))
+
+
+def attempt(
+    base: Scenario,
+    change: Change,
+    targets: Sequence[Target],
+    minutes: int = MINUTES,
+    seed: int = 0,
+    soc: SocSpec | None = None,
+) -> Remedy | None:
+    """Return a change with its answer if the run with it passes."""
+    mapping = base.model_dump(mode="json", exclude_defaults=True)
+    result = _run(mapping, change, seed, soc)
+    if result and judge(result, targets, minutes=minutes).status is Status.PASS:
+        return Remedy(change.text, change.cost, change.settings, headline(result))
+    return None
 
 
 def remedies_of(result: Result, targets: Sequence[Target], minutes: int = MINUTES) -> list[Remedy]:
