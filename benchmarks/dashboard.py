@@ -2,14 +2,16 @@
 
     python -m benchmarks.dashboard [--quick]
 
-Aims are ratios to a bare interpreter that loads numpy on the same machine, timed first.
+Aims are ratios to a bare interpreter that loads numpy, run on the same machine between the samples
+of each line, so that both meet the same neighbours.
 
 First cards: from opening the address of a server that has just answered to the first number on
 screen; the browser profile is new, so nothing is cached. Slider: from a key press on a slider to
-another number on the card it moves, each time a run that was not computed before. Both are read
-from the browser's own clock. Bands: from the key press to 80 % ranges on every card. Growth: what
-the server holds after 20 and after 120 moves of two viewers in turn. CPU seconds are those of the
-server process; where others use the machine, they say more than waiting does.
+another number on the card it moves, each time a run that was not computed before. Bands: from the
+key press to 80 % ranges on every card. All are read from the browser's own clock. Growth: what
+the server holds after 20 and after 120 moves of two viewers in turn. CPU seconds and memory are
+those of the server and of the process that draws for it; where others use the machine, they say
+more than waiting does.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import psutil
 from playwright.sync_api import Page, sync_playwright
@@ -39,10 +41,6 @@ FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
 VALUE = "[data-testid=stMetricValue]"
 DRAWN = "[data-testid=stPlotlyChart] .main-svg"
 
-RANGED = """() => {
-  const said = document.body.innerText;
-  return /80 % range/.test(said) && !/range: computing/.test(said);
-}"""
 WATCH_FIRST = """([values, charts]) => {
   window.seen = {};
   const look = () => {
@@ -54,19 +52,27 @@ WATCH_FIRST = """([values, charts]) => {
   };
   look();
 }"""
-WATCH_CHANGE = """(values) => new Promise((resolve) => {
+WATCH_CHANGE = """([values, awaitsRanges]) => new Promise((resolve) => {
   const card = () => document.querySelectorAll(values)[1]?.innerText;
+  const ranged = () => {
+    const said = document.body.innerText;
+    return /80 % range/.test(said) && !/range: computing/.test(said);
+  };
   const before = card();
   document.addEventListener("keydown", () => {
     const pressed = performance.now();
+    let isNew = false;
     const look = () => {
       const text = card();
-      if (text && text !== before) resolve((performance.now() - pressed) / 1e3);
+      isNew ||= text && text !== before;
+      if (isNew && (!awaitsRanges || ranged())) resolve((performance.now() - pressed) / 1e3);
       else requestAnimationFrame(look);
     };
     look();
   }, { once: true, capture: true });
 })"""
+"""Until the card has another number, and until all cards have their ranges where that is asked."""
+CALM = """() => !/range: computing|one by one/.test(document.body.innerText)"""
 
 
 class Served:
@@ -91,9 +97,17 @@ class Served:
         self.server.wait()
 
     def cpu_s(self) -> float:
-        """Return the CPU seconds of the server until now [s]."""
-        times = psutil.Process(self.server.pid).cpu_times()
-        return float(times.user + times.system)
+        """Return the CPU seconds of the server and its helper until now [s]."""
+        times = [one.cpu_times() for one in self._processes()]
+        return float(sum(one.user + one.system for one in times))
+
+    def held_mb(self) -> float:
+        """Return what the server and its helper hold [MB]."""
+        return float(sum(one.memory_info().rss for one in self._processes())) / 1e6
+
+    def _processes(self) -> list[psutil.Process]:
+        server = psutil.Process(self.server.pid)
+        return [server, *server.children(recursive=True)]
 
 
 @contextmanager
@@ -117,47 +131,47 @@ def first_visit(browser: Any, address: str) -> tuple[float, float]:
     return seen["cards"] / 1e3, seen["charts"] / 1e3
 
 
-def moves(browser: Any, here: Served, count: int, rest_s: float) -> tuple[list[float], float]:
-    """Return the seconds of each move of a slider and the server's CPU seconds per move [s].
+class Moves(NamedTuple):
+    """Seconds of each move of a slider, of a bare interpreter before each, of the server's CPU."""
 
-    ``rest_s`` passes between moves; with 0 each follows the number before it at once, as dragging
-    does.
+    waits_s: list[float]
+    bare_s: list[float]
+    cpu_s: float
+
+
+def moves(
+    browser: Any, here: Served, count: int, tokens: int, *, rests: bool, ranges: bool = False
+) -> Moves:
+    """Measure moves of a slider, each to a number that was not computed before.
+
+    Parameters
+    ----------
+    tokens
+        Of the prompt, so that no two calls ask the same.
+    rests
+        Whether all is drawn before the next move; else each follows the number before it at once,
+        as dragging does.
+    ranges
+        Whether to wait for the ranges on all cards.
     """
     page: Page = browser.new_page(viewport={"width": 1440, "height": 900})
-    page.goto(f"{here.address}/?body=by+bits&prompt_tokens={64 + round(rest_s * 1000)}")
+    page.goto(f"{here.address}/?body=by+bits&prompt_tokens={tokens}")
     page.locator(DRAWN).nth(2).wait_for()
-    slider = page.get_by_role("slider", name="Body bits per weight")
-    slider.focus()
-    page.wait_for_timeout(4000)
-    waits, before_s = [], here.cpu_s()
+    page.get_by_role("slider", name="Body bits per weight").focus()
+    page.wait_for_function(CALM, timeout=60_000)
+    page.wait_for_timeout(1000)
+    waits, bare, before_s = [], [], here.cpu_s()
     for _ in range(count):
-        waiting = page.evaluate_handle(f"({{ done: ({WATCH_CHANGE})({VALUE!r}) }})")
+        if rests:
+            page.wait_for_function(CALM, timeout=60_000)
+            page.wait_for_timeout(500)
+            bare.append(bare_s())
+        asked = f"({{ done: ({WATCH_CHANGE})([{VALUE!r}, {str(ranges).lower()}]) }})"
+        waiting = page.evaluate_handle(asked)
         page.keyboard.press("ArrowRight")
         waits.append(waiting.evaluate("(held) => held.done"))
-        page.wait_for_timeout(1e3 * rest_s)
     page.close()
-    return waits, (here.cpu_s() - before_s) / count
-
-
-def bands(browser: Any, here: Served, count: int) -> list[float]:
-    """Return the seconds from a move of a slider to ranges on every card [s]."""
-    page: Page = browser.new_page(viewport={"width": 1440, "height": 900})
-    page.goto(f"{here.address}/?body=by+bits&prompt_tokens=77")
-    page.locator(DRAWN).nth(2).wait_for()
-    slider = page.get_by_role("slider", name="Body bits per weight")
-    slider.focus()
-    page.wait_for_function(RANGED, timeout=60_000)
-    waits = []
-    for _ in range(count):
-        page.wait_for_timeout(500)
-        waiting = page.evaluate_handle(f"({{ done: ({WATCH_CHANGE})({VALUE!r}) }})")
-        began = time.perf_counter()
-        page.keyboard.press("ArrowRight")
-        waiting.evaluate("(held) => held.done")
-        page.wait_for_function(RANGED, timeout=60_000, polling="raf")
-        waits.append(time.perf_counter() - began)
-    page.close()
-    return waits
+    return Moves(waits, bare or [bare_s() for _ in range(5)], (here.cpu_s() - before_s) / count)
 
 
 def growth_mb(browser: Any, here: Served) -> tuple[float, float]:
@@ -173,20 +187,17 @@ def growth_mb(browser: Any, here: Served) -> tuple[float, float]:
             page = pages[move % 2]
             page.keyboard.press("ArrowRight" if move // 20 % 2 == 0 else "ArrowLeft")
             page.wait_for_timeout(250)
-        held.append(psutil.Process(here.server.pid).memory_info().rss / 1e6)
+        held.append(here.held_mb())
     for page in pages:
         page.close()
     return held[0], held[1]
 
 
-def bare_s(runs: int = 5) -> float:
-    """Return the median seconds of an interpreter that loads numpy and ends [s]."""
-    found = []
-    for _ in range(runs + 1):
-        began = time.perf_counter()
-        subprocess.run([sys.executable, "-c", "import numpy"], check=True)
-        found.append(time.perf_counter() - began)
-    return statistics.median(found[1:])
+def bare_s() -> float:
+    """Return the seconds of an interpreter that loads numpy and ends [s]."""
+    began = time.perf_counter()
+    subprocess.run([sys.executable, "-c", "import numpy"], check=True)
+    return time.perf_counter() - began
 
 
 def frames(browser: Any, address: str) -> list[float]:
@@ -204,14 +215,45 @@ def frames(browser: Any, address: str) -> list[float]:
     return [float(ms) / 1e3 for ms in taken.split(",")]
 
 
-Row = tuple[str, list[float], float | None]
-"""What, its samples [s], its aim as a multiple of a bare interpreter."""
+class Row(NamedTuple):
+    """A line of the table: what, its samples [s], bare interpreters beside them [s], its aim."""
+
+    what: str
+    samples_s: list[float]
+    bare_s: list[float]
+    aim: float | None = None
+
+    def cells(self) -> tuple[str, ...]:
+        """Return the line as text."""
+        middle, bare = statistics.median(self.samples_s), statistics.median(self.bare_s)
+        seconds = (min(self.samples_s), middle, max(self.samples_s), bare)
+        aim = "" if self.aim is None else f"<= {self.aim:g}"
+        return self.what, *(f"{x:.3f}" for x in seconds), f"{middle / bare:.1f}", aim
 
 
 def measured(browser: Any, quick: bool) -> Iterator[Row]:
     """Yield the figures one after the other."""
-    starts, cards, charts, cpu = [], [], [], []
-    for _ in range(2 if quick else SERVERS):
+    yield from _first_pages(browser, 2 if quick else SERVERS)
+    with served() as here:
+        bare = [bare_s() for _ in range(3)]
+        again = [first_visit(browser, here.address) for _ in range(2 if quick else VISITS)][1:]
+        yield Row("later visit: cards", [visit[0] for visit in again], bare)
+        count = 5 if quick else MOVES
+        rested = moves(browser, here, count, 71, rests=True)
+        yield Row("slider to a new number", rested.waits_s, rested.bare_s, NUMBER)
+        yield Row("  CPU of the server for it", [rested.cpu_s], rested.bare_s)
+        dragged = moves(browser, here, count, 72, rests=False)
+        yield Row("  dragged without rest", dragged.waits_s, dragged.bare_s, NUMBER)
+        yield Row("  CPU of the server for it", [dragged.cpu_s], dragged.bare_s)
+        ranged = moves(browser, here, count, 73, rests=True, ranges=True)
+        yield Row("slider to ranges on all cards", ranged.waits_s, ranged.bare_s, BANDS)
+        yield Row("a frame of the timeline, script", frames(browser, here.address), bare)
+
+
+def _first_pages(browser: Any, servers: int) -> Iterator[Row]:
+    starts, cards, charts, cpu, bare = [], [], [], [], []
+    for _ in range(servers):
+        bare.append(bare_s())
         with served() as here:
             begun_s = here.cpu_s()
             first = first_visit(browser, here.address)
@@ -219,22 +261,12 @@ def measured(browser: Any, quick: bool) -> Iterator[Row]:
             cpu.append(here.cpu_s() - begun_s)
             cards.append(first[0])
             charts.append(first[1])
-    yield "command to a server that answers", starts, None
-    yield "first page: opened to cards", cards, None
-    yield "  three charts", charts, None
-    yield "  CPU of the server for it", cpu, None
+    yield Row("command to a server that answers", starts, bare)
+    yield Row("first page: opened to cards", cards, bare)
+    yield Row("  three charts", charts, bare)
+    yield Row("  CPU of the server for it", cpu, bare)
     whole = [start + card for start, card in zip(starts, cards, strict=True)]
-    yield "command to cards", whole, FIRST_PAGE
-    with served() as here:
-        again = [first_visit(browser, here.address) for _ in range(2 if quick else VISITS)][1:]
-        yield "later visit: cards", [visit[0] for visit in again], None
-        count = 5 if quick else MOVES
-        for what, rest_s in (("slider to a new number", 2.0), ("  dragged without rest", 0.0)):
-            waits, cpu_s = moves(browser, here, count, rest_s)
-            yield what, waits, NUMBER
-            yield "  CPU of the server for it", [cpu_s], None
-        yield "slider to ranges on all cards", bands(browser, here, count), BANDS
-        yield "a frame of the timeline, script", frames(browser, here.address), None
+    yield Row("command to cards", whole, bare, FIRST_PAGE)
 
 
 def main() -> None:
@@ -243,21 +275,17 @@ def main() -> None:
     if path is None:
         raise SystemExit("Chromium is needed: apt-get install chromium")
     table = Table(title="andesim dashboard [s]", title_justify="left", box=None)
-    for name in ("what", "least", "median", "most", "median / bare", "aim"):
+    for name in ("what", "least", "median", "most", "bare", "median / bare", "aim"):
         table.add_column(name)
-    bare = bare_s()
-    table.add_row("bare interpreter with numpy", "", f"{bare:.3f}", "", "1.0", "")
+    bare_s()  # the first one reads files
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
-        for what, samples, aim in measured(browser, "--quick" in sys.argv):
-            middle = statistics.median(samples)
-            ends = (min(samples), middle, max(samples))
-            shown = "" if aim is None else f"<= {aim:g}"
-            table.add_row(what, *(f"{x:.3f}" for x in ends), f"{middle / bare:.1f}", shown)
+        for row in measured(browser, "--quick" in sys.argv):
+            table.add_row(*row.cells())
         with served() as here:
             before, after = growth_mb(browser, here)
         browser.close()
-    Console().print(table)
+    Console(width=110).print(table)
     moved = WARM_MOVES + MORE_MOVES
     print(f"Two viewers: {before:.0f} MB after {WARM_MOVES} moves, {after:.0f} MB after {moved}.")
 

@@ -64,6 +64,6 @@ def draft_methods() -> tuple[str, ...]:
 
 def stacks(device: str) -> tuple[str, ...]:
     """Return the stacks of a device, ``default`` first; of an unknown device only that."""
-    is_known = device in list_socs() or own.is_own(device)
+    is_known = device in _shipped()["device"] or own.is_own(device)
     known = load_soc(own.place(device)).stacks if is_known else {}
     return (STACK_DEFAULT, *known)

@@ -78,6 +78,11 @@ def current() -> Choices:
     return choices
 
 
+def is_settled() -> bool:
+    """Return whether the sidebar was drawn before, so that its choices are known ahead of it."""
+    return all(name in st.session_state for name in Choices.model_fields)
+
+
 def broken() -> list[str]:
     """Return a sentence for each choice that breaks a rule."""
     try:
