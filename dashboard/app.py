@@ -1,15 +1,14 @@
 """The router: page set-up, sidebar, navigation. Pages hold no logic.
 
-Once the sidebar was drawn its choices are known at the start of a run, so that the page with its
-numbers comes first and the seventy elements of the sidebar, which have hardly changed, after it.
+Once the sidebar was drawn its choices are known at the start of a run, so that the answer comes
+first and the seventy elements of the sidebar, which have hardly changed, after it.
 """
 
 from __future__ import annotations
 
 import streamlit as st
-from streamlit.runtime.scriptrunner import StopException
 
-from dashboard import state
+from dashboard import screens, state
 from dashboard.sidebar import baseline_sentence, sidebar
 
 PAGES = {
@@ -42,8 +41,8 @@ state.settle()
 pages = {name: st.Page(f"app_pages/{name}.py", title=title) for name, (title, _) in PAGES.items()}
 page = st.navigation(list(pages.values()), position="top")
 st.set_page_config(page_title=f"{page.title} · andesim")
-settled = state.is_settled()
-choices = state.current() if settled else sidebar()
+is_early = page is pages["explore"] and state.is_settled()
+choices = state.current() if is_early else sidebar()
 st.html(NARROW)
 question = next(asked for title, asked in PAGES.values() if title == page.title)
 st.title(f"{page.title} :gray[{question}]", anchor=False)
@@ -65,11 +64,8 @@ if broken := state.broken():
 pinned = state.baseline()
 if pinned is not None:
     st.badge(baseline_sentence(choices, pinned), icon=":material/push_pin:", color="gray")
-try:
-    page.run()
-except (Exception, StopException):
-    if settled:
-        sidebar()
-    raise
-if settled and sidebar() != choices:  # e.g. a stack that the new device has not
-    st.rerun()
+if is_early:
+    screens.answer_early(choices)
+    if sidebar() != choices:  # e.g. a stack that the new device has not
+        st.rerun()
+page.run()

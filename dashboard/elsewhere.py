@@ -2,8 +2,7 @@
 
 Threads of one Python process take turns, so that what is drawn in the background would make every
 move of a slider wait. One process is kept, begun when it is first asked for. It takes one call at a
-time, yields the processor to the server and the browser, and ends with the server, since its input
-does then.
+time and ends with the server, since its input does then.
 """
 
 from __future__ import annotations
@@ -14,15 +13,12 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import suppress
 from threading import Lock
 from typing import IO, Any, Final, ParamSpec, TypeVar
 
 P = ParamSpec("P")
 Answer = TypeVar("Answer")
 
-GENTLE: Final = 5
-"""Added to the niceness of the process."""
 COMMAND: Final = (sys.executable, "-P", "-m", "dashboard.elsewhere")
 _ENDED: Final = (OSError, EOFError, pickle.UnpicklingError)
 
@@ -77,8 +73,6 @@ def _answer(function: Callable[..., Any], args: Any, kwargs: Any) -> tuple[Any, 
 
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the server gets it, too, and closes our input
-    with suppress(AttributeError, OSError):  # no niceness on Windows
-        os.nice(GENTLE)
     written = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     sys.stdout = sys.stderr  # answers alone go where they are read
     serve(sys.stdin.buffer, written)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import streamlit as st
 
 from dashboard import limits, progress, screens, state
@@ -12,38 +14,39 @@ from dashboard.remedies import known_remedies
 from dashboard.runs import targets
 
 
-def remedies(choices: Choices) -> None:
-    """Draw the cheapest changes that pass as soon as they are found, each with its button."""
-    waits = known_remedies(choices, state.viewer()) is None
-    with st.container(border=True):
+def remedies_box() -> Any:
+    """Draw the box in which `remedies` come when they are found, and return it."""
+    box = st.container(border=True)
+    with box:
         screens.heading("Cheapest change that passes")
-        st.fragment(_remedies, run_every=screens.POLL_S if waits else None)(choices, waits)
+    return box
 
 
-def _remedies(choices: Choices, waited: bool) -> None:
-    if waited:
-        state.arrived(lambda: known_remedies(choices, state.viewer()) is not None)
-    found = known_remedies(choices, state.viewer())
-    if state.waits() or (waited and found is not None):
-        st.rerun()  # a full run ends the polling
-    if found is None:
-        st.caption("Trying changes, one by one …")
-    elif not found:
-        st.markdown(
-            "No one or two of the changes that are tried pass; the Trade-offs page sweeps more."
-        )
-    for index, remedy in enumerate(found or ()):
-        text, button = st.columns([5, 1], vertical_alignment="center")
-        said = remedy.text[:1].upper() + remedy.text[1:]
-        text.markdown(f"**{said}** (costs: {remedy.cost}): {remedy.answer}")
-        button.button(
-            "Apply",
-            key=f"remedy_{index}",
-            on_click=state.apply,
-            args=(remedy.changes,),
-            help=remedy.text,
-            width="stretch",
-        )
+def remedies(box: Any, choices: Choices) -> bool:
+    """Draw the cheapest changes that pass, each with its button; return whether they are late."""
+    viewer = state.viewer()
+    is_late = not state.arrived(lambda: known_remedies(choices, viewer) is not None)
+    found = known_remedies(choices, viewer)
+    with box:
+        if found is None:
+            st.caption("Trying changes, one by one …")
+        elif not found:
+            st.markdown(
+                "No one or two of the changes that are tried pass; the Trade-offs page sweeps more."
+            )
+        for index, remedy in enumerate(found or ()):
+            text, button = st.columns([5, 1], vertical_alignment="center")
+            said = remedy.text[:1].upper() + remedy.text[1:]
+            text.markdown(f"**{said}** (costs: {remedy.cost}): {remedy.answer}")
+            button.button(
+                "Apply",
+                key=f"remedy_{index}",
+                on_click=state.apply,
+                args=(remedy.changes,),
+                help=remedy.text,
+                width="stretch",
+            )
+    return is_late
 
 
 def solve_for(choices: Choices) -> None:

@@ -20,7 +20,7 @@ from sim.errors import SimError
 from sim.explore.sensitivity import REPLY, Swing, tornado
 from sim.explore.targets import Target
 from sim.explore.variants import MetricColumns
-from sim.verdicts import Verdict, judge
+from sim.verdicts import Verdict, headline, judge
 from workloads.errors import WorkloadError
 from workloads.scenario import Scenario
 
@@ -112,6 +112,15 @@ def judged(choices: Choices, result: Result, sampled: MetricColumns | None = Non
 def word(result: Result, verdict: Verdict) -> str:
     """Return the verdict in a word; that memory ran out is said as such."""
     return verdict.status.value if result.fits else OUT_OF_MEMORY
+
+
+def spoken(
+    choices: Choices, result: Result, sampled: MetricColumns | None = None
+) -> tuple[str, str]:
+    """Return the verdict in a word, and the sentence with the numbers that goes with it."""
+    verdict = judged(choices, result, sampled if result.fits else None)
+    numbers = f" {headline(result)}" if result.fits else ""
+    return word(result, verdict), f"{verdict.sentence}{numbers}"
 
 
 def _draws(question: Choices) -> MetricColumns:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import streamlit as st
 
 from dashboard import own, state
 from dashboard.cards import UNCHANGED, Card, cards, with_ranges
 from dashboard.choices import Choices
-from dashboard.runs import USER_ERRORS, decode_terms, draws, judged, run, word
+from dashboard.runs import USER_ERRORS, decode_terms, draws, run, spoken
 from sim.breakdown import Term
 from sim.charts.data import STEP, TOKEN, Chart, LayerChart, memory_chart
 from sim.charts.frame import Figure, themed
@@ -19,7 +19,6 @@ from sim.charts.plotly import drawn
 from sim.explore.uncertainty import intervals
 from sim.explore.variants import MetricColumns
 from sim.results import Result
-from sim.verdicts import headline
 
 _BADGES: dict[str, tuple[Callable[..., Any], str]] = {
     "PASS": (st.success, ":material/check_circle:"),
@@ -29,8 +28,9 @@ _BADGES: dict[str, tuple[Callable[..., Any], str]] = {
     "OUT OF MEMORY": (st.error, ":material/block:"),
 }
 
-POLL_S = 0.1
-"""Between two looks at whether the intervals are computed [s]."""
+POLL_S, LATE_S = 0.3, 0.6
+"""Between two looks at whether draws are made: of a page that plays them, of one that waits [s]."""
+_EARLY = "answer_drawn_early"
 _CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["lasso2d"], "scrollZoom": False}
 
 Made = TypeVar("Made")
@@ -133,38 +133,79 @@ def sampled(choices: Choices) -> MetricColumns | None:
 
 def show_verdict(choices: Choices, result: Result) -> None:
     """Draw the verdict: on the run alone, until the draws of its device are made."""
-    found = judged(choices, result, sampled(choices) if result.fits else None)
-    said = word(result, found)
-    draw, icon = _BADGES[said]
-    numbers = f" {headline(result)}" if result.fits else ""
-    draw(f"**{said}.** {found.sentence}{numbers}", icon=icon)
+    word, said = spoken(choices, result, sampled(choices) if result.fits else None)
+    draw, icon = _BADGES[word]
+    draw(f"**{word}.** {said}", icon=icon)
 
 
-def live_cards(choices: Choices, result: Result) -> None:
-    """Draw the cards at once, and again with their intervals when those are computed."""
-    waiting = sampled(choices) is None
-    fragment = st.fragment(_cards_when_ready, run_every=POLL_S if waiting else None)
-    fragment(choices, result, waiting)
+class Answer(NamedTuple):
+    """Verdict and cards as drawn: where the verdict stands and the range of each card."""
+
+    verdict: Any
+    ranges: list[Any]
+    is_whole: bool
 
 
-def _cards_when_ready(choices: Choices, result: Result, waiting: bool) -> None:
-    if waiting:
-        state.arrived(lambda: sampled(choices) is not None)
+def answer_early(choices: Choices) -> None:
+    """Draw the answer ahead of the sidebar; a question that has none is left to the page."""
+    result = made_or_none(lambda: run(choices))
+    st.session_state[_EARLY] = None if result is None else answer(choices, result)
+
+
+def early_answer() -> Answer | None:
+    """Return the answer that was drawn ahead of the sidebar in this run, if it was."""
+    found: Answer | None = st.session_state.pop(_EARLY, None)
+    return found
+
+
+def answer(choices: Choices, result: Result) -> Answer:
+    """Draw verdict and cards with what is known now."""
     drawn_now = sampled(choices)
+    verdict = st.empty()
+    with verdict:
+        show_verdict(choices, result)
     ranges = None if drawn_now is None else intervals(drawn_now)
-    show_cards(with_ranges(cards(result, baseline_result()), ranges))
-    if waiting and drawn_now is not None:
-        st.rerun()  # the verdict rests on them, too; a full run ends the polling
+    places = show_cards(with_ranges(cards(result, baseline_result()), ranges))
+    return Answer(verdict, places, drawn_now is not None)
 
 
-def show_cards(shown: list[Card]) -> None:
-    """Draw the cards in equal boxes that wrap."""
+def complete(choices: Choices, result: Result, shown: Answer) -> bool:
+    """Give verdict and cards what the draws say; return whether they did not come in time."""
+    if shown.is_whole:
+        return False
+    if not state.arrived(lambda: sampled(choices) is not None):
+        return True
+    with shown.verdict:
+        show_verdict(choices, result)
+    ranges = intervals(sampled(choices) or {})
+    for place, card in zip(shown.ranges, with_ranges(cards(result), ranges), strict=True):
+        place.caption(card.range)
+    return False
+
+
+def look_again(is_there: Callable[[], bool]) -> None:
+    """Draw the page again once a late answer is there."""
+
+    def look() -> None:
+        if is_there():
+            st.rerun()
+
+    st.fragment(look, run_every=LATE_S)()
+
+
+def show_cards(shown: list[Card]) -> list[Any]:
+    """Draw the cards in equal boxes that wrap; return where the range of each stands."""
+    places = []
     with st.grid(len(shown), min_column_width=170, gap="small"):
         for card in shown:
             with st.container(border=True, height="stretch", gap=None):
                 st.metric(card.label, card.value, help=card.help, **delta(card))
-                for line in filter(None, (card.note, card.range)):
-                    st.caption(line)
+                if card.note:
+                    st.caption(card.note)
+                places.append(st.empty())
+                if card.range:
+                    places[-1].caption(card.range)
+    return places
 
 
 def delta(card: Card) -> dict[str, Any]:

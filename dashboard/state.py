@@ -29,8 +29,8 @@ _VALID = "last_valid_choices"
 _WAITING = "waiting_changes"
 MOST_PAST = 100
 """Choices that Undo goes back through."""
-PATIENCE_S, LOOK_S = 1.0, 0.01
-"""How long a part waits for an answer until it is drawn again, and between two looks [s]."""
+PATIENCE_S, LOOK_S = 3.0, 0.01
+"""How long a page waits for an answer before it looks now and then, and between two looks [s]."""
 
 
 def open_link() -> None:
@@ -201,27 +201,22 @@ def apply(changes: dict[str, Any]) -> None:
     A button of a part that is drawn alone reaches no widget outside it: its changes wait for the
     whole page, see `settle`.
     """
-    if is_part():
+    context = get_script_run_ctx()
+    if context is not None and context.fragment_ids_this_run:
         st.session_state[_WAITING] = dict(changes)
         return
     for name, value in changes.items():
         st.session_state[name] = value
 
 
-def is_part() -> bool:
-    """Return whether a part of a page is drawn alone now."""
-    context = get_script_run_ctx()
-    return context is not None and bool(context.fragment_ids_this_run)
-
-
 def arrived(is_there: Callable[[], bool]) -> bool:
-    """Return whether an answer is there; a part that is drawn alone waits for it a moment.
+    """Return whether an answer is there, after waiting for it a moment.
 
-    A move of any control ends the wait, and the part with it.
+    A move of any control ends the wait, and the run of the page with it.
     """
     until_s = monotonic() + PATIENCE_S
     while not is_there():
-        if not is_part() or monotonic() > until_s:
+        if monotonic() > until_s:
             return False
         sleep(LOOK_S)
         st.session_state.get(_VALID)  # where Streamlit sees whether a control was moved

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from dashboard import questions, screens, state
+from dashboard.remedies import known_remedies
 from dashboard.runs import decode_terms, judged
 from sim.charts.data import TOKEN, decode_chart, first_token_chart
 from sim.charts.plotly import drawn
@@ -11,11 +12,11 @@ from sim.verdicts import Status
 choices = state.current()
 result = screens.result_or_stop(choices)
 summary = result.summary()
-screens.show_verdict(choices, result)
-screens.live_cards(choices, result)
-
-if judged(choices, result).status is not Status.PASS:
-    questions.remedies(choices)
+shown = screens.early_answer() or screens.answer(choices, result)
+fails = judged(choices, result).status is not Status.PASS
+box = questions.remedies_box() if fails else None
+if box is not None:  # begun while the rest is drawn
+    known_remedies(choices, state.viewer())
 questions.solve_for(choices)
 baseline = screens.baseline_result()
 before = baseline.summary().as_dict() if baseline and baseline.fits else None
@@ -35,3 +36,13 @@ screens.show(screens.residency(result, baseline))
 questions.fans(choices)
 for warning in result.warnings:
     st.warning(warning)
+is_late = screens.complete(choices, result, shown)
+if box is not None:
+    is_late |= questions.remedies(box, choices)
+if is_late:
+    screens.look_again(
+        lambda: (
+            screens.sampled(choices) is not None
+            and (box is None or known_remedies(choices, state.viewer()) is not None)
+        )
+    )

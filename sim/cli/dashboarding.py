@@ -21,7 +21,7 @@ HOST = "localhost"
 FIRST_PORT = 8501
 PORTS_TRIED = 50
 PATIENCE_S = 60.0
-PAUSE_S = 0.1
+PAUSE_S = 0.03
 TERMINATED = 143
 """Exit code of a program that a signal ended: 128 + 15."""
 

@@ -11,6 +11,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import dashboard
+from dashboard import state
 from dashboard.cards import cards
 from dashboard.choices import Choices
 from dashboard.presets import PRESETS, preset
@@ -18,6 +19,12 @@ from dashboard.runs import run
 
 APP = Path(dashboard.__file__).with_name("app.py")
 PAGES = sorted(path.name for path in (APP.parent / "app_pages").glob("*.py"))
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch):
+    """Headless pages wait for no draws; a test that needs them asks for them."""
+    monkeypatch.setattr(state, "PATIENCE_S", 0.0)
 
 
 def opened(**query: str) -> AppTest:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.__main__ import flags
+from dashboard.serving import options
 from sim.cli import dashboarding
 from sim.errors import SimError
 
@@ -35,12 +35,12 @@ def test_a_port_in_use_is_refused_before_anything_starts(andesim):
 
 
 def test_the_server_listens_here_only_and_tells_nobody():
-    options = dict(flag.removeprefix("--").split("=", 1) for flag in flags(8600))
-    assert options["server.address"] == "localhost"
-    assert options["server.port"] == "8600"
-    assert options["browser.gatherUsageStats"] == "false"
-    assert options["client.showErrorDetails"] == "none"
-    assert options["server.enableXsrfProtection"] == options["server.enableCORS"] == "true"
+    given = options(8600)
+    assert given["server.address"] == "localhost"
+    assert given["server.port"] == 8600
+    assert given["browser.gatherUsageStats"] is False
+    assert given["client.showErrorDetails"] == "none"
+    assert given["server.enableXsrfProtection"] is given["server.enableCORS"] is True
 
 
 def listens_on(process):

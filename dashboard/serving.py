@@ -1,0 +1,96 @@
+"""The server: Streamlit's, with a first answer in the page while Streamlit's own script loads.
+
+Other processes and threads do what a first page needs while the server starts and the browser
+loads. Nothing is fetched from elsewhere and nothing is sent anywhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from pathlib import Path
+from threading import Thread
+from typing import Any, Final
+
+import streamlit
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+from starlette.routing import Route
+from streamlit.starlette import App
+
+from dashboard.beginning import answer
+from dashboard.elsewhere import elsewhere
+
+HERE: Final = Path(__file__).parent
+PARTS: Final = HERE / "components"
+SHELL: Final = Path(streamlit.__file__).parent / "static" / "index.html"
+FRESH: Final = {"Cache-Control": "no-cache"}
+UPLOAD_MEGABYTES: Final = 64
+"""Largest file the Validate page takes; importers read no more than that."""
+
+
+def options(port: int) -> dict[str, Any]:
+    """Return Streamlit's options: localhost, no telemetry, no file watcher, no traces on screen."""
+    return {
+        "server.address": "localhost",
+        "server.port": port,
+        "server.headless": True,
+        "server.enableCORS": True,
+        "server.enableXsrfProtection": True,
+        "server.fileWatcherType": "none",
+        "server.maxUploadSize": UPLOAD_MEGABYTES,
+        "browser.gatherUsageStats": False,
+        "runner.magicEnabled": False,  # a text standing alone in a page is no output
+        "runner.postScriptGC": False,  # a whole collection after each move; Python's own suffice
+        "client.toolbarMode": "minimal",
+        "client.showErrorDetails": "none",
+        "global.disableWidgetStateDuplicationWarning": True,
+        "theme.light.primaryColor": "#0072B2",
+        "theme.light.textColor": "#0B0B10",  # captions fade it; this keeps them above 4.5 to 1
+        "theme.dark.primaryColor": "#56B4E9",
+        "theme.dark.backgroundColor": "#14171D",
+        "theme.dark.secondaryBackgroundColor": "#1C2028",
+        "theme.dark.textColor": "#F4F6F8",
+        "theme.baseFontSize": 15,
+        "theme.headingFontSizes": "1.05rem",
+        "theme.paddingTop": "1.2rem",
+        "theme.sidebar.paddingTop": "1rem",
+    }
+
+
+def serve(port: int) -> None:
+    """Serve until stopped."""
+    Thread(target=_warm, daemon=True).start()
+    routes = [Route("/", _page), Route("/first-answer", _answer)]
+    App(HERE / "app.py", routes=routes).run(config=options(port))
+
+
+def _warm() -> None:
+    """Import what pages draw with, and run the default scenario."""
+    import pandas  # noqa: F401
+    import plotly.graph_objects  # noqa: F401
+
+    from dashboard.choices import Choices
+    from dashboard.runs import decode_terms, draws, run
+
+    run(Choices()).summary()
+    decode_terms(Choices())
+    draws(Choices())
+    gc.freeze()  # what is loaded stays, so that no collection need look at it
+
+
+def page() -> str:
+    """Return Streamlit's page with the lines that ask for the first answer."""
+    shell = SHELL.read_text(encoding="utf-8")
+    css, js = ((PARTS / f"opening.{kind}").read_text(encoding="utf-8") for kind in ("css", "js"))
+    ours = f"<style>{css}</style>\n<script>{js}</script>\n</head>"
+    return shell.replace("</head>", ours, 1)
+
+
+async def _page(_: Request) -> HTMLResponse:
+    return HTMLResponse(page(), headers=FRESH)
+
+
+async def _answer(request: Request) -> HTMLResponse:
+    found = await asyncio.to_thread(elsewhere, answer, request.url.query)
+    return HTMLResponse(found, headers=FRESH)
