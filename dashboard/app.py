@@ -9,24 +9,9 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard import screens, state
+from dashboard.pages import PAGES
 from dashboard.sidebar import baseline_sentence, sidebar
 
-PAGES = {
-    "explore": ("Explore", "Will it fit, and will it feel fast?"),
-    "feel": ("Feel it", "What is it like to wait for it?"),
-    "timeline": ("Timeline", "Who waits for whom?"),
-    "bytes": ("Bytes", "What moves, and what lies where?"),
-    "tradeoffs": ("Trade-offs", "What is the best configuration?"),
-    "phones": ("Phones", "Which phone, which stack?"),
-    "sustained": ("Sustained", "What happens after ten minutes?"),
-    "validate": ("Validate", "How wrong is it?"),
-    "evidence": ("Evidence", "Why should I believe it?"),
-    "runs": ("Runs", "How do my runs compare?"),
-    "own": ("Bring your own", "What about my phone and my model?"),
-    "report": ("Report", "What do I hand over?"),
-    "assumptions": ("Assumptions", "Says who?"),
-}
-"""File of each page, its name, and the question it answers."""
 NARROW = (
     "<style>@media (min-width: 640px) {.st-key-pages {display: none}}"
     "[data-testid=stMain] h1 {font-size: 1.5rem; padding: 0}"

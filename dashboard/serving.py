@@ -1,5 +1,8 @@
 """The server: Streamlit's, with a first answer in the page while Streamlit's own script loads.
 
+Streamlit writes what controls hold into the address without a trace in the browser's history. Our
+lines make one entry of each change that settles, so that Back undoes it and Forward does it again.
+
 Other processes and threads do what a first page needs while the server starts and the browser
 loads. Nothing is fetched from elsewhere and nothing is sent anywhere.
 """
@@ -20,6 +23,7 @@ from streamlit.starlette import App
 
 from dashboard.beginning import answer
 from dashboard.elsewhere import elsewhere
+from dashboard.pages import PAGES
 
 HERE: Final = Path(__file__).parent
 PARTS: Final = HERE / "components"
@@ -61,7 +65,8 @@ def options(port: int) -> dict[str, Any]:
 def serve(port: int) -> None:
     """Serve until stopped."""
     Thread(target=_warm, daemon=True).start()
-    routes = [Route("/", _page), Route("/first-answer", _answer)]
+    paths = ["/", *(f"/{name}" for name in PAGES)]
+    routes = [*(Route(path, _page) for path in paths), Route("/first-answer", _answer)]
     App(HERE / "app.py", routes=routes).run(config=options(port))
 
 
@@ -80,11 +85,13 @@ def _warm() -> None:
 
 
 def page() -> str:
-    """Return Streamlit's page with the lines that ask for the first answer."""
-    shell = SHELL.read_text(encoding="utf-8")
-    css, js = ((PARTS / f"opening.{kind}").read_text(encoding="utf-8") for kind in ("css", "js"))
-    ours = f"<style>{css}</style>\n<script>{js}</script>\n</head>"
-    return shell.replace("</head>", ours, 1)
+    """Return Streamlit's page with ours in its head: the first answer, and a history of changes."""
+    css, first, changes = (
+        (PARTS / name).read_text(encoding="utf-8")
+        for name in ("opening.css", "opening.js", "history.js")
+    )
+    ours = f"<style>{css}</style>\n<script>{first}\n{changes}</script>\n</head>"
+    return SHELL.read_text(encoding="utf-8").replace("</head>", ours, 1)
 
 
 async def _page(_: Request) -> HTMLResponse:

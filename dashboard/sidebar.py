@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf, isclose
+
 import streamlit as st
 
 from dashboard import own, state
@@ -274,13 +276,18 @@ def _number(name: str, disabled: bool = False) -> None:
 
 
 def _slider_with_box(name: str, step: float, disabled: bool = False) -> None:
-    """Draw a slider to drag and a box to type into; the box holds the number."""
+    """Draw a slider to drag and a box to type into; the box holds the number.
+
+    The slider is moved only where it stands elsewhere, lest it jump back under a quick hand.
+    """
     lowest, highest = limits(name)
     left, right = st.columns([3, 2], vertical_alignment="bottom")
     with right:
         _number(name, disabled)
     hand = f"{name}_slider"
-    st.session_state[hand] = min(max(float(st.session_state[name]), lowest), highest)
+    held = min(max(float(st.session_state[name]), lowest), highest)
+    if not isclose(st.session_state.get(hand, -inf), held, rel_tol=1e-9):
+        st.session_state[hand] = held
     left.slider(
         LABELS[name],
         float(lowest),

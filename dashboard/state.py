@@ -34,10 +34,15 @@ PATIENCE_S, LOOK_S = 3.0, 0.01
 
 
 def open_link() -> None:
-    """Read the address once per session, before any widget: baseline, and what is wrong."""
-    if _FAULTS in st.session_state:
-        return
+    """Read the address before any widget: baseline, and once per session what is wrong with it.
+
+    The baseline is read again when Back or Forward was pressed.
+    """
     entries = st.query_params.to_dict()
+    if _FAULTS in st.session_state:
+        if came_back():
+            st.session_state[_BASELINE] = read_query(entries).baseline
+        return
     reading = read_query(entries)
     st.session_state[_FAULTS] = reading.faults
     st.session_state[_BASELINE] = reading.baseline
@@ -46,6 +51,12 @@ def open_link() -> None:
         del st.query_params[name]
     if wrong:
         st.rerun()  # bound widgets took the address of this run already
+
+
+def came_back() -> bool:
+    """Return whether Back or Forward brought this run, so that the address and no control holds."""
+    context = get_script_run_ctx()
+    return context is not None and bool(context.is_history_navigation)
 
 
 def viewer() -> str:
@@ -80,7 +91,7 @@ def current() -> Choices:
 
 def is_settled() -> bool:
     """Return whether the sidebar was drawn before, so that its choices are known ahead of it."""
-    return all(name in st.session_state for name in Choices.model_fields)
+    return not came_back() and all(name in st.session_state for name in Choices.model_fields)
 
 
 def broken() -> list[str]:
@@ -107,14 +118,20 @@ def _last_valid() -> Choices:
 
 
 def note(choices: Choices) -> None:
-    """Remember the choices for Undo."""
+    """Remember the choices for Undo; those before, as Back brings them, are taken as undone."""
     past: list[Choices] = st.session_state.setdefault(_PAST, [])
-    if not past or past[-1] != choices:
-        past.append(choices)
-        del past[:-MOST_PAST]
-        future: list[Choices] = st.session_state.setdefault(_FUTURE, [])
-        if future and future[-1] != choices:
-            future.clear()
+    future: list[Choices] = st.session_state.setdefault(_FUTURE, [])
+    if past and past[-1] == choices:
+        return
+    if len(past) > 1 and past[-2] == choices:
+        future.append(past.pop())
+        return
+    past.append(choices)
+    del past[:-MOST_PAST]
+    if future and future[-1] == choices:
+        future.pop()
+    else:
+        future.clear()
 
 
 def can_undo() -> bool:

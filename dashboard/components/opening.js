@@ -1,4 +1,5 @@
 (() => {
+  if (location.pathname !== "/") return;
   const PATIENCE_MS = 20000;
   const isThere = () =>
     document.querySelector("[data-testid=stMetricValue]")?.innerText ||

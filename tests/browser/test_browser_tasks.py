@@ -153,6 +153,69 @@ def test_a_bad_link_names_what_is_wrong(opened):
     expect(card(page, "Peak DRAM")).to_have_text(values(Choices())["Peak DRAM"])
 
 
+def test_back_undoes_a_change_and_forward_does_it_again(opened):
+    page = opened("/")
+    first, peak = card(page, "Time to first token"), card(page, "Peak DRAM")
+    longer, larger = Choices(prompt_tokens=512), Choices(prompt_tokens=512, context_tokens=8192)
+    number(page, "Prompt tokens", "512")
+    expect(first).to_have_text(values(longer)["Time to first token"])
+    number(page, "Context [tokens], 0 = as needed", "8192")
+    expect(peak).to_have_text(values(larger)["Peak DRAM"])
+    rested(page)
+    page.get_by_role("button", name="Pin baseline").click()
+    expect(page.get_by_role("button", name="Unpin baseline")).to_be_visible()
+    rested(page)
+    page.go_back()
+    expect(page.get_by_role("button", name="Pin baseline", exact=True)).to_be_visible()
+    expect(peak).to_have_text(values(larger)["Peak DRAM"])
+    rested(page)
+    page.go_back()
+    expect(peak).to_have_text(values(longer)["Peak DRAM"])
+    expect(first).to_have_text(values(longer)["Time to first token"])
+    rested(page)
+    page.go_back()
+    expect(first).to_have_text(values(Choices())["Time to first token"])
+    expect(page.get_by_label("Prompt tokens", exact=True)).to_have_value("64")
+    rested(page)
+    page.go_forward()
+    expect(first).to_have_text(values(longer)["Time to first token"])
+    rested(page)
+    page.get_by_role("button", name="Redo", exact=True).click()
+    expect(peak).to_have_text(values(larger)["Peak DRAM"])
+
+
+def test_a_dragged_slider_is_one_entry_of_the_history(opened):
+    page = opened("/?body=by+bits")
+    rested(page)
+    slider = page.get_by_role("slider", name="Body bits per weight")
+    entries = page.evaluate("history.length")
+    slider.focus()
+    for _ in range(6):
+        page.keyboard.press("ArrowRight")
+        page.wait_for_timeout(100)
+    last = values(Choices(body="by bits", body_bits=4.6))["Tokens/s, burst"]
+    expect(card(page, "Tokens/s, burst")).to_have_text(last)
+    rested(page)
+    assert page.evaluate("history.length") == entries + 1
+    page.go_back()
+    before = values(Choices(body="by bits", body_bits=4.0))["Tokens/s, burst"]
+    expect(card(page, "Tokens/s, burst")).to_have_text(before)
+
+
+def test_the_first_answer_stands_until_streamlit_shows_the_same(opened, address):
+    page = opened("/own")
+    held = []
+    page.route("**/static/js/index*", lambda route: held.append(route))
+    page.goto(address)
+    early = page.locator("#first-answer .cards b")
+    expect(early.first).to_have_text(values(Choices())["Time to first token"])
+    expect(card(page, "Time to first token")).to_have_count(0)
+    for route in held:
+        route.continue_()
+    expect(card(page, "Time to first token")).to_be_visible()
+    expect(early).to_have_count(0)
+
+
 def test_the_back_button_undoes_a_page(opened):
     page = opened("/")
     page.get_by_role("link", name="Timeline").click()

@@ -12,6 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from dashboard import serving
+from dashboard.cards import cards
+from dashboard.choices import Choices
+from dashboard.first_answer import first_answer
+from dashboard.runs import run
 from dashboard.serving import options
 from sim.cli import dashboarding
 from sim.errors import SimError
@@ -85,6 +90,29 @@ def test_the_running_server_has_no_socket_but_on_loopback(tmp_path):
     assert addresses
     assert addresses <= {"0100007F", "00000000000000000000000001000000"}
     assert refusal.value.code == 403, "without the page's own token nothing can be sent"
+
+
+def test_the_first_answer_is_that_of_the_cards():
+    asked = Choices(body="by bits", body_bits=3.5)
+    said = first_answer("body=by+bits&body_bits=3.5&view=operators")
+    for card in cards(run(asked)):
+        assert f"<span>{card.label}</span><b>{card.value}</b>" in said
+    assert "80 % range: computing" in said
+    assert "80 % range 1." in first_answer(""), "the draws of the default question ship"
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["body_bits=99", "nonsense=1", "model=<script>", "baseline=body%3Dw8", "images=16&stack=x"],
+)
+def test_a_link_that_the_page_has_to_explain_has_no_first_answer(query):
+    assert first_answer(query) == ""
+
+
+def test_the_page_asks_for_the_first_answer_and_stays_streamlit_s():
+    shell = serving.page()
+    assert 'fetch("first-answer" + location.search)' in shell
+    assert shell.count("</head>") == shell.count('<div id="root"></div>') == 1
 
 
 def test_a_server_that_ends_at_once_is_not_waited_for():
