@@ -1,10 +1,12 @@
 """What is handed upward: the report of `andesim report`, asked with the choices of the sidebar.
 
-The page previews it; sections can be left out. What-if values reach it as a device file.
+The page previews it; sections can be left out. What-if values reach it as a device file, a pinned
+baseline as the scenario that `andesim report --baseline` takes.
 """
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Collection, Iterator
 from dataclasses import replace
@@ -12,8 +14,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
+from dashboard import own
 from dashboard.choices import Choices
-from dashboard.links import WHAT_IF_DEVICE, overrides, query
+from dashboard.links import BASELINE_FILE, WHAT_IF_BASELINE, WHAT_IF_DEVICE, overrides, query
 from dashboard.runs import device, targets
 from sim import simulate
 from sim.cli.dashboarding import FIRST_PORT, HOST
@@ -28,38 +31,46 @@ ADDRESS: Final = f"http://{HOST}:{FIRST_PORT}/"
 """Where `andesim dashboard` serves if the port is free, for who asks outside of a page."""
 
 
-def writing(choices: Choices, address: str = ADDRESS) -> tuple[Iterator[Any], int]:
+def writing(
+    choices: Choices, address: str = ADDRESS, baseline: Choices | None = None
+) -> tuple[Iterator[Any], int]:
     """Return the steps of writing a report, the report last, and how many there are."""
-    return _writing(choices, address), STEPS + 1
+    return _writing(choices, address, baseline), STEPS + 1
 
 
-def _writing(choices: Choices, address: str) -> Iterator[Any]:
+def _writing(choices: Choices, address: str, baseline: Choices | None) -> Iterator[Any]:
     """Yield what is done next in words, and last everything the report says, ready for JSON."""
     with tempfile.TemporaryDirectory() as folder:
-        mapping, path = choices.mapping(), Path(folder) / WHAT_IF_DEVICE
-        if choices.what_if:
-            path.write_text(device(choices).to_yaml(), encoding="utf-8")
-            mapping["device"] = str(path)
+        asked = targets(choices)
+        given, beside = overrides(choices), Path(BASELINE_FILE) if baseline else None
         question = Question(
-            scenario=Scenario.from_mapping(mapping),
-            targets=targets(choices),
+            scenario=_scenario(choices, Path(folder) / WHAT_IF_DEVICE),
+            targets=asked,
             draws=DRAWS,
-            command=command_line(
-                None, targets(choices), DRAWS, seed=0, overrides=overrides(choices)
-            ),
-            link=address + "?" + query(choices),
+            command=command_line(None, asked, DRAWS, seed=0, overrides=given, baseline=beside),
+            link=address + "?" + query(choices, baseline),
+            baseline=_scenario(baseline, Path(folder) / WHAT_IF_BASELINE) if baseline else None,
         )
         found: Any = None
         for found in report_steps(question):
             if isinstance(found, str):
                 yield found
-    yield _without_folder(found, choices, str(path)) if choices.what_if else found
+    yield _without_folder(found, choices, folder)
+
+
+def _scenario(choices: Choices, file: Path) -> Scenario:
+    """Return the scenario of choices; what-if values lie in a device file that is written."""
+    mapping = choices.mapping()
+    if choices.what_if:
+        file.write_text(device(choices).to_yaml(), encoding="utf-8")
+        mapping["device"] = str(file)
+    return Scenario.from_mapping(mapping)
 
 
 @lru_cache(maxsize=8)
-def document(choices: Choices) -> dict[str, Any]:
+def document(choices: Choices, baseline: Choices | None = None) -> dict[str, Any]:
     """Return everything the report says, ready for JSON."""
-    *_, found = _writing(choices, ADDRESS)
+    *_, found = _writing(choices, ADDRESS, baseline)
     assert isinstance(found, dict)  # steps before the last are words
     return found
 
@@ -81,10 +92,12 @@ def file(found: dict[str, Any], shown: Page, ending: str) -> bytes:
         return path.read_bytes()
 
 
-def _without_folder(found: dict[str, Any], choices: Choices, path: str) -> dict[str, Any]:
-    """Return a report that names the device file alone, so that its bytes hang on no folder."""
+def _without_folder(found: dict[str, Any], choices: Choices, folder: str) -> dict[str, Any]:
+    """Return a report that names files alone, so that its bytes hang on no folder."""
+    text = own.without_folder(json.dumps(found).replace(f"{folder}/", ""))
+    plain: dict[str, Any] = json.loads(text)
+    if not choices.what_if:
+        return plain
     scenario = Scenario.from_mapping(choices.mapping() | {"device": WHAT_IF_DEVICE})
     same = {"fingerprint": simulate(scenario, soc=device(choices)).fingerprint}
-    text = found["reproduce"]["scenario"].replace(path, WHAT_IF_DEVICE)
-    reproduce = found["reproduce"] | same | {"scenario": text}
-    return found | {"run": found["run"] | same, "reproduce": reproduce}
+    return plain | {"run": plain["run"] | same, "reproduce": plain["reproduce"] | same}

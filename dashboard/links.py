@@ -28,6 +28,8 @@ VIEW = ("phase", "decode_per", "view", "tornado_metric", "across", "up", "exhibi
 """Entries of a link that say what a page shows, beside the choices."""
 WHAT_IF_DEVICE = "what_if_device.yaml"
 """Name under which the Assumptions page saves the device with its what-if values."""
+BASELINE_FILE, WHAT_IF_BASELINE = "baseline.yaml", "what_if_baseline.yaml"
+"""Names of the pinned baseline as the Report page saves it, and of its device with what-ifs."""
 
 
 class Reading(NamedTuple):
@@ -108,16 +110,15 @@ def overrides(choices: Choices) -> list[str]:
     return [f"{path}={_flow(value)}" for path, value in changed.items()]
 
 
-def scenario_yaml(choices: Choices) -> str:
-    """Return the scenario file of the choices."""
-    return yaml.safe_dump(_mapping(choices), sort_keys=False)
+def scenario_yaml(choices: Choices, what_if_file: str = WHAT_IF_DEVICE) -> str:
+    """Return the scenario file of the choices; what-if values lie in a device file it names."""
+    return yaml.safe_dump(_mapping(choices, what_if_file), sort_keys=False)
 
 
-def _mapping(choices: Choices) -> dict[str, Any]:
-    """Return the scenario; what-if values lie in a device file, `WHAT_IF_DEVICE`, that it names."""
+def _mapping(choices: Choices, what_if_file: str = WHAT_IF_DEVICE) -> dict[str, Any]:
     names = {key: getattr(choices, key) for key in ("device", "model")}
     files = {key: own.kept(name).path.name for key, name in names.items() if own.is_own(name)}
-    device = {"device": WHAT_IF_DEVICE} if choices.what_if else {}
+    device = {"device": what_if_file} if choices.what_if else {}
     return choices.mapping() | files | device
 
 

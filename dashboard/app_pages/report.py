@@ -6,6 +6,8 @@ import streamlit as st
 
 from dashboard import handover, progress, screens, state, timeline
 from dashboard.jobs import Job
+from dashboard.links import BASELINE_FILE, WHAT_IF_BASELINE, scenario_yaml
+from dashboard.runs import device
 from sim.reports.page import html
 from sim.reports.sections import sizing_page
 
@@ -18,14 +20,21 @@ asked = st.button(
     key="write_report",
     help="In the background, step by step: the page stays usable, and Stop ends it.",
 )
+pinned = state.baseline()
+if pinned is not None and screens.baseline_result() is None:
+    pinned = None  # it cannot be simulated
 writing = progress.job(
-    "report", choices, lambda: handover.writing(choices, state.address()), asked=asked
+    "report",
+    (choices, pinned),
+    lambda: handover.writing(choices, state.address(), pinned),
+    asked=asked,
 )
 if writing is None:
     st.info(
         "**The report on these choices is not written yet.** It holds the verdict against the "
-        "targets, what to change, memory, the first token, sensitivities and sources. Then choose "
-        "sections and download HTML, PDF, Markdown, JSON or CSV."
+        "targets, what to change, memory, the first token, sensitivities, sources; with a pinned "
+        "baseline also why the two differ, operator by operator. Then choose sections and download "
+        "HTML, PDF, Markdown, JSON or CSV."
     )
     st.stop()
 
@@ -46,6 +55,23 @@ def drawn(found: Job[object]) -> None:
                              (".json", "JSON")):  # fmt: skip
             make = partial(handover.file, whole, shown, ending)
             st.download_button(name, make, f"report{ending}", on_click="ignore")
+        if pinned is not None:
+            st.download_button(
+                "Baseline (YAML)",
+                scenario_yaml(pinned, WHAT_IF_BASELINE),
+                BASELINE_FILE,
+                "application/yaml",
+                on_click="ignore",
+                help="What `andesim report --baseline` reads.",
+            )
+        if pinned is not None and pinned.what_if:
+            st.download_button(
+                "Its device (YAML)",
+                device(pinned).to_yaml(),
+                WHAT_IF_BASELINE,
+                "application/yaml",
+                on_click="ignore",
+            )
         if result.fits:
             st.download_button(
                 "CSV of operators",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import tempfile
 from dataclasses import replace
 from threading import Event
 from time import monotonic, sleep
@@ -17,7 +18,13 @@ from dashboard import assumptions, handover, runs, screens, sustained, timeline
 from dashboard.cards import cards, with_ranges
 from dashboard.charts import endurance, roofline
 from dashboard.choices import Choices
-from dashboard.links import WHAT_IF_DEVICE, read_query, scenario_yaml
+from dashboard.links import (
+    BASELINE_FILE,
+    WHAT_IF_BASELINE,
+    WHAT_IF_DEVICE,
+    read_query,
+    scenario_yaml,
+)
 from dashboard.remedies import MOST_SHOWN, remedies
 from dashboard.runs import (
     decode_terms,
@@ -28,12 +35,14 @@ from dashboard.runs import (
     word,
 )
 from dashboard.workers import Worker
+from sim import simulate
 from sim.charts import plotly
 from sim.charts.data import decode_chart
 from sim.errors import SimError
 from sim.reports.sections import sizing_page
 from sim.verdicts import Status
 from sim.wording import shown
+from workloads.scenario import load_scenario
 
 
 @pytest.fixture(scope="module")
@@ -164,6 +173,26 @@ def test_the_report_gives_the_link_that_opens_its_choices():
     assert reading == (choices, None, (), ())
     found = handover.document(choices)
     assert link in handover.file(found, sizing_page(found), ".md").decode()
+
+
+def test_the_report_compares_with_the_pinned_baseline(tmp_path, monkeypatch):
+    choices = Choices(model="smollm2-135m", images=0, output_tokens=9)
+    pinned = choices.changed(body="w8", what_if="dram.rate=5 GT/s")
+    found = handover.document(choices, pinned)
+    assert found["baseline"]["metrics"]["tokens_per_s"] == run(pinned)["tokens_per_s"]
+    assert {change["path"] for change in found["baseline"]["changes"]} == {
+        "device",
+        "deployment.weights.body",
+    }
+    assert str(tempfile.gettempdir()) not in json.dumps(found)
+    assert "--baseline baseline.yaml" in found["reproduce"]["command"]
+    reading = read_query(dict(parse_qsl(urlsplit(found["reproduce"]["link"]).query)))
+    assert (reading.choices.model, reading.baseline.body) == (choices.model, "w8")
+    (tmp_path / BASELINE_FILE).write_text(scenario_yaml(pinned, WHAT_IF_BASELINE))
+    (tmp_path / WHAT_IF_BASELINE).write_text(device(pinned).to_yaml())
+    monkeypatch.chdir(tmp_path)
+    again = load_scenario(BASELINE_FILE)
+    assert simulate(again)["tokens_per_s"] == pytest.approx(run(pinned)["tokens_per_s"])
 
 
 def test_sections_of_the_report_can_be_left_out():
