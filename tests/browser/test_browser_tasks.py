@@ -206,7 +206,7 @@ def test_the_first_answer_stands_until_streamlit_shows_the_same(opened, address)
     page = opened("/own")
     held = []
     page.route("**/static/js/index*", lambda route: held.append(route))
-    page.goto(address)
+    page.goto(address, wait_until="commit")
     early = page.locator("#first-answer .cards b")
     expect(early.first).to_have_text(values(Choices())["Time to first token"])
     expect(card(page, "Time to first token")).to_have_count(0)
