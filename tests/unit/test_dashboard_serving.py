@@ -8,6 +8,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -50,7 +51,10 @@ def test_the_server_listens_here_only_and_tells_nobody():
 
 def listens_on(process):
     """Addresses on which a process listens, from the kernel's tables (IPv4 and IPv6)."""
-    sockets = {os.readlink(link) for link in Path(f"/proc/{process}/fd").iterdir()}
+    sockets = set()
+    for link in Path(f"/proc/{process}/fd").iterdir():
+        with suppress(FileNotFoundError):  # a file that was closed meanwhile
+            sockets.add(os.readlink(link))
     found = set()
     for table in ("tcp", "tcp6"):
         for line in Path(f"/proc/{process}/net/{table}").read_text().splitlines()[1:]:
