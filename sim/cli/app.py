@@ -1,7 +1,7 @@
 """The commands of `andesim` and how their errors end.
 
-Exit codes: 0 done, 1 a target or tolerance missed, 2 bad input, 130 a sweep stopped by Ctrl-C,
-143 the dashboard stopped by a signal.
+Exit codes: 0 done, 1 a target or tolerance missed, 2 bad input or no memory left, 130 a sweep
+or report stopped by Ctrl-C, 143 the dashboard stopped by a signal.
 Commands import what they need when they run, so that ``--help`` is quick and nothing but capture
 and measurement ever loads torch.
 """

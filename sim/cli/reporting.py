@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from sim.cli.bars import STOPPED, Bar
 from sim.cli.options import AsJson, Minutes, Overrides, Targets, say_written
 from sim.cli.patience import tell_step
 
@@ -46,6 +49,7 @@ def report(
 
     Exit code 1 on FAIL and THROTTLES.
     """
+    from sim.explore.parts import beside
     from sim.explore.targets import Target
     from sim.reports.files import check_path, json_text, write_report
     from sim.reports.making import make_report
@@ -55,11 +59,31 @@ def report(
     if out is not None:
         check_path(out, interactive=interactive)
     targets = [Target.parse(text) for text in target or ()]
-    document, page = make_report(
-        scenario, targets, uncertainty, seed, overrides or (), minutes, tell_step, baseline
-    )
+    bar = Bar("pairs")
+    try:
+        document, page = make_report(
+            scenario,
+            targets,
+            uncertainty,
+            seed,
+            overrides or (),
+            minutes,
+            tell_step,
+            baseline,
+            bar.tell,
+            out,
+        )
+    except KeyboardInterrupt:
+        bar.end()
+        kept = f"{bar.done} pairs are kept; the same command continues." if out and bar.done else ""
+        print(f"Stopped: nothing is written. {kept}".rstrip(), file=sys.stderr)
+        raise typer.Exit(STOPPED) from None
+    finally:
+        bar.end()
     if out is not None:
         write_report(out, page, document, interactive=interactive)
+        if bar.done:
+            shutil.rmtree(beside(out), ignore_errors=True)
         say_written(out)
     if as_json or out is None:
         typer.echo(json_text(document) if as_json else markdown(page), nl=False)

@@ -6,19 +6,15 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
+from sim.cli.bars import STOPPED, Bar
 from sim.cli.options import Minutes, Targets
-
-if TYPE_CHECKING:
-    from rich.progress import Progress
 
 MISSED = 1
 MOST_WARNINGS = 3
-STOPPED = 130
-"""Exit code after Ctrl-C, as shells count it: 128 and the number of SIGINT."""
 
 
 def sweep(
@@ -52,36 +48,23 @@ def sweep(
         wanted = wanted.model_copy(update=asked)
     targets_of(wanted.targets)
     chosen = "dask" if scheduler else backend
-    progress = _progress()
-    bar = progress.add_task("rows", total=wanted.points)
+    bar = Bar("rows")
 
     def on_rows(done: int) -> None:
-        progress.start()  # not before the output is known to be good
-        progress.update(bar, completed=done)
+        bar.tell(done, wanted.points)  # not before the output is known to be good
 
     try:
         run_sweep(wanted, out, backend=chosen, scheduler=scheduler, jobs=jobs, on_rows=on_rows)
     except KeyboardInterrupt:
-        progress.stop()
-        kept = int(progress.tasks[0].completed)
-        print(f"Stopped: {kept} of {wanted.points} rows are kept.", file=sys.stderr)
+        bar.end()
+        print(f"Stopped: {bar.done} of {wanted.points} rows are kept.", file=sys.stderr)
         print("The same command continues.", file=sys.stderr)
         raise typer.Exit(STOPPED) from None
     finally:
-        progress.stop()
+        bar.end()
     _tell_failures(out)
     if wanted.targets and not _tell_verdicts(out, wanted.paths):
         raise typer.Exit(MISSED)
-
-
-def _progress() -> Progress:
-    """Return a bar on standard error: rows done, and the time left or taken."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
-
-    left = TimeRemainingColumn(elapsed_when_finished=True)
-    columns = ("rows", BarColumn(), MofNCompleteColumn(), left)
-    return Progress(*columns, console=Console(stderr=True))
 
 
 def _tell_failures(out: Path) -> None:

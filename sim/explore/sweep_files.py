@@ -8,27 +8,21 @@ sweep continues from the parts. Nothing but one part is held in memory.
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
 import re
-import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from hw_models.errors import HardwareError
-from hw_models.soc import load_soc
-from sim.errors import OutputError, SimError
+from sim.errors import OutputError
 from sim.explore.designs import SweepSpec
+from sim.explore.parts import Parts, beside, identity_of
 from sim.explore.sweep_rows import RAN, SAID, Row, axis_types
 from sim.explore.sweep_verdicts import COLUMNS as VERDICTS
 from sim.metrics import known_metrics
-from sim.output import write_text, write_whole
-from sim.packaging import versions
+from sim.output import write_whole
 
 IDENTITY_KEY = b"andesim.sweep"
 PART = r"(\d+)-(\d+)\.parquet"
@@ -51,20 +45,16 @@ class SweepFile:
     @property
     def parts(self) -> Path:
         """Folder of the parts."""
-        return self.path.with_name(self.path.name + ".parts")
+        return beside(self.path)
 
     @cached_property
     def identity(self) -> str:
-        """SHA-256 of what is swept, with which versions, 16 hexadecimal digits.
+        """What is swept, with which versions (`sim.explore.parts`)."""
+        return identity_of(self.spec.model_dump_json(), (self.spec.base, self.spec.axes))
 
-        Files that the sweep names count by what they hold, since that may change under their names.
-        """
-        text = self.spec.model_dump_json() + repr(versions())
-        digest = hashlib.sha256(text.encode())
-        for name in sorted({*_texts(self.spec.base), *_texts(self.spec.axes)}):
-            if os.path.isfile(name):
-                digest.update(_content(name))
-        return digest.hexdigest()[:16]
+    @property
+    def _kept(self) -> Parts:
+        return Parts(self.parts, self.identity, "sweep.json")
 
     def is_complete(self) -> bool:
         """Return whether the file already holds this very sweep.
@@ -92,24 +82,9 @@ class SweepFile:
     def open(self) -> None:
         """Make the folder of the parts, or check that it belongs to this sweep.
 
-        Parts without a claim are what a kill left of a removal: nobody knows whose they are. Raises
-        `SimError` where the folder is another's, `OutputError` where it cannot be made.
+        Raises `SimError` where the folder is another's, `OutputError` where it cannot be made.
         """
-        claim = self.parts / "sweep.json"
-        mine = json.dumps({"identity": self.identity}) + "\n"
-        if claim.exists():
-            if claim.read_bytes() != mine.encode():
-                raise SimError(
-                    f"{self.parts} must hold parts of this very sweep. Got another's. "
-                    "Remove the folder to start afresh."
-                )
-            return
-        shutil.rmtree(self.parts, ignore_errors=True)
-        try:
-            self.parts.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputError(f"{self.parts} must be writable. Got: {error.strerror}.") from None
-        write_text(claim, mine)
+        self._kept.open()
 
     def missing(self) -> list[tuple[int, int]]:
         """Return the stretches of rows without a part: first row, and the row behind the last."""
@@ -138,7 +113,7 @@ class SweepFile:
 
     def remove_parts(self) -> None:
         """Remove the parts, which the file holds."""
-        shutil.rmtree(self.parts, ignore_errors=True)
+        self._kept.remove()
 
     @cached_property
     def schema(self) -> Any:
@@ -167,22 +142,3 @@ class SweepFile:
 
     def _part(self, start: int, stop: int) -> Path:
         return self.parts / f"{start:09d}-{stop:09d}.parquet"
-
-
-def _texts(node: Any) -> Iterator[str]:
-    """Yield every text that stands as a value in a tree."""
-    if isinstance(node, str):
-        yield node
-    elif isinstance(node, Mapping):
-        yield from _texts(list(node.values()))
-    elif isinstance(node, list | tuple):
-        for child in node:
-            yield from _texts(child)
-
-
-def _content(name: str) -> bytes:
-    """Return what a file holds; a device with all that it extends."""
-    try:
-        return load_soc(name).to_yaml().encode()
-    except HardwareError:
-        return Path(name).read_bytes()

@@ -29,8 +29,17 @@ def make_report(
     minutes: int = MINUTES,
     on_step: Callable[[str], object] = lambda _: None,
     baseline: Path | None = None,
+    on_pair: Callable[[int, int], object] = lambda *_: None,
+    kept: Path | None = None,
 ) -> tuple[dict[str, Any], Page]:
     """Return the document and the page of a scenario, a result or validation folder, or a matrix.
+
+    Parameters
+    ----------
+    on_step, on_pair
+        Told what a report does now, and how many pairs of a matrix are done.
+    kept
+        File that the page of a matrix will become, beside which pairs are kept; none: nowhere.
 
     Raises SimError for targets or overrides of a validation, which is not simulated again, and for
     overrides of a matrix, whose base says what is asked.
@@ -44,7 +53,7 @@ def make_report(
             )
         command = command_line(path, targets, draws, seed or 0, (), minutes)
         found = matrix_document(
-            read_matrix(path), tuple(targets), draws, minutes, seed or 0, command
+            read_matrix(path), tuple(targets), draws, minutes, seed or 0, command, on_pair, kept
         )
         return found, matrix_page(found)
     if path is not None and os.path.isfile(path / VALIDATION):

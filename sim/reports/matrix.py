@@ -11,8 +11,9 @@ pair that cannot be simulated says why and costs no other.
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -21,8 +22,10 @@ from pydantic import Field, ValidationError, model_validator
 from hw_models.errors import HardwareError
 from sim.errors import SimError
 from sim.explore.designs import with_base
+from sim.explore.parts import Parts, beside, identity_of
 from sim.explore.targets import Target
 from sim.explore.uncertainty import sampled_metrics
+from sim.output import write_text
 from sim.packaging import versions
 from sim.reports.conditions import conditions
 from sim.reports.page import Cell, Code, Page, Paragraph, Section, Table
@@ -42,6 +45,8 @@ ALWAYS: Final = (
     "sustained_tokens_per_s",
     "peak_dram_bytes",
 )
+CLAIM: Final = "matrix.json"
+"""Name of the file that says whose the kept pairs are."""
 MOST: Final = 50
 """Most phones, and most models, of one page."""
 Document = Mapping[str, Any]
@@ -107,6 +112,8 @@ def matrix_document(
     minutes: int = MINUTES,
     seed: int = 0,
     command: str = "",
+    on_pair: Callable[[int, int], object] = lambda *_: None,
+    kept: Path | None = None,
 ) -> dict[str, Any]:
     """Return every pair's answer as plain data, models in the order of the file, then phones.
 
@@ -116,6 +123,11 @@ def matrix_document(
         Bounds beside those of the matrix.
     draws
         Draws of each device behind the verdict; 0: the run alone is judged.
+    on_pair
+        Told how many pairs of all are done.
+    kept
+        File that the page will become. Pairs that are done lie beside it until it is written, and
+        are read again by the same question.
     """
     asked = (*map(Target.parse, matrix.targets), *targets)
     base = Scenario.from_mapping({**matrix.base, "model": matrix.models[0]})
@@ -132,12 +144,42 @@ def matrix_document(
         "command": command,
         "phones": [str(phone) for phone in matrix.phones],
         "models": list(matrix.models),
-        "cells": [
-            _cell(matrix, model, phone, asked, (draws, seed, minutes))
-            for model in matrix.models
-            for phone in matrix.phones
-        ],
+        "cells": list(_cells(matrix, asked, (draws, seed, minutes), on_pair, kept)),
     }
+
+
+def parts_of(
+    matrix: Matrix, asked: tuple[Target, ...], how: tuple[int, int, int], path: Path
+) -> Parts:
+    """Return where the pairs of a matrix are kept until its page is written to a path."""
+    question = repr((matrix.model_dump_json(), list(map(str, asked)), how))
+    named = matrix.model_dump(mode="json")
+    return Parts(beside(path), identity_of(question, (named,)), CLAIM)
+
+
+def _cells(
+    matrix: Matrix,
+    asked: tuple[Target, ...],
+    how: tuple[int, int, int],
+    on_pair: Callable[[int, int], object],
+    kept: Path | None,
+) -> Iterator[dict[str, Any]]:
+    """Yield the answer of each pair, those that are kept first looked up."""
+    pairs = [(model, phone) for model in matrix.models for phone in matrix.phones]
+    parts = parts_of(matrix, asked, how, kept) if kept else None
+    if parts:
+        parts.open()
+    on_pair(0, len(pairs))
+    for place, (model, phone) in enumerate(pairs):
+        file = parts.folder / f"{place:04d}.json" if parts else None
+        if file is not None and file.exists():
+            cell = json.loads(file.read_text(encoding="utf-8"))
+        else:
+            cell = _cell(matrix, model, phone, asked, how)
+            if file is not None:
+                write_text(file, json.dumps(cell))
+        on_pair(place + 1, len(pairs))
+        yield cell
 
 
 def _cell(

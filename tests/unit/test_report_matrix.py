@@ -9,6 +9,7 @@ from sim import Scenario, simulate
 from sim.cli.commands import app_for
 from sim.errors import SimError
 from sim.explore.targets import Target
+from sim.reports import matrix
 from sim.reports.conditions import conditions
 from sim.reports.making import make_report
 from sim.reports.page import html, markdown
@@ -95,3 +96,55 @@ def test_conditions_are_told_in_words():
         "adapters ui",
         "charging with 2 W of heat",
     ]
+
+
+def until(pairs):
+    """Return what stops a matrix once so many pairs are done."""
+
+    def on_pair(done, of):
+        assert of == 6
+        if done == pairs:
+            raise KeyboardInterrupt
+
+    return on_pair
+
+
+def test_a_stopped_matrix_goes_on_and_gives_the_same_page(made, file, tmp_path, monkeypatch):
+    out = tmp_path / "page.html"
+    with pytest.raises(KeyboardInterrupt):
+        make_report(file, draws=8, on_pair=until(4), kept=out)
+    asked, plain = [], matrix._cell
+    monkeypatch.setattr(matrix, "_cell", lambda *given: asked.append(given) or plain(*given))
+    told = []
+    again = make_report(file, draws=8, on_pair=lambda *done: told.append(done), kept=out)
+    assert len(asked) == 2
+    assert told == [(done, 6) for done in range(7)]
+    assert html(again[1]) == html(made[1])
+
+
+def test_pairs_of_another_question_are_never_taken(file, tmp_path):
+    out = tmp_path / "page.html"
+    with pytest.raises(KeyboardInterrupt):
+        make_report(file, draws=8, on_pair=until(1), kept=out)
+    with pytest.raises(SimError, match="must hold parts of this very matrix"):
+        make_report(file, draws=9, kept=out)
+
+
+def test_ctrl_c_leaves_no_half_page_and_says_what_is_kept(andesim, file, tmp_path, monkeypatch):
+    out, plain = tmp_path / "page.md", matrix._cell
+
+    def stopped(*given):
+        if given[1] == "smollm2-360m":
+            raise KeyboardInterrupt
+        return plain(*given)
+
+    command = ("report", str(file), "--uncertainty", "4", "-o", str(out))
+    with monkeypatch.context() as one:
+        one.setattr(matrix, "_cell", stopped)
+        done = andesim(*command)
+    assert done.code == 130
+    assert "3 pairs are kept; the same command continues." in done.err
+    assert not out.exists()
+    done = andesim(*command)
+    assert (done.code, list(tmp_path.iterdir())) == (0, [out])
+    assert "6/6" in done.err
