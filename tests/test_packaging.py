@@ -29,10 +29,11 @@ def test_no_other_distribution_owns_a_package():
     packaging.check_one_owner()
 
 
-def test_a_package_of_the_same_name_elsewhere_stops_the_command_line(tmp_path):
+@pytest.mark.parametrize("name", ["dashboard", "hw_models", "workloads"])
+def test_a_package_of_the_same_name_elsewhere_stops_the_command_line(tmp_path, name):
     """What `pip install dashboard` would do: another folder comes first on the path."""
-    (tmp_path / "dashboard").mkdir()
-    (tmp_path / "dashboard" / "__init__.py").write_text("")
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "__init__.py").write_text("")
     code = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from sim.cli import main; main()"
     process = subprocess.run(
         [sys.executable, "-c", code, "formats"], capture_output=True, text=True, cwd=tmp_path

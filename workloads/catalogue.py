@@ -337,6 +337,8 @@ class ModelFacts:
         active_parameters: those that one token uses.
         kv_bytes_16bit: bytes of the cache tensors that hold so many tokens, at 16 bit.
         state_bytes: recurrent and convolution state of one sequence.
+        vision: of a model with a tower: its parameters, the visual tokens of `IMAGES_PX`, and as
+            ``no_images`` why there are none.
         stored_as: weight format per class that the file states.
     """
 
@@ -385,7 +387,8 @@ def _vision_facts(trace: Trace) -> dict[str, Any] | None:
         return None
     images = IMAGES_PX if "vision" in trace.phases else ()
     tokens = {f"{w}x{h}": encoded_image(trace, (w, h)).seen for w, h in images}
-    return {"parameters": seeing, "visual_tokens": tokens}
+    why = {"no_images": trace.no_images} if trace.no_images else {}
+    return {"parameters": seeing, "visual_tokens": tokens} | why
 
 
 def cache_bytes_16bit(trace: Trace, tokens: int) -> int:

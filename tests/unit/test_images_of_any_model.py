@@ -62,6 +62,18 @@ def test_a_description_counts_visual_tokens():
     assert catalogue.describe_model("qwen3-0.6b").vision is None
 
 
+def test_a_description_says_why_there_are_no_visual_tokens(tmp_path, monkeypatch):
+    monkeypatch.setenv("ANDESIM_NO_CACHE", "1")
+    entry = catalogue.get_entry("gemma3-4b")
+    entry["text_config"] |= {"num_hidden_layers": 2, "layer_types": None}
+    entry["vision_config"] |= {"num_hidden_layers": 1, "image_size": 224}  # 16 patches a side
+    entry["mm_tokens_per_image"] = 1024  # as 32 x 32 tokens
+    (tmp_path / "config.json").write_text(json.dumps(entry))
+    seen = catalogue.describe_model(str(tmp_path)).vision
+    assert seen["visual_tokens"] == {}
+    assert "vision tower could not be captured" in seen["no_images"]
+
+
 def test_a_preprocessor_file_beside_the_configuration_overrules_the_rule(tmp_path, monkeypatch):
     monkeypatch.setenv("ANDESIM_NO_CACHE", "1")
     monkeypatch.setattr("workloads.capture.version", lambda: None)
