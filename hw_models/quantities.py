@@ -40,8 +40,8 @@ BytesPerSecond = Annotated[Parameter, Quantity("B/s", SLOWEST, 1e15)]
 TransfersPerSecond = Annotated[Parameter, Quantity("T/s", SLOWEST, 1e12)]
 FlopPerSecond = Annotated[Parameter, Quantity("FLOP/s", SLOWEST, 1e18)]
 Hertz = Annotated[Parameter, Quantity("Hz", SLOWEST, 1e12)]
-PerCycle = Annotated[Parameter, Quantity("count", 0, 1e6, above_minimum=True)]
-"""Work of one core in one cycle."""
+PerCycle = Annotated[Parameter, Quantity("fraction", 0, 1e6, above_minimum=True)]
+"""Work of one core in one cycle, a mean: no whole number."""
 WeightsPerSecond = Annotated[Parameter, Quantity("weights/s", SLOWEST, 1e21)]
 JoulePerBit = Annotated[Parameter, Quantity("J/bit", 0, 1e-6)]
 JoulePerByte = Annotated[Parameter, Quantity("J/B", 0, 1e-3)]

@@ -135,7 +135,7 @@ def _row(row: Mapping[str, Any], count: Counter) -> dict[str, Any]:
             missing.append(bound)
             continue
         held.append(bound.held_by)
-        _check(run, replace(bound.least, measured=float(value)), bounds)
+        _check(run, replace(bound.least, measured=run.metrics[metric]), bounds)
     said = {HELD_BY: held[0] if held else "", NOT_HELD: "" if held else missing[-1]}
     return {"id": row["id"]} | found | said | {name: " ".join(x) for name, x in bounds.items()}
 

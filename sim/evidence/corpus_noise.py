@@ -28,7 +28,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from sim.evidence.corpus_runs import TIMED, is_question, prompt_tokens
+from sim.evidence.corpus_runs import TIMED, is_question, measured, prompt_tokens
 from sim.evidence.corpus_tables import FOLDER, corpus
 from sim.evidence.noise import Noise
 
@@ -100,8 +100,10 @@ def _asked(kind: str, metric: str) -> pd.DataFrame:
     rows = table[table[metric].notna()]
     if kind == "language" and metric in TIMED:
         records = rows.to_dict(orient="records")
-        prompts = pd.Series([prompt_tokens(row, metric) for row in records], rows.index)
-        rows = rows.assign(prompt_tokens=prompts)
+        rows = rows.assign(
+            prompt_tokens=[prompt_tokens(row, metric) for row in records],
+            **{metric: [measured(row, metric) for row in records]},
+        )
         rows = rows[[is_question(row, metric) for row in records]]
     labels = [name for name in LABELS if name in rows]
     return rows.assign(

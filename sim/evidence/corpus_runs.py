@@ -1,13 +1,16 @@
 """Rows of the corpus as measured runs, each metric as the question that was asked.
 
-A row becomes a `MeasuredRun` with what the source states. Four readings are not literal; each was
-decided on calibration rows and stands in `docs/looks.md`:
+A row becomes a `MeasuredRun` with what the source states. Some readings are not literal; each was
+decided on calibration rows or by how its publisher's scripts measure, and stands in `docs/looks.md`:
 
 - a network that the catalogue does not hold is simulated as one of equal shapes that it does hold;
-- GenieX's llama.cpp figures of releases from August 2026 on time a prompt as long as the context:
-  against earlier releases their first token grows by context / 128, to within a tenth;
-- first tokens of GenieX on QAIRT before July 2026 are of other graphs: later releases take 0.43 of
-  their time on every network and device, so they are left out;
+- GenieX's llama.cpp runs fill the named context with a prompt and generate `GENERATED` tokens
+  behind it; what was published as their first token in June 2026 is its time by 128 / context;
+- what those releases call the GPU ran on the processor: left out;
+- first tokens of GenieX on QAIRT in those releases are the time of one chunk by 128 / tokens of a
+  short prompt that is not published: left out;
+- Genie's and QAIRT's runs are of that short prompt; Qwen3 networks have graphs for several contexts,
+  the first of which holds it, the others one graph of the published context;
 - a rate and a time of one row are two questions.
 
 Not modelled: memory, which no fit here uses.
@@ -24,20 +27,31 @@ import pandas as pd
 
 from sim.evidence.corpus_tables import corpus
 from sim.evidence.measured import MeasuredRun
+from sim.evidence.questions import DECODE
 from workloads.shipped_ids import model_ids
 
-TIMED: Final = ("tokens_per_s", "prefill_tokens_per_s", "time_to_first_token_s")
+FIRST_TOKEN: Final = "time_to_first_token_s"
+TIMED: Final = (DECODE, "prefill_tokens_per_s", FIRST_TOKEN)
 """Metrics of a language row that are questions of their own."""
-WHOLE_CONTEXT_SINCE: Final = "main@2026-08"
-"""First release of GenieX whose llama.cpp first tokens are of a prompt as long as the context."""
-NEW_GRAPHS_SINCE: Final = "main@2026-07-02"
-"""First release of GenieX with the graphs whose first tokens are fitted and judged."""
+SCALED: Final = ("main@2026-06", "main@2026-07-06")
+"""First release of GenieX's benchmark, and the first whose first tokens are published as measured,
+not by 128 / tokens of the prompt."""
+GPU_SINCE: Final = "main@2026-08"
+"""First release since `SCALED` whose figures of a GPU differ from those of the processor beside."""
+CHUNK: Final = 128
+"""Tokens to which `SCALED` releases scale the first token."""
+GENERATED: Final = 128
+"""Tokens that GenieX's benchmark generates."""
+FIRST_GRAPH: Final = 512
+"""Context of the first graph of a network that is exported for several contexts."""
+SEVERAL_GRAPHS: Final = "qwen3-"
+"""How networks begin that AI Hub exports for contexts of 512 to 4096; the others have one graph."""
 
 _TEXTS: Final = (
     *("id", "role", "device", "stack", "weights", "activations", "kv_dtype", "release"),
     "source_url",
 )
-_COUNTS: Final = ("threads", "output_tokens", "context_tokens", "depth_tokens")
+_COUNTS: Final = ("threads", "output_tokens", "depth_tokens")
 
 
 def language_runs(role: str) -> list[MeasuredRun]:
@@ -55,32 +69,56 @@ def run_of(row: Mapping[Any, Any], metric: str) -> MeasuredRun:
     fields |= {name: _count(row, name) for name in _COUNTS}
     fields["kv_dtype"] = {"f16": "fp16"}.get(fields["kv_dtype"], fields["kv_dtype"])
     fields |= {"model": simulated_as(row), "prompt_tokens": prompt_tokens(row, metric)}
-    return MeasuredRun(**fields | {metric: float(row[metric])})
+    fields |= {"context_tokens": context_tokens(row, metric)}
+    return MeasuredRun(**fields | {metric: measured(row, metric)})
 
 
 def is_question(row: Mapping[Any, Any], metric: str) -> bool:
     """Return whether a row of the language table answers a metric that is fitted and judged."""
-    return not pd.isna(row[metric]) and not _is_of_other_graphs(row, metric)
+    is_chunk = metric == FIRST_TOKEN and row["stack"].startswith("geniex_qairt")
+    is_early = SCALED[0] <= row["release"] < (SCALED[1] if is_chunk else GPU_SINCE)
+    is_left_out = is_chunk or row["stack"] == "geniex_llamacpp_gpu"
+    return not pd.isna(row[metric]) and not (is_left_out and is_early)
+
+
+def measured(row: Mapping[Any, Any], metric: str) -> float:
+    """Return what was measured where a release publishes it scaled to `CHUNK` tokens."""
+    value, context = float(row[metric]), _count(row, "context_tokens")
+    is_scaled = SCALED[0] <= row["release"] < SCALED[1]
+    if metric == FIRST_TOKEN and _is_filled(row) and is_scaled and context is not None:
+        return value * context / CHUNK
+    return value
 
 
 def prompt_tokens(row: Mapping[Any, Any], metric: str) -> int | None:
     """Return how many tokens the prompt had whose time the metric is; none where that is open."""
-    is_llamacpp = row["stack"].startswith("geniex_llamacpp")
-    is_whole = is_llamacpp and row["release"] >= WHOLE_CONTEXT_SINCE
     context = _count(row, "context_tokens")
-    if metric == "time_to_first_token_s" and is_whole and context is not None:
+    if metric == FIRST_TOKEN and _is_filled(row) and context is not None:
         return context
     return _count(row, "prompt_tokens")
+
+
+def context_tokens(row: Mapping[Any, Any], metric: str) -> int | None:
+    """Return the context that a row was measured at; none where that is open."""
+    context = _count(row, "context_tokens")
+    if context is None:
+        return None
+    if metric == DECODE and _is_filled(row):
+        return context + GENERATED
+    is_short = row["stack"].startswith("genie") and not _is_filled(row)
+    if is_short and (row["counts_as"] or row["model"]).startswith(SEVERAL_GRAPHS):
+        return min(context, FIRST_GRAPH)
+    return context
+
+
+def _is_filled(row: Mapping[Any, Any]) -> bool:
+    """Return whether a row's prompt fills its context: GenieX's benchmark of llama.cpp."""
+    return bool(row["stack"].startswith("geniex_llamacpp") and row["release"] >= SCALED[0])
 
 
 def _count(row: Mapping[Any, Any], name: str) -> int | None:
     value = row.get(name)
     return None if value is None or pd.isna(value) else int(value)
-
-
-def _is_of_other_graphs(row: Mapping[Any, Any], metric: str) -> bool:
-    is_qairt = row["stack"].startswith("geniex_qairt")
-    return metric == "time_to_first_token_s" and is_qairt and row["release"] < NEW_GRAPHS_SINCE
 
 
 def simulated_as(row: Mapping[Any, Any]) -> str:

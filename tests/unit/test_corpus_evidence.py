@@ -18,7 +18,17 @@ from sim.evidence.corpus_calls import PATCH_PX, SMALLEST_BYTES
 from sim.evidence.corpus_derived import FEWEST_BITS
 from sim.evidence.corpus_noise import FEWEST, differences_of, noise, publisher
 from sim.evidence.corpus_pictures import Axis, Line, panels, scatter
-from sim.evidence.corpus_runs import WHOLE_CONTEXT_SINCE, simulated_as
+from sim.evidence.corpus_runs import (
+    FIRST_GRAPH,
+    GENERATED,
+    GPU_SINCE,
+    SCALED,
+    context_tokens,
+    is_question,
+    measured,
+    prompt_tokens,
+    simulated_as,
+)
 from sim.evidence.corpus_tables import FOLDER, KINDS
 from sim.validation.roofline import highest_bytes_per_s, highest_flops_per_s
 from workloads.shipped_ids import model_ids
@@ -89,17 +99,64 @@ def test_a_row_is_counted_with_the_network_that_it_is_simulated_as(kind):
 
 
 def test_first_tokens_of_a_whole_context_are_counted_with_its_prompt():
-    """GenieX's llama.cpp from August 2026 on: context / 128 times the FLOPs of before."""
+    """GenieX's llama.cpp, whether a release publishes the time itself or 128 / context of it."""
     rows = corpus("language").query(
         "stack == 'geniex_llamacpp_gpu' and model == 'qwen3-1.7b' and prefill_flops.notna()"
     )
-    is_late = rows["release"] >= WHOLE_CONTEXT_SINCE
+    is_late = rows["release"] >= SCALED[1]
     late, early = (
         rows[chosen].groupby("context_tokens")["prefill_flops"].median()
         for chosen in (is_late, ~is_late)
     )
     for context in (512, 4096):
-        assert late[context] / early[context] == pytest.approx(context / 128, rel=0.02)
+        assert late[context] == early[context]
+
+
+def test_releases_of_geniex_agree_on_processors_once_their_scale_is_taken_out():
+    """The same job in June and August 2026: 1.5 % apart in the median, not 4 and 32 times."""
+    table = corpus("language", role="calibration").query("stack == 'geniex_llamacpp_cpu'")
+    ratios = _of_releases(table, "time_to_first_token_s")
+    assert len(ratios) > 20
+    assert ratios.abs().median() < 0.05
+    assert ratios.abs().max() < 0.2
+
+
+def test_what_geniex_called_a_gpu_in_june_was_the_processor():
+    table = corpus("language", role="calibration").query("stack.str.startswith('geniex_llama')")
+    table = table[(table["release"] >= SCALED[0]) & table["tokens_per_s"].notna()]
+    asked = ["device", "model", "context_tokens"]
+    late = table["release"] >= GPU_SINCE
+    apart = {}
+    for is_late in (False, True):
+        by_stack = table[late == is_late].pivot_table("tokens_per_s", asked, "stack", "median")
+        ratio = by_stack["geniex_llamacpp_gpu"] / by_stack["geniex_llamacpp_cpu"]
+        apart[is_late] = np.log(ratio.dropna().to_numpy())
+    assert np.median(np.abs(apart[False])) < 0.05
+    assert np.median(np.abs(apart[True])) > 0.3
+    gpu = table[table["stack"] == "geniex_llamacpp_gpu"].to_dict(orient="records")
+    questions = [row for row in gpu if is_question(row, "tokens_per_s")]
+    assert questions
+    assert min(row["release"] for row in questions) >= GPU_SINCE
+
+
+def _of_releases(table: pd.DataFrame, metric: str) -> pd.Series:
+    """Return the logarithms of August's values over June's, a row a question of both."""
+    rows = table[(table["release"] >= SCALED[0]) & table[metric].notna()]
+    values = [measured(row, metric) for row in rows.to_dict(orient="records")]
+    half = rows["release"] >= GPU_SINCE
+    rows = rows.assign(value=values, late=half)
+    pairs = rows.pivot_table("value", ["device", "model", "context_tokens"], "late", "median")
+    return np.log(pairs[True] / pairs[False]).dropna()
+
+
+def test_graphs_for_several_contexts_read_the_first_that_holds_a_short_prompt():
+    row = {"context_tokens": 4096, "stack": "geniex_qairt", "release": "main@2026-08-19"}
+    of_qwen, of_llama = row | {"counts_as": "qwen3-8b"}, row | {"counts_as": "llama-3.1-8b"}
+    assert context_tokens(of_qwen, "tokens_per_s") == FIRST_GRAPH
+    assert context_tokens(of_llama, "tokens_per_s") == 4096
+    filled = row | {"counts_as": "qwen3-8b", "stack": "geniex_llamacpp_npu"}
+    assert context_tokens(filled, "tokens_per_s") == 4096 + GENERATED
+    assert prompt_tokens(filled, "time_to_first_token_s") == 4096
 
 
 def test_a_chip_without_a_device_file_is_held_against_a_published_bandwidth():
