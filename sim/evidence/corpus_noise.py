@@ -100,10 +100,9 @@ def _asked(kind: str, metric: str) -> pd.DataFrame:
     rows = table[table[metric].notna()]
     if kind == "language" and metric in TIMED:
         records = rows.to_dict(orient="records")
-        rows = rows.assign(
-            prompt_tokens=[prompt_tokens(row, metric) for row in records],
-            **{metric: [measured(row, metric) for row in records]},
-        )
+        prompts = pd.Series([prompt_tokens(row, metric) for row in records], rows.index)
+        values = pd.Series([measured(row, metric) for row in records], rows.index)
+        rows = rows.assign(**{"prompt_tokens": prompts, metric: values})
         rows = rows[[is_question(row, metric) for row in records]]
     labels = [name for name in LABELS if name in rows]
     return rows.assign(

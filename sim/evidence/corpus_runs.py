@@ -1,7 +1,7 @@
 """Rows of the corpus as measured runs, each metric as the question that was asked.
 
 A row becomes a `MeasuredRun` with what the source states. Some readings are not literal; each was
-decided on calibration rows or by how its publisher's scripts measure, and stands in `docs/looks.md`:
+decided on calibration rows or by its publisher's scripts, and stands in `docs/looks.md`:
 
 - a network that the catalogue does not hold is simulated as one of equal shapes that it does hold;
 - GenieX's llama.cpp runs fill the named context with a prompt and generate `GENERATED` tokens
@@ -9,8 +9,8 @@ decided on calibration rows or by how its publisher's scripts measure, and stand
 - what those releases call the GPU ran on the processor: left out;
 - first tokens of GenieX on QAIRT in those releases are the time of one chunk by 128 / tokens of a
   short prompt that is not published: left out;
-- Genie's and QAIRT's runs are of that short prompt; Qwen3 networks have graphs for several contexts,
-  the first of which holds it, the others one graph of the published context;
+- Genie's and QAIRT's runs are of that short prompt; Qwen3 networks have graphs for several
+  contexts, the first of which holds it, the others one graph of the published context;
 - a rate and a time of one row are two questions.
 
 Not modelled: memory, which no fit here uses.
