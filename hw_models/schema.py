@@ -336,7 +336,7 @@ class Stack(Part):
     kv_read_share: Fraction | None = None
     """Rate at which the cache is read, of the rate of weights; None: the same rate."""
     attention_share: Fraction | None = None
-    """Of its efficiency in prefill and vision, what attention's products attain; None: all."""
+    """Of its efficiency in prefill, what attention's products attain; None: all of it."""
     reads_allocated_cache: bool = False
     """True where each step reads all of the allocated cache and not only what is filled."""
     graphs_per_step: Count

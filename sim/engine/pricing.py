@@ -272,7 +272,7 @@ class Pricing:
         share = (own or stack.efficiency.of(phase)).value
         if network and network.products and task.kind != "conv":
             share = share * network.products.value
-        if stack.attention_share and task.kind == "attention" and phase in ("prefill", "vision"):
+        if stack.attention_share and task.kind == "attention" and phase == "prefill":
             share = share * stack.attention_share.value
 
         def seconds_of(batch: Numbers, n: Numbers, k: Numbers) -> Numbers:
