@@ -33,7 +33,7 @@ from workloads.shipped_ids import model_ids
 FIRST_TOKEN: Final = "time_to_first_token_s"
 TIMED: Final = (DECODE, "prefill_tokens_per_s", FIRST_TOKEN)
 """Metrics of a language row that are questions of their own."""
-SCALED: Final = ("main@2026-06", "main@2026-07-06")
+SCALED: Final = ("main@2026-06", "main@2026-07-02")
 """First release of GenieX's benchmark, and the first whose first tokens are published as measured,
 not by 128 / tokens of the prompt."""
 GPU_SINCE: Final = "main@2026-08"
