@@ -81,6 +81,8 @@ def calibrate(
         return
     if not measured or out is None:
         raise SimError("calibrate must be given measured files and -o DEVICE.yaml, or --exhibits.")
+    if out.suffix not in (".yaml", ".yml"):
+        raise SimError(f"-o must end in .yaml, by which a device file is known. Got '{out}'.")
     if _are_measurements(measured):
         others = _named(model, stack, weights, prompt_tokens, format, column)
         _refuse({"device": device} | others)

@@ -232,3 +232,11 @@ def test_ollama_names_its_models_and_runs_llama_cpp(andesim):
     assert "litert" not in told
     rows = judged(andesim, FIXTURES / "ollama.txt", *given, "--stack", "llamacpp_cpu")["rows"]
     assert {row["model"] for row in rows} == {"llama-3.2-3b"}
+
+
+@pytest.mark.parametrize("name", ["device.csv", "device"])
+def test_a_device_that_is_fitted_needs_the_ending_it_is_known_by(andesim, tmp_path, name):
+    outcome = andesim("calibrate", FIXTURES / "genie.json", "-o", tmp_path / name)
+    assert outcome.code == 2
+    assert "-o must end in .yaml" in outcome.err
+    assert not (tmp_path / name).exists()
