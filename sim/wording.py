@@ -22,6 +22,7 @@ TIMES: Final = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))
 PLAIN: Final = (
     ("tokens_per_s", "tokens/s"),
     ("tokens_per_step", ""),
+    ("j_per_token", "J/token"),
     ("_j", "J"),
     ("_w", "W"),
     ("_c", "°C"),
@@ -90,6 +91,25 @@ def label(metric: str) -> str:
     stem, _, unit = metric.rpartition("_")
     spoken = (stem if unit in ("s", "bytes", "j", "w", "c") else metric).replace("_", " ")
     return spoken.replace("dram", "DRAM").replace("kv", "KV")
+
+
+def held_name(name: str) -> str:
+    """Return a class of DRAM as people write it.
+
+    >>> held_name("kv_cache"), held_name("weights")
+    ('KV cache', 'weights')
+    """
+    return name.replace("kv_cache", "KV cache")
+
+
+def change(before: float, after: float) -> str:
+    """Return a relative change in per cent, with a digit more where it is small.
+
+    >>> change(2.0, 3.0), change(2.26, 2.2555), change(2.0, 2.0)
+    ('+50%', '-0.2%', '+0.0%')
+    """
+    share = after / before - 1.0
+    return f"{share:+.0%}" if abs(share) >= 0.0095 else f"{share:+.1%}".replace("-0.0%", "+0.0%")
 
 
 def told(remedy: Mapping[str, Any]) -> str:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from sim.breakdown import Term
-from sim.wording import label, shown, span
+from sim.wording import held_name, label, shown, span
 
 BLUE, SKY, GREEN = "#0072B2", "#56B4E9", "#009E73"
 ORANGE, YELLOW, PINK = "#E69F00", "#F0E442", "#CC79A7"
@@ -309,7 +309,7 @@ def memory_chart(
         at_s=(*instants, max(end_s, instants[-1] + tail_s)),
         layers=tuple(
             Layer(
-                name.replace("kv_cache", "KV cache"),
+                held_name(name),
                 colour(name),
                 tuple(by_class.get(name, 0.0) for _, by_class in timeline),
             )

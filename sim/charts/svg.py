@@ -25,9 +25,12 @@ from sim.charts.data import (
 
 # All lengths are in units of the view box, which is WIDTH wide; y counts downwards.
 WIDTH: Final = 720
-LEFT: Final = 262
-RIGHT: Final = 545
-"""Where bars begin and end: names stand left of LEFT, texts right of RIGHT."""
+LEFT: Final = 120
+"""Least room for the names of bars, which stand at their left."""
+BARS: Final = 180
+"""Least room for bars; longer names lose their beginning."""
+APART: Final = 8
+"""Between a bar and what is written beside it."""
 ROW: Final = 26
 HEAD: Final = 30
 HEIGHT: Final = 180
@@ -37,7 +40,7 @@ LEGEND: Final = 20
 KEY: Final = 118
 """Width of one name in the legend."""
 KEYS: Final = WIDTH // KEY
-CHARACTER: Final = 7.5
+CHARACTER: Final = 7.0
 SIDE: Final = 300
 """Of the square that holds points."""
 
@@ -50,7 +53,7 @@ def svg(chart: Chart) -> str:
         case LayerChart():
             drawn, height = _layers(chart)
         case SwingChart():
-            drawn, height = _bars(_ranges(chart))
+            drawn, height = _bars(_ranges(chart), is_zoomed=True)
         case ScatterChart():
             drawn, height = _scatter(chart)
     return (
@@ -61,21 +64,33 @@ def svg(chart: Chart) -> str:
     )
 
 
-def _bars(chart: BarChart) -> tuple[str, int]:
+def _bars(chart: BarChart, is_zoomed: bool = False) -> tuple[str, int]:
+    """Draw bars from zero, or between the least and the largest value alone."""
     reach = [value for bar in chart.bars for value in (bar.start, bar.end)]
     reach += [chart.mark] if chart.mark is not None else []
-    low, high = min(0.0, *reach), max(reach)
-    scale = (RIGHT - LEFT) / ((high - low) or 1.0)
+    low, high = min([*reach] if is_zoomed else [0.0, *reach]), max(reach)
+    left, right = _room(chart.bars)
+    scale = (right - left) / ((high - low) or 1.0)
     height = HEAD + ROW * len(chart.bars) + 4
     parts = [
         part
         for row, bar in enumerate(chart.bars)
-        for part in _bar(bar, HEAD + ROW * row, LEFT - low * scale, scale)
+        for part in _bar(bar, HEAD + ROW * row, left, right, (low, scale))
     ]
     if chart.mark is not None:
-        x = LEFT + (chart.mark - low) * scale
-        parts += [_dashed(x, x, HEAD - 6, height - 4), _text(x, HEAD - 11, chart.mark_text, ALERT)]
+        x = left + (chart.mark - low) * scale
+        half = CHARACTER * len(chart.mark_text) / 2
+        at = min(max(x, half), WIDTH - half)
+        parts += [_dashed(x, x, HEAD - 6, height - 4), _text(at, HEAD - 11, chart.mark_text, ALERT)]
     return "".join(parts), height
+
+
+def _room(bars: Sequence[Bar]) -> tuple[float, float]:
+    """Return where bars begin and end, so that names and texts beside them fit."""
+    names = max((len(bar.name) for bar in bars), default=0) * CHARACTER + APART
+    texts = max((len(bar.text) for bar in bars), default=0) * CHARACTER + APART
+    right = WIDTH - texts
+    return min(max(LEFT, names), right - BARS), right
 
 
 def _ranges(chart: SwingChart) -> BarChart:
@@ -93,13 +108,20 @@ def _ranges(chart: SwingChart) -> BarChart:
     return BarChart(chart.id, chart.title, chart.alt, bars, chart.nominal, chart.nominal_text)
 
 
-def _bar(bar: Bar, top: int, origin: float, scale: float) -> Iterator[str]:
-    """Draw a row: name, bar, text; value 0 lies at ``origin``, ``scale`` is length per value."""
-    start, end = origin + bar.start * scale, origin + bar.end * scale
+def _bar(bar: Bar, top: int, left: float, right: float, axis: tuple[float, float]) -> Iterator[str]:
+    """Draw a row: name, bar, text; ``axis`` is the value at ``left`` and the length per value."""
+    low, scale = axis
+    start, end = (left + (value - low) * scale for value in (bar.start, bar.end))
     middle = top + ROW / 2 + 4
-    yield _text(LEFT - 8, middle, bar.name, anchor="end")
+    yield _text(left - APART, middle, _fitting(bar.name, left - APART), anchor="end")
     yield _box(start, top + 4, max(1.0, end - start), ROW - 8, bar.colour)
-    yield _text(RIGHT + 10, middle, bar.text, anchor="start")
+    yield _text(right + APART, middle, bar.text, anchor="start")
+
+
+def _fitting(name: str, width: float) -> str:
+    """Return a name that fits; of one too long its end, which says most of a dotted path."""
+    most = int(width / CHARACTER)
+    return name if len(name) <= most else f"…{name[1 - most :]}"
 
 
 def _layers(chart: LayerChart) -> tuple[str, int]:

@@ -21,7 +21,7 @@ from sim.explore.operator_pairs import Pair
 from sim.explore.sweep_rows import RULE_BREAKS
 from sim.results import Result
 from sim.simulation import simulate
-from sim.wording import label, shown
+from sim.wording import change, label, shown
 from workloads.scenario import Scenario
 from workloads.trace import EVERY_PHASE, NETWORK
 
@@ -142,7 +142,7 @@ class Comparison:
                 cause = next((pair for pair in self.terms if pair.phase in phases), None)
                 why = f", most by {cause.phase} {cause.name}" if cause and before != after else ""
                 ends = " -> ".join(shown(name, value).text for value in (before, after))
-                parts.append(f"{label(name)} {ends} ({after / before - 1:+.0%}{why})")
+                parts.append(f"{label(name)} {ends} ({change(before, after)}{why})")
         return "; ".join(parts)
 
 

@@ -65,7 +65,8 @@ def validation(document: Document) -> Section:
 def _near_row(row: Document) -> tuple[Cell, ...]:
     """Return a measured row near the question: network, both values, their error, and where."""
     values = (shown(row["metric"], row[name]) for name in ("measured", "simulated"))
-    return (f"{row['model']} {row['weights']}", *values, shown("error", row["error"]), row["where"])
+    weights = row["weights"].replace(";", ", ").replace("=", " ")
+    return (f"{row['model']} {weights}", *values, shown("error", row["error"]), row["where"])
 
 
 def _score_row(item: Document) -> tuple[Cell, ...]:

@@ -15,6 +15,8 @@ from sim.charts.data import Chart
 from sim.wording import Number
 
 FOLDER: Final = Path(__file__).parent
+LONG_WORD: Final = 28
+"""Characters of a word from which on a line may end within it."""
 
 Text = str | Number
 Cell = Text | tuple[Text, ...]
@@ -122,9 +124,19 @@ def _rendered(template: str, page: Page, **more: Any) -> str:
     )
     environment.filters["parts"] = _parts
     environment.filters["piped"] = _piped
+    environment.filters["breakable"] = _breakable
     environment.filters["plain"] = plain
     environment.filters["fence"] = _fence
     return environment.get_template(template).render(page=page, **more)
+
+
+def _breakable(text: str) -> Any:
+    """Return text as HTML in which a line may end within a long word, behind one of its signs."""
+    from markupsafe import Markup, escape
+
+    words = re.split(r"(\s+)", text)
+    marked = (re.sub(r"([._;,=/-])", "\\1\0", w) if len(w) > LONG_WORD else w for w in words)
+    return Markup(str(escape("".join(marked))).replace("\0", "<wbr>"))
 
 
 def _parts(cell: Cell) -> Sequence[Text]:

@@ -26,7 +26,7 @@ from sim.reports.page import (
     Text,
     charts,
 )
-from sim.wording import Number, label, shown, told
+from sim.wording import Number, held_name, label, shown, told
 from workloads.trace import NETWORK
 
 Document = Mapping[str, Any]
@@ -218,7 +218,7 @@ def _residency(document: Document) -> LayerChart | None:
 def _memory(document: Document) -> Section:
     found = document["memory"]
     rows: list[tuple[Cell, ...]] = [
-        (item["name"], shown("held_bytes", item["bytes"]), item["formula"])
+        (held_name(item["name"]), shown("held_bytes", item["bytes"]), item["formula"])
         for item in found["classes"]
     ]
     left = shown("held_bytes", found["left_bytes"])
