@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     Asked = Scenario | Mapping[str, Any] | str | Path | None
     Device = SocSpec | str | Path | None
     Settings = Mapping[str, Any] | None
+    MeasuredFiles = str | Path | Sequence[str | Path]
 
 
 def simulate(
@@ -146,10 +147,8 @@ def draw(device: Device, samples: int, *, stack: str | None = None, seed: int = 
     return DrawnDevices(soc, drawn(soc, name, samples, seed), samples)
 
 
-def calibrate(
-    measured: Sequence[str | Path], out: str | Path, *, device: str | None = None
-) -> SocSpec:
-    """Fit the stacks of one device to measured files, write the device file and return the device.
+def calibrate(measured: MeasuredFiles, out: str | Path, *, device: str | None = None) -> SocSpec:
+    """Fit the stacks of one device to a measured file or several; write and return the device.
 
     Parameters
     ----------
@@ -159,15 +158,20 @@ def calibrate(
     from hw_models.soc import load_soc
     from sim.calibration.files import calibrate_to
 
-    calibrate_to([Path(path) for path in measured], device, Path(out))
+    calibrate_to(_paths(measured), device, Path(out))
     return load_soc(Path(out))
 
 
-def validate(measured: Sequence[str | Path] = (), *, device: str | None = None) -> Validation:
-    """Judge the simulator on measured files; on the shipped validation rows if there are none."""
+def validate(measured: MeasuredFiles = (), *, device: str | None = None) -> Validation:
+    """Judge the simulator on a measured file or several; on the shipped rows if there are none."""
     from sim.validation.files import judge_files
 
-    return judge_files([Path(path) for path in measured], device).found
+    return judge_files(_paths(measured), device).found
+
+
+def _paths(measured: MeasuredFiles) -> list[Path]:
+    files = [measured] if isinstance(measured, str | Path) else measured
+    return [Path(file) for file in files]
 
 
 def asked(scenario: Asked, set: Settings = None) -> Scenario:

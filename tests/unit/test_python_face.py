@@ -131,6 +131,14 @@ def test_what_a_run_rests_on_has_sources(result):
     assert sources["source"].str.len().min() > 3
 
 
+def test_one_measured_file_is_given_as_it_is_or_in_a_list(tmp_path):
+    file = tmp_path / "mine.csv"
+    header = "id,device,stack,model,weights,prompt_tokens,output_tokens,tokens_per_s\n"
+    file.write_text(header + "a,dimensity_9500,llamacpp_cpu,qwen3-0.6b,q4_0,64,64,80\n")
+    found = [sim.validate(given).rows for given in (str(file), file, [file])]
+    assert [[row.run.id for row in rows] for rows in found] == [["a"]] * 3
+
+
 def test_size_and_compare_take_what_simulate_takes(result):
     found = sim.size(result.scenario, ["tokens_per_s>1"], free={PROMPT: [64]})
     assert found.meeting
