@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboard import screens, state
-from dashboard.pages import PAGES
-from dashboard.sidebar import baseline_sentence, sidebar
+from dashboard.beginning import loaded
+
+loaded()
+
+from dashboard import screens, state  # noqa: E402
+from dashboard.pages import PAGES  # noqa: E402
+from dashboard.sidebar import baseline_sentence, sidebar  # noqa: E402
 
 NARROW = (
     "<style>@media (min-width: 640px) {.st-key-pages {display: none}}"

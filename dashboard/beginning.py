@@ -1,7 +1,12 @@
-"""What is begun before anything is imported: the other process, with the first answer."""
+"""What is begun while the server starts: the other process, with the first answer, and loading.
+
+Pages wait for what is loaded beside them: two threads that import the same packages at once may
+meet a module that is half there.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from threading import Thread
 
 from dashboard.elsewhere import elsewhere
@@ -17,3 +22,18 @@ def answer(query: str) -> str:
     from dashboard.first_answer import first_answer
 
     return first_answer(query)
+
+
+def load(function: Callable[[], object]) -> None:
+    """Call a function in a thread that pages wait for."""
+    _LOADING.append(Thread(target=function, daemon=True))
+    _LOADING[-1].start()
+
+
+def loaded() -> None:
+    """Return once all is loaded that was begun."""
+    for thread in _LOADING:
+        thread.join()
+
+
+_LOADING: list[Thread] = []

@@ -76,7 +76,7 @@ def _scenario(item: own.Brought, choices: Choices) -> Taken:
     if asked.network is not None:
         raise SimError(
             f"{item.path.name} must ask a language model here. It asks a single network. Remedy: "
-            f"andesim simulate {item.path.name}, or andesim report {item.path.name}."
+            f"choose {asked.model} on the Network page, or andesim simulate {item.path.name}."
         )
     changed = choices_of(asked, mapping)
     theirs, ours = entries(asked), entries(Scenario.from_mapping(changed.mapping()))

@@ -12,6 +12,7 @@ PAGES: Final = {
     "sustained": ("Sustained", "What happens after ten minutes?"),
     "validate": ("Validate", "How wrong is it?"),
     "evidence": ("Evidence", "Why should I believe it?"),
+    "network": ("Network", "What does one network take?"),
     "runs": ("Runs", "How do my runs compare?"),
     "own": ("Bring your own", "What about my phone and my model?"),
     "report": ("Report", "What do I hand over?"),

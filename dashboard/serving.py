@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
-from threading import Thread
 from typing import Any, Final
 
 import streamlit
@@ -21,7 +22,7 @@ from starlette.responses import HTMLResponse
 from starlette.routing import Route
 from streamlit.starlette import App
 
-from dashboard.beginning import answer
+from dashboard.beginning import answer, load
 from dashboard.elsewhere import elsewhere
 from dashboard.pages import PAGES
 
@@ -64,17 +65,23 @@ def options(port: int) -> dict[str, Any]:
 
 def serve(port: int) -> None:
     """Serve until stopped."""
-    Thread(target=_warm, daemon=True).start()
     paths = ["/", *(f"/{name}" for name in PAGES)]
     routes = [*(Route(path, _page) for path in paths), Route("/first-answer", _answer)]
-    App(HERE / "app.py", routes=routes).run(config=options(port))
+    App(HERE / "app.py", routes=routes, lifespan=_lifespan).run(config=options(port))
+
+
+@asynccontextmanager
+async def _lifespan(_: App) -> AsyncIterator[None]:
+    """Load what a page needs once the server answers, while the browser loads its own part."""
+    load(_warm)
+    yield
 
 
 def _warm() -> None:
-    """Import what pages draw with, and run the default scenario."""
-    import pandas  # noqa: F401
+    """Run the default scenario and import what pages draw with."""
     import plotly.graph_objects  # noqa: F401
 
+    from dashboard import screens, sidebar  # noqa: F401
     from dashboard.choices import Choices
     from dashboard.runs import decode_terms, draws, run
 

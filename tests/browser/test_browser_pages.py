@@ -15,8 +15,8 @@ from tests.browser.conftest import rested
 pytestmark = pytest.mark.browser
 expect = pytest.importorskip("playwright.sync_api").expect
 
-WALKED = ("Feel it", "Timeline", "Bytes", "Sustained", "Validate", "Runs", "Bring your own",
-          "Report", "Assumptions")  # fmt: skip
+WALKED = ("Feel it", "Timeline", "Bytes", "Sustained", "Validate", "Network", "Runs",
+          "Bring your own", "Report", "Assumptions")  # fmt: skip
 """Pages that are opened one after the other; those that simulate many runs are not."""
 READ_ALOUD = ("Feel it", "Timeline", "Validate")
 """Pages that axe looks at, beside Explore: one of each kind."""
