@@ -140,8 +140,8 @@ def with_range(one: Card, drawn: MetricColumns | None) -> Card:
 def command_line(asked: Asked) -> str:
     """Return the command that gives the same numbers.
 
-    >>> command_line(Asked(Choices(), "vit-b-16"))
-    'andesim simulate --set model=vit-b-16 --set network.calls=1'
+    >>> command_line(Asked(Choices(), "vit-b-16-224"))
+    'andesim simulate --set model=vit-b-16-224 --set network.calls=1'
     """
     choices, mapping = asked.choices, asked.mapping()
     settings: dict[str, Any] = {"model": asked.network, "network.calls": asked.calls}

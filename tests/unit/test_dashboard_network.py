@@ -22,8 +22,8 @@ from workloads.scenario import load_scenario
         (networks.Asked(Choices()), "model=resnet50"),
         (
             networks.Asked(
-                Choices(device="snapdragon_8_elite", stack="qnn", ambient_c=35.0),
-                "vit-b-16",
+                Choices(device="snapdragon_8_elite", stack="qnn_dlc", ambient_c=35.0),
+                "vit-b-16-224",
                 "w8",
                 5,
             ),
