@@ -21,7 +21,8 @@ from dashboard.own import is_own, kept
 from dashboard.runs import REMEMBERED, SETTLE_S, USER_ERRORS, device
 from dashboard.workers import Worker
 from sim import Result, simulate
-from sim.breakdown import Term, phase_terms
+from sim.breakdown import phase_terms
+from sim.charts.data import BarChart, decode_chart
 from sim.explore.uncertainty import sampled_metrics
 from sim.explore.variants import MetricColumns
 from sim.verdicts import DRAWS
@@ -76,9 +77,12 @@ def run(asked: Asked) -> Result:
     return simulate(Scenario.from_mapping(asked.mapping()), soc=device(asked.choices))
 
 
-def terms(asked: Asked) -> list[Term]:
-    """Return what bounds a call, largest first."""
-    return phase_terms(run(asked), NETWORK)
+def bounds_chart(asked: Asked) -> BarChart:
+    """Return what bounds a call, the longest first."""
+    terms = phase_terms(run(asked), NETWORK)
+    alt = f"A call is bound by {terms[0].name}: {terms[0].share:.0%} of it." if terms else ""
+    drawn = decode_chart(terms, asked.calls, per="call")
+    return replace(drawn, id="network", title="What bounds a call", alt=alt)
 
 
 def draws(asked: Asked, viewer: str) -> MetricColumns | None:

@@ -3,7 +3,6 @@
 import streamlit as st
 
 from dashboard import networks, screens, state, timeline
-from sim.charts.data import inference_chart
 from sim.explore.sensitivity import least_certain
 from sim.trust import aspects
 from sim.verdicts import headline
@@ -26,7 +25,7 @@ viewer = f"{state.viewer()}/network"
 drawn = networks.draws(asked, viewer)
 places = screens.show_cards(networks.cards(result, drawn))
 if result.fits:
-    screens.show(inference_chart(networks.terms(asked), calls))
+    screens.show(networks.bounds_chart(asked))
     operators = timeline.operators(result.to_frame())
     with st.container(border=True):
         screens.heading("Its operators, slowest first")

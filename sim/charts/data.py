@@ -270,18 +270,6 @@ def decode_chart(
     )
 
 
-def inference_chart(terms: Sequence[Term], calls: int) -> BarChart:
-    """Return what bounds a call of a network, of which there were ``calls``."""
-    alt = f"A call is bound by {terms[0].name}: {terms[0].share:.0%} of it." if terms else ""
-    return BarChart(
-        id="inference",
-        title="What bounds a call",
-        alt=alt,
-        bars=_each(terms, calls),
-        unit="milliseconds per call",
-    )
-
-
 def _each(terms: Sequence[Term], count: float) -> tuple[Bar, ...]:
     shares = ((term, term.seconds / count * 1e3) for term in terms if term.share >= SMALLEST_SHARE)
     return tuple(
