@@ -15,6 +15,7 @@ from sim import load_scenario, simulate
 from sim.cli.studying import load_script
 from sim.evidence.exhibits import load_exhibits, runs_in_role
 from sim.explore.draws import SCHEDULES, draw, quantile, uncertain, values_at
+from sim.explore.uncertainty import uncertainty
 from sim.explore.variants import variant_metrics
 from sim.validation.draws import coverage_of_draws
 
@@ -178,3 +179,19 @@ def test_the_numbers_that_shape_the_schedule_take_few_values():
 
 def test_a_device_of_exact_numbers_has_nothing_to_draw():
     assert draw(load_soc("ideal_85gbps_50tflops"), "ideal", 3, 0) == {}
+
+
+@pytest.mark.parametrize(
+    ("device", "stack"),
+    [("snapdragon_8_gen_3", "mnn_cpu_2024"), ("snapdragon_x_elite", "tmac_cpu")],
+)
+def test_one_row_on_a_processor_is_not_padded_in_any_draw(device, stack):
+    """A row alone runs in a kernel of one row: decode does not lean to the slow side."""
+    soc = load_soc(device)
+    assert soc.stack(stack).fit is None
+    assert "units.cpu.matrix.tile_m" not in draw(soc, stack, 4, 0)
+    text = "session={turns: [{prompt_tokens: 16, output_tokens: 8}]}"
+    asked = ("model=qwen3-0.6b", f"device={device}", f"stack={stack}", text)
+    result = simulate(load_scenario(None, asked))
+    ends = uncertainty(result, 100)["tokens_per_s"]
+    assert ends["p10"] < result["tokens_per_s"] < ends["p90"]
