@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from sim.cli import completing
 from sim.cli.options import AsJson, Seed, print_json
 from sim.cli.tables import Column, make_console, print_table
 
@@ -21,8 +22,12 @@ OF_A_NETWORK = "inference_s", "energy_per_inference_j", "peak_dram_bytes"
 
 
 def compare(
-    before: Annotated[Path, typer.Argument(help="First scenario YAML.")],
-    after: Annotated[Path, typer.Argument(help="Second scenario YAML.")],
+    before: Annotated[
+        Path, typer.Argument(help="First scenario YAML.", autocompletion=completing.scenario_ids)
+    ],
+    after: Annotated[
+        Path, typer.Argument(help="Second scenario YAML.", autocompletion=completing.scenario_ids)
+    ],
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:

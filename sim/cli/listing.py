@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from sim.cli import completing
 from sim.cli.options import AsJson, ModelName, print_json
 from sim.errors import SimError
 
@@ -45,7 +46,12 @@ def trace(
 
 
 def devices(
-    name: Annotated[str | None, typer.Argument(help="Device id or file; all if none.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            help="Device id or file; all if none.", autocompletion=completing.device_ids
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """List devices; of one, every parameter with its source."""
@@ -56,7 +62,10 @@ def devices(
 
 
 def models(
-    name: Annotated[str | None, typer.Argument(help="Model id or path; all if none.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(help="Model id or path; all if none.", autocompletion=completing.model_ids),
+    ] = None,
     networks: Annotated[
         bool, typer.Option("--networks", help="Encoders and convolutional networks instead.")
     ] = False,
@@ -77,7 +86,12 @@ def models(
 
 
 def formats(
-    name: Annotated[str | None, typer.Argument(help="Format id or path; all if none.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            help="Format id or path; all if none.", autocompletion=completing.format_ids
+        ),
+    ] = None,
     bits: Annotated[
         float | None, typer.Option("--bpw", help="Which mixes have this mean of bits per weight?")
     ] = None,

@@ -9,15 +9,27 @@ from typing import Annotated, Any
 
 import typer
 
+from sim.cli import completing
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 ModelName = Annotated[
-    str, typer.Option("--model", help="Model id, or path of a Hugging Face config.json.")
+    str,
+    typer.Option(
+        "--model",
+        help="Model id, or path of a Hugging Face config.json.",
+        autocompletion=completing.model_ids,
+    ),
 ]
 MeasuredFiles = Annotated[
     list[Path] | None, typer.Argument(help="Measured files, any format we import.")
 ]
 DeviceFile = Annotated[
-    str | None, typer.Option("--device", help="Device id or file; the one the rows name if none.")
+    str | None,
+    typer.Option(
+        "--device",
+        help="Device id or file; the one the rows name if none.",
+        autocompletion=completing.device_ids,
+    ),
 ]
 RunModel = Annotated[
     str, typer.Option("--model", help="Model of the rows that name none: id or config.json.")
@@ -40,7 +52,11 @@ RunColumns = Annotated[
     typer.Option("--column", metavar="THEIRS=OURS", help="Rename a CSV column; repeat for more."),
 ]
 ScenarioFile = Annotated[
-    Path | None, typer.Argument(help="Scenario id or YAML file; the default scenario if none.")
+    Path | None,
+    typer.Argument(
+        help="Scenario id or YAML file; the default scenario if none.",
+        autocompletion=completing.scenario_ids,
+    ),
 ]
 Overrides = Annotated[
     list[str] | None,
@@ -48,7 +64,11 @@ Overrides = Annotated[
 ]
 Targets = Annotated[
     list[str] | None,
-    typer.Option("--target", help="METRIC<LIMIT or METRIC>LIMIT; repeat for more."),
+    typer.Option(
+        "--target",
+        help="METRIC<LIMIT or METRIC>LIMIT; repeat for more.",
+        autocompletion=completing.metrics,
+    ),
 ]
 Minutes = Annotated[
     int,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from sim.cli import completing
 from sim.cli.options import AsJson, Minutes, Overrides, ScenarioFile, Seed, Targets, print_json
 from sim.cli.tables import Column, make_console, print_table, print_warnings
 from sim.errors import SimError
@@ -39,11 +40,19 @@ def solve(
     scenario: ScenarioFile = None,
     largest: Annotated[
         list[str] | None,
-        typer.Option(metavar="PATH[=[LOW, HIGH]]", help="Setting to raise; twice: a frontier."),
+        typer.Option(
+            metavar="PATH[=[LOW, HIGH]]",
+            help="Setting to raise; twice: a frontier.",
+            autocompletion=completing.settings,
+        ),
     ] = None,
     smallest: Annotated[
         list[str] | None,
-        typer.Option(metavar="PATH[=[LOW, HIGH]]", help="Setting to lower."),
+        typer.Option(
+            metavar="PATH[=[LOW, HIGH]]",
+            help="Setting to lower.",
+            autocompletion=completing.settings,
+        ),
     ] = None,
     target: Targets = None,
     overrides: Overrides = None,

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from sim.cli import completing
 from sim.cli.options import say_written
 from sim.errors import SimError
 from workloads.errors import did_you_mean
@@ -20,8 +21,18 @@ from workloads.errors import did_you_mean
 FOLDER: Final = Path(__file__).parents[2] / "docs" / "studies"
 
 
+def study_names() -> list[str]:
+    """Return the names of the studies; none outside a checkout of the sources."""
+    return sorted(path.stem for path in FOLDER.glob("*.py"))
+
+
 def study(
-    name: Annotated[str | None, typer.Argument(help="Which study; lists them if none.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            help="Which study; lists them if none.", autocompletion=completing.study_ids
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option("-o", "--out", help="Markdown file, its figures beside it; else printed."),
@@ -30,7 +41,7 @@ def study(
     seed: Annotated[int, typer.Option(min=0, help="Seed of the draws.")] = 0,
 ) -> None:
     """Regenerate a study of the documentation."""
-    names = sorted(path.stem for path in FOLDER.glob("*.py"))
+    names = study_names()
     if not names:
         raise SimError(f"study must run from a checkout of the sources. Got none: no {FOLDER}.")
     if name is None:
