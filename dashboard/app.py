@@ -18,11 +18,13 @@ from dashboard.sidebar import baseline_sentence, sidebar  # noqa: E402
 
 NARROW = (
     "<style>@media (min-width: 640px) {.st-key-pages {display: none}}"
+    "@media (max-width: 639px) {.st-key-every_choice {display: none}}"
     "[data-testid=stMain] h1 {font-size: 1.5rem; padding: 0}"
     "[data-testid=stMain] h2 {padding: 0.1rem 0}"
     "[data-testid=stPopoverBody] {max-height: 70vh; overflow-y: auto}</style>"
 )
-"""The list of pages stands in the page only where the bar at the top hides it."""
+"""The list of pages stands in the page only where the bar at the top hides it; a chart of seven
+upright axes only where they have room, since the table beside it says the same."""
 
 st.set_page_config(page_icon="📱", layout="wide")
 state.open_link()

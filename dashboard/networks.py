@@ -138,7 +138,8 @@ def with_range(one: Card, drawn: MetricColumns | None) -> Card:
     if column is None or not np.isfinite(column).all():
         return one
     low, high = (SCALES[one.metric] * np.percentile(column, [10.0, 90.0])).tolist()
-    return replace(one, range=f"80 % range {low:.3g} to {high:.3g}")
+    digits = 2 if high < 10.0 else 1
+    return replace(one, range=f"80 % range {low:.{digits}f} to {high:.{digits}f}")
 
 
 def command_line(asked: Asked) -> str:

@@ -62,7 +62,10 @@ def answer(
     listed = table[table.index.isin(boxed)] if boxed else table
     _table(listed, table, axes, event, best)
     alt = "Each line is a configuration; drag along an axis to keep a part of it."
-    screens.chart("Every choice and its numbers", tradeoff.parallel(listed, axes, baseline), alt)
+    with st.container(key="every_choice"):
+        screens.chart(
+            "Every choice and its numbers", tradeoff.parallel(listed, axes, baseline), alt
+        )
 
 
 def _say(

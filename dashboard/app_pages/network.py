@@ -36,7 +36,7 @@ for aspect in aspects(result):
     st.markdown(f"**Measured beside it** ({aspect.name}: {aspect.status}): {aspect.text()}.")
 found = least_certain(result) if result.fits else None
 if found is not None:
-    st.markdown(f"**Least certain assumption:** {found.sentence()}.")
+    st.markdown(f"**Least certain assumption:** {found.sentence()}")
 for warning in result.warnings:
     st.warning(warning)
 st.caption(

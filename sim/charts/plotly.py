@@ -45,9 +45,11 @@ from sim.wording import label
 GIB: Final = 2**30
 WIDE, SLIM = 0.52, 0.16
 """Heights of a bar of now and of one of the baseline, as shares of their row."""
-SHORT: Final = 0.3
+SHORT: Final = 0.55
 """Bars shorter than this share of the longest carry their text outside."""
 ROW_PX: Final = 42
+ROOM: Final = 0.5
+"""Beside the longest swings, for what is written at their ends, as a share of their span."""
 METRICS: Final = {
     "prefill_tokens_per_s": (BLUE, "square"),
     "tokens_per_s": (GREEN, "circle"),
@@ -244,6 +246,8 @@ def _swings(chart: SwingChart) -> Figure:
     marks = [vertical_line(chart.nominal, "now" if chart.before is not None else "")]
     if chart.before is not None:
         marks.append(vertical_line(chart.before, BASELINE, INK))
+    ends = [end for swing in chart.swings for end in (swing.at_low, swing.at_high)]
+    room = ROOM * (max(ends, default=0.0) - min(ends, default=0.0))
     lows = [(swing.at_low, swing.low) for swing in chart.swings]
     highs = [(swing.at_high, swing.high) for swing in chart.swings]
     return figure(
@@ -253,7 +257,8 @@ def _swings(chart: SwingChart) -> Figure:
         ],
         120 + 30 * len(chart.swings),
         barmode="overlay",
-        xaxis={"title": {"text": chart.unit}},
+        xaxis={"title": {"text": chart.unit}}
+        | ({"range": [min(ends) - room, max(ends) + room]} if room else {}),
         yaxis={"autorange": "reversed", "automargin": True},
         legend=ABOVE | {"y": 1.08},
         **together(*marks),

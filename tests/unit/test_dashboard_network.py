@@ -48,7 +48,7 @@ def test_cards_show_milliseconds_and_millijoules_with_the_ranges_of_the_draws():
     assert peak.value == f"{result['peak_dram_bytes'] / 2**30:.2f} GiB"
     column = sampled_metrics(result, DRAWS)["inference_s"]
     low, high = 1e3 * np.percentile(column, [10.0, 90.0])
-    assert time.range == f"80 % range {low:.3g} to {high:.3g}"
+    assert time.range == f"80 % range {low:.2f} to {high:.2f}"
     assert networks.cards(result, None)[0].range == "80 % range: computing"
 
 
