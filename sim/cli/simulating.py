@@ -58,7 +58,7 @@ def simulate(
     )
     draws = uncertainty or DRAWS * bool(targets)
     tell_step(f"{draws} draws of the device" if draws else "summing up")
-    sampled = sampled_metrics(result, draws, seed, minutes) if draws else None
+    sampled = sampled_metrics(result, draws, seed, minutes, tell) if draws else None
     tell_step("summing up")
     ranges = intervals(sampled) if sampled else None
     judged = judge(result, targets, sampled, minutes) if targets else None

@@ -23,6 +23,7 @@ from sim.explore.variants import MetricColumns, Values, variant_facts
 from sim.facts import Facts, joined, sustained
 from sim.heat.course import TENTH
 from sim.metrics import known_metrics, metric_columns, named
+from workloads.program import OnProgress, untold
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -119,7 +120,13 @@ def intervals(sampled: Mapping[str, NDArray[Any]]) -> dict[str, dict[str, float]
     return found
 
 
-def drawn_runs(result: Result, samples: int, seed: int = 0, minute: int = TENTH) -> Draws:
+def drawn_runs(
+    result: Result,
+    samples: int,
+    seed: int = 0,
+    minute: int = TENTH,
+    on_progress: OnProgress = untold,
+) -> Draws:
     """Return a run on draws of its device; all alike where nothing is uncertain.
 
     The sustained rate is that of a minute of decoding without a pause, the first being 1. Raises
@@ -130,17 +137,24 @@ def drawn_runs(result: Result, samples: int, seed: int = 0, minute: int = TENTH)
     values = draw(result.soc, result.stack, samples, seed)
     every = range(samples)
     if values:
-        facts = variant_facts(result, values, minute)
+        facts = variant_facts(result, values, minute, on_progress)
     else:
         facts = joined([(every, sustained(result.facts, result.scenario, result.soc, minute))])
     return Draws(DrawnDevices(result.soc, values, samples), facts)
 
 
 def sampled_metrics(
-    result: Result, samples: int, seed: int = 0, minute: int = TENTH
+    result: Result,
+    samples: int,
+    seed: int = 0,
+    minute: int = TENTH,
+    on_progress: OnProgress = untold,
 ) -> MetricColumns:
-    """Return every metric on draws of the device, each of shape (samples,), NaN for None."""
-    return drawn_runs(result, samples, seed, minute).metrics()
+    """Return every metric on draws of the device, each of shape (samples,), NaN for None.
+
+    ``on_progress`` is told how many draws are done, where they take long.
+    """
+    return drawn_runs(result, samples, seed, minute, on_progress).metrics()
 
 
 def nominal_metrics(result: Result, minute: int = TENTH) -> MetricColumns:

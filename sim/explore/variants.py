@@ -40,7 +40,7 @@ from sim.results import Result
 from sim.simulation import simulate
 from sim.work import Work, works
 from workloads.background import get_background
-from workloads.program import Program, StepGroup
+from workloads.program import OnProgress, Program, StepGroup, untold
 
 STEPS_AT_ONCE = 2_000_000
 """Most steps of variants side by side; each takes about 100 B."""
@@ -60,15 +60,23 @@ def variant_metrics(result: Result, values: Values) -> MetricColumns:
     return {"reply_s": facts.makespan_s, **found}
 
 
-def variant_facts(result: Result, values: Values, minute: int = TENTH) -> Facts:
+def variant_facts(
+    result: Result, values: Values, minute: int = TENTH, on_progress: OnProgress = untold
+) -> Facts:
     """Return the facts of a run on each variant of its device, each of shape (variants,).
 
-    The sustained rate is that of a minute, the first being 1.
+    Parameters
+    ----------
+    minute
+        The sustained rate is that of this minute, the first being 1.
+    on_progress
+        Told how many draws are done, where some are simulated by themselves.
     """
     variants = len(next(iter(values.values())))
     checked(result, values)
     if not _keeps_its_pace(result):
-        alone = joined([([i], _alone(result, values, i).facts) for i in range(variants)])
+        every = range(variants)
+        alone = joined([*_each_alone(result, values, every, on_progress)])
         if minute == TENTH:
             return alone
         return sustained(alone, result.scenario, _all_devices(result, values), minute)
@@ -77,7 +85,7 @@ def variant_facts(result: Result, values: Values, minute: int = TENTH) -> Facts:
     for members, side in _side_by_side(result, values):
         parts.append((members, side.facts))
         apart += np.array(members)[side.changes_pace].tolist()
-    facts = joined([*parts, *(([i], _alone(result, values, i).facts) for i in apart)])
+    facts = joined([*parts, *_each_alone(result, values, apart, on_progress)])
     return sustained(facts, result.scenario, _all_devices(result, values), minute)
 
 
@@ -118,6 +126,16 @@ def is_hot(soc: SocSpec, facts: Facts) -> NDArray[np.bool_]:
     die_c = np.minimum(limits.die_trip_c, limits.latch_c)
     is_warm = (facts.hottest_body_c >= limits.trips_c[1]) | (facts.hottest_die_c >= die_c)
     return np.asarray(is_warm | (facts.highest_mean_w >= limits.budget_w))
+
+
+def _each_alone(
+    result: Result, values: Values, members: Sequence[int], on_progress: OnProgress
+) -> Iterator[tuple[Sequence[int], Facts]]:
+    """Yield variants that are simulated by themselves, and the facts of each."""
+    variants = len(next(iter(values.values())))
+    for done, index in enumerate(members, variants - len(members)):
+        on_progress(done, variants, "draws")
+        yield [index], _alone(result, values, index).facts
 
 
 def _alone(result: Result, values: Values, index: int) -> Result:
