@@ -349,7 +349,7 @@ class Stack(Part):
     """What the runtime and its compiled graphs keep resident besides tensors; None: not known."""
     memory: StackMemory = StackMemory.model_construct()
     prefill_chunk_tokens: Count | None
-    """Tokens per prefill call; None runs the whole prompt at once."""
+    """Tokens per prefill call, of a fixed size; None: any number of tokens, the prompt at once."""
     cache_buckets_tokens: Sizes
     """Compiled KV-cache sizes; empty where the kernels follow the live length."""
     verify_buckets_tokens: Sizes

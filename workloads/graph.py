@@ -22,6 +22,9 @@ class GraphOptions:
     ----------
     prefill_chunk_tokens
         Tokens per prefill step; ``None`` runs the whole prompt at once.
+    pads_prefill
+        Prefill graphs have a fixed size, so that the last step computes padding; kernels that take
+        any number of tokens compute what is left.
     cache_buckets_tokens
         Compiled cache sizes, ascending; empty for kernels that follow the live length.
     causal_skip
@@ -47,6 +50,7 @@ class GraphOptions:
     fusion: str = "attention"
     vision_overlap: bool = False
     routing_skew: float = 0.0
+    pads_prefill: bool = True
 
 
 class Placing(NamedTuple):

@@ -92,7 +92,8 @@ class Deployment(Strict):
     activations
         Format of activations; the stack's if none.
     prefill_chunk_tokens
-        Tokens per prefill call, the last one padded [tokens]; the stack's if none.
+        Tokens per prefill call [tokens]; the stack's if none. The last one is padded where the
+        stack's prefill graphs have a fixed size.
     speculation
         How tokens are drafted, and how many of them the target accepts.
     free_vision_after_encode

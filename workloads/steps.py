@@ -134,10 +134,13 @@ class Compiler:
 
     def prefill(self, index: int, plan: TurnPlan) -> StepGroup:
         """Return the group that fills the cache, in chunks; the LM head runs on the last one."""
-        chunk = self.tasks.options.prefill_chunk_tokens or plan.prefill_tokens
+        options = self.tasks.options
+        chunk = options.prefill_chunk_tokens or plan.prefill_tokens
         steps = -(-plan.prefill_tokens // chunk)
         grown = self._grown_bytes(plan, plan.prefill_peak_tokens(chunk))
         new = np.full(steps, float(chunk), dtype=np.float64)
+        if not options.pads_prefill:
+            new[-1] = plan.prefill_tokens - (steps - 1) * chunk
         offered = np.minimum(plan.cached_tokens + np.cumsum(new), float(plan.prompt_tokens))
         bound = float(plan.eviction.peak_prefill_tokens(plan.prompt_tokens, chunk))
         live = np.minimum(offered, bound)

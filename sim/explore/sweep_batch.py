@@ -221,8 +221,9 @@ class Batch:
         counts = np.ones_like(total) if chunk is None else -(-total // chunk)
         run = np.repeat(np.arange(len(total)), counts)
         index = np.arange(len(run)) - np.repeat(np.cumsum(counts) - counts, counts)
-        new = total[run] if chunk is None else np.full(run.shape, chunk)
-        live = np.minimum((index + 1) * new, total[run]).astype(np.float64)
+        size = total[run] if chunk is None else np.full(run.shape, chunk)
+        live = np.minimum((index + 1) * size, total[run]).astype(np.float64)
+        new = size if self._options.pads_prefill else live.astype(np.int64) - index * size
         context = np.maximum(new, visible_tokens(live, self._compiled))
         last = index == counts[run] - 1
         switches = (index > 0) & np.append(False, np.diff(context) != 0.0)
@@ -237,7 +238,8 @@ class Batch:
         facts = phase_facts(over, work_of(group, self.soc), seconds, group.committed_tokens)
         facts = replace(facts, useful_flops=self._needed_flops(total))
         kv_bytes = self._kv_bytes(self._prefill_tokens)
-        return Stage(group, facts, held_bytes[kind[last]], kv_bytes)
+        held = np.maximum.reduceat(held_bytes[kind], np.cumsum(counts) - counts)
+        return Stage(group, facts, held, kv_bytes)
 
     def _decode(self) -> Stage:
         """Return the decode of each run: a stretch of one table of steps by context."""
