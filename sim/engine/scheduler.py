@@ -10,6 +10,7 @@ Not modelled: the cost of changing graphs when a turn of another client runs in 
 
 from __future__ import annotations
 
+import heapq
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -107,6 +108,10 @@ class TurnRun:
         )
 
 
+Waiting = tuple[int, float, int, TurnRun]
+"""Priority, arrival [s] and index, in the order of which turns are served, and the turn."""
+
+
 @dataclass(slots=True)
 class Scheduler:
     """Serves the turns of a session on an engine.
@@ -125,7 +130,8 @@ class Scheduler:
     memory: Memory
     on_progress: OnProgress = untold
     _future: dict[str, deque[TurnRun]] = field(default_factory=dict)
-    _waiting: list[TurnRun] = field(default_factory=list)
+    _waiting: list[Waiting] = field(default_factory=list)
+    """A heap: however many wait, the next one is found at once."""
 
     def run(self) -> None:
         """Serve all turns; each turn then holds what became of it."""
@@ -140,7 +146,7 @@ class Scheduler:
                 return
             served += turn.outcome == "done"
             self.on_progress(served, len(self.turns), "turns")
-        for waiting in self._waiting:
+        for *_, waiting in self._waiting:
             waiting.outcome = "unserved"
 
     def _expect(self, lane: deque[TurnRun], previous_s: float, replied_s: float) -> None:
@@ -162,13 +168,19 @@ class Scheduler:
             if at_s > self.engine.now_s:
                 self.engine.idle(at_s)
             self._admit(busy=False)
-        begun = [turn for turn in self._waiting if turn.start_s is not None]
-        open_ = self._waiting if self.engine.now_s < self._until_s else begun
-        if not open_:
-            return None
-        best = min(open_, key=lambda turn: (turn.priority, turn.arrived_s, turn.index))
-        self._waiting.remove(best)
-        return best
+        if self.engine.now_s < self._until_s:
+            return heapq.heappop(self._waiting)[-1]
+        begun = [item for item in self._waiting if item[-1].start_s is not None]
+        return self._taken(min(begun)) if begun else None
+
+    def _wait(self, turn: TurnRun) -> None:
+        heapq.heappush(self._waiting, (turn.priority, turn.arrived_s, turn.index, turn))
+
+    def _taken(self, item: Waiting) -> TurnRun:
+        """Return a waiting turn that waits no longer, wherever it stood."""
+        self._waiting.remove(item)
+        heapq.heapify(self._waiting)
+        return item[-1]
 
     @property
     def _until_s(self) -> float:
@@ -197,16 +209,16 @@ class Scheduler:
 
     def _queue(self, turn: TurnRun, busy: bool) -> None:
         limit = self.session.queue.limit
-        queued = [other for other in self._waiting if other.start_s is None]
-        if limit is not None and len(queued) >= limit + (not busy):
-            if self.session.queue.when_full == "reject" or not queued:
-                turn.outcome = "rejected"
-                return
-            oldest = max(queued, key=lambda other: (other.priority, -other.arrived_s))
-            self._waiting.remove(oldest)
-            oldest.outcome = "dropped"
-            self._replied(oldest, turn.arrived_s)
-        self._waiting.append(turn)
+        if limit is not None and len(self._waiting) >= limit + (not busy):
+            queued = [item for item in self._waiting if item[-1].start_s is None]
+            if len(queued) >= limit + (not busy):
+                if self.session.queue.when_full == "reject" or not queued:
+                    turn.outcome = "rejected"
+                    return
+                oldest = self._taken(max(queued, key=lambda item: (item[0], -item[1], -item[2])))
+                oldest.outcome = "dropped"
+                self._replied(oldest, turn.arrived_s)
+        self._wait(turn)
 
     def _replied(self, turn: TurnRun, at_s: float) -> None:
         lane = self._future[turn.client]
@@ -234,7 +246,7 @@ class Scheduler:
                 break
             self._admit(busy=True)
             if self._is_overtaken(turn):
-                self._waiting.append(turn)
+                self._wait(turn)
                 return True
         self._admit(busy=True)
         turn.end_s, turn.outcome = engine.now_s, "done"
@@ -257,10 +269,10 @@ class Scheduler:
     def _is_overtaken(self, turn: TurnRun) -> bool:
         if self.session.queue.preemption == "turn" or self.engine.now_s >= self._until_s:
             return False
-        return any(other.priority < turn.priority for other in self._waiting)
+        return bool(self._waiting) and self._waiting[0][0] < turn.priority
 
     def _kill(self) -> None:
-        for turn in self._waiting:
+        for *_, turn in self._waiting:
             turn.outcome = "killed"
         for lane in self._future.values():
             for turn in lane:

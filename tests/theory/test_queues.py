@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cProfile
 from collections import Counter
 from collections.abc import Mapping
 
@@ -11,12 +12,14 @@ import simpy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sim import simulate
 from sim.engine.bandwidth import DramServer, fair_shares
 from sim.engine.conditions import NOMINAL, Conditions, TrafficClass, bus_share
 from sim.engine.memory import Memory
 from sim.engine.progress import Progress
 from sim.engine.scheduler import Scheduler, TurnRun
 from workloads.program import Setup
+from workloads.scenario import Scenario
 from workloads.session import Session
 
 GB = 1e9
@@ -171,3 +174,22 @@ def test_a_prioritised_npu_hardly_notices_a_foreground_that_suffers():
     frame = (0.016, npu / bus, 0.0, 0.0)
     stretched = (gpu / bus) / float(bus_share(np.array(gpu / bus), TrafficClass.GPU, frame))
     assert stretched > 1.5
+
+
+def calls_of(turns: int) -> int:
+    """Return how many functions are called for so many turns that all wait from the start."""
+    one = {"prompt_tokens": 8, "output_tokens": 2, "fresh": True}
+    asked = {
+        "device": "dimensity_9500",
+        "model": "smollm2-135m",
+        "session": {"turns": [one] * turns},
+    }
+    scenario = Scenario.from_mapping(asked)
+    simulate(scenario)  # what is loaded once
+    profile = cProfile.Profile()
+    profile.runcall(simulate, scenario)
+    return sum(entry.callcount for entry in profile.getstats())
+
+
+def test_a_queue_twice_as_long_takes_twice_the_work():
+    assert calls_of(800) < 2.2 * calls_of(400)
