@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -70,11 +71,21 @@ Targets = Annotated[
         autocompletion=completing.metrics,
     ),
 ]
+TENTH = 10
+"""Minute that targets must hold for unless another is named."""
 Minutes = Annotated[
     int,
     typer.Option(min=1, help="Minute of decoding without a pause that targets must hold for."),
 ]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of every random stream.")]
+
+
+def tell_idle(options: Mapping[str, bool], reason: str) -> None:
+    """Say on standard error which options that were given change nothing, and why."""
+    given = [option for option, is_given in options.items() if is_given]
+    if given:
+        verb = "has" if len(given) == 1 else "have"
+        typer.echo(f"andesim: {', '.join(given)} {verb} no effect: {reason}.", err=True)
 
 
 def say_written(out: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from sim.cli.options import (
+    TENTH,
     AsJson,
     Minutes,
     Overrides,
@@ -16,6 +17,7 @@ from sim.cli.options import (
     Targets,
     print_json,
     say_written,
+    tell_idle,
 )
 from sim.cli.patience import tell, tell_step
 
@@ -53,6 +55,8 @@ def simulate(
     from sim.verdicts import DRAWS, judge
 
     targets = [Target.parse(text) for text in target or ()]
+    if not targets and not uncertainty:
+        tell_idle({"--minutes": minutes != TENTH}, "no --target is given")
     result = run(
         load_scenario(scenario, overrides or ()), engine=engine, seed=seed, on_progress=tell
     )

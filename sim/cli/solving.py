@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sim.cli import completing
-from sim.cli.options import AsJson, Minutes, Overrides, ScenarioFile, Seed, Targets, print_json
+from sim.cli.options import (
+    TENTH,
+    AsJson,
+    Minutes,
+    Overrides,
+    ScenarioFile,
+    Seed,
+    Targets,
+    print_json,
+    tell_idle,
+)
 from sim.cli.tables import Column, make_console, print_table, print_warnings
 from sim.errors import SimError
 from workloads.files import parse_yaml
@@ -83,6 +93,8 @@ def solve(
             f"--largest and --smallest must name one or two settings. Got {len(asked)}. "
             "Example: --largest prompt"
         )
+    if not targets and not uncertainty:
+        tell_idle({"--minutes": minutes != TENTH}, "no --target is given")
     judge = judge_of(targets, uncertainty, minutes, seed)
     names = names_of(asked[0][0], base) if len(asked) == 1 else None
     if names is not None:

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 import typer
 
 from sim.cli.bars import STOPPED, Bar
-from sim.cli.options import Minutes, Targets
+from sim.cli.options import TENTH, Minutes, Targets, tell_idle
 
 MISSED = 1
 MOST_WARNINGS = 3
@@ -47,6 +47,9 @@ def sweep(
         asked = {"targets": tuple(target), "uncertainty": uncertainty, "minutes": minutes}
         wanted = wanted.model_copy(update=asked)
     targets_of(wanted.targets)
+    if not wanted.targets:
+        idle = {"--minutes": minutes != TENTH, "--uncertainty": uncertainty > 0}
+        tell_idle(idle, "no --target is given")
     chosen = "dask" if scheduler else backend
     bar = Bar("rows")
 

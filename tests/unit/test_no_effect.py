@@ -194,3 +194,17 @@ def test_a_tree_of_drafts_on_a_model_without_a_cache_ends():
     tree = {"method": "medusa", "acceptance": {"alpha": 0.5}}
     asked = with_override(BASES["no cache"], "deployment.speculation", tree)
     assert simulate(Scenario.from_mapping(asked))["tokens_per_s"] > 0
+
+
+def test_options_of_a_command_that_change_nothing_are_told(andesim, tmp_path):
+    text = "--set=session={turns: [{prompt_tokens: 8, output_tokens: 2}]}"
+    small = ("--set=model=andesvl-0.6b", text)
+    reason = "--minutes has no effect: no --target is given."
+    assert reason in andesim("simulate", *small, "--minutes=5").err
+    assert reason in andesim("solve", "--largest=prompt=[8, 16]", *small, "--minutes=5").err
+    assert reason not in andesim("simulate", *small, "--minutes=5", "--uncertainty=8").err
+    spec = tmp_path / "sweep.yaml"
+    base = "base: {device: dimensity_9500, model: andesvl-0.6b, session: {turns: [{}]}}"
+    spec.write_text(f"{base}\naxes: {{model: [andesvl-0.6b]}}\n")
+    told = andesim("sweep", str(spec), "-o", str(tmp_path / "r.parquet"), "--uncertainty=8").err
+    assert "--uncertainty has no effect: no --target is given." in told
