@@ -25,8 +25,15 @@ def answer(query: str) -> str:
 
 
 def load(function: Callable[[], object]) -> None:
-    """Call a function in a thread that pages wait for."""
-    _LOADING.append(Thread(target=function, daemon=True))
+    """Call a function in a thread that pages wait for, after those that were begun before."""
+    before = list(_LOADING)
+
+    def work() -> None:
+        for thread in before:
+            thread.join()
+        function()
+
+    _LOADING.append(Thread(target=work, daemon=True))
     _LOADING[-1].start()
 
 

@@ -65,6 +65,7 @@ def options(port: int) -> dict[str, Any]:
 
 def serve(port: int) -> None:
     """Serve until stopped."""
+    load(_simulated)
     paths = ["/", *(f"/{name}" for name in PAGES)]
     routes = [*(Route(path, _page) for path in paths), Route("/first-answer", _answer)]
     App(HERE / "app.py", routes=routes, lifespan=_lifespan).run(config=options(port))
@@ -72,22 +73,25 @@ def serve(port: int) -> None:
 
 @asynccontextmanager
 async def _lifespan(_: App) -> AsyncIterator[None]:
-    """Load what a page needs once the server answers, while the browser loads its own part."""
-    load(_warm)
+    """Load what a page draws with once the server answers, while the browser loads its own part."""
+    load(_drawing)
     yield
 
 
-def _warm() -> None:
-    """Run the default scenario and import what pages draw with."""
+def _simulated() -> None:
+    """Run the default scenario; nothing of it touches Streamlit, which is still being loaded."""
+    from dashboard.choices import Choices
+    from dashboard.runs import run
+
+    run(Choices()).summary()
+
+
+def _drawing() -> None:
+    """Import what pages draw with."""
     import plotly.graph_objects  # noqa: F401
 
     from dashboard import screens, sidebar  # noqa: F401
-    from dashboard.choices import Choices
-    from dashboard.runs import decode_terms, draws, run
 
-    run(Choices()).summary()
-    decode_terms(Choices())
-    draws(Choices())
     gc.freeze()  # what is loaded stays, so that no collection need look at it
 
 

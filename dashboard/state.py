@@ -29,6 +29,8 @@ _VALID = "last_valid_choices"
 _WAITING = "waiting_changes"
 MOST_PAST = 100
 """Choices that Undo goes back through."""
+PAUSE_S = 0.5
+"""Between the first cards of a session and its first charts [s]."""
 PATIENCE_S, LOOK_S = 3.0, 0.01
 """How long a page waits for an answer before it looks now and then, and between two looks [s]."""
 
@@ -238,6 +240,11 @@ def arrived(is_there: Callable[[], bool]) -> bool:
         sleep(LOOK_S)
         st.session_state.get(_VALID)  # where Streamlit sees whether a control was moved
     return True
+
+
+def pause() -> None:
+    """Leave the browser a moment to show what it has."""
+    sleep(min(PAUSE_S, PATIENCE_S))
 
 
 def waits() -> bool:

@@ -12,12 +12,15 @@ from sim.verdicts import Status
 choices = state.current()
 result = screens.result_or_stop(choices)
 summary = result.summary()
-shown = screens.early_answer() or screens.answer(choices, result)
+early = screens.early_answer()
+shown = early or screens.answer(choices, result)
 fails = judged(choices, result).status is not Status.PASS
 box = questions.remedies_box() if fails else None
 if box is not None:  # begun while the rest is drawn
     known_remedies(choices, state.viewer())
 questions.solve_for(choices)
+if early is None:
+    state.pause()  # the browser takes a second to load what draws charts, and shows nothing else
 baseline = screens.baseline_result()
 before = baseline.summary().as_dict() if baseline and baseline.fits else None
 left, right = st.columns(2)
