@@ -112,8 +112,9 @@ def fitted(runs: Sequence[MeasuredRun]) -> comparing.Fitted | None:
                              on_click="ignore", width="stretch")  # fmt: skip
         taken = bringing.take(found.yaml.encode(), "fitted", state.current())[0]
         state.mine(taken.choices.device)
+        fitted_stack = taken.choices.changed(stack=found.stack)
         use.button("Use it in the sidebar", on_click=state.apply, key="use_fit", width="stretch",
-                   args=(taken.choices.model_dump(),))  # fmt: skip
+                   args=(fitted_stack.model_dump(),))  # fmt: skip
         return found
 
 

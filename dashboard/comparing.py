@@ -55,9 +55,10 @@ COLUMNS: Final = ("id", "device", "stack", "model", "metric", "measured", "simul
 
 
 class Fitted(NamedTuple):
-    """A fit: the device file, what was fitted in words, the rows judged before and after."""
+    """A fit: the device file, the stack most rows fitted, what was fitted, the rows judged."""
 
     yaml: str
+    stack: str
     said: str
     before: Validation
     after: Validation
@@ -111,7 +112,8 @@ def fit(runs: Sequence[MeasuredRun]) -> Fitted:
     fits = [fit_stack(soc, own) for own in by_stack(rows).values()]
     text = overlay(devices[0], soc, fits, COMMENT)
     fitted = read_soc(text)
-    return Fitted(text, report(fits), compare(runs), compare(runs, fitted))
+    most = max(fits, key=lambda one: (one.found is not None, len(one.rows)))
+    return Fitted(text, most.stack, report(fits), compare(runs), compare(runs, fitted))
 
 
 def table(found: Validation) -> pd.DataFrame:

@@ -10,6 +10,7 @@ import pytest
 from dashboard import comparing, own, tradeoffs, uploads
 from dashboard.choices import Choices
 from dashboard.runs import judged, run
+from hw_models.soc import load_soc
 from sim.errors import SimError
 from sim.evidence.given import Given
 from sim.evidence.measured import MeasuredRun
@@ -103,7 +104,10 @@ def test_a_fit_comes_nearer_to_the_rows_it_saw_and_its_file_is_a_device():
     found = comparing.fit(runs)
     before, after = (one.by_metric()["tokens_per_s"].mape for one in (found.before, found.after))
     assert after < before
-    assert own.read_soc(found.yaml).stacks["neuropilot"]
+    fitted = own.read_soc(found.yaml)
+    assert fitted.stacks["neuropilot"]
+    assert found.stack == "neuropilot"
+    assert fitted.name == load_soc("dimensity_9400").name
 
 
 def test_a_rate_that_memory_cannot_deliver_is_doubted():

@@ -185,6 +185,10 @@ def test_an_upload_is_judged_and_a_broken_one_is_explained():
     assert not app.exception
     assert app.info[0].value.startswith("**On Qualcomm Snapdragon 8 Elite")
     assert {metric.label for metric in app.metric} >= {"Decode rate"}
+    app.button(key="fit_stack").click().run()
+    app.button(key="use_fit").click().run()
+    assert app.selectbox(key="device").value.startswith("fitted@")
+    assert app.selectbox(key="stack").value == "llamacpp_cpu"
     app = opened().switch_page("app_pages/validate.py").run()
     app.file_uploader[0].upload("x.json", b'{"model": ').run()
     assert app.error[0].value == "x.json cannot be read."
