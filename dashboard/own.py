@@ -31,6 +31,8 @@ DIGITS: Final = 8
 GGUF: Final = b"GGUF"
 ZIP: Final = b"PK\x03\x04"
 MOST_IN_BUNDLE: Final = 50
+JUDGED: Final = "judged"
+"""What the address of the Validate page calls the measured file that it judges."""
 DEVICE_KEYS: Final = ("extends", "dram", "units", "stacks")
 SCENARIO_KEYS: Final = ("session", "network", "deployment")
 WORDS: Final = {

@@ -23,7 +23,7 @@ from workloads.explain import sentences
 _BASELINE = "pinned_baseline"
 _FAULTS = "link_faults"
 _PAST, _FUTURE = "past_choices", "undone_choices"
-_MINE, _MEASURED = "own_files_used", "own_measured"
+_MINE = "own_files_used"
 _SAVED = "saved_runs"
 _VALID = "last_valid_choices"
 _WAITING = "waiting_changes"
@@ -203,15 +203,10 @@ def mine(*names: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-def bring_measured(item: own.Brought) -> None:
-    """Remember measurements for the Validate page."""
-    st.session_state[_MEASURED] = item
-
-
-def measured() -> own.Brought | None:
-    """Return the measurements that were brought last."""
-    found: own.Brought | None = st.session_state.get(_MEASURED)
-    return found
+def judged() -> own.Brought | None:
+    """Return the measurements that the address says are to be judged."""
+    name = st.query_params.get(own.JUDGED, "")
+    return own.kept(name) if name in own.ids("measured") else None
 
 
 def apply(changes: dict[str, Any]) -> None:

@@ -33,8 +33,11 @@ for number, (name, content) in enumerate(files):
             if taken.left_out:
                 text.caption(f"Not held by the sidebar, left out: {', '.join(taken.left_out)}.")
             if taken.measured is not None:
-                state.bring_measured(taken.measured)
-                action.page_link("app_pages/validate.py", label="**Judge them**")
+                action.page_link(
+                    "app_pages/validate.py",
+                    label="**Judge them**",
+                    query_params={own.JUDGED: taken.measured.id},
+                )
             else:
                 state.mine(taken.choices.device, taken.choices.model)
                 action.button(

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard import asking, comparing, screens, state, uploads
+from dashboard import asking, comparing, own, screens, state, uploads
 from dashboard.charts.residuals import residuals
 from sim.charts.plotly import named
 
@@ -24,10 +24,12 @@ sample = right.selectbox(
 mapping = right.text_input(
     "Column mapping of a CSV", key="column_mapping", placeholder="speed=tokens_per_s; name=id"
 )
-brought = state.measured()
+brought = state.judged()
 file = (dropped.name, dropped.getvalue()) if dropped is not None else None
 if file is None and sample is None and brought is not None:
     file = brought.id, brought.content
+if file is None and sample is None and own.JUDGED in st.query_params:
+    st.warning("**The measured file of this link is not held here.** Drop it again.")
 if file is None and sample is None:
     st.info("**No measurement yet.** Drop one, or look at those that ship.")
     st.button(
@@ -48,6 +50,7 @@ if file is None and sample is None:
 
 if file is not None:
     name, content = file
+    st.markdown(f"Judged here: **{name}**")
     runs = screens.made_or_stop(
         lambda: uploads.read_upload(content, mapping),
         title=f"{name} cannot be read.",

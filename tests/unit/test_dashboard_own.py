@@ -6,6 +6,7 @@ import io
 import json
 import zipfile
 from pathlib import Path
+from urllib.parse import parse_qs
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -17,6 +18,7 @@ from dashboard.links import command_line, query, read_query, scenario_yaml
 from dashboard.runs import USER_ERRORS, run
 from sim.errors import SimError
 
+IMPORTS = Path(__file__).parents[1] / "fixtures" / "imports"
 DEVICE = b"""extends: dimensity_9500
 name: My phone
 sources: {bench: {title: my own measurement}}
@@ -158,3 +160,25 @@ def test_the_baseline_stands_in_the_address():
     app.number_input(key="prompt_tokens").set_value(300).run()
     held = app.query_params["baseline"]
     assert held in ("prompt_tokens=64", ["prompt_tokens=64"])
+
+
+def test_the_measured_file_whose_link_is_pressed_is_judged_and_named():
+    app = opened(model="qwen3-0.6b", images="0").switch_page("app_pages/own.py").run()
+    for name in ("llama_bench.json", "vendor.csv"):
+        app.file_uploader[0].upload(name, (IMPORTS / name).read_bytes())
+    app.run()
+    links = [link.proto.query_string for link in app.get("page_link") if "Judge" in str(link.proto)]
+    first, second = (parse_qs(text)["judged"][0] for text in links)
+    assert first.startswith("llama_bench@")
+    assert second.startswith("vendor@")
+    app = app.switch_page("app_pages/validate.py")
+    app.query_params["judged"] = first
+    app.run()
+    assert f"Judged here: **{first}**" in [text.value for text in app.markdown]
+
+
+def test_a_measured_file_of_a_link_that_is_not_held_is_asked_for_again():
+    app = opened(model="smollm2-135m", images="0").switch_page("app_pages/validate.py")
+    app.query_params["judged"] = "x@00000000"
+    app.run()
+    assert app.warning[0].value.startswith("**The measured file of this link is not held")
