@@ -14,6 +14,7 @@ from typing import Any, Final
 from dashboard.choices import BY_BITS, Choices, limits
 from dashboard.runs import USER_ERRORS, device, judged, run, targets
 from sim.errors import SimError
+from sim.explore.cache_sizes import next_size
 from sim.explore.limits import judge_of, limit_of
 from sim.explore.scales import scale_of
 from sim.explore.solve import Goal, Limit
@@ -101,7 +102,7 @@ class Found:
 def found(choices: Choices, name: str, by_memory: bool) -> Found:
     """Return how far a setting can go until a target, or memory alone, objects."""
     setting = SETTINGS[name]
-    limit = _limit(choices if not by_memory else choices.question(), name, by_memory)
+    limit, rounded = _limit(choices if not by_memory else choices.question(), name, by_memory)
     what = f"{setting.goal} {name}" if limit.binds else f"no limit of {name} up to"
     what = what[0].upper() + what[1:]
     if limit.best is None:
@@ -112,6 +113,7 @@ def found(choices: Choices, name: str, by_memory: bool) -> Found:
     rate, first = limit.best.metrics["tokens_per_s"], limit.best.metrics["time_to_first_token_s"]
     numbers = f" First token {first:.2f} s" + (f", {rate:.1f} tokens/s." if rate else ".")
     beyond = f" Beyond it: {said_of(limit.binding)}." if limit.beyond else " Nothing tried fails."
+    beyond += f" {rounded}" * bool(rounded)
     told = f"**{what}{':' * limit.binds} {text}.**"
     return Found(f"{told}{beyond}{numbers}", setting.changes(choices, value))
 
@@ -144,19 +146,16 @@ def said_of(binding: str) -> str:
 
 
 @lru_cache(maxsize=64)
-def _limit(choices: Choices, name: str, by_memory: bool) -> Limit:
+def _limit(choices: Choices, name: str, by_memory: bool) -> tuple[Limit, str]:
+    """Return the limit, and a sentence where a compiled size of the cache makes it."""
     setting = SETTINGS[name]
     base = Scenario.from_mapping(choices.mapping())
     asked: tuple[Target, ...] = () if by_memory else targets(choices)
     low, high = _ends(setting)
-    return limit_of(
-        base,
-        scale_of(setting.word, base),
-        setting.goal,
-        judge_of(asked),
-        (low, high),
-        soc=device(choices),
-    )
+    chip = device(choices)
+    scale = scale_of(setting.word, base)
+    limit = limit_of(base, scale, setting.goal, judge_of(asked), (low, high), soc=chip)
+    return limit, next_size(base, limit, chip)
 
 
 def _ends(setting: Setting) -> tuple[float, float]:

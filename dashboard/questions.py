@@ -56,7 +56,9 @@ def solve_for(choices: Choices) -> None:
         name = st.pills("Solve for", list(limits.SETTINGS), key="solve_for", bind="query-params")
         if name is None:
             return
-        by_memory = st.toggle("Memory alone, not the targets", key="solve_by_memory")
+        by_memory = st.toggle(
+            "Memory alone, not the targets", key="solve_by_memory", bind="query-params"
+        )
         with st.spinner("Searching", show_time=True):
             answer = screens.made_or_none_saying(
                 lambda: limits.found(choices, str(name), by_memory), "This cannot be searched."

@@ -119,12 +119,13 @@ def _ask(text: str, goal: Goal) -> Ask:
 
 
 def _limit(base: Scenario, ask: Ask, judge: Judge, seed: int) -> dict[str, Any]:
+    from sim.explore.cache_sizes import next_size
     from sim.explore.limits import limit_of
     from sim.explore.scales import scale_of
 
     path, goal, ends = ask
     limit = limit_of(base, scale_of(path, base), goal, judge, ends, seed)
-    return {"path": path, "goal": goal, **_plain(limit)}
+    return {"path": path, "goal": goal, **_plain(limit), "cache_size": next_size(base, limit)}
 
 
 def _frontier(base: Scenario, asked: Sequence[Ask], judge: Judge, seed: int) -> dict[str, Any]:
@@ -239,6 +240,8 @@ def _answer(document: dict[str, Any], metrics: Sequence[str]) -> None:
         console.print(f"[bold]{escape(path)}: {document['goal']} {said}[/bold]")
         why = escape(_short(document["binding"]))
         console.print(f"At {_spoken(document['beyond'], unit)} in the way: {why}")
+        if document["cache_size"]:
+            console.print(document["cache_size"])
     else:
         tried = "" if document["beyond"] is not None else ", the last tried"
         console.print(f"[bold]{escape(path)}: no limit binds {way} to {said}{tried}[/bold]")
