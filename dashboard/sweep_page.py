@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SHOWN = ("status", "probability", *tradeoffs.METRICS, "misses")
+STALE = "Of the sweep before; press Run for what is chosen now."
 LIMITED = {"time_to_first_token_s": "first token [s]", "tokens_per_s": "tokens/s"}
 
 
@@ -38,13 +39,18 @@ def answer(
     asked: Choices,
     result: Result,
     pieces: list[tuple[int, tradeoffs.Row]],
+    is_stale: bool = False,
 ) -> None:
-    """Draw a sweep with what is weighed so far."""
+    """Draw a sweep with what is weighed so far; a stale one says that it is of other choices."""
     table = sweeping.with_weights(plain, pieces)
     rule = str(st.session_state["best_by"])
     best = tradeoffs.best(table, asked, rule)
     passing = int((table["status"] == "PASS").sum())
-    _say(table, axes, asked, best, rule)
+    tone, said = _said(table, axes, asked, best, rule)
+    if is_stale:
+        st.caption(f"**{STALE}** {said.replace('**', '')}")
+    else:
+        tone(said)
     pinned, before = state.baseline(), screens.baseline_result()
     baseline = tradeoffs.row_of(pinned, before) if pinned and before else None
     plane = str(st.session_state["across"]), str(st.session_state["up"])
@@ -68,10 +74,10 @@ def answer(
         )
 
 
-def _say(
+def _said(
     table: pd.DataFrame, axes: Sequence[str], asked: Choices, best: int | None, rule: str
-) -> None:
-    """Say the best point, or the nearest miss and what is in the way."""
+) -> tuple[Callable[[str], Any], str]:
+    """Return the best point, or the nearest miss and what is in the way, and what draws it."""
     passing = int((table["status"] == "PASS").sum())
     waiting = int((table["status"] == sweeping.NOT_WEIGHED).sum())
     rows = {int(str(index)): row for index, row in zip(table.index, table.to_dict("records"),
@@ -83,14 +89,13 @@ def _say(
     if best is not None:
         sure = rows[best]["probability"]
         likely = f" {sure:.0%} of the draws meet every target." if sure is not None else ""
-        st.success(
+        return st.success, (
             f"**{rule[:1].upper() + rule[1:]} of {passing} that meet every target: "
             f"{named(best)}.**{likely} {rows[best]['reason']}"
         )
-        return
     if waiting:
-        st.info(f"**{waiting} of {len(table)} pass on their own numbers**; their draws are made.")
-        return
+        words = f"**{waiting} of {len(table)} pass on their own numbers**; their draws are made."
+        return st.info, words
     near = tradeoffs.nearest(table, asked)
     said = f"**None of {len(table)} configurations surely meets every target.** "
     marginal = [index for index, row in rows.items() if row["status"] in ("MARGINAL", "THROTTLES")]
@@ -104,7 +109,7 @@ def _say(
         said += f"Nearest: **{named(near)}**, which misses {rows[near]['misses']} of the limit."
         if common := tradeoffs.wall(table):
             said += f" Every point misses the {common}: vary what moves it, or give up some of it."
-    st.warning(said)
+    return st.warning, said
 
 
 def _boxed(event: Any) -> list[int]:

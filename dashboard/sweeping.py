@@ -63,6 +63,15 @@ def swept() -> tuple[pd.DataFrame, list[str], Choices]:
     return table, list(st.session_state.get(_LEVELS, {})), st.session_state.get(_ASKED, Choices())
 
 
+def is_stale(choices: Choices, levels: dict[str, list[str]]) -> bool:
+    """Return whether Run would sweep other points than those that are shown."""
+    held, asked = st.session_state.get(_ROWS, []), st.session_state.get(_ASKED, Choices())
+    if levels != st.session_state.get(_LEVELS, {}):
+        return True
+    every = [row["changes"] for row in held]
+    return any(asked.changed(**changes) != choices.changed(**changes) for changes in every)
+
+
 def weighing(table: pd.DataFrame, asked: Choices) -> Job[tuple[int, tradeoffs.Row]] | None:
     """Return the job that weighs the passing points over draws, the heaviest weights first."""
     passing = table[table["status"] == "PASS"].sort_values("weights [GiB]", ascending=False)

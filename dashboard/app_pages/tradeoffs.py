@@ -19,14 +19,15 @@ MOVED = {
 choices = state.current()
 result = screens.result_or_stop(choices)
 with st.container(border=True):
+    run_place = st.container()  # above what grows and shrinks, so that a click meets it
     levels = sweeping.builder(choices)
-    sweeping.run_when_asked(choices, levels)
+    with run_place:
+        sweeping.run_when_asked(choices, levels)
 plain, axes, asked = sweeping.swept()
 if plain.empty:
     st.info("Choose what to vary, with at least one level each, and run the sweep.")
     st.stop()
-if asked != choices:
-    st.caption("The sidebar changed since this sweep; run it again to start from what it shows.")
+is_stale = sweeping.is_stale(choices, levels)
 pinned, before = state.baseline(), screens.baseline_result()
 sweep_page.controls()
 weigh = sweeping.weighing(plain, asked)
@@ -34,7 +35,7 @@ if weigh is not None:
     progress.watch(
         "weigh",
         weigh,
-        lambda found: sweep_page.answer(plain, axes, asked, result, found.pieces),
+        lambda found: sweep_page.answer(plain, axes, asked, result, found.pieces, is_stale),
         "Weighing the points that pass",
     )
 if not result.fits:

@@ -16,6 +16,7 @@ from dashboard.cards import cards
 from dashboard.choices import Choices
 from dashboard.presets import PRESETS, preset
 from dashboard.runs import run
+from dashboard.sweep_page import STALE
 
 APP = Path(dashboard.__file__).with_name("app.py")
 PAGES = sorted(path.name for path in (APP.parent / "app_pages").glob("*.py"))
@@ -163,6 +164,21 @@ def test_a_swept_point_is_loaded_into_the_sidebar():
     app.switch_page("app_pages/explore.py").run()
     assert shown(app) == expected(best)
     assert app.success[0].value.startswith("**PASS.**")
+
+
+def test_a_sweep_of_other_axes_or_choices_is_told_as_of_before_and_without_colour():
+    app = opened().switch_page("app_pages/tradeoffs.py").run()
+    done(app, "weigh")
+    app.button(key="load_point").click().run()
+    assert app.success[0].value.startswith("**Least given up of")  # Run would sweep the same
+    app.multiselect(key="sweep_axes").set_value(["bits"]).run()
+    assert not [*app.success, *app.warning]
+    assert any(one.value.startswith(f"**{STALE}** Least given up") for one in app.caption)
+    app.button(key="run_sweep").click().run()
+    done(app, "weigh")
+    assert not any(STALE in one.value for one in app.caption)
+    app.number_input(key="prompt_tokens").set_value(77).run()
+    assert any(STALE in one.value for one in app.caption)
 
 
 def test_the_evidence_page_names_near_rows_and_what_to_measure_next():
