@@ -241,7 +241,7 @@ class Timeline {
 
   zoom(factor, about) {
     const t = about ?? (this.view[0] + this.view[1]) / 2;
-    const span = (this.view[1] - this.view[0]) * factor, most = (this.whole[1] - this.whole[0]) * 1.2;
+    const span = (this.view[1] - this.view[0]) * factor, most = this.whole[1] - this.whole[0];
     if (span < 2e-7 || span > most) { if (span > most) this.fit(); return; }
     this.view = [t - (t - this.view[0]) * factor, t + (this.view[1] - t) * factor];
     this.ask();
@@ -252,6 +252,7 @@ class Timeline {
     this.view = [from, from + wide];
     this.ask();
   }
+  get isWhole() { return this.view && this.view[0] <= this.whole[0] && this.view[1] >= this.whole[1]; }
   fit() { this.view = [...this.whole]; this.ask(); }
 
   at(event) {
@@ -279,8 +280,10 @@ class Timeline {
   listen() {
     const c = this.canvas;
     c.onwheel = (e) => {
+      const upright = Math.abs(e.deltaY) >= Math.abs(e.deltaX);
+      if (upright && !e.ctrlKey && !e.metaKey && e.deltaY > 0 && this.isWhole) return; // the page scrolls
       e.preventDefault();
-      if (Math.abs(e.deltaX) > Math.abs(e.deltaY)) this.pan(e.deltaX / this.width);
+      if (!upright) this.pan(e.deltaX / this.width);
       else this.zoom(Math.exp(e.deltaY * 0.0016), this.at(e).t);
     };
     const touching = new Map();
@@ -317,6 +320,11 @@ class Timeline {
         if (this.chosen) this.tell(this.card(this.chosen)); else if (!this.range) this.panel.replaceChildren();
       }
       this.ask();
+    };
+    c.onpointercancel = (e) => { // the browser took the swipe, to scroll the page
+      touching.delete(e.pointerId); this.pinch = null;
+      if (this.drag && !this.drag.select) this.view = this.drag.view;
+      this.drag = null; this.tip.hidden = true; this.cursor = undefined; this.ask();
     };
     c.onpointerleave = () => { this.tip.hidden = true; this.cursor = undefined; this.ask(); };
     c.ondblclick = (e) => {

@@ -105,10 +105,12 @@ def opened(browser: Any, address: str) -> Iterator[Open]:
         page.on("pageerror", lambda error: faults.append(f"page error: {error}"))
         page.on("request", request)
 
-    def open_page(path: str = "/", width_px: int = 1440, scheme: str = "light") -> Any:
+    def open_page(
+        path: str = "/", width_px: int = 1440, scheme: str = "light", touch: bool = False
+    ) -> Any:
         height_px = 900 if width_px > 800 else 844
         context = browser.new_context(
-            viewport={"width": width_px, "height": height_px}, color_scheme=scheme
+            viewport={"width": width_px, "height": height_px}, color_scheme=scheme, has_touch=touch
         )
         contexts.append(context)
         page = context.new_page()

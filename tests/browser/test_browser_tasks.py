@@ -116,6 +116,37 @@ def test_the_timeline_is_moved_by_wheel_and_keys_and_adds_up_a_range(opened):
     expect(page.get_by_text("Operator by operator, per output token")).to_be_visible()
 
 
+SCROLLED = "() => document.querySelector('[data-testid=stMain]').scrollTop"
+
+
+def test_a_timeline_shown_whole_lets_the_wheel_and_a_swipe_scroll_the_page(opened):
+    page = opened("/timeline?images=0", touch=True)
+    canvas = page.locator("canvas[data-view]")
+    expect(canvas).to_have_attribute("data-view", re.compile(r"\d"))
+    rested(page)
+    whole = canvas.get_attribute("data-view")
+    canvas.hover(position={"x": 700, "y": 60})
+    page.mouse.wheel(0, -300)
+    expect(canvas).not_to_have_attribute("data-view", whole)
+    assert page.evaluate(SCROLLED) == 0
+    page.mouse.wheel(0, 600)
+    expect(canvas).to_have_attribute("data-view", whole)
+    assert page.evaluate(SCROLLED) == 0
+    page.mouse.wheel(0, 200)
+    page.wait_for_function(f"({SCROLLED})() > 100")
+    assert canvas.get_attribute("data-view") == whole
+    assert canvas.evaluate("(one) => getComputedStyle(one).touchAction") == "pan-y"
+    page.evaluate("() => { document.querySelector('[data-testid=stMain]').scrollTop = 0 }")
+    box = canvas.bounding_box()
+    fingers = page.context.new_cdp_session(page)
+    for step, kind in enumerate(["touchStart", *["touchMove"] * 10]):
+        point = {"x": box["x"] + 500, "y": box["y"] + 200 - 15 * step}
+        fingers.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [point]})
+    fingers.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    page.wait_for_function(f"({SCROLLED})() > 50")
+    assert canvas.get_attribute("data-view") == whole
+
+
 def test_a_reply_is_typed_at_the_pace_of_two_phones(opened):
     page = opened("/feel?images=0&output_tokens=24&baseline=model%3Dandesvl-0.6b")
     page.get_by_role("button", name="16×").click()
