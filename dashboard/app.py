@@ -37,7 +37,8 @@ choices = state.current() if is_early else sidebar()
 st.html(NARROW)
 question = next(asked for title, asked in PAGES.values() if title == page.title)
 st.title(f"{page.title} :gray[{question}]", anchor=False)
-with st.container(key="pages"), st.popover("Pages"):
+# a key for each page: the list closes over the page that was chosen
+with st.container(key="pages"), st.popover("Pages", key=f"pages_{page.title}"):
     for target in pages.values():
         st.page_link(target)
 if state.faults():

@@ -84,3 +84,4 @@ def test_a_phone_shows_the_name_of_the_page_and_a_list_of_pages(opened):
     page.get_by_role("button", name="Pages").click()
     page.get_by_test_id("stPopoverBody").get_by_role("link", name="Sustained").click()
     expect(page.locator(TITLE)).to_contain_text("Sustained")
+    expect(page.get_by_test_id("stPopoverBody")).to_have_count(0)
