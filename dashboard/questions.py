@@ -12,6 +12,7 @@ from dashboard.choices import Choices
 from dashboard.jobs import Job
 from dashboard.remedies import known_remedies
 from dashboard.runs import targets
+from sim.wording import PASSES
 
 
 def remedies_box() -> Any:
@@ -34,10 +35,12 @@ def remedies(box: Any, choices: Choices) -> bool:
             st.markdown(
                 "No one or two of the changes that are tried pass; the Trade-offs page sweeps more."
             )
+        if found:
+            st.caption("Over the ranges of the device it may be MARGINAL; Apply draws how likely.")
         for index, remedy in enumerate(found or ()):
             text, button = st.columns([5, 1], vertical_alignment="center")
             said = remedy.text[:1].upper() + remedy.text[1:]
-            text.markdown(f"**{said}** (costs: {remedy.cost}): {remedy.answer}")
+            text.markdown(f"**{said}** (costs: {remedy.cost}) {PASSES}: {remedy.answer}")
             button.button(
                 "Apply",
                 key=f"remedy_{index}",

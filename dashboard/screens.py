@@ -23,11 +23,13 @@ from sim.results import Result
 _BADGES: dict[str, tuple[Callable[..., Any], str]] = {
     "PASS": (st.success, ":material/check_circle:"),
     "MARGINAL": (st.warning, ":material/balance:"),
-    "FAIL": (st.warning, ":material/warning:"),
+    "FAIL": (st.error, ":material/cancel:"),
     "THROTTLES": (st.warning, ":material/device_thermostat:"),
     "OUT OF MEMORY": (st.error, ":material/block:"),
 }
 
+DRAWING = "On central numbers, ranges being drawn."
+"""Said with a verdict until the draws of its device are there."""
 POLL_S, LATE_S = 0.3, 0.6
 """Between two looks at whether draws are made: of a page that plays them, of one that waits [s]."""
 _EARLY = "answer_drawn_early"
@@ -133,9 +135,18 @@ def sampled(choices: Choices) -> MetricColumns | None:
 
 def show_verdict(choices: Choices, result: Result) -> None:
     """Draw the verdict: on the run alone, until the draws of its device are made."""
-    word, said = spoken(choices, result, sampled(choices) if result.fits else None)
+    drawn_now = sampled(choices) if result.fits else None
+    word, said = spoken(choices, result, drawn_now)
     draw, icon = _BADGES[word]
-    draw(f"**{word}.** {said}", icon=icon)
+    wait = f" {DRAWING}" if result.fits and drawn_now is None else ""
+    draw(f"**{word}.** {said}{wait}", icon=icon)
+
+
+def show_toned(choices: Choices, result: Result, said: str, is_good: bool) -> None:
+    """Draw a sentence in the colour of the verdict, or of a warning where it is none itself."""
+    word, _ = spoken(choices, result, sampled(choices) if result.fits else None)
+    draw, _ = _BADGES["MARGINAL" if word == "PASS" and not is_good else word]
+    draw(said)
 
 
 class Answer(NamedTuple):

@@ -26,7 +26,7 @@ from sim.sessions import TurnSummary
 from sim.summary import Summary
 from sim.trust import aspects
 from sim.verdicts import KILO, SMALLEST_J, Verdict, headline, joules
-from sim.wording import label, shown, told, visual_noun
+from sim.wording import PASSES, label, shown, told, visual_noun
 from workloads.trace import NETWORK
 
 BAR_WIDTH = 32
@@ -76,7 +76,7 @@ def show_result(
     if judged is not None:
         console.print(f"[bold]{judged.status}[/bold]: {escape(judged.sentence)}")
         for remedy in remedies:
-            console.print(f"Would pass on the device's own numbers: {escape(told(remedy))}")
+            console.print(f"{PASSES.capitalize()}: {escape(told(remedy))}")
     console.print(f"[bold]{headline(result)}[/bold]\n")
     if len(result.turns) > 1:
         _session(console, result)

@@ -29,6 +29,8 @@ PLAIN: Final = (
 )
 SHARES: Final = ("mfu", "mbu", "share", "error")
 """Endings of names whose values are fractions, told in per cent."""
+PASSES: Final = "would pass on the device's own numbers"
+"""What every door says of a remedy; how likely it passes over draws is not known before its run."""
 SMALLEST_SECONDS: Final = 0.1
 """Shorter times are told in the next smaller unit [s]."""
 

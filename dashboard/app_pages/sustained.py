@@ -4,10 +4,10 @@ import streamlit as st
 
 from dashboard import screens, state, sustained
 from dashboard.charts import endurance
-from dashboard.runs import judged, run
+from dashboard.runs import judged
 
 choices = state.current()
-screens.fitting_or_stop(choices)
+result = screens.fitting_or_stop(choices)
 
 with st.spinner("Simulating ten minutes", show_time=True):
     session = screens.made_or_stop(lambda: sustained.session(choices))
@@ -16,14 +16,16 @@ found = sustained.endurance(session)
 then = sustained.endurance(before) if before else None
 said = sustained.against_target(session, choices.least_tokens_per_s)
 missed = sustained.missed_from_s(session, choices.least_tokens_per_s)
-draw = st.success if missed is None and found.throttled_at_s is None else st.warning
 drawn = screens.sampled(choices)
 likely = ""
 if drawn:
-    share = judged(choices, run(choices), drawn).probability_sustained
+    share = judged(choices, result, drawn).probability_sustained
     likely = f" {share:.0%} of the draws of the device meet every target in minute ten."
-draw(
-    f"**{said} {found.sentence()}**{likely} The question is asked again as soon as it is answered."
+screens.show_toned(
+    choices,
+    result,
+    f"**{said} {found.sentence()}**{likely} The question is asked again as soon as it is answered.",
+    missed is None and found.throttled_at_s is None,
 )
 screens.show_cards(sustained.cards(found, then))
 screens.chart(

@@ -135,7 +135,7 @@ def _show(document: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.markup import escape
 
-    from sim.wording import told
+    from sim.wording import PASSES, told
 
     console = Console(highlight=False, soft_wrap=True)
     rows = document["meeting"] or document["closest"]
@@ -149,9 +149,7 @@ def _show(document: dict[str, Any]) -> None:
     if rows:
         _table(document, rows[:SHOWN])
     for remedy in document.get("remedies", ()):
-        console.print(
-            f"Asked otherwise it would pass on the device's own numbers: {escape(told(remedy))}"
-        )
+        console.print(f"Asked otherwise it {PASSES}: {escape(told(remedy))}")
     print_warnings(console, document.get("warnings", ()))
     if document.get("least_certain"):
         console.print(f"Least certain assumption: {document['least_certain']}")

@@ -26,7 +26,7 @@ from sim.reports.page import (
     Text,
     charts,
 )
-from sim.wording import Number, held_name, label, shown, told
+from sim.wording import PASSES, Number, held_name, label, shown, told
 from workloads.trace import NETWORK
 
 Document = Mapping[str, Any]
@@ -134,7 +134,7 @@ def _recommendation(document: Document, minutes: int) -> Section:
     blocked = f" In the way: {', '.join(found['blocking'])}." if found["blocking"] else ""
     verdict = "every target." if found["meets"] else f"every target.{blocked} The closest:"
     others = tuple(
-        Paragraph((f"Asked otherwise it would pass on the device's own numbers: {told(remedy)}",))
+        Paragraph((f"Asked otherwise it {PASSES}: {told(remedy)}",))
         for remedy in document["remedies"]
     )
     blocks: tuple[Block, ...] = (

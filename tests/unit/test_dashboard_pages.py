@@ -16,7 +16,9 @@ from dashboard.cards import cards
 from dashboard.choices import Choices
 from dashboard.presets import PRESETS, preset
 from dashboard.runs import run
+from dashboard.screens import DRAWING
 from dashboard.sweep_page import STALE
+from sim.wording import PASSES
 
 APP = Path(dashboard.__file__).with_name("app.py")
 PAGES = sorted(path.name for path in (APP.parent / "app_pages").glob("*.py"))
@@ -66,6 +68,23 @@ def test_the_first_screen_shows_the_default_scenario():
     assert shown(app) == expected(Choices())
     drawn = [*app.success, *app.warning]
     assert drawn[0].value.startswith(("**PASS.**", "**MARGINAL.**"))
+
+
+def test_a_fail_has_its_own_colour_and_a_verdict_without_draws_says_so():
+    app = opened(most_first_token_s="0.1", context_tokens="4097")
+    said = app.error[0].value
+    assert said.startswith("**FAIL.**")
+    assert said.endswith(DRAWING)
+    for _ in range(600):
+        if not app.error[0].value.endswith(DRAWING):
+            break
+        sleep(0.1)
+        app.run()
+    assert app.error[0].value.startswith("**FAIL.**")
+    assert DRAWING not in app.error[0].value
+    app.switch_page("app_pages/sustained.py").run()
+    assert app.error  # the colour of the verdict
+    assert not app.success
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -141,7 +160,9 @@ def test_reset_returns_to_the_default():
 def test_a_remedy_is_applied_with_one_click():
     app = opened(app_budget_gib="2")
     assert app.error[0].value.startswith("**OUT OF MEMORY.**")
-    button_that_comes(app, "remedy_0").click().run()
+    button = button_that_comes(app, "remedy_0")
+    assert any(f") {PASSES}: " in one.value for one in app.markdown)
+    button.click().run()
     assert app.success[0].value.startswith("**PASS.**")
 
 
