@@ -16,12 +16,15 @@ import zipfile
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any, Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import yaml
 
+from hw_models.errors import suggest
 from hw_models.soc import SocSpec, load_soc
 from sim.errors import SimError
+from workloads.files import parse_yaml
+from workloads.scenario import Scenario
 
 Kind = Literal["device", "model", "scenario", "measured", "bundle"]
 
@@ -34,6 +37,10 @@ MOST_IN_BUNDLE: Final = 50
 JUDGED: Final = "judged"
 """What the address of the Validate page calls the measured file that it judges."""
 DEVICE_KEYS: Final = ("extends", "dram", "units", "stacks")
+CONFIG_KEYS: Final = {"model_type", "architectures"}
+BENCH_KEY: Final = "model_filename"
+"""A row of llama-bench has a ``model_type``, too, and this."""
+YAML: Final = (".yaml", ".yml")
 SCENARIO_KEYS: Final = ("session", "network", "deployment")
 WORDS: Final = {
     "device": "a device",
@@ -63,7 +70,7 @@ def bring(content: bytes, name: str) -> Brought:
         raise SimError(f"A file must be at most {limit:.0f} MB. Got {got:.0f} MB.")
     if not content.strip():
         raise SimError("A file must hold something. Got an empty one.")
-    kind, ending = _kind_of(content)
+    kind, ending = _kind_of(content, name)
     digest = hashlib.sha256(content).hexdigest()[:DIGITS]
     stem = re.sub(r"[^A-Za-z0-9_.-]+", "_", Path(name).stem)[:40].strip("._") or kind
     found = f"{stem}@{digest}"
@@ -143,8 +150,11 @@ def _folder() -> Path:
     return Path(tempfile.mkdtemp(prefix="andesim-own-"))
 
 
-def _kind_of(content: bytes) -> tuple[Kind, str]:
-    """Return what a file is and the ending its reader wants."""
+def _kind_of(content: bytes, name: str) -> tuple[Kind, str]:
+    """Return what a file is and the ending its reader wants.
+
+    Raises what is wrong with a file whose name ends as YAML and which is none of ours.
+    """
     if content.startswith(GGUF):
         return "model", ".gguf"
     if content.startswith(ZIP):
@@ -152,23 +162,38 @@ def _kind_of(content: bytes) -> tuple[Kind, str]:
     text = content.decode("utf-8", errors="replace")
     try:
         node = json.loads(text)
-        if isinstance(node, dict) and ("model_type" in node or "architectures" in node):
+        is_run = isinstance(node, dict) and BENCH_KEY in node
+        if isinstance(node, dict) and not is_run and not CONFIG_KEYS.isdisjoint(node):
             return "model", ".json"
         return "measured", ".json"
     except (json.JSONDecodeError, RecursionError):
         pass
-    node = _mapping(text)
-    if any(key in node for key in SCENARIO_KEYS):
+    keys, is_yaml = _keys(text), Path(name).suffix.lower() in YAML
+    if not keys.isdisjoint((*SCENARIO_KEYS, *(Scenario.model_fields if is_yaml else ()))):
         return "scenario", ".yaml"
-    if any(key in node for key in DEVICE_KEYS):
+    if not keys.isdisjoint((*DEVICE_KEYS, *(SocSpec.model_fields if is_yaml else ()))):
         return "device", ".yaml"
+    if is_yaml:
+        raise SimError(_not_ours(text, name, keys))
     return "measured", ".txt"
 
 
-def _mapping(text: str) -> dict[Any, Any]:
-    """Return a YAML mapping, empty where the text is none."""
+def _keys(text: str) -> set[str]:
+    """Return the keys of a YAML mapping; of broken YAML the words that look like keys."""
     try:
         node = yaml.safe_load(text)
     except (yaml.YAMLError, RecursionError, ValueError):
-        return {}
-    return node if isinstance(node, dict) else {}
+        return set(re.findall(r"^(\w+):(?:\s|$)", text, re.MULTILINE))
+    return set(map(str, node)) if isinstance(node, dict) else set()
+
+
+def _not_ours(text: str, name: str, keys: set[str]) -> str:
+    """Return what is wrong with a YAML file that is neither a device nor a scenario.
+
+    Raises WorkloadError, which names the line, where it is no YAML at all.
+    """
+    parse_yaml(text, Path(name).name)
+    known = {*DEVICE_KEYS, *SocSpec.model_fields, *Scenario.model_fields}
+    hints = [f"{key} is not a known key. {suggest(key, known)}" for key in sorted(keys)]
+    fault = f"{Path(name).name} must be a device or a scenario."
+    return " ".join((fault, *hints[:1])) if hints else f"{fault} Got no keys."

@@ -79,6 +79,8 @@ def parse_yaml(text: str) -> dict[str, Any]:
         data = yaml.load(text, Loader=_TextLoader)
     except HardwareError:
         raise
+    except yaml.MarkedYAMLError as error:
+        raise HardwareError(f"the file must be YAML. Got: {_told(error)}.") from error
     except (yaml.YAMLError, ValueError, TypeError) as error:
         raise HardwareError(
             f"the file must be YAML. Got {' '.join(str(error).split())}."
@@ -86,6 +88,14 @@ def parse_yaml(text: str) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise HardwareError(f"the file must be a mapping. Got {type(data).__name__}.")
     return data
+
+
+def _told(error: yaml.MarkedYAMLError) -> str:
+    """Return what a reader of YAML found, with its lines."""
+    at, begun = error.problem_mark, error.context_mark
+    place = f" in line {at.line + 1}" if at else ""
+    since = f", {error.context} that begins in line {begun.line + 1}" if begun else ""
+    return f"{error.problem}{place}{since}"
 
 
 def _check_nesting(text: str) -> None:

@@ -6,8 +6,9 @@ Not modelled here: anything that takes time. Laws are in the sibling modules, th
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
+from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -27,6 +28,8 @@ from hw_models.schema import ComputeUnit, Dram, Flash, Host, Power, Stack
 from hw_models.thermal_parts import Thermal
 from hw_models.tree import leaves, moved, set_entry, to_tree
 
+EXTRA: Final = ("extra_forbidden", "unexpected_keyword_argument")
+"""What pydantic calls a key that nothing knows."""
 _OVERRIDE_SOURCE: Final = Source("What-if value given for this run")
 
 
@@ -195,15 +198,23 @@ def _validated(data: Mapping[str, Any]) -> SocSpec:
         context = listed if isinstance(listed, Mapping) else {}
         found = SocSpec.model_validate(with_followers(data), context=context)
     except ValidationError as error:
-        raise HardwareError(*_faults(error)) from None
+        raise HardwareError(*_faults(error, data)) from None
     units = {name: with_rates(unit) for name, unit in found.units.items()}
     return found.model_copy(update={"units": units})
 
 
-def _faults(error: ValidationError) -> Iterator[str]:
+def _at(data: Any, path: Iterable[object]) -> list[str]:
+    """Return the keys that are text of the mapping at a path; none where there is none."""
+    for key in path:
+        data = data.get(key) if isinstance(data, Mapping) else None
+    return [key for key in data if isinstance(key, str)] if isinstance(data, Mapping) else []
+
+
+def _faults(error: ValidationError, data: Mapping[str, Any]) -> Iterator[str]:
     """Word pydantic's findings as "WHAT must RULE. Got VALUE. REMEDY"."""
     found = error.errors(include_url=False)
     missing = [fault["loc"] for fault in found if fault["type"] == "missing"]
+    extra = [fault["loc"] for fault in found if fault["type"] in EXTRA]
     for fault in found:
         *parents, name = fault["loc"] or ("",)
         what = ".".join(str(part) for part in fault["loc"] if part != "[key]")
@@ -211,8 +222,10 @@ def _faults(error: ValidationError) -> Iterator[str]:
         match fault["type"]:
             case "missing":
                 yield f"{what} must be given."
-            case "extra_forbidden" | "unexpected_keyword_argument":
-                hint = f" {suggest(str(name), siblings)}" if siblings else ""
+            case kind if kind in EXTRA:
+                beside = [key for key in _at(data, parents) if (*parents, key) not in extra]
+                near = get_close_matches(str(name), beside, n=1)
+                hint = f" {suggest(str(name), [*siblings, *near])}" if siblings or near else ""
                 yield f"{what} is not a known key.{hint}"
             case "value_error":
                 cause = fault["ctx"]["error"]

@@ -93,6 +93,30 @@ def test_a_file_that_is_nothing_we_know_is_taken_for_measurements():
     assert own.bring(b"GGUF\x03\x00\x00\x00", "m.gguf").kind == "model"
 
 
+@pytest.mark.parametrize(
+    ("text", "name", "said"),
+    [
+        ("extends: dimensity_9500\ndram: {channels: 2\nname: x\n", "d.yaml", "in line 3"),
+        ("extends: dimensity_9500\ndram: {channels: 2\nname: x\n", "pasted", "in line 3"),
+        ("a: b\nc: [1\n", "d.yml", "d.yml, line"),
+        ("session: {turns: [\nmodel: x\n", "s.yaml", "line 3"),
+        ("extends: dimensity_9500\ndrem: {}\n", "d.yaml", "Did you mean 'dram'?"),
+        ("extend: dimensity_9500\n", "d.yaml", "Did you mean 'extends'?"),
+        ("sesion: {turns: []}\nmodel: smollm2-135m\n", "s.yaml", "Did you mean 'session'"),
+        ("- 1\n", "d.yaml", "d.yaml must be a device or a scenario. Got no keys."),
+    ],
+)
+def test_a_yaml_that_is_broken_is_told_as_yaml_and_not_taken_for_measurements(text, name, said):
+    with pytest.raises(USER_ERRORS) as refused:
+        bringing.take(text.encode(), name, SMALL)
+    assert said in str(refused.value)
+
+
+@pytest.mark.parametrize("path", sorted(IMPORTS.iterdir()), ids=lambda path: path.name)
+def test_no_output_of_a_tool_is_taken_for_a_yaml_of_ours(path):
+    assert own.bring(path.read_bytes(), path.name).kind == "measured"
+
+
 def test_a_file_larger_than_the_limit_is_refused(monkeypatch):
     monkeypatch.setattr(own, "LIMIT_BYTES", 5)
     with pytest.raises(SimError, match="at most"):

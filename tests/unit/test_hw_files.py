@@ -111,7 +111,9 @@ def test_extends_must_be_names(write, extends):
 
 
 def test_a_fault_in_a_file_names_the_file(write):
-    with pytest.raises(HardwareError, match=r"^broken\.yaml: the file must be YAML"):
+    with pytest.raises(
+        HardwareError, match=r"^broken\.yaml: the file must be YAML\. Got: .* in line \d"
+    ):
         read_device(write("broken.yaml", "a: ["))
 
 
