@@ -28,6 +28,7 @@ from sim.explore.variants import MetricColumns
 from sim.results import Result
 from sim.simulation import simulate
 from sim.verdicts import Status, Verdict, judge
+from workloads.errors import WorkloadError
 from workloads.files import read_yaml
 from workloads.scenario import load_scenario
 
@@ -92,15 +93,8 @@ CONDITIONS: Final[Mapping[str, Overrides]] = {
     "video call": ("environment.background=video_call",),
     "game": ("environment.background=game",),
 }
-PHONES: Final = (
-    (DEVICE, STACK),
-    ("snapdragon_8_elite", "genie"),
-    ("snapdragon_8_elite_gen_5", "genie"),
-    ("apple_a19_pro", "coreai_npu"),
-    ("tensor_g5", "litert_gpu"),
-)
-"""Phones of the comparison with the stack that their maker or its runtime offers."""
-COMPARED_TASK, COMPARED_RUNG = "screenshot question", LADDER[2]
+COMPARED_RUNG = LADDER[2]
+"""The rung on which adapters are counted: every climb judges it, whatever passes."""
 
 
 @dataclass(frozen=True)
@@ -182,11 +176,25 @@ def judged(
     return Judged(rung, result, columns, judge(result, targets, columns))
 
 
-def climbed(model: str, task: Task, draws: int, seed: int) -> Iterator[Judged]:
-    """Yield rungs from the mildest on, until one passes and two more stand beside it."""
-    left = len(LADDER)
-    for rung in LADDER:
-        found = judged(model, task, rung, draws, seed)
+@cache
+def refusal(rung: Rung, where: tuple[str, str]) -> str | None:
+    """Return why a stack cannot run a rung, None where it can: a draft asks for wider graphs."""
+    task = TASKS["screenshot question"]
+    try:
+        simulate(load_scenario(None, asked(MODELS[0], task, rung, (), *where)))
+    except WorkloadError as error:
+        return str(error)
+    return None
+
+
+def climbed(
+    model: str, task: Task, draws: int, seed: int, where: tuple[str, str] = (DEVICE, STACK)
+) -> Iterator[Judged]:
+    """Yield rungs that run, from the mildest on, until one passes and two more stand beside it."""
+    rungs = [rung for rung in LADDER if refusal(rung, where) is None]
+    left = len(rungs)
+    for rung in rungs:
+        found = judged(model, task, rung, draws, seed, (), where)
         yield found
         left = min(left, 3 if found.verdict.status is Status.PASS else left) - 1
         if not left:
@@ -194,12 +202,16 @@ def climbed(model: str, task: Task, draws: int, seed: int) -> Iterator[Judged]:
 
 
 def cards(
-    draws: int, seed: int, models: Sequence[str] = MODELS, tasks: Sequence[str] = tuple(TASKS)
+    draws: int,
+    seed: int,
+    models: Sequence[str] = MODELS,
+    tasks: Sequence[str] = tuple(TASKS),
+    where: tuple[str, str] = (DEVICE, STACK),
 ) -> Iterator[Card]:
-    """Yield the card of every model and task."""
+    """Yield the card of every model and task on a device and stack."""
     for task in tasks:
         for model in models:
-            yield Card(model, task, tuple(climbed(model, TASKS[task], draws, seed)))
+            yield Card(model, task, tuple(climbed(model, TASKS[task], draws, seed, where)))
 
 
 def conditions(card: Card, draws: int, seed: int) -> dict[str, Judged]:
@@ -297,9 +309,7 @@ def page(found: Sequence[Card], draws: int, seed: int) -> str:
         adapters=[_adapter_row(model) for model in MODELS],
         ranks=RANKS,
         speculation=_speculation_rows(),
-        phones=_phone_rows(draws, seed),
         compared=COMPARED_RUNG.name,
-        compared_task=COMPARED_TASK,
     )
 
 
@@ -307,10 +317,11 @@ def _summary(found: Sequence[Card]) -> list[tuple[str, ...]]:
     by = {(card.task, card.model): card for card in found}
     tasks = list(dict.fromkeys(card.task for card in found))
     models = sorted({card.model for card in found}, key=MODELS.index)
-    return [(task, *(_cell(by[task, model]) for model in models)) for task in tasks]
+    return [(task, *(cell(by[task, model]) for model in models)) for task in tasks]
 
 
-def _cell(card: Card) -> str:
+def cell(card: Card) -> str:
+    """Return a card in one cell: the rung, and its probability at first / in minute ten."""
     chosen = card.chosen
     status = chosen.verdict.status
     said = chosen.rung.name if status is Status.PASS else f"{status}: {chosen.rung.name}"
@@ -323,7 +334,7 @@ def _card_rows(card: Card, under: Mapping[str, Judged]) -> dict[str, Any]:
         "title": f"{card.model}, {card.task}",
         "sentence": chosen.verdict.sentence,
         "rows": [
-            (name, *_numbers(judged))
+            (name, *numbers(judged))
             for name, judged in (
                 (f"**{chosen.rung.name}**", chosen),
                 *((judged.rung.name, judged) for judged in card.runners_up),
@@ -333,7 +344,7 @@ def _card_rows(card: Card, under: Mapping[str, Judged]) -> dict[str, Any]:
     }
 
 
-def _numbers(judged: Judged) -> tuple[str, ...]:
+def numbers(judged: Judged) -> tuple[str, ...]:
     """Return the cells of a row; beside another app minute ten lacks its heat and is not told."""
     verdict, around = judged.verdict, judged.result.scenario.environment
     alone = all(item.profile == "idle" for item in around.schedule)
@@ -341,16 +352,16 @@ def _numbers(judged: Judged) -> tuple[str, ...]:
     return (
         verdict.status.value,
         f"{verdict.probability:.0%} / {later}",
-        _told(judged.band("time_to_first_token_s"), 2),
-        _told(judged.band("tokens_per_s"), 1),
-        _told(judged.band("sustained_tokens_per_s"), 1) if alone else "-",
-        _told(tuple(value / GIB for value in judged.band("peak_dram_bytes")), 2),
-        _told(judged.band("energy_j"), 1),
-        _told(judged.band("load_s"), 1),
+        told(judged.band("time_to_first_token_s"), 2),
+        told(judged.band("tokens_per_s"), 1),
+        told(judged.band("sustained_tokens_per_s"), 1) if alone else "-",
+        told(tuple(value / GIB for value in judged.band("peak_dram_bytes")), 2),
+        told(judged.band("energy_j"), 1),
+        told(judged.band("load_s"), 1),
     )
 
 
-def _told(band: Sequence[float], digits: int) -> str:
+def told(band: Sequence[float], digits: int) -> str:
     """Return the middle of a band with its ends, as ``1.20 (1.05 to 1.61)``."""
     if any(np.isnan(band)):
         return "-"
@@ -374,14 +385,3 @@ def _adapter_row(model: str) -> tuple[str, ...]:
 def _speculation_rows() -> list[tuple[str, ...]]:
     rungs = (LADDER[0], LADDER[2], Rung("1.8 bits", (SPARSE,)))
     return [(model, *(f"{break_even(model, rung):.2f}" for rung in rungs)) for model in MODELS]
-
-
-def _phone_rows(draws: int, seed: int) -> list[tuple[str, ...]]:
-    rows = []
-    for device, stack in PHONES:
-        for model in (MODELS[1], MODELS[3]):
-            found = judged(
-                model, TASKS[COMPARED_TASK], COMPARED_RUNG, draws, seed, (), (device, stack)
-            )
-            rows.append((device, stack, model, *_numbers(found)[:6]))
-    return rows

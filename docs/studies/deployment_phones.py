@@ -1,0 +1,181 @@
+"""The deployment cards of other phones, and what a Dimensity 9500 must measure to be ahead.
+
+    andesim study deployment_phones --draws 50 -o docs/studies/deployment_phones.md
+
+Tasks, targets, ladder and rule are those of `deployment_cards`, on the stack that the maker of a
+phone or its runtime offers. Phones are compared on one rung, `COMPARED_RUNG`, since two rungs are
+two answers; whether a phone or its stack can run a rung at all is not modelled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import numpy as np
+from jinja2 import Environment, StrictUndefined
+
+from sim.cli.studying import load_script
+from sim.trust import aspects
+from sim.verdicts import Status
+
+cards = load_script(Path(__file__).with_name("deployment_cards.py"))
+
+HOME: Final = (cards.DEVICE, cards.STACK)
+PHONES: Final = (
+    ("snapdragon_8_elite", "genie"),
+    ("snapdragon_8_elite_gen_5", "genie"),
+    ("apple_a19_pro", "coreai_npu"),
+    ("apple_a19_pro", "mlx_gpu"),
+    ("tensor_g5", "litert_gpu"),
+)
+"""Phones of the comparison with the stack that their maker or its runtime offers."""
+TEMPLATE = Path(__file__).with_suffix(".md.j2")
+
+FIRST, RATE = "time_to_first_token_s", "tokens_per_s"
+
+
+class Phone(NamedTuple):
+    """A device with its stack and the cards of every task and model."""
+
+    device: str
+    stack: str
+    found: tuple[cards.Card, ...]
+
+    def card(self, task: str, model: str) -> cards.Card:
+        """Return one card."""
+        [card] = [c for c in self.found if (c.task, c.model) == (task, model)]
+        return card
+
+    @property
+    def passing(self) -> int:
+        """How many cards have a rung that passes."""
+        return sum(card.chosen.verdict.status is Status.PASS for card in self.found)
+
+
+class Bound(NamedTuple):
+    """The best that another phone may reach on the compared rung, and which phone that is."""
+
+    value: float
+    device: str
+
+
+def phone(
+    where: tuple[str, str],
+    draws: int,
+    seed: int,
+    models: Sequence[str] = cards.MODELS,
+    tasks: Sequence[str] = tuple(cards.TASKS),
+) -> Phone:
+    """Return every card of a phone."""
+    return Phone(*where, tuple(cards.cards(draws, seed, models, tasks, where)))
+
+
+def compared(card: cards.Card) -> cards.Judged:
+    """Return the run of a card that phones are compared on."""
+    [found] = [judged for judged in card.ladder if judged.rung is cards.COMPARED_RUNG]
+    return found
+
+
+def to_beat(phones: Iterable[Phone], task: str, model: str) -> tuple[Bound, Bound]:
+    """Return the earliest first token [s] and the highest rate [tokens/s] of others' bands.
+
+    Whoever begins before the one and decodes faster than the other is ahead of every phone whose
+    band means what it says.
+    """
+    runs = [(other.device, compared(other.card(task, model))) for other in phones]
+    first = [Bound(run.band(FIRST)[0], device) for device, run in runs]
+    rate = [Bound(run.band(RATE)[2], device) for device, run in runs]
+    return min(first), max(rate)
+
+
+def written(draws: int, seed: int) -> dict[str, str]:
+    """Return the texts of the study by file name, its page first."""
+    phones = [phone(where, draws, seed) for where in PHONES]
+    home = {
+        (task, model): cards.judged(model, cards.TASKS[task], cards.COMPARED_RUNG, draws, seed)
+        for task in cards.TASKS
+        for model in cards.MODELS
+    }
+    return {"deployment_phones.md": page(phones, home, draws, seed)}
+
+
+def page(
+    phones: Sequence[Phone],
+    home: Mapping[tuple[str, str], cards.Judged],
+    draws: int,
+    seed: int,
+) -> str:
+    """Return the page as Markdown: what passes where, what to measure, each phone's cards."""
+    environment = Environment(undefined=StrictUndefined, keep_trailing_newline=True)
+    template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
+    return template.render(
+        draws=draws,
+        seed=seed,
+        models=cards.MODELS,
+        compared=cards.COMPARED_RUNG.name,
+        passing=[(other.device, other.stack, other.passing, len(other.found)) for other in phones],
+        evidence=[_evidence(other) for other in phones],
+        refused=[row for other in phones if (row := _refused(other))],
+        summary=[_summary(task, phones) for task in cards.TASKS],
+        ahead=[_ahead(phones, *key, run) for key, run in home.items()],
+        phones=[(other.device, other.stack, _rows(other)) for other in phones],
+    )
+
+
+def _evidence(other: Phone) -> tuple[str, ...]:
+    """Return what is known of a phone: the status of each aspect of a question with an image."""
+    result = compared(other.card("screenshot question", cards.MODELS[-1])).result
+    status = {aspect.name: str(aspect.status) for aspect in aspects(result)}
+    wanted = ("first token", "decode", "vision encode", "energy", "sustained")
+    return (other.device, other.stack, *(status[name] for name in wanted))
+
+
+def _refused(other: Phone) -> tuple[str, str, list[str], str] | None:
+    """Return the rungs that a stack cannot run, with the reason of the first; None without any."""
+    where = (other.device, other.stack)
+    found = {rung.name: said for rung in cards.LADDER if (said := cards.refusal(rung, where))}
+    return (*where, [*found], next(iter(found.values()))) if found else None
+
+
+def _summary(task: str, phones: Sequence[Phone]) -> tuple[str, list[tuple[str, ...]]]:
+    return task, [
+        (
+            f"{other.device}, {other.stack}",
+            *(cards.cell(other.card(task, model)) for model in cards.MODELS),
+        )
+        for other in phones
+    ]
+
+
+def ahead(run: cards.Judged, other: cards.Judged) -> float:
+    """Return the share of pairs of draws in which a run begins sooner and decodes faster.
+
+    The draws of two phones are paired each with each: nothing ties one phone to the other.
+    """
+    sooner = run.columns[FIRST][:, None] < other.columns[FIRST][None, :]
+    faster = run.columns[RATE][:, None] > other.columns[RATE][None, :]
+    return float(np.mean(sooner & faster))
+
+
+def _ahead(phones: Sequence[Phone], task: str, model: str, run: cards.Judged) -> tuple[str, ...]:
+    """Return a row: what the home phone is believed to do, what it must beat, its chances."""
+    first, rate = to_beat(phones, task, model)
+    return (
+        task,
+        model,
+        cards.told(run.band(FIRST), 2),
+        f"{first.value:.2f} ({first.device})",
+        cards.told(run.band(RATE), 1),
+        f"{rate.value:.1f} ({rate.device})",
+        *(f"{ahead(run, compared(other.card(task, model))):.0%}" for other in phones),
+    )
+
+
+def _rows(other: Phone) -> list[tuple[str, ...]]:
+    return [
+        (card.task, card.model, judged.rung.name, *cards.numbers(judged))
+        for card in other.found
+        for judged in (card.chosen, *card.runners_up)
+    ]
