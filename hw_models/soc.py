@@ -30,7 +30,8 @@ from hw_models.tree import leaves, moved, set_entry, to_tree
 
 EXTRA: Final = ("extra_forbidden", "unexpected_keyword_argument")
 """What pydantic calls a key that nothing knows."""
-_OVERRIDE_SOURCE: Final = Source("What-if value given for this run")
+OVERRIDE_SOURCE: Final = Source("What-if value given for this run")
+"""What `OVERRIDE` cites."""
 
 
 class SocSpec(Part):
@@ -116,7 +117,7 @@ class SocSpec(Part):
         """
         known = dict(leaves(self))
         entries = {path: _overriding(known.get(path), value) for path, value in overrides.items()}
-        return self._with_entries(entries, {OVERRIDE: _OVERRIDE_SOURCE})
+        return self._with_entries(entries, {OVERRIDE: OVERRIDE_SOURCE})
 
     def with_parameters(
         self, parameters: Mapping[str, Parameter], sources: Mapping[str, Source]

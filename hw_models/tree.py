@@ -39,19 +39,25 @@ def set_entry(tree: Any, path: str, value: Any) -> None:
     tree[int(name) if isinstance(tree, list) else name] = value
 
 
-def moved(node: Any, values: Mapping[str, Numbers]) -> Any:
-    """Copy a spec with the parameters at dotted paths moved to other values (SI)."""
+def moved(node: Any, values: Mapping[str, Numbers | Parameter]) -> Any:
+    """Copy a spec with the parameters at dotted paths moved to other values (SI), or replaced."""
     return moved_each(node, {path: (value,) for path, value in values.items()}, 1)[0]
 
 
-def moved_each(node: Any, values: Mapping[str, Sequence[Numbers]], copies: int) -> list[Any]:
+def moved_each(
+    node: Any, values: Mapping[str, Sequence[Numbers | Parameter]], copies: int
+) -> list[Any]:
     """Copy a spec `copies` times, the parameters at dotted paths moved to their values in each.
+
+    A parameter in place of a value stands there as it is, where there was none, too.
 
     What no path leads to is shared by all copies.
     """
-    if isinstance(node, Parameter):
-        return [node.moved_to(value) for value in values[""]]
-    by_name: dict[str, dict[str, Sequence[Numbers]]] = {}
+    if "" in values:
+        return [
+            value if isinstance(value, Parameter) else node.moved_to(value) for value in values[""]
+        ]
+    by_name: dict[str, dict[str, Sequence[Numbers | Parameter]]] = {}
     for path, column in values.items():
         name, _, rest = path.partition(".")
         by_name.setdefault(name, {})[rest] = column

@@ -33,10 +33,32 @@ def cautions(
     stack = soc.stack(name)
     said = [*unknown_formats(soc, name, stack, stored, trace)]
     said += [*_elsewhere(program, stack), *_beyond_allocation(program, soc, stack)]
+    said += _idle_threads(scenario, soc, stack)
     if scenario.network is None:
         said += [*_beyond_positions(scenario, program), *_no_overlap(scenario, program)]
         said += _beyond_decoding(scenario)
     return [*said, *no_effect(scenario, trace, soc, program.positions)]
+
+
+def _idle_threads(scenario: Scenario, soc: SocSpec, stack: Stack) -> Iterator[str]:
+    """Tell of threads that no core runs, or that a stack of another unit does not take."""
+    wanted = scenario.deployment.threads
+    if wanted is None:
+        return
+    if stack.unit != "cpu":
+        yield (
+            f"deployment.threads has no effect: the stack runs on the {stack.unit}. Remedy: a "
+            "stack of the cpu."
+        )
+        return
+    there = sum(item.cores.value for item in soc.units["cpu"].clusters.values())
+    if there and wanted > there:
+        yield (
+            f"deployment.threads has {wanted}, and the processor {there:g} cores: the others are "
+            "taken to cost nothing, where real ones wait for each other. Remedy: as many as cores."
+        )
+    elif not there:
+        yield "deployment.threads adds nothing beyond the device's own: its clusters are not known."
 
 
 def _beyond_allocation(program: Program, soc: SocSpec, stack: Stack) -> Iterator[str]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from hw_models.provenance import Parameter
 from hw_models.schema import Stack
 from hw_models.soc import SocSpec
+from hw_models.threads import with_threads
 from sim.calibrated_range import range_warnings
 from sim.cautions import cautions
 from sim.engine.memory import Memory
@@ -72,6 +73,14 @@ def memory_of(
         scenario.deployment.free_vision_after_encode,
         [turn.client for turn in planned.session.turns],
     )
+
+
+def running(scenario: Scenario, soc: SocSpec) -> SocSpec:
+    """Return the device as a scenario runs it: with the threads of its deployment."""
+    threads = scenario.deployment.threads
+    if threads is None:
+        return soc
+    return with_threads(soc, scenario.stack or soc.default_stack, threads)
 
 
 def plan(

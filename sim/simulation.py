@@ -20,7 +20,7 @@ from sim.engine.timed import TimedGroup, TimedProgram
 from sim.engine.times import GroupTimes
 from sim.heat.course import heat_of
 from sim.heat.phone import Phone, PowerLaw
-from sim.planning import Plan, fits_whole, memory_of, plan
+from sim.planning import Plan, fits_whole, memory_of, plan, running
 from sim.results import Result
 from sim.streams import random_stream
 from sim.work import Work, works
@@ -59,7 +59,8 @@ def simulate(
         `HardwareError`, `WorkloadError` or `SimError`, where device, model or scenario break rules.
         A run that exceeds its memory raises nothing: its result says so.
     """
-    return _simulated(scenario, soc or load_soc(scenario.device), engine, seed, on_progress)
+    device = running(scenario, soc or load_soc(scenario.device))
+    return _simulated(scenario, device, engine, seed, on_progress)
 
 
 def _simulated(

@@ -108,6 +108,8 @@ class Deployment(Strict):
         body on different units; the stack's way if none.
     routing_skew
         How unevenly the tokens of a mixture choose experts: 0 evenly, 1 all the same ones.
+    threads
+        Threads of a stack of the CPU, on the fastest cores first; the device's own if none.
     """
 
     weights: WeightMap = WeightMap.usual()
@@ -124,6 +126,7 @@ class Deployment(Strict):
     vision_overlap: bool | None = None
     free_vision_after_encode: FreeVision = True
     routing_skew: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
+    threads: Annotated[int, Field(ge=1, le=4096)] | None = None
 
 
 class Scenario(Strict):

@@ -21,6 +21,7 @@ from sim.explore.sweep_batch import MAX_CONTEXTS, Batch, is_batchable
 from sim.explore.sweep_verdicts import judged
 from sim.fingerprint import fingerprints
 from sim.metrics import metric_columns
+from sim.planning import running
 from sim.simulation import simulate
 from workloads.errors import WorkloadError
 from workloads.scenario import Scenario
@@ -66,7 +67,7 @@ def _structure_rows(
         rows = {}
         if len(members) > 1 and not spec.targets and is_batchable(base):
             tokens = [_tokens(spec, values, base) for _, values in members]
-            rows = _batch_rows(base, load_soc(base.device), tokens, spec.seed)
+            rows = _batch_rows(base, running(base, load_soc(base.device)), tokens, spec.seed)
     except RULE_BREAKS:
         rows = {}  # one of them may be at fault alone: each gets its own verdict
     for place, (index, values) in enumerate(members):
