@@ -192,6 +192,8 @@ class Power(Part):
     """Leakage of the die at 25 C."""
     leakage_doubling_k: Kelvin
     """Rise of the die temperature that doubles the leakage."""
+    clock: Fraction | None = None
+    """Fraction of the full clock that a power mode leaves (`hw_models.power_modes`); None: all."""
     voltage_exponent: Exponent | None = None
     """Power of the clock with which the energy of an operation grows (`power.clocked_w`); None: an
     operation costs the same at every clock."""

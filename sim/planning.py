@@ -9,6 +9,7 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
+from hw_models.power_modes import with_clock
 from hw_models.provenance import Parameter
 from hw_models.schema import Stack
 from hw_models.soc import SocSpec
@@ -76,11 +77,12 @@ def memory_of(
 
 
 def running(scenario: Scenario, soc: SocSpec) -> SocSpec:
-    """Return the device as a scenario runs it: with the threads of its deployment."""
-    threads = scenario.deployment.threads
+    """Return the device as a scenario runs it: in its power mode, with its deployment's threads."""
+    clock, threads = scenario.environment.clock_fraction, scenario.deployment.threads
+    found = soc if clock == 1.0 else with_clock(soc, clock)
     if threads is None:
-        return soc
-    return with_threads(soc, scenario.stack or soc.default_stack, threads)
+        return found
+    return with_threads(found, scenario.stack or soc.default_stack, threads)
 
 
 def plan(

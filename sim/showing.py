@@ -20,13 +20,13 @@ from rich.table import Table
 from hw_models.files import device_ids, is_path
 from sim.breakdown import phase_terms
 from sim.engine.times import hidden_s
-from sim.planning import formats
 from sim.results import Intervals, Result
 from sim.sessions import TurnSummary
+from sim.showing_question import show_question
 from sim.summary import Summary
 from sim.trust import aspects
 from sim.verdicts import KILO, SMALLEST_J, Verdict, headline, joules
-from sim.wording import PASSES, label, shown, told, visual_noun
+from sim.wording import PASSES, label, shown, told
 from workloads.trace import NETWORK
 
 BAR_WIDTH = 32
@@ -72,7 +72,7 @@ def show_result(
     """
     console = Console(highlight=False, soft_wrap=True, file=file)
     summary = result.summary()
-    _asked(console, result, summary)
+    show_question(console, result, summary)
     if judged is not None:
         console.print(f"[bold]{judged.status}[/bold]: {escape(judged.sentence)}")
         for remedy in remedies:
@@ -94,50 +94,6 @@ def show_result(
     _notes(console, result)
     if out is not None:
         console.print(f"\nWritten to {out}: summary.json, scenario.yaml, tasks.parquet, trace.json")
-
-
-def _stored(result: Result) -> str:
-    """Return the formats of weights, cache and activations: those given, else the stack's.
-
-    Of the weights those of the layers come first, then what differs from them.
-    """
-    held = formats(result.scenario, result.soc, result.soc.stack(result.stack))
-    body = held.weights.format_for("body").id
-    told = [f"Weights {body}"]
-    if result.scenario.network is None:
-        parts = [("LM head", "lm_head"), ("embedding", "embedding")]
-        if any(group.phase == "vision" for group in result.program.groups):
-            parts.append(("encoder", "vision"))
-        others = {name: held.weights.format_for(part).id for name, part in parts}
-        told += [f"{name} {one}" for name, one in others.items() if one != body]
-        told.append(f"cache {held.kv.id}")
-    return f"{', '.join([*told, f'activations {held.activations}'])}."
-
-
-def _asked(console: Console, result: Result, summary: Summary) -> None:
-    """Print what was asked in the turns that were served, images as if all were of one size."""
-    if (network := result.scenario.network) is not None:
-        console.print(
-            f"[bold]{escape(result.program.model)}[/bold] on "
-            f"[bold]{escape(result.soc.name)}[/bold], stack {result.stack}: "
-            f"{network.calls} inference{'s' * (network.calls != 1)}, "
-            f"{summary.flops / network.calls / 2e9:.3g} GMAC each."
-        )
-        console.print(_stored(result))
-        return
-    served = (turn.index for turn in result.turns if turn.start_s is not None)
-    turns = [result.session.turns[index] for index in served] or result.session.turns
-    images = [size for turn in turns for size in turn.images_px]
-    every = sum(len(turn.images_px) for turn in result.session.turns)
-    visual = round(summary.visual_tokens * len(images) / every) if every else 0
-    asked = f"{len(images)} image{'s' * (len(images) != 1)}" if images else "no image"
-    console.print(
-        f"[bold]{escape(result.program.model)}[/bold] on [bold]{escape(result.soc.name)}[/bold], "
-        f"stack {result.stack}: {asked} ({visual} {visual_noun(result.program)}), "
-        f"{sum(turn.prompt_tokens for turn in turns)} prompt tokens, "
-        f"{sum(turn.output_tokens for turn in turns)} output tokens."
-    )
-    console.print(_stored(result))
 
 
 def _session(console: Console, result: Result) -> None:

@@ -266,6 +266,9 @@ RELATIONS: dict[str, Callable[[Asked], Outcome]] = {
     "warmer air makes no cooler phone": Ladder(
         "environment.ambient_c", (0, 15, 25, 35, 45), rises=("max_skin_c",)
     ),
+    "a higher clock is not slower": Ladder(
+        "environment.clock_fraction", (0.3, 0.5, 0.8, 1.0), falls=(TTFT, "reply_s")
+    ),
     "three fresh turns do three times the work": three_fresh_turns_are_three,
     "every step reads the weights": every_step_reads_the_weights,
     "an adapter costs": an_adapter_costs,

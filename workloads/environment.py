@@ -56,6 +56,9 @@ class Environment(Strict):
         more lacks than swap can take.
     start
         ``cold`` reads the model from flash before the first turn; the clock starts afterwards.
+    clock_fraction
+        Fraction of the full clock that a power mode leaves units and host, as a percentage of boost
+        or a battery saver does.
     charging_heat_w
         Heat of charging in battery and regulators [W].
     battery_wh
@@ -67,6 +70,7 @@ class Environment(Strict):
     app_budget_bytes: AppBytes | None = None
     over_budget: Literal["stop", "spill", "reclaim"] = "stop"
     start: Literal["warm", "cold"] = "warm"
+    clock_fraction: Annotated[float, Field(ge=0.05, le=1.0)] = 1.0
     charging_heat_w: Annotated[float, Field(ge=0.0, le=20.0)] = 0.0
     battery_wh: Annotated[float, Field(gt=0.0, le=1000.0)] = 19.25
 

@@ -51,7 +51,7 @@ Tokens = NDArray[np.int64]
 DEPLOYMENT_KEYS = {"weights", "activations", "images", "kv_cache", "prefill_chunk_tokens"}
 DEPLOYMENT_KEYS |= {"free_vision_after_encode", "threads"}
 KV_CACHE_KEYS = {"dtype", "capacity_tokens", "buckets"}
-ENVIRONMENT_KEYS = {"ambient_c", "app_budget_bytes", "start"}
+ENVIRONMENT_KEYS = {"ambient_c", "app_budget_bytes", "clock_fraction", "start"}
 TURN_KEYS = {"images_px", "prompt_tokens", "output_tokens"}
 MAX_CONTEXTS = 100_000
 """Widest range of contexts one table covers; beyond, scenarios are simulated one by one."""

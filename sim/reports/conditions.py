@@ -1,8 +1,9 @@
-"""What a run stood in, in a few words: air, other apps, adapters, charging, how it started."""
+"""What a run stood in, in a few words: air, power mode, other apps, adapters, charging, start."""
 
 from __future__ import annotations
 
-from workloads.scenario import Scenario
+from workloads.environment import Environment
+from workloads.scenario import Deployment, Scenario
 from workloads.speculation import NoSpeculation
 
 
@@ -15,6 +16,10 @@ def conditions(scenario: Scenario) -> list[str]:
     """
     around, deployed = scenario.environment, scenario.deployment
     found = [f"{around.ambient_c:g} °C around the phone", f"{around.start} start"]
+    if around.clock_fraction < 1.0:
+        found.append(f"power mode at {around.clock_fraction:.0%} of the clock")
+    if deployed.threads is not None:
+        found.append(f"{deployed.threads} threads")
     apps = [item for item in around.schedule if item.profile != "idle"]
     for app in apps:
         later = f" from {app.at_s:g} s" if app.at_s else ""
@@ -27,3 +32,15 @@ def conditions(scenario: Scenario) -> list[str]:
     if around.charging_heat_w:
         found.append(f"charging with {around.charging_heat_w:g} W of heat")
     return found
+
+
+def unusual(scenario: Scenario) -> list[str]:
+    """Return the conditions that a scenario without any of its own would not have.
+
+    >>> from workloads.scenario import load_scenario
+    >>> unusual(load_scenario(None, ("environment.ambient_c=35", "environment.clock_fraction=0.6")))
+    ['35 °C around the phone', 'power mode at 60% of the clock']
+    """
+    plain = {"environment": Environment.usual(), "deployment": Deployment.usual()}
+    expected = conditions(scenario.model_copy(update=plain))
+    return [text for text in conditions(scenario) if text not in expected]
