@@ -35,11 +35,6 @@ from workloads.scenario import load_scenario
 DEVICE, STACK = "dimensity_9500", "neuropilot"
 MODELS = ("andesvl-0.6b", "andesvl-1b", "andesvl-2b", "andesvl-4b")
 SCREENSHOT = "images_px: [[1080, 2400]]"
-EAGLE = (
-    "{method: eagle, depth: 3, draft_vocabulary: 32768, acceptance: {survival: [0.78, 0.68, 0.57]}}"
-)
-"""A head of one layer. Survival sums to 3.03 tokens per pass with the token that always comes: the
-mean of four tasks, EAGLE-3 on Qwen3-4B, greedy (github.com/Tencent/AngelSlim)."""
 RANKS = (8, 16, 64)
 GIB = 2**30
 TEMPLATE = Path(__file__).with_suffix(".md.j2")
@@ -62,37 +57,26 @@ class Rung(NamedTuple):
     overrides: Overrides
 
 
+ASKED: Final = read_yaml(Path(__file__).with_suffix(".yaml"))
+SETTINGS: Final = ASKED["settings"]
 TASKS: Final = {
     name: Task(tuple(task["overrides"]), tuple(task["targets"]), task["asked"])
-    for name, task in read_yaml(Path(__file__).with_suffix(".yaml")).items()
+    for name, task in ASKED["tasks"].items()
 }
 """The six tasks; a first token of several turns is their mean."""
-
-EIGHT = "deployment.weights={body: w8, lm_head: w8, embedding: w8, vision: w8}"
-FOUR = "deployment.weights={body: w4_g128, lm_head: w8, embedding: w8, vision: w8}"
-SPARSE = (
-    "deployment.weights={body: sparse75_int4_entropy, lm_head: w4_g128, embedding: w8, vision: w8}"
+LADDER: Final = tuple(
+    Rung(name, tuple(SETTINGS[setting] for setting in settings))
+    for name, settings in ASKED["ladder"].items()
 )
-DRAFT = f"deployment.speculation={EAGLE}"
-SHORT = "deployment.kv_cache={dtype: int8, eviction: {policy: okv, keep: 0.5}}"
-SMALL = "deployment.images.max_size_px=588"
-LADDER: Final = (
-    Rung("8-bit weights", (EIGHT,)),
-    Rung("8 bits, draft head", (EIGHT, DRAFT)),
-    Rung("4 bits in groups", (FOUR,)),
-    Rung("4 bits, draft head", (FOUR, DRAFT)),
-    Rung("4 bits, draft head, images to 588 px", (FOUR, DRAFT, SMALL)),
-    Rung("4 bits, draft head, half the cache, images to 588 px", (FOUR, DRAFT, SHORT, SMALL)),
-    Rung("1.8 bits, draft head, half the cache, images to 588 px", (SPARSE, DRAFT, SHORT, SMALL)),
-)
-"""From the mildest to the harshest: bits first cost accuracy, a draft head costs training and
-memory but no answer, smaller images and a shorter cache cost what the model can see."""
+"""The deployments, from the mildest to the harshest."""
+DRAFT: Final = SETTINGS["draft"]
 
 CONDITIONS: Final[Mapping[str, Overrides]] = {
     "at 35 C": ("environment.ambient_c=35",),
     "video call": ("environment.background=video_call",),
     "game": ("environment.background=game",),
 }
+SAMPLING = "sampled reply"
 COMPARED_RUNG = LADDER[2]
 """The rung on which adapters are counted: every climb judges it, whatever passes."""
 
@@ -215,10 +199,13 @@ def cards(
 
 
 def conditions(card: Card, draws: int, seed: int) -> dict[str, Judged]:
-    """Return the chosen rung of a card under each condition."""
+    """Return the chosen rung of a card under each condition; if it drafts, sampled, too."""
     task, rung = TASKS[card.task], card.chosen.rung
+    around = dict(CONDITIONS)
+    if DRAFT in rung.overrides:
+        around[SAMPLING] = (ASKED["sampled"],)
     return {
-        name: judged(card.model, task, rung, draws, seed, more) for name, more in CONDITIONS.items()
+        name: judged(card.model, task, rung, draws, seed, more) for name, more in around.items()
     }
 
 
@@ -305,12 +292,25 @@ def page(found: Sequence[Card], draws: int, seed: int) -> str:
         passing=sum(card.chosen.verdict.status is Status.PASS for card in found),
         cards=[_card_rows(card, under[card.model, card.task]) for card in found],
         conditions=[*CONDITIONS],
+        drafting=_drafting(found, under),
         agents=[agent(c.model, c.chosen.rung) for c in found if c.task == "ten-minute agent"],
         adapters=[_adapter_row(model) for model in MODELS],
         ranks=RANKS,
         speculation=_speculation_rows(),
         compared=COMPARED_RUNG.name,
     )
+
+
+def _drafting(
+    found: Sequence[Card], under: Mapping[tuple[str, str], Mapping[str, Judged]]
+) -> tuple[int, int]:
+    """Return how many cards pass with a draft head, and how many of them when sampled, too."""
+    sampled = [
+        under[card.model, card.task][SAMPLING]
+        for card in found
+        if card.chosen.verdict.status is Status.PASS and DRAFT in card.chosen.rung.overrides
+    ]
+    return len(sampled), sum(one.verdict.status is Status.PASS for one in sampled)
 
 
 def _summary(found: Sequence[Card]) -> list[tuple[str, ...]]:
@@ -383,5 +383,5 @@ def _adapter_row(model: str) -> tuple[str, ...]:
 
 
 def _speculation_rows() -> list[tuple[str, ...]]:
-    rungs = (LADDER[0], LADDER[2], Rung("1.8 bits", (SPARSE,)))
+    rungs = (LADDER[0], LADDER[2], Rung("1.8 bits", (SETTINGS["sparse"],)))
     return [(model, *(f"{break_even(model, rung):.2f}" for rung in rungs)) for model in MODELS]
