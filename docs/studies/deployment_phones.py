@@ -17,8 +17,10 @@ import numpy as np
 from jinja2 import Environment, StrictUndefined
 
 from sim.cli.studying import load_script
+from sim.simulation import simulate
 from sim.trust import aspects
 from sim.verdicts import Status
+from workloads.scenario import load_scenario
 
 cards = load_script(Path(__file__).with_name("deployment_cards.py"))
 
@@ -118,6 +120,7 @@ def page(
         passing=[(other.device, other.stack, other.passing, len(other.found)) for other in phones],
         evidence=[_evidence(other) for other in phones],
         refused=[row for other in phones if (row := _refused(other))],
+        warned=[_warned(where) for where in (HOME, *PHONES)],
         summary=[_summary(task, phones) for task in cards.TASKS],
         ahead=[_ahead(phones, *key, run) for key, run in home.items()],
         phones=[(other.device, other.stack, _rows(other)) for other in phones],
@@ -137,6 +140,13 @@ def _refused(other: Phone) -> tuple[str, str, list[str], str] | None:
     where = (other.device, other.stack)
     found = {rung.name: said for rung in cards.LADDER if (said := cards.refusal(rung, where))}
     return (*where, [*found], next(iter(found.values()))) if found else None
+
+
+def _warned(where: tuple[str, str]) -> tuple[str, str, list[str]]:
+    """Return what an answer warns of on the harshest rung that a stack runs."""
+    rung = [rung for rung in cards.LADDER if cards.refusal(rung, where) is None][-1]
+    asked = cards.asked(cards.MODELS[-1], cards.TASKS["voice assistant"], rung, (), *where)
+    return (*where, list(simulate(load_scenario(None, asked)).warnings))
 
 
 def _summary(task: str, phones: Sequence[Phone]) -> tuple[str, list[tuple[str, ...]]]:
