@@ -45,6 +45,11 @@ class Phone(NamedTuple):
     stack: str
     found: tuple[cards.Card, ...]
 
+    @property
+    def name(self) -> str:
+        """Device and stack in a few words."""
+        return f"{self.device}, {self.stack}"
+
     def card(self, task: str, model: str) -> cards.Card:
         """Return one card."""
         [card] = [c for c in self.found if (c.task, c.model) == (task, model)]
@@ -60,7 +65,7 @@ class Bound(NamedTuple):
     """The best that another phone may reach on the compared rung, and which phone that is."""
 
     value: float
-    device: str
+    where: str
 
 
 def phone(
@@ -86,9 +91,9 @@ def to_beat(phones: Iterable[Phone], task: str, model: str) -> tuple[Bound, Boun
     Whoever begins before the one and decodes faster than the other is ahead of every phone whose
     band means what it says.
     """
-    runs = [(other.device, compared(other.card(task, model))) for other in phones]
-    first = [Bound(run.band(FIRST)[0], device) for device, run in runs]
-    rate = [Bound(run.band(RATE)[2], device) for device, run in runs]
+    runs = [(other.name, compared(other.card(task, model))) for other in phones]
+    first = [Bound(run.band(FIRST)[0], where) for where, run in runs]
+    rate = [Bound(run.band(RATE)[2], where) for where, run in runs]
     return min(first), max(rate)
 
 
@@ -176,9 +181,9 @@ def _ahead(phones: Sequence[Phone], task: str, model: str, run: cards.Judged) ->
         task,
         model,
         cards.told(run.band(FIRST), 2),
-        f"{first.value:.2f} ({first.device})",
+        f"{first.value:.2f} ({first.where})",
         cards.told(run.band(RATE), 1),
-        f"{rate.value:.1f} ({rate.device})",
+        f"{rate.value:.1f} ({rate.where})",
         *(f"{ahead(run, compared(other.card(task, model))):.0%}" for other in phones),
     )
 
