@@ -41,15 +41,9 @@ def cautions(
 
 
 def _idle_threads(scenario: Scenario, soc: SocSpec, stack: Stack) -> Iterator[str]:
-    """Tell of threads that no core runs, or that a stack of another unit does not take."""
+    """Tell of threads that no core runs, or of a processor whose cores are not known."""
     wanted = scenario.deployment.threads
-    if wanted is None:
-        return
-    if stack.unit != "cpu":
-        yield (
-            f"deployment.threads has no effect: the stack runs on the {stack.unit}. Remedy: a "
-            "stack of the cpu."
-        )
+    if wanted is None or stack.unit != "cpu":
         return
     there = sum(item.cores.value for item in soc.units["cpu"].clusters.values())
     if there and wanted > there:
