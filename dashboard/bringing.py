@@ -118,6 +118,8 @@ def choices_of(asked: Scenario, mapping: Mapping[str, Any]) -> Choices:
         "ambient_c": around.ambient_c,
         "background": plain.get("environment", {}).get("background", "idle"),
         "start": around.start,
+        "clock_fraction": around.clock_fraction,
+        "threads": deployment.threads or 0,
         "adapters": len(deployment.lora.adapters) if deployment.lora is not None else 0,
         "rank": plain.get("deployment", {}).get("lora", {}).get("rank", Choices().rank),
     }

@@ -48,6 +48,10 @@ class Choices(BaseModel):
         Share of the tokens an eviction policy keeps; some keep a number of tokens instead.
     acceptance
         Probability that a drafted token is accepted, an input and no prediction.
+    clock_fraction
+        Share of the full clock that a power mode leaves.
+    threads
+        Threads of a stack of the CPU; 0: its own number.
     app_budget_gib
         Memory the app may occupy [GiB]; 0: the device's.
     most_first_token_s, least_tokens_per_s
@@ -86,6 +90,8 @@ class Choices(BaseModel):
     ambient_c: Annotated[float, Field(ge=-20.0, le=50.0)] = 25.0
     background: str = "idle"
     start: str = "warm"
+    clock_fraction: Annotated[float, Field(ge=0.05, le=1.0)] = 1.0
+    threads: Annotated[int, Field(ge=0, le=64)] = 0
     app_budget_gib: Annotated[float, Field(ge=0.0, le=64.0)] = 0.0
     most_first_token_s: Annotated[float, Field(ge=0.05, le=600.0)] = 2.0
     least_tokens_per_s: Annotated[float, Field(ge=0.0, le=1_000.0)] = 15.0
@@ -98,6 +104,7 @@ class Choices(BaseModel):
             "kv_cache": self._kv_cache(),
             "speculation": self._speculation(),
             "lora": {"rank": self.rank, "adapters": self._adapters()} if self.adapters else {},
+            "threads": self.threads,
         }
         scenario: dict[str, Any] = {"device": place(self.device), "model": place(self.model)}
         if self.stack != STACK_DEFAULT:
@@ -154,7 +161,7 @@ class Choices(BaseModel):
     def _environment(self) -> dict[str, Any]:
         environment = {
             name: getattr(self, name)
-            for name in ("ambient_c", "background", "start")
+            for name in ("ambient_c", "background", "start", "clock_fraction")
             if getattr(self, name) != default(name)
         }
         if self.app_budget_gib:

@@ -84,6 +84,8 @@ SETTINGS: Final = {
                 (1.6, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0), "bits"),
         Setting("ambient_c", "ambient", "ambient", "largest",
                 (15.0, 20.0, 25.0, 30.0, 35.0, 40.0, 45.0), "°C"),
+        Setting("clock_fraction", "clock", "power mode", "smallest",
+                (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)),
         Setting("app_budget_gib", "budget", "app budget", "smallest", (), "GiB"),
     )
 }  # fmt: skip

@@ -52,6 +52,8 @@ LABELS = {
     "ambient_c": "Ambient [°C]",
     "background": "Background",
     "start": "Start",
+    "clock_fraction": "Power mode, share of the clock",
+    "threads": "CPU threads, 0 = stack's",
     "app_budget_gib": "App budget [GiB], 0 = device's",
     "most_first_token_s": "First token within [s]",
     "least_tokens_per_s": "Tokens/s at least",
@@ -69,6 +71,7 @@ STEPS = {
     "output_tokens": 64,
     "context_tokens": 1024,
     "app_budget_gib": 0.5,
+    "clock_fraction": 0.05,
     "most_first_token_s": 0.25,
     "least_tokens_per_s": 5.0,
 }
@@ -201,6 +204,9 @@ def _environment() -> None:
         _number("ambient_c")
         _select("background", options(_device())["background"])
         _select("start", options(_device())["start"])
+        _number("clock_fraction")
+        unit = load_soc(own.place(_device())).stack(_stack()).unit
+        _number("threads", disabled=unit != "cpu")
         st.text_input(
             LABELS["what_if"],
             max_chars=MOST_CHARACTERS,

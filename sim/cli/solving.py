@@ -76,9 +76,9 @@ def solve(
     """Find how far a setting can go, and what is in the way.
 
     PATH is a dotted path of the scenario, or one of: prompt, output, context, images, image_side,
-    bits, keep, depth, adapters, budget, ambient. Without a target, memory is the limit. A setting
-    that takes names (model, device, stack, a format) is listed best first. Exit code 1 if no value
-    meets the targets.
+    bits, keep, depth, adapters, budget, ambient, clock, threads. Without a target, memory is the
+    limit. A setting that takes names (model, device, stack, a format) is listed best first. Exit
+    code 1 if no value meets the targets.
     """
     from sim.explore.limits import judge_of, names_of
     from sim.explore.targets import Target

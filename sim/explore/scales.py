@@ -20,6 +20,8 @@ PATHS = {
     "output": "session.turns.0.output_tokens",
     "context": "deployment.kv_cache.capacity_tokens",
     "ambient": "environment.ambient_c",
+    "clock": "environment.clock_fraction",
+    "threads": "deployment.threads",
     "budget": "environment.app_budget_bytes",
     "keep": "deployment.kv_cache.eviction.keep",
     "depth": "deployment.speculation.depth",
