@@ -24,8 +24,8 @@ from workloads.scenario import DEFAULT
 BASELINE = "baseline"
 """Name of the entry of a link that holds the pinned baseline."""
 VIEW = ("phase", "decode_per", "view", "tornado_metric", "across", "up", "exhibit", "errors_by",
-        "sweep_axes", "fan_axis", "solve_for", "evidence_metric", "network", "network_weights",
-        "network_calls")  # fmt: skip
+        "sweep_axes", "fan_axis", "solve_for", "solve_by_memory", own.JUDGED, "evidence_metric",
+        "network", "network_weights", "network_calls")  # fmt: skip
 """Entries of a link that say what a page shows, beside the choices."""
 WHAT_IF_DEVICE = "what_if_device.yaml"
 """Name under which the Assumptions page saves the device with its what-if values."""

@@ -211,4 +211,5 @@ def test_a_measured_file_of_a_link_that_is_not_held_is_asked_for_again():
 def test_memory_alone_stands_in_the_address():
     app = opened(model="smollm2-135m", images="0", solve_for="prompt", solve_by_memory="true")
     assert app.toggle(key="solve_by_memory").value
+    assert not app.session_state["link_faults"]
     assert not app.exception
