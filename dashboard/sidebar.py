@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from math import inf, isclose
 
 import streamlit as st
@@ -20,6 +21,7 @@ from dashboard.choices import (
 from dashboard.links import command_line, scenario_yaml
 from dashboard.options import options
 from dashboard.presets import CUSTOM, PRESETS, preset_of
+from hw_models.files import read_head
 from hw_models.soc import load_soc
 from sim.charts.frame import BASELINE
 
@@ -82,7 +84,7 @@ def sidebar() -> Choices:
     with st.sidebar:
         top = st.container()
         _select("model", options(_device())["model"])
-        _select("device", options(_device())["device"])
+        _named_device(options(_device())["device"])
         _select("stack", options(_device())["stack"])
         _targets()
         _task()
@@ -260,9 +262,38 @@ def _share(choices: Choices) -> None:
         )
 
 
-def _select(name: str, allowed: tuple[str, ...]) -> None:
+def _named_device(allowed: tuple[str, ...]) -> None:
+    """Draw the devices by name and id, so that both are found by typing.
+
+    A bound list writes into the address what it shows, so the bound one, of ids, is not seen.
+    """
+    with st.container(key="bound_device"):
+        st.html("<style>.st-key-bound_device {display: none}</style>")
+        _select("device", allowed)
+    if st.session_state.get("named_device") != st.session_state["device"]:
+        st.session_state["named_device"] = st.session_state["device"]
+    st.selectbox(
+        LABELS["device"],
+        _reachable("device", allowed),
+        format_func=_name_and_id,
+        key="named_device",
+        on_change=lambda: state.apply({"device": st.session_state["named_device"]}),
+    )
+
+
+@cache
+def _name_and_id(device: str) -> str:
+    return f"{read_head(own.place(device)).get('name', device)} ({device})"
+
+
+def _reachable(name: str, allowed: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the options without files that others brought."""
     mine = (*state.mine(), str(st.session_state.get(name, st.query_params.get(name, ""))))
-    allowed = tuple(one for one in allowed if not own.is_own(one) or one in mine)
+    return tuple(one for one in allowed if not own.is_own(one) or one in mine)
+
+
+def _select(name: str, allowed: tuple[str, ...]) -> None:
+    allowed = _reachable(name, allowed)
     index = allowed.index(str(default(name)))
     st.selectbox(LABELS[name], allowed, index, key=name, bind="query-params")
 
