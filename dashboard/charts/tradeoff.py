@@ -31,6 +31,8 @@ GROUPS: Final = {
     "meets every target": {"color": BLUE, "symbol": "circle", "size": 13},
 }
 """Marks of points, those that matter last so that they lie on top."""
+CORNERS: Final = ("bottom left", "top left", "bottom center", "bottom right", "top right")
+"""Where marks of each group have the number of points they stand for, so that none overprint."""
 SCALE = "Cividis"
 """A colour scale that colour-blind readers can order."""
 OTHER = "A"
@@ -169,7 +171,9 @@ def _points(
     named = table[list(axes)].astype(str).agg(", ".join, axis=1).tolist() if len(table) else []
     across, up = plane
     places = table[[across, up]].round(4).apply(tuple, axis=1) if len(table) else table[across]
-    counts = places.map(places.value_counts()).tolist() if len(table) else []
+    counts: list[int] = []  # at the first of points that coincide
+    if len(table):
+        counts = places.map(places.value_counts()).where(~places.duplicated(), 1).tolist()
     ends = [row or {} for row in table["spans"].tolist()] if "spans" in table else [{}] * len(table)
     rows = table[[across, up]].fillna(0.0).to_dict("records")
     bars = {
@@ -189,7 +193,7 @@ def _points(
         "type": "scatter",
         "mode": "markers+text",
         "text": [f"×{count}" if count > 1 else "" for count in counts],
-        "textposition": "top right",
+        "textposition": CORNERS[list(GROUPS).index(name)],
         "name": name,
         "x": table[across].fillna(0.0).tolist(),
         "y": table[up].fillna(0.0).tolist(),  # out of memory: no token at all

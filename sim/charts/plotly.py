@@ -61,6 +61,8 @@ METRICS: Final = {
 """Colour and symbol of each metric that is measured, in the order of legends."""
 BANDS: Final = (0.1, 0.25)
 """Relative errors that a parity plot marks."""
+BEFORE: Final = "before the fit"
+"""How a parity plot calls the rows of the stack as it was."""
 
 
 def drawn(chart: Chart) -> Figure:
@@ -297,7 +299,7 @@ def _scatter(chart: ScatterChart) -> Figure:
     groups = by_metric({point.group for point in chart.points})
     points = [_points([one for one in chart.points if one.group == name], name) for name in groups]
     hollow = {"size": 10, "color": INK, "symbol": "circle-open"}
-    then = [_pairs(BASELINE, chart.before, hollow)] if chart.before else []
+    then = [_pairs(BEFORE, chart.before, hollow)] if chart.before else []
     return figure(
         [*lines, *points, *then],
         420,

@@ -69,7 +69,7 @@ def drawn():
     return drawings()
 
 
-CHARTS = ["waterfall", "decode", "memory", "roofline", "pareto", "tornado", "parity"]
+CHARTS = ["waterfall", "decode", "memory", "roofline", "pareto", "tornado"]
 
 
 @pytest.mark.parametrize("name", [*CHARTS, "ten minutes"])
@@ -80,6 +80,21 @@ def test_the_baseline_is_named_in_every_chart(drawn, name):
     names = [trace.name or "" for trace in figure.data]
     names += [note.text or "" for note in figure.layout.annotations]
     assert any(BASELINE in text for text in names)
+
+
+def test_rows_before_a_fit_are_not_called_the_baseline(drawn):
+    names = [trace["name"] for trace in drawn["parity"]["data"]]
+    assert names[-1] == "before the fit"
+    assert BASELINE not in names
+
+
+def test_points_that_coincide_are_counted_once_and_groups_do_not_overprint(drawn):
+    counted = [trace for trace in drawn["pareto"]["data"] if trace["mode"] == "markers+text"]
+    for trace in counted:
+        places = list(zip(trace["x"], trace["y"], strict=True))
+        told = [place for place, text in zip(places, trace["text"], strict=True) if text]
+        assert len(told) == len(set(told))
+    assert len({trace["textposition"] for trace in counted}) == len(counted)
 
 
 def test_the_waterfall_of_the_baseline_ends_at_its_first_token(drawn):
