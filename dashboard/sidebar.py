@@ -278,12 +278,15 @@ def _named_device(allowed: tuple[str, ...]) -> None:
         format_func=_name_and_id,
         key="named_device",
         on_change=lambda: state.apply({"device": st.session_state["named_device"]}),
+        help=_name_and_id(_device()),
     )
 
 
 @cache
 def _name_and_id(device: str) -> str:
-    return f"{read_head(own.place(device)).get('name', device)} ({device})"
+    """Return what the list shows; a file of one's own with its id first, as a narrow list cuts."""
+    name = read_head(own.place(device)).get("name", device)
+    return f"{device}: {name}" if own.is_own(device) else f"{name} ({device})"
 
 
 def _reachable(name: str, allowed: tuple[str, ...]) -> tuple[str, ...]:

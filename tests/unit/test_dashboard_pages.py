@@ -227,7 +227,10 @@ def test_an_upload_is_judged_and_a_broken_one_is_explained():
     assert {metric.label for metric in app.metric} >= {"Decode rate"}
     app.button(key="fit_stack").click().run()
     app.button(key="use_fit").click().run()
-    assert app.selectbox(key="device").value.startswith("fitted@")
+    device = app.selectbox(key="device").value
+    assert device.startswith("fitted@")
+    told = f"{device}: Qualcomm Snapdragon 8 Elite (SM8750, Hexagon v79)"
+    assert told in app.selectbox(key="named_device").options
     assert app.selectbox(key="stack").value == "llamacpp_cpu"
     app = opened().switch_page("app_pages/validate.py").run()
     app.file_uploader[0].upload("x.json", b'{"model": ').run()
