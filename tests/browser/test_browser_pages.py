@@ -85,3 +85,20 @@ def test_a_phone_shows_the_name_of_the_page_and_a_list_of_pages(opened):
     page.get_by_test_id("stPopoverBody").get_by_role("link", name="Sustained").click()
     expect(page.locator(TITLE)).to_contain_text("Sustained")
     expect(page.get_by_test_id("stPopoverBody")).to_have_count(0)
+
+
+def test_a_phone_s_run_of_four_axes_begins_with_the_click_that_leaves_the_list(opened):
+    page = opened("/tradeoffs?model=smollm2-135m&images=0", width_px=390)
+    button = page.locator(".st-key-run_sweep button", has_text="scenarios").last
+    expect(button).to_be_visible()
+    rested(page)
+    page.get_by_role("combobox", name="What to vary").click()
+    for axis in ("prompt", "context"):
+        page.get_by_role("option", name=axis, exact=True).click()
+        rested(page)
+    before = button.bounding_box()
+    stale = page.get_by_text("Of the sweep before; press Run")
+    expect(stale).to_be_visible()
+    page.mouse.click(before["x"] + 30, before["y"] + before["height"] / 2)
+    expect(stale).to_have_count(0)
+    assert button.bounding_box()["y"] == pytest.approx(before["y"], abs=1.0)
