@@ -147,17 +147,18 @@ def case_scenario(model: str, case: Case, dtype: str = "bf16") -> Scenario:
         Catalogue id, or path of a configuration or trace file.
     """
     turn: dict[str, Any] = {"prompt_tokens": case.tokens or 1, "output_tokens": 1}
+    deployment: dict[str, Any] = {"activations": dtype}
     if case.phase == "vision":
         turn["images_px"] = [case.image_px]
+        deployment["images"] = {"preprocessor": PREPROCESSOR, "max_size_px": MAX_IMAGE_PX}
     elif case.phase == "decode":
         # the step that leaves `tokens` in the cache: the prompt and the first token come before
         turn = {"prompt_tokens": max(1, (case.tokens or 1) - 1), "output_tokens": 2}
-    images = {"preprocessor": PREPROCESSOR, "max_size_px": MAX_IMAGE_PX}
     return Scenario.from_mapping(
         {
             "device": "host",
             "model": model,
-            "deployment": {"images": images, "activations": dtype},
+            "deployment": deployment,
             "session": {"turns": [turn]},
         },
         f"{model} {case.id}",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sim.cli import completing
+from sim.cli.completing import scenario_ids
 from sim.cli.options import AsJson, Seed, print_json
 from sim.cli.tables import Column, make_console, print_table
 
@@ -23,10 +23,10 @@ OF_A_NETWORK = "inference_s", "energy_per_inference_j", "peak_dram_bytes"
 
 def compare(
     before: Annotated[
-        Path, typer.Argument(help="First scenario YAML.", autocompletion=completing.scenario_ids)
+        Path, typer.Argument(help="First scenario YAML.", autocompletion=scenario_ids)
     ],
     after: Annotated[
-        Path, typer.Argument(help="Second scenario YAML.", autocompletion=completing.scenario_ids)
+        Path, typer.Argument(help="Second scenario YAML.", autocompletion=scenario_ids)
     ],
     seed: Seed = 0,
     as_json: AsJson = False,

@@ -18,7 +18,7 @@ def device_ids(begun: str) -> list[str]:
     """Return devices whose ids begin so, and device files."""
     from hw_models.files import device_ids as ids
 
-    return _offered(begun, ids(), FILES)
+    return offered(begun, ids(), FILES)
 
 
 def model_ids(begun: str) -> list[str]:
@@ -26,45 +26,38 @@ def model_ids(begun: str) -> list[str]:
     from workloads.shipped_ids import composition_ids, network_ids
     from workloads.shipped_ids import model_ids as ids
 
-    return _offered(begun, (*ids(), *network_ids(), *composition_ids()), ("*.json", "*.gguf"))
+    return offered(begun, (*ids(), *network_ids(), *composition_ids()), ("*.json", "*.gguf"))
 
 
 def format_ids(begun: str) -> list[str]:
     """Return weight formats whose ids begin so, and format files."""
     from workloads.weight_formats import catalogue
 
-    return _offered(begun, catalogue(), FILES)
+    return offered(begun, catalogue(), FILES)
 
 
 def scenario_ids(begun: str) -> list[str]:
     """Return scenarios whose ids begin so, and scenario files."""
     from workloads.scenario import scenario_ids as ids
 
-    return _offered(begun, ids(), FILES)
-
-
-def study_ids(begun: str) -> list[str]:
-    """Return studies whose names begin so."""
-    from sim.cli.studying import study_names
-
-    return _offered(begun, study_names())
+    return offered(begun, ids(), FILES)
 
 
 def metrics(begun: str) -> list[str]:
     """Return metrics whose names begin so; a limit is for the person to say."""
     from sim.metrics import known_metrics
 
-    return _offered(begun, known_metrics())
+    return offered(begun, known_metrics())
 
 
 def settings(begun: str) -> list[str]:
     """Return what `solve` calls by a short word."""
     from sim.explore.scales import OF_THE_TURN, PATHS
 
-    return _offered(begun, {*PATHS, *OF_THE_TURN, "bits"})
+    return offered(begun, {*PATHS, *OF_THE_TURN, "bits"})
 
 
-def _offered(begun: str, names: Iterable[str], patterns: Iterable[str] = ()) -> list[str]:
+def offered(begun: str, names: Iterable[str], patterns: Iterable[str] = ()) -> list[str]:
     """Return names that begin so, then files of the patterns and folders that do."""
     found = sorted(name for name in names if name.startswith(begun))
     if patterns:

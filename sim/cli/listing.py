@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from sim.cli import completing
+from sim.cli.completing import device_ids, format_ids, model_ids
 from sim.cli.options import AsJson, ModelName, print_json
 from sim.errors import SimError
 
@@ -48,9 +48,7 @@ def trace(
 def devices(
     name: Annotated[
         str | None,
-        typer.Argument(
-            help="Device id or file; all if none.", autocompletion=completing.device_ids
-        ),
+        typer.Argument(help="Device id or file; all if none.", autocompletion=device_ids),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -64,7 +62,7 @@ def devices(
 def models(
     name: Annotated[
         str | None,
-        typer.Argument(help="Model id or path; all if none.", autocompletion=completing.model_ids),
+        typer.Argument(help="Model id or path; all if none.", autocompletion=model_ids),
     ] = None,
     networks: Annotated[
         bool, typer.Option("--networks", help="Encoders and convolutional networks instead.")
@@ -88,9 +86,7 @@ def models(
 def formats(
     name: Annotated[
         str | None,
-        typer.Argument(
-            help="Format id or path; all if none.", autocompletion=completing.format_ids
-        ),
+        typer.Argument(help="Format id or path; all if none.", autocompletion=format_ids),
     ] = None,
     bits: Annotated[
         float | None, typer.Option("--bpw", help="Which mixes have this mean of bits per weight?")

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from sim.cli import completing
+from sim.cli.completing import device_ids, metrics, model_ids, scenario_ids
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 ModelName = Annotated[
@@ -18,7 +18,7 @@ ModelName = Annotated[
     typer.Option(
         "--model",
         help="Model id, or path of a Hugging Face config.json.",
-        autocompletion=completing.model_ids,
+        autocompletion=model_ids,
     ),
 ]
 MeasuredFiles = Annotated[
@@ -29,7 +29,7 @@ DeviceFile = Annotated[
     typer.Option(
         "--device",
         help="Device id or file; the one the rows name if none.",
-        autocompletion=completing.device_ids,
+        autocompletion=device_ids,
     ),
 ]
 RunModel = Annotated[
@@ -56,7 +56,7 @@ ScenarioFile = Annotated[
     Path | None,
     typer.Argument(
         help="Scenario id or YAML file; the default scenario if none.",
-        autocompletion=completing.scenario_ids,
+        autocompletion=scenario_ids,
     ),
 ]
 Overrides = Annotated[
@@ -68,7 +68,7 @@ Targets = Annotated[
     typer.Option(
         "--target",
         help="METRIC<LIMIT or METRIC>LIMIT; repeat for more.",
-        autocompletion=completing.metrics,
+        autocompletion=metrics,
     ),
 ]
 TENTH = 10

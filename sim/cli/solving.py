@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sim.cli import completing
+from sim.cli.completing import settings
 from sim.cli.options import (
     TENTH,
     AsJson,
@@ -53,7 +53,7 @@ def solve(
         typer.Option(
             metavar="PATH[=[LOW, HIGH]]",
             help="Setting to raise; twice: a frontier.",
-            autocompletion=completing.settings,
+            autocompletion=settings,
         ),
     ] = None,
     smallest: Annotated[
@@ -61,7 +61,7 @@ def solve(
         typer.Option(
             metavar="PATH[=[LOW, HIGH]]",
             help="Setting to lower.",
-            autocompletion=completing.settings,
+            autocompletion=settings,
         ),
     ] = None,
     target: Targets = None,

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from sim.cli import completing
+from sim.cli.completing import offered
 from sim.cli.options import say_written
 from sim.errors import SimError
 from workloads.errors import did_you_mean
@@ -26,12 +26,15 @@ def study_names() -> list[str]:
     return sorted(path.stem for path in FOLDER.glob("*.py"))
 
 
+def study_ids(begun: str) -> list[str]:
+    """Return studies whose names begin so, for the Tab key."""
+    return offered(begun, study_names())
+
+
 def study(
     name: Annotated[
         str | None,
-        typer.Argument(
-            help="Which study; lists them if none.", autocompletion=completing.study_ids
-        ),
+        typer.Argument(help="Which study; lists them if none.", autocompletion=study_ids),
     ] = None,
     out: Annotated[
         Path | None,

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from sim.cli import completing
+from sim.cli import completing, studying
 
 
 def offered(line: str, folder: str | None = None) -> list[str]:
@@ -51,7 +51,7 @@ def test_files_are_offered_beside_ids(tmp_path, monkeypatch):
     ("offers", "begun", "one"),
     [
         (completing.format_ids, "q4", "q4_k_m"),
-        (completing.study_ids, "andes", "andesvl"),
+        (studying.study_ids, "andes", "andesvl"),
         (completing.settings, "", "prompt"),
         (completing.metrics, "peak", "peak_dram_bytes"),
     ],
