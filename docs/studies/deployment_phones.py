@@ -1,6 +1,6 @@
 """The deployment cards of other phones, and what a Dimensity 9500 must measure to be ahead.
 
-    andesim study deployment_phones --draws 50 -o docs/studies/deployment_phones.md
+    andesim study deployment_phones --draws 40 -o docs/studies/deployment_phones.md
 
 Tasks, targets, ladder and rule are those of `deployment_cards`, on the stack that the maker of a
 phone or its runtime offers. Phones are compared on one rung, `COMPARED_RUNG`, since two rungs are
@@ -9,12 +9,13 @@ two answers; whether a phone or its stack can run a rung at all is not modelled.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
 import numpy as np
 from jinja2 import Environment, StrictUndefined
+from numpy.typing import NDArray
 
 from sim.cli.studying import load_script
 from sim.simulation import simulate
@@ -35,7 +36,7 @@ PHONES: Final = (
 """Phones of the comparison with the stack that their maker or its runtime offers."""
 TEMPLATE = Path(__file__).with_suffix(".md.j2")
 
-FIRST, RATE = "time_to_first_token_s", "tokens_per_s"
+FIRST, RATE, LATE = "time_to_first_token_s", "tokens_per_s", "sustained_tokens_per_s"
 
 
 class Phone(NamedTuple):
@@ -54,6 +55,12 @@ class Phone(NamedTuple):
         """Return one card."""
         [card] = [c for c in self.found if (c.task, c.model) == (task, model)]
         return card
+
+    @property
+    def rungs(self) -> int:
+        """How many rungs of the ladder the stack runs."""
+        where = (self.device, self.stack)
+        return sum(cards.refusal(rung, where) is None for rung in cards.LADDER)
 
     @property
     def passing(self) -> int:
@@ -85,35 +92,30 @@ def compared(card: cards.Card) -> cards.Judged:
     return found
 
 
+def bus_bound(run: cards.Judged) -> float:
+    """Return the rate at which the weights of a step alone fill the memory bus [tokens/s]."""
+    result = run.result
+    return float(result.soc.dram.peak_bytes_per_s / result["weight_bytes_per_step"])
+
+
 def to_beat(phones: Iterable[Phone], task: str, model: str) -> tuple[Bound, Bound]:
     """Return the earliest first token [s] and the highest rate [tokens/s] of others' bands.
 
-    Whoever begins before the one and decodes faster than the other is ahead of every phone whose
-    band means what it says.
+    No rate is above what the phone's bus carries, though the scatter of a fit draws such ones.
     """
     runs = [(other.name, compared(other.card(task, model))) for other in phones]
     first = [Bound(run.band(FIRST)[0], where) for where, run in runs]
-    rate = [Bound(run.band(RATE)[2], where) for where, run in runs]
+    rate = [Bound(min(run.band(RATE)[2], bus_bound(run)), where) for where, run in runs]
     return min(first), max(rate)
 
 
 def written(draws: int, seed: int) -> dict[str, str]:
     """Return the texts of the study by file name, its page first."""
-    phones = [phone(where, draws, seed) for where in PHONES]
-    home = {
-        (task, model): cards.judged(model, cards.TASKS[task], cards.COMPARED_RUNG, draws, seed)
-        for task in cards.TASKS
-        for model in cards.MODELS
-    }
-    return {"deployment_phones.md": page(phones, home, draws, seed)}
+    home, *phones = (phone(where, draws, seed) for where in (HOME, *PHONES))
+    return {"deployment_phones.md": page(home, phones, draws, seed)}
 
 
-def page(
-    phones: Sequence[Phone],
-    home: Mapping[tuple[str, str], cards.Judged],
-    draws: int,
-    seed: int,
-) -> str:
+def page(home: Phone, phones: Sequence[Phone], draws: int, seed: int) -> str:
     """Return the page as Markdown: what passes where, what to measure, each phone's cards."""
     environment = Environment(undefined=StrictUndefined, keep_trailing_newline=True)
     template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
@@ -121,13 +123,17 @@ def page(
         draws=draws,
         seed=seed,
         models=cards.MODELS,
+        rungs=len(cards.LADDER),
         compared=cards.COMPARED_RUNG.name,
-        passing=[(other.device, other.stack, other.passing, len(other.found)) for other in phones],
-        evidence=[_evidence(other) for other in phones],
+        passing=[
+            (one.device, one.stack, one.passing, len(one.found), one.rungs)
+            for one in (home, *phones)
+        ],
+        evidence=[_evidence(one) for one in (home, *phones)],
         refused=[row for other in phones if (row := _refused(other))],
         warned=[_warned(where) for where in (HOME, *PHONES)],
-        summary=[_summary(task, phones) for task in cards.TASKS],
-        ahead=[_ahead(phones, *key, run) for key, run in home.items()],
+        summary=[_summary(task, (home, *phones)) for task in cards.TASKS],
+        ahead=[_ahead(home, phones, task, m) for task in cards.TASKS for m in cards.MODELS],
         phones=[(other.device, other.stack, _rows(other)) for other in phones],
     )
 
@@ -150,7 +156,7 @@ def _refused(other: Phone) -> tuple[str, str, list[str], str] | None:
 def _warned(where: tuple[str, str]) -> tuple[str, str, list[str]]:
     """Return what an answer warns of on the harshest rung that a stack runs."""
     rung = [rung for rung in cards.LADDER if cards.refusal(rung, where) is None][-1]
-    asked = cards.asked(cards.MODELS[-1], cards.TASKS["voice assistant"], rung, (), *where)
+    asked = cards.asked(cards.MODELS[-1], cards.TASKS["screenshot question"], rung, (), *where)
     return (*where, list(simulate(load_scenario(None, asked)).warnings))
 
 
@@ -164,19 +170,28 @@ def _summary(task: str, phones: Sequence[Phone]) -> tuple[str, list[tuple[str, .
     ]
 
 
-def ahead(run: cards.Judged, other: cards.Judged) -> float:
-    """Return the share of pairs of draws in which a run begins sooner and decodes faster.
+def ahead(run: cards.Judged, other: cards.Judged) -> tuple[float, float, float]:
+    """Return the shares of pairs of draws in which a run is sooner, faster, faster in minute ten.
 
-    The draws of two phones are paired each with each: nothing ties one phone to the other.
+    The draws of two phones are paired each with each: taken as independent.
     """
-    sooner = run.columns[FIRST][:, None] < other.columns[FIRST][None, :]
-    faster = run.columns[RATE][:, None] > other.columns[RATE][None, :]
-    return float(np.mean(sooner & faster))
+    return (
+        _share(other.columns[FIRST], run.columns[FIRST]),
+        _share(run.columns[RATE], other.columns[RATE]),
+        _share(run.columns[LATE], other.columns[LATE]),
+    )
 
 
-def _ahead(phones: Sequence[Phone], task: str, model: str, run: cards.Judged) -> tuple[str, ...]:
-    """Return a row: what the home phone is believed to do, what it must beat, its chances."""
+def _share(larger: NDArray[np.float64], smaller: NDArray[np.float64]) -> float:
+    """Return in what share of all pairs the first value is the larger."""
+    return float(np.mean(larger[:, None] > smaller[None, :]))
+
+
+def _ahead(home: Phone, phones: Sequence[Phone], task: str, model: str) -> tuple[str, ...]:
+    """Return a row: what the home phone is believed to do, what is enough, its chances."""
+    run = compared(home.card(task, model))
     first, rate = to_beat(phones, task, model)
+    shares = [ahead(run, compared(other.card(task, model))) for other in phones]
     return (
         task,
         model,
@@ -184,7 +199,7 @@ def _ahead(phones: Sequence[Phone], task: str, model: str, run: cards.Judged) ->
         f"{first.value:.2f} ({first.where})",
         cards.told(run.band(RATE), 1),
         f"{rate.value:.1f} ({rate.where})",
-        *(f"{ahead(run, compared(other.card(task, model))):.0%}" for other in phones),
+        *(" / ".join(f"{share:.0%}" for share in each) for each in shares),
     )
 
 
