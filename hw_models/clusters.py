@@ -48,6 +48,11 @@ def rate(unit: ComputeUnit, threads: float, per_cycle: str) -> float:
     return found
 
 
+def cores(unit: ComputeUnit) -> float:
+    """Return how many cores all clusters of a unit have; 0 where none are known."""
+    return sum(item.cores.value for item in unit.clusters.values())
+
+
 def with_rates(unit: ComputeUnit) -> ComputeUnit:
     """Return a unit whose matrix and expansion rates follow from its clusters, if it has any.
 

@@ -14,12 +14,10 @@ what is scaled here.
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Final
 
 from hw_models.provenance import OVERRIDE, Parameter
-from hw_models.soc import OVERRIDE_SOURCE, SocSpec
-from hw_models.tree import moved
+from hw_models.soc import SocSpec
 
 CLOCK: Final = "power.clock"
 _OPENING: Final = ".graph_init_s"
@@ -46,17 +44,16 @@ def with_clock(soc: SocSpec, clock: float) -> SocSpec:
         return soc
     note = f"asked for; the device's own is {before:g}"
     asked = Parameter(clock, "fraction", "assumed", OVERRIDE, clock, clock, note)
-    found: SocSpec = moved(soc, {**dict(_scaled(soc, clock / before)), CLOCK: asked})
-    return found.model_copy(update={"sources": {**soc.sources, OVERRIDE: OVERRIDE_SOURCE}})
+    return soc.asked(CLOCK, asked, dict(_scaled(soc, clock / before)))
 
 
 def _scaled(soc: SocSpec, ratio: float) -> Iterator[tuple[str, Parameter]]:
     """Yield the parameters that change with the clock, as they are at a ratio of it."""
     for path, item in soc.parameters().items():
         if ".clock_fraction" in path:
-            yield path, _times(item, 1.0 / ratio, most=1.0)
+            yield path, item.times(1.0 / ratio, most=1.0)
         elif (factor := _factor(path, item.unit, ratio, soc.power.exponent)) != 1.0:
-            yield path, _times(item, factor)
+            yield path, item.times(factor)
 
 
 def _factor(path: str, unit: str, ratio: float, exponent: float) -> float:
@@ -69,9 +66,3 @@ def _factor(path: str, unit: str, ratio: float, exponent: float) -> float:
     if path.startswith("power.energy_per_flop."):
         return float(ratio**exponent)
     return float(ratio ** (1.0 + exponent)) if path.endswith(".active_w") else 1.0
-
-
-def _times(known: Parameter, factor: float, most: float = float("inf")) -> Parameter:
-    ends = (known.value, known.low, known.high)
-    value, low, high = (min(most, number * factor) for number in ends)
-    return replace(known, value=value, low=low, high=high)

@@ -108,6 +108,12 @@ class Parameter:
         low, high = min(self.low, value), max(self.high, value)
         return replace(self, value=value, low=low, high=high)
 
+    def times(self, factor: float, most: float = float("inf")) -> "Parameter":
+        """Copy with value and range multiplied, none above ``most``."""
+        ends = (self.value, self.low, self.high)
+        value, low, high = (min(most, number * factor) for number in ends)
+        return replace(self, value=value, low=low, high=high)
+
     def to_plain(self) -> dict[str, Any]:
         """Write as a device file does: text with units, or what it follows."""
         if self.follows is not None:

@@ -7,7 +7,7 @@ Not modelled here: anything that takes time. Laws are in the sibling modules, th
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
@@ -30,8 +30,7 @@ from hw_models.tree import leaves, moved, set_entry, to_tree
 
 EXTRA: Final = ("extra_forbidden", "unexpected_keyword_argument")
 """What pydantic calls a key that nothing knows."""
-OVERRIDE_SOURCE: Final = Source("What-if value given for this run")
-"""What `OVERRIDE` cites."""
+_OVERRIDE_SOURCE: Final = Source("What-if value given for this run")
 
 
 class SocSpec(Part):
@@ -117,7 +116,7 @@ class SocSpec(Part):
         """
         known = dict(leaves(self))
         entries = {path: _overriding(known.get(path), value) for path, value in overrides.items()}
-        return self._with_entries(entries, {OVERRIDE: OVERRIDE_SOURCE})
+        return self._with_entries(entries, {OVERRIDE: _OVERRIDE_SOURCE})
 
     def with_parameters(
         self, parameters: Mapping[str, Parameter], sources: Mapping[str, Source]
@@ -127,6 +126,14 @@ class SocSpec(Part):
         Raises `HardwareError` like `with_overrides`.
         """
         return self._with_entries(parameters, sources)
+
+    def asked(self, path: str, value: Parameter, follows: Mapping[str, Parameter]) -> "SocSpec":
+        """Copy with a parameter that a scenario asks for, and the parameters that follow from it.
+
+        The one that is asked for cites the source "override"; it may stand where there was none.
+        """
+        copy: SocSpec = moved(self, {**follows, path: replace(value, source=OVERRIDE)})
+        return copy.model_copy(update={"sources": {**self.sources, OVERRIDE: _OVERRIDE_SOURCE}})
 
     def _with_entries(self, entries: Mapping[str, Any], sources: Mapping[str, Source]) -> "SocSpec":
         known = dict(leaves(self))

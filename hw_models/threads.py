@@ -13,14 +13,12 @@ Not modelled: little cores that slow a row of many threads down; more threads th
 that fall as more cores run; cores of different kinds drawing different power.
 """
 
-from dataclasses import replace
 from typing import Final
 
-from hw_models.clusters import WEIGHTS, rate
+from hw_models.clusters import WEIGHTS, cores, rate
 from hw_models.provenance import OVERRIDE, Parameter
 from hw_models.schema import ComputeUnit
-from hw_models.soc import OVERRIDE_SOURCE, SocSpec
-from hw_models.tree import moved
+from hw_models.soc import SocSpec
 
 COMPUTE_THREADS: Final = Parameter(
     4.0, "count", "measured", "mnn_gemm", 4.0, 6.0, "MNN's matrix rates are of four threads"
@@ -63,10 +61,8 @@ def with_threads(soc: SocSpec, stack: str, threads: int) -> SocSpec:
     factors[f"stacks.{stack}.bandwidth_fraction"] = _drawing(busy) / _drawing(before)
     if cpu.active_w is not None:
         factors["units.cpu.active_w"] = _busy_cores(cpu, busy) / _busy_cores(cpu, before)
-    scaled = {path: _times(known[path], factor) for path, factor in factors.items()}
-    sources = {**soc.sources, OVERRIDE: OVERRIDE_SOURCE}
-    found: SocSpec = moved(soc, {**scaled, THREADS: asked})
-    return found.model_copy(update={"sources": sources})
+    scaled = {path: known[path].times(factor) for path, factor in factors.items()}
+    return soc.asked(THREADS, asked, scaled)
 
 
 def _drawing(threads: float) -> float:
@@ -80,10 +76,4 @@ def _computing(cpu: ComputeUnit, threads: float) -> float:
 
 
 def _busy_cores(cpu: ComputeUnit, threads: float) -> float:
-    there = sum(item.cores.value for item in cpu.clusters.values())
-    return min(threads, there) if cpu.clusters else threads
-
-
-def _times(known: Parameter, factor: float) -> Parameter:
-    value, low, high = (number * factor for number in (known.value, known.low, known.high))
-    return replace(known, value=value, low=low, high=high)
+    return min(threads, cores(cpu)) if cpu.clusters else threads

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from hw_models.clusters import cores
 from hw_models.schema import Stack
 from hw_models.soc import SocSpec
 from sim.known_formats import unknown_formats
@@ -45,7 +46,7 @@ def _idle_threads(scenario: Scenario, soc: SocSpec, stack: Stack) -> Iterator[st
     wanted = scenario.deployment.threads
     if wanted is None or stack.unit != "cpu":
         return
-    there = sum(item.cores.value for item in soc.units["cpu"].clusters.values())
+    there = cores(soc.units["cpu"])
     if there and wanted > there:
         yield (
             f"deployment.threads has {wanted}, and the processor {there:g} cores: the others are "

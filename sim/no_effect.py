@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from hw_models.soc import SocSpec
+from workloads.errors import without_effect
 from workloads.eviction import Eviction
 from workloads.scenario import Scenario
 from workloads.session import Turn
@@ -41,8 +42,6 @@ OF_A_SESSION = (
 )
 OF_A_CACHE = tuple(f"kv_cache.{one}" for one in ("dtype", "capacity_tokens", "buckets", "eviction"))
 MTK_SDK = "mtk_sdk"
-MOST = 3
-"""Settings of one reason that are named."""
 
 
 class Rule(NamedTuple):
@@ -67,9 +66,7 @@ def no_effect(scenario: Scenario, trace: Trace, soc: SocSpec, tokens: int) -> It
         given = [path for path in rule.paths if path not in told and _is_given(scenario, path)]
         told.update(given)
         if given:
-            verb = "has" if len(given) == 1 else "have"
-            more = f" and {len(given) - MOST} more" if len(given) > MOST else ""
-            yield f"{', '.join(given[:MOST])}{more} {verb} no effect: {rule.reason}."
+            yield without_effect(given, rule.reason)
 
 
 def _of_the_model(scenario: Scenario, trace: Trace) -> Iterator[Rule]:

@@ -324,11 +324,16 @@ def _evidence(console: Console, result: Result) -> None:
     console.print(table)
 
 
+def show_warnings(console: Console, warnings: Sequence[str]) -> None:
+    """Print what a run warns of, a line each."""
+    for warning in warnings:
+        console.print(f"[yellow]Warning:[/yellow] {escape(warning)}", soft_wrap=True)
+
+
 def _notes(console: Console, result: Result) -> None:
     from sim.explore.sensitivity import least_certain
 
-    for warning in result.warnings:
-        console.print(f"[yellow]Warning:[/yellow] {escape(warning)}")
+    show_warnings(console, result.warnings)
     found = least_certain(result.first_reply()) if result.fits else None
     if found is not None:
         console.print(f"Least certain assumption: {found.sentence()}")

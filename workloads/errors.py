@@ -6,10 +6,12 @@ Every message says what must be which rule, what was got, and the nearest valid 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 MOST_LISTED = 32
 """Names an error lists; of more it gives the nearest."""
+MOST_NAMED = 3
+"""Settings of one reason that are named."""
 
 
 class WorkloadError(ValueError):
@@ -34,3 +36,10 @@ def did_you_mean(name: object, choices: Iterable[str]) -> str:
         return f"Known: {', '.join(names)}."
     nearest = difflib.get_close_matches(wanted, names, n=5, cutoff=0.0)
     return f"Nearest of {len(names)}: {', '.join(nearest)}."
+
+
+def without_effect(given: Sequence[str], reason: str) -> str:
+    """Return the sentence that settings or options that were given change nothing, and why."""
+    verb = "has" if len(given) == 1 else "have"
+    more = f" and {len(given) - MOST_NAMED} more" if len(given) > MOST_NAMED else ""
+    return f"{', '.join(given[:MOST_NAMED])}{more} {verb} no effect: {reason}."

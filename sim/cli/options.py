@@ -84,8 +84,9 @@ def tell_idle(options: Mapping[str, bool], reason: str) -> None:
     """Say on standard error which options that were given change nothing, and why."""
     given = [option for option, is_given in options.items() if is_given]
     if given:
-        verb = "has" if len(given) == 1 else "have"
-        typer.echo(f"andesim: {', '.join(given)} {verb} no effect: {reason}.", err=True)
+        from workloads.errors import without_effect
+
+        typer.echo(f"andesim: {without_effect(given, reason)}", err=True)
 
 
 def say_written(out: Path) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -60,7 +62,7 @@ def report(
         check_path(out, interactive=interactive)
     targets = [Target.parse(text) for text in target or ()]
     bar = Bar("pairs")
-    try:
+    with _kept_if_stopped(bar, out):
         document, page = make_report(
             scenario,
             targets,
@@ -73,13 +75,6 @@ def report(
             bar.tell,
             out,
         )
-    except KeyboardInterrupt:
-        bar.end()
-        kept = f"{bar.done} pairs are kept; the same command continues." if out and bar.done else ""
-        print(f"Stopped: nothing is written. {kept}".rstrip(), file=sys.stderr)
-        raise typer.Exit(STOPPED) from None
-    finally:
-        bar.end()
     if out is not None:
         write_report(out, page, document, interactive=interactive)
         if bar.done:
@@ -88,3 +83,17 @@ def report(
     if as_json or out is None:
         typer.echo(json_text(document) if as_json else markdown(page), nl=False)
     raise typer.Exit(MISSED if page.verdict and Status(page.verdict).is_missed else 0)
+
+
+@contextmanager
+def _kept_if_stopped(bar: Bar, out: Path | None) -> Iterator[None]:
+    """End a bar; of a report that is stopped say which of its pairs are kept."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        bar.end()
+        kept = f"{bar.done} pairs are kept; the same command continues." if out and bar.done else ""
+        print(f"Stopped: nothing is written. {kept}".rstrip(), file=sys.stderr)
+        raise typer.Exit(STOPPED) from None
+    finally:
+        bar.end()

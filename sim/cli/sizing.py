@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sim.cli.options import AsJson, Minutes, Overrides, ScenarioFile, Seed, Targets, print_json
-from sim.cli.tables import Column, make_console, print_table, print_warnings
+from sim.cli.tables import Column, make_console, print_table
 from sim.errors import SimError
 from workloads.files import parse_yaml
 
@@ -135,6 +135,7 @@ def _show(document: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.markup import escape
 
+    from sim.showing import show_warnings
     from sim.wording import PASSES, told
 
     console = Console(highlight=False, soft_wrap=True)
@@ -150,7 +151,7 @@ def _show(document: dict[str, Any]) -> None:
         _table(document, rows[:SHOWN])
     for remedy in document.get("remedies", ()):
         console.print(f"Asked otherwise it {PASSES}: {escape(told(remedy))}")
-    print_warnings(console, document.get("warnings", ()))
+    show_warnings(console, document.get("warnings", ()))
     if document.get("least_certain"):
         console.print(f"Least certain assumption: {document['least_certain']}")
     for target, share in document.get("probability", {}).items():

@@ -20,7 +20,7 @@ from sim.cli.options import (
     print_json,
     tell_idle,
 )
-from sim.cli.tables import Column, make_console, print_table, print_warnings
+from sim.cli.tables import Column, make_console, print_table
 from sim.errors import SimError
 from workloads.files import parse_yaml
 
@@ -201,8 +201,10 @@ def _is_found(document: dict[str, Any]) -> bool:
 
 def _show(document: dict[str, Any], metrics: Sequence[str]) -> None:
     """Print the answer for people, and what the runs behind it warn of."""
+    from sim.showing import show_warnings
+
     _answer(document, metrics)
-    print_warnings(make_console(), document["warnings"])
+    show_warnings(make_console(), document["warnings"])
 
 
 def _answer(document: dict[str, Any], metrics: Sequence[str]) -> None:

@@ -71,14 +71,6 @@ def print_table(
         console.file.write(line.rstrip() + "\n")
 
 
-def print_warnings(console: Console, warnings: Sequence[str]) -> None:
-    """Print what a run warns of, a line each."""
-    from rich.markup import escape
-
-    for warning in warnings:
-        console.print(f"[yellow]Warning:[/yellow] {escape(warning)}", soft_wrap=True)
-
-
 def _least_widths(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> list[int]:
     """Return the characters of each column that no wrapping can save."""
     widths = []

@@ -154,9 +154,11 @@ class Batch:
         """
         longest = self._plan
         lengths = self.prompt_tokens + self.output_tokens
-        first = with_tokens(self.base, int(self.prompt_tokens.min()), int(self.output_tokens.min()))
-        shared = plan(first, self.soc).warnings
-        common = [text for text in longest.warnings if text in shared]
+        common = list(longest.warnings)
+        if common:  # some hold of long runs alone
+            least = int(self.prompt_tokens.min()), int(self.output_tokens.min())
+            shared = plan(with_tokens(self.base, *least), self.soc).warnings
+            common = [text for text in common if text in shared]
         limit = position_limit(self.base.model)
         if limit is None:
             return [common] * len(lengths)
