@@ -51,7 +51,7 @@ def _scaled(soc: SocSpec, ratio: float) -> Iterator[tuple[str, Parameter]]:
     """Yield the parameters that change with the clock, as they are at a ratio of it."""
     for path, item in soc.parameters().items():
         if ".clock_fraction" in path:
-            yield path, item.times(1.0 / ratio, most=1.0)
+            yield path, item.times(1.0 / ratio).at_most(1.0)
         elif (factor := _factor(path, item.unit, ratio, soc.power.exponent)) != 1.0:
             yield path, item.times(factor)
 

@@ -108,10 +108,14 @@ class Parameter:
         low, high = min(self.low, value), max(self.high, value)
         return replace(self, value=value, low=low, high=high)
 
-    def times(self, factor: float, most: float = float("inf")) -> "Parameter":
-        """Copy with value and range multiplied, none above ``most``."""
-        ends = (self.value, self.low, self.high)
-        value, low, high = (min(most, number * factor) for number in ends)
+    def times(self, factor: float) -> "Parameter":
+        """Copy with value, be it a column of values, and range multiplied."""
+        value, low, high = (number * factor for number in (self.value, self.low, self.high))
+        return replace(self, value=value, low=low, high=high)
+
+    def at_most(self, most: float) -> "Parameter":
+        """Copy with no end of the range, nor the value, above a number."""
+        value, low, high = (min(most, number) for number in (self.value, self.low, self.high))
         return replace(self, value=value, low=low, high=high)
 
     def to_plain(self) -> dict[str, Any]:
