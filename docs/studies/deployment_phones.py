@@ -92,20 +92,11 @@ def compared(card: cards.Card) -> cards.Judged:
     return found
 
 
-def bus_bound(run: cards.Judged) -> float:
-    """Return the rate at which the weights of a step alone fill the memory bus [tokens/s]."""
-    result = run.result
-    return float(result.soc.dram.peak_bytes_per_s / result["weight_bytes_per_step"])
-
-
 def to_beat(phones: Iterable[Phone], task: str, model: str) -> tuple[Bound, Bound]:
-    """Return the earliest first token [s] and the highest rate [tokens/s] of others' bands.
-
-    No rate is above what the phone's bus carries, though the scatter of a fit draws such ones.
-    """
+    """Return the earliest first token [s] and the highest rate [tokens/s] of others' bands."""
     runs = [(other.name, compared(other.card(task, model))) for other in phones]
     first = [Bound(run.band(FIRST)[0], where) for where, run in runs]
-    rate = [Bound(min(run.band(RATE)[2], bus_bound(run)), where) for where, run in runs]
+    rate = [Bound(run.band(RATE)[2], where) for where, run in runs]
     return min(first), max(rate)
 
 

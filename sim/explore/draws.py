@@ -53,6 +53,9 @@ CENTRAL_80 = 1.2816
 RANGE_DEVIATIONS = 4.0
 """A prior's low to high is taken as this many deviations: about 95 % of it lies between them."""
 
+WHOLE = 1.0
+"""Share of its bus that a unit attains at most."""
+
 OUTERMOST = (0.001, 0.999)
 """Shares beyond which a fitted number is not drawn."""
 
@@ -105,14 +108,15 @@ def draw(soc: SocSpec, stack: str, samples: int, seed: int) -> Draws:
             shares = random_stream(seed, path).random(samples)
         is_prior = is_fitted and path in scores and item.kind == "assumed" and item.low > 0.0
         found[path] = quantile(item, shares, is_prior=is_prior)
-    return _scattered(soc, stack, found, samples, seed)
+    return _within_bus(soc, stack, _scattered(soc, stack, found, samples, seed))
 
 
 def _scattered(soc: SocSpec, stack: str, draws: Draws, samples: int, seed: int) -> Draws:
     """Return the draws with all times of a fitted stack scaled by one random factor per draw.
 
-    The factor is log-normal with the fit's residual spread. It divides the rates of bus and unit
-    and of copying the cache, and multiplies every overhead.
+    The factor is log-normal with the fit's residual spread. It divides the rates of the unit and of
+    copying the cache and multiplies every overhead. Where it slows, it divides the rate of the bus;
+    where it quickens, it raises the shares of the bus that unit and stack attain.
     """
     fit = soc.stack(stack).fit
     if fit is None:
@@ -124,12 +128,29 @@ def _scattered(soc: SocSpec, stack: str, draws: Draws, samples: int, seed: int) 
         if item.follows is not None:  # moves with what it follows
             continue
         values = found.get(path, np.full(samples, item.value))
-        rates = path.startswith((unit, f"{own}kv_copy")) and item.unit.endswith("/s")
-        if path == "dram.rate" or rates:
+        if path == "dram.rate":
+            found[path] = values / np.maximum(slower, 1.0)
+        elif path in _bus_shares(soc, stack):
+            found[path] = values / np.minimum(slower, 1.0)
+        elif path.startswith((unit, f"{own}kv_copy")) and item.unit.endswith("/s"):
             found[path] = values / slower
         elif path.startswith((own, unit)) and item.unit == "s":
             found[path] = values * slower
     return found
+
+
+def _within_bus(soc: SocSpec, stack: str, draws: Draws) -> Draws:
+    """Return the draws with no memory read or copied faster than the bus of its draw carries."""
+    drawn = soc.with_values({path: draws[path] for path in BUS[:3] if path in draws})
+    most = dict.fromkeys(_bus_shares(soc, stack), WHOLE)
+    most[f"stacks.{stack}.kv_copy"] = drawn.dram.peak_bytes_per_s
+    capped = {path: np.minimum(draws[path], most[path]) for path in most if path in draws}
+    return {**draws, **capped}
+
+
+def _bus_shares(soc: SocSpec, stack: str) -> tuple[str, str]:
+    """Return the paths of the shares of the bus that a stack and its unit attain."""
+    return f"units.{soc.stack(stack).unit}.dram_fraction", f"stacks.{stack}.bandwidth_fraction"
 
 
 def values_at(items: Mapping[str, Parameter], shares: NDArray[np.float64]) -> Draws:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from hw_models.provenance import Parameter
 from hw_models.schema import StackFit
-from hw_models.soc import load_soc
+from hw_models.soc import list_socs, load_soc
 from sim import load_scenario, simulate
 from sim.cli.studying import load_script
 from sim.evidence.exhibits import load_exhibits, runs_in_role
@@ -83,6 +83,32 @@ def test_all_times_of_a_fitted_stack_move_by_the_spread_of_its_rows():
     seconds = np.log(variant_metrics(result, draw(soc, "genie", 4000, 0))["reply_s"])
     assert seconds.std() == pytest.approx(soc.stack("genie").fit.spread, rel=0.05)
     assert seconds.mean() == pytest.approx(np.log(result.makespan_s), abs=0.01)
+
+
+@pytest.mark.parametrize("device", list_socs())
+def test_no_draw_reads_or_copies_faster_than_its_bus(device):
+    soc = load_soc(device)
+    widest = soc.dram.channels.high * soc.dram.width_bits.high * soc.dram.rate.high / 8.0
+    for stack in soc.stacks:
+        draws = draw(soc, stack, 64, 0)
+        drawn = soc.with_values({path: values[:, None] for path, values in draws.items()})
+        bus = drawn.dram.peak_bytes_per_s
+        assert np.max(bus) <= widest * (1.0 + 1e-9)
+        chosen = drawn.stack(stack)
+        assert np.max(chosen.bandwidth_fraction.value) <= 1.0
+        assert np.max(drawn.units[chosen.unit].dram_fraction.value) <= 1.0
+        if chosen.kv_copy is not None:
+            assert np.max(chosen.kv_copy.value / bus) <= 1.0 + 1e-9
+
+
+def test_a_lucky_draw_still_decodes_no_faster_than_the_bus_carries_weights():
+    """Where the fit scatters by a half and its stack draws nearly all of the bus."""
+    soc = load_soc("apple_a19_pro")
+    base = ["device=apple_a19_pro", "stack=mlx_gpu", *SMALL[1:]]
+    result = simulate(load_scenario(None, base), soc=soc)
+    rates = variant_metrics(result, draw(soc, "mlx_gpu", 400, 0))["tokens_per_s"]
+    assert rates.max() <= soc.dram.peak_bytes_per_s / result["weight_bytes_per_step"]
+    assert rates.max() > result["tokens_per_s"]
 
 
 @pytest.mark.long
