@@ -62,6 +62,20 @@ def vector_seconds(flops: Numbers, rate_flops_per_s: Numbers) -> Numbers:
     return np.divide(flops, rate_flops_per_s)
 
 
+def vector_operations(operations: Numbers, exponentials: Numbers, each: Numbers = 1.0) -> Numbers:
+    """Operations that element-wise work takes, exponentials at their own rate: n + (each - 1) e.
+
+    Arguments: operations, each exponential counted as one, exponentials among them, and how many
+    operations one takes. A vector unit without an exponential evaluates a polynomial: about 15 to
+    25 instructions on Hexagon's HVX; a table or a special function unit takes 1 to 4. Valid where
+    exponentials and other operations share the unit's lanes.
+
+    >>> float(vector_operations(5e6, 1e6, 20.0))
+    24000000.0
+    """
+    return np.add(operations, np.multiply(np.subtract(each, 1.0), exponentials))
+
+
 def dequantise_seconds(weights: Numbers, rate_weights_per_s: Numbers) -> Numbers:
     """Time to expand compressed weights (elements) into the multiplier's format.
 

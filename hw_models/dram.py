@@ -30,9 +30,13 @@ def granularity_efficiency(request_bytes: Numbers, row_bytes: Numbers) -> Number
     """Fraction of the streaming rate attained by requests of one size: g / (g + g_half).
 
     Arguments: request and half-efficiency sizes in bytes. Source: Hockney's (r_inf, n_1/2) law;
-    valid for independent requests in sequence.
+    valid for independent requests in sequence. The same law holds for all transfers of an operator,
+    which begin with the latency l of the first: t = l + b / r = (b + b_half) / r, b_half = l r.
 
     >>> float(granularity_efficiency(256, 256))
     0.5
+    >>> bytes_per_s, latency_s = 50e9, 2e-6
+    >>> float(1e6 / bytes_per_s / granularity_efficiency(1e6, latency_s * bytes_per_s)) * 1e6
+    22.0
     """
     return np.divide(request_bytes, np.add(request_bytes, row_bytes))

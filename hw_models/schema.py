@@ -16,19 +16,19 @@ from pydantic import (
     model_validator,
 )
 
+from hw_models.compute import vector_operations
 from hw_models.cores import Cluster, Core
 from hw_models.cost_laws import cost_law
 from hw_models.errors import HardwareError, suggest
+from hw_models.laws import Numbers
 from hw_models.part import Part
 from hw_models.products import Products
 from hw_models.provenance import Parameter
 from hw_models.quantities import (
-    Bits,
     BufferBytes,
     Buffers,
     Bytes,
     BytesPerSecond,
-    Celsius,
     Count,
     Elements,
     Exponent,
@@ -36,15 +36,12 @@ from hw_models.quantities import (
     FlopPerSecond,
     Fraction,
     Fractions,
-    JoulePerBit,
-    JoulePerByte,
     JoulePerFlop,
     Kelvin,
     Plain,
     Seconds,
     Share,
     Sizes,
-    TransfersPerSecond,
     Watts,
     WeightsPerSecond,
 )
@@ -67,6 +64,17 @@ class VectorEngine(Part):
     """Element-wise work: normalisation, activation functions, softmax."""
 
     rate: FlopPerSecond
+    exponential: Factor | None = None
+    """Operations that one exponential takes the time and energy of; None: one, as any other."""
+
+    def operations(self, counted: Numbers, exponentials: Numbers) -> Numbers:
+        """Return the operations that work takes here (`compute.vector_operations`)."""
+        return vector_operations(counted, exponentials, self.exponential_operations)
+
+    @property
+    def exponential_operations(self) -> float:
+        """Operations of one exponential; 1 where not known."""
+        return self.exponential.value if self.exponential else 1.0
 
 
 class Dequantiser(Part):
@@ -100,6 +108,8 @@ class ComputeUnit(Part):
     launch: Launch
     dram_fraction: Fraction
     """Fraction of the DRAM peak that this unit can draw alone."""
+    ramp_bytes: Bytes | None = None
+    """Bytes of an operator whose transfers reach half of the unit's rate; None: all reach it."""
     active_w: Watts | None = None
     """Power of the busy unit at full clock besides operations, traffic and the polling host: clock
     tree, control, caches, cores that wait for DRAM. None: not known, and not counted."""
@@ -116,63 +126,6 @@ class ComputeUnit(Part):
     def has_dot_products(self) -> bool:
         """Whether every core that a cluster has does dot products of 8 bits."""
         return all(self.cores[item.core].has_dot_products for item in self.clusters.values())
-
-
-class DramEfficiency(Part):
-    """Fraction of the peak attained by a stream with 100, 80 and 50 % reads."""
-
-    read_only: Fraction
-    read_80: Fraction
-    read_50: Fraction
-
-
-class Reclaim(Part):
-    """What Android does before it ends an app: pages leave, and come back when they are read."""
-
-    swap: Bytes
-    """Bytes beyond the budget that swap and reclaim can take."""
-    churn: Factor
-    """Bytes fetched again in a pass over those that lack: 1 if always the same pages leave."""
-
-
-class Dram(Part):
-    """Main memory shared by all units."""
-
-    channels: Count
-    width_bits: Bits
-    rate: TransfersPerSecond
-    efficiency: DramEfficiency
-    row_bytes: Bytes
-    """Request size at which half of the streaming rate is attained."""
-    capacity: Bytes
-    app_fraction: Fraction
-    """Fraction of the capacity that an app may occupy before it is ended."""
-    energy: JoulePerBit
-    reclaim: Reclaim | None = None
-    """None: an app over its share is ended at once."""
-
-    @property
-    def peak_bytes_per_s(self) -> float:
-        """Peak bandwidth: channels x width x rate / 8 [B/s]."""
-        return self.channels.value * self.width_bits.value * self.rate.value / 8
-
-
-class HotFlash(Part):
-    """Storage that a hot phone slows down."""
-
-    from_c: Celsius
-    fraction: Fraction
-
-
-class Flash(Part):
-    """Storage that weights are loaded from."""
-
-    sequential_read: BytesPerSecond
-    random_read_4k: BytesPerSecond
-    latency_s: Seconds
-    energy: JoulePerByte
-    hot: HotFlash | None = None
-    """None: no such state is known."""
 
 
 class Host(Part):

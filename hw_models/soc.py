@@ -21,10 +21,11 @@ from hw_models.errors import HardwareError, UnknownDevice, suggest
 from hw_models.files import device_ids, is_path, read_device
 from hw_models.following import with_followers
 from hw_models.laws import Numbers
+from hw_models.memory_parts import Dram, Flash
 from hw_models.naming import which_device
 from hw_models.part import Part
 from hw_models.provenance import OVERRIDE, Parameter, Source
-from hw_models.schema import ComputeUnit, Dram, Flash, Host, Power, Stack
+from hw_models.schema import ComputeUnit, Host, Power, Stack
 from hw_models.thermal_parts import Thermal
 from hw_models.tree import leaves, moved, set_entry, to_tree
 

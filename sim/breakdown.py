@@ -3,9 +3,10 @@
 The seconds from the end of one operator to the end of the next belong to what bounds the later one:
 arithmetic, launch, or DRAM. DRAM seconds are divided among weights, cache and activations by their
 bytes in the phase, those of a cache that is read at a lower rate (`kv_read_share`) by as many more.
-Arithmetic of kernels that expand weights before they multiply (`hw_models.products`) is two terms.
-Barriers (host work, graph calls, switches, loads) are a term of their own, and
-so are the work per layer and the copying of the cache, which grow with the model. Work that is
+What one law adds is a term of its own: weights that kernels expand before they multiply
+(`hw_models.products`), exponentials (`VectorEngine.exponential`), and what transfers lose for being
+short (`ComputeUnit.ramp_bytes`). Barriers (host work, graph calls, switches, loads) are one term,
+and so are the work per layer and the copying of the cache, which grow with the model. Work that is
 hidden behind the bound is not shown. In a long session the first steps of a phase stand for
 all of them.
 """
@@ -15,15 +16,21 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 
+import numpy as np
+
 from sim.engine.pricing import Pricing
 from sim.engine.recording import Ran
+from sim.engine.timed import FloatColumn
 from sim.engine.times import span_s
+from sim.engine.transfers import ramp
 from sim.run import Run
-from workloads.program import total
+from workloads.program import Task, total
 
 DRAM = "DRAM: "
 HOST = "host and graph calls"
 EXPANDING = "weights expanded"
+EXPONENTIALS = "exponentials"
+BURSTS = "short transfers"
 BOUND_TERMS = {"compute": "arithmetic", "launch": "operator launch"}
 OWN_TERMS = {"layer": "work per layer", "cache_copy": "cache copies"}
 """Kinds of barriers that are terms of their own."""
@@ -54,12 +61,8 @@ def phase_terms(run: Run, phase: str) -> list[Term]:
         if ran.task.is_barrier:
             seconds[OWN_TERMS.get(ran.task.kind, HOST)] += float(ran.elapsed_s.sum())
         else:
-            bounds = ran.seconds_by_bound()
-            expanding_s = bounds["compute"] * _expanding_share(pricing, ran, phase)
-            seconds[EXPANDING] += expanding_s
-            bounds["compute"] -= expanding_s
-            for bound, spent_s in bounds.items():
-                seconds[bound] += spent_s
+            for name, spent_s in _of_laws(pricing, ran, phase).items():
+                seconds[name] += spent_s
     groups = [times for times in run.groups if times.group.phase == phase]
     moved = {
         name: total((times.group for times in groups), column) for name, column in BYTE_CLASSES
@@ -81,11 +84,24 @@ def phase_terms(run: Run, phase: str) -> list[Term]:
     return sorted(terms, key=lambda term: -term.seconds)
 
 
-def _expanding_share(pricing: Pricing, ran: Ran, phase: str) -> float:
-    """Return the share of an operator's arithmetic in which its kernel expands weights."""
-    task = ran.task.demand
-    expanding_s = pricing.expanding_s(task, phase) if task is not None else None
-    if task is None or expanding_s is None:
+def _of_laws(pricing: Pricing, ran: Ran, phase: str) -> dict[str, float]:
+    """Return the seconds of an operator by its bounds, what one law takes of them apart [s]."""
+    task, found = ran.task.demand, ran.seconds_by_bound()
+    assert task is not None
+    laws = (
+        (EXPANDING, "compute", _share_of(pricing.expanding_s(task, phase), pricing, task, phase)),
+        (EXPONENTIALS, "compute", pricing.exponential_share(task, phase)),
+        (BURSTS, "dram", 1.0 - float(np.mean(ramp(pricing.soc, task)))),
+    )
+    for name, bound, share in laws:
+        found[name] = found[bound] * share
+        found[bound] -= found[name]
+    return found
+
+
+def _share_of(part_s: FloatColumn | None, pricing: Pricing, task: Task, phase: str) -> float:
+    """Return the share of an operator's arithmetic that a part of it takes."""
+    if part_s is None:
         return 0.0
     busy_s = float(pricing.busy_s(task, phase).sum())
-    return float(expanding_s.sum()) / busy_s if busy_s else 0.0
+    return float(part_s.sum()) / busy_s if busy_s else 0.0

@@ -1,9 +1,9 @@
 """What identifies a run: everything that was asked, nothing that was computed.
 
-A fingerprint covers the complete scenario, the model's operators, every entry of the device, the
-seed, andesim's version and those of packages that add formats, laws or devices; not where a model's
-file lies and what it is called. It holds no result of a floating-point operation, so it is the same
-on every machine, while results agree to 1e-9 only.
+A fingerprint covers the complete scenario, the model's operators, every entry that the device has,
+the seed, andesim's version and those of packages that add formats, laws or devices; not where a
+model's file lies and what it is called. It holds no result of a floating-point operation, so it is
+the same on every machine, while results agree to 1e-9 only.
 """
 
 from __future__ import annotations
@@ -59,7 +59,8 @@ def _started(scenario: Scenario, soc: SocSpec, seed: int) -> hashlib._Hash:
     device = [
         (path, leaf.value if isinstance(leaf, Parameter) else leaf)
         for path, leaf in leaves(soc)
-        if not isinstance(leaf, tuple)  # its items follow by themselves
+        # items of a tuple follow by themselves; what a device lacks is not asked of it
+        if leaf is not None and not isinstance(leaf, tuple)
     ]
     method = scenario.deployment.speculation
     models = [scenario.model, *([method.draft_model] if isinstance(method, ModelDraft) else [])]

@@ -106,7 +106,8 @@ def work_of(group: StepGroup, soc: SocSpec) -> Work:
         read += runs * task.read_bytes
         write += runs * task.write_bytes
         weights += runs * task.weight_bytes
-        vector_ops += runs * task.vector_ops
+        engine = soc.units[task.unit].vector
+        vector_ops = vector_ops + runs * engine.operations(task.vector_ops, task.exponentials)
         moved = float(np.sum(runs * task.dram_bytes))
         moved_bytes[task.unit] = moved_bytes.get(task.unit, 0.0) + moved
         if task.flops.any():

@@ -211,6 +211,7 @@ def _task(operator: Operator, demand: OperatorCost, graph: Graph) -> Task:
         **_gemm(demand.gemm),
         flops=_column(demand.causal_flops if graph.causal_skip else demand.matmul_flops),
         vector_ops=_column(demand.vector_ops),
+        exponentials=_column(demand.exponentials),
         expanded_weights=UNKNOWN,
         weight_bytes=UNKNOWN,
         kv_read_bytes=UNKNOWN,
@@ -282,6 +283,7 @@ def _merge(leader: Shaped, follower: Shaped) -> Shaped:
     task = replace(
         first,
         vector_ops=first.vector_ops + then.vector_ops,
+        exponentials=first.exponentials + then.exponentials,
         activation_read_bytes=first.activation_read_bytes + side_read,
         activation_write_bytes=then.activation_write_bytes,
     )

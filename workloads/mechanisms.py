@@ -210,6 +210,7 @@ def sampling_segment(
         steps=runs.shape[0],
         activations=formats.activations,
         vector_ops=SAMPLING_OPS * logits,
+        exponentials=logits,
         activation_read_bytes=logits * formats.activation_bits / 8,
         runs=runs,
     )

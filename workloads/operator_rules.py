@@ -12,6 +12,12 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 SOFTMAX_OPERATIONS = 5  # maximum, subtract, exponentiate, sum, divide
+_EXPONENTIAL = (
+    "exp exp2 expm1 tanh erf softplus elu celu selu glu sigmoid silu log_sigmoid swish mish gelu "
+    "softmax _softmax log_softmax _log_softmax logsumexp"
+)
+EXPONENTIAL = frozenset(f"aten.{name}" for name in _EXPONENTIAL.split())
+"""Operators that take an exponential per element; erf and tanh count as one."""
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ import numpy as np
 
 from workloads.errors import WorkloadError, did_you_mean
 from workloads.extent import Extent, Size
-from workloads.operator_rules import RULES, SOFTMAX_OPERATIONS, OperatorRule
+from workloads.operator_rules import EXPONENTIAL, RULES, SOFTMAX_OPERATIONS, OperatorRule
 from workloads.trace import Operator, TensorRef, dtype_bytes
 
 TILE = 64
@@ -71,6 +71,7 @@ class OperatorCost:
         matmul_flops: matrix FLOP; attention counts the full rectangle, as FLOP counters do.
         causal_flops: the same without the pairs a causal mask or a window removes.
         vector_ops: operations outside matrix products, softmax in attention included.
+        exponentials: those among them that are exponentials, where their number is known.
         weights: weights read.
         activation_read_elements, activation_write_elements: activations in and out.
         kv_read_elements, kv_write_elements: KV-cache traffic.
@@ -81,6 +82,7 @@ class OperatorCost:
     matmul_flops: Size
     causal_flops: Size
     vector_ops: Size
+    exponentials: Size
     weights: tuple[WeightUse, ...]
     activation_read_elements: Size
     activation_write_elements: Size
@@ -114,6 +116,7 @@ def cost(operator: Operator, sizes: Mapping[str, Size], routing_skew: float = 0.
         matmul_flops=flops,
         causal_flops=causal,
         vector_ops=vector,
+        exponentials=_exponentials(operator, rule, vector),
         weights=weights,
         activation_read_elements=_role_elements(operator.inputs, "activation", sizes),
         activation_write_elements=_role_elements(operator.outputs, "activation", sizes),
@@ -143,6 +146,14 @@ def _work(
     if rule.per_input:
         counted = max((_elements((_shape(t, sizes),)) for t in operator.inputs), key=np.max)
     return None, 0, 0, rule.vector_operations * counted
+
+
+def _exponentials(operator: Operator, rule: OperatorRule, vector: Size) -> Size:
+    """Return how many vector operations are exponentials; 0 where recorded work does not say."""
+    if operator.kind == "attention":
+        return vector // SOFTMAX_OPERATIONS
+    known = operator.name in EXPONENTIAL and operator.work is None
+    return vector // rule.vector_operations if known else 0
 
 
 def _square(flops: Size) -> Gemm | None:

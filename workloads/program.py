@@ -30,6 +30,7 @@ COLUMN_NAMES = (
     "k",
     "flops",
     "vector_ops",
+    "exponentials",
     "expanded_weights",
     "weight_bytes",
     "kv_read_bytes",
@@ -100,6 +101,8 @@ class Task:
         them).
     vector_ops
         Elementwise operations.
+    exponentials
+        Those among them that are exponentials.
     expanded_weights
         Weights that pass the dequantise stage.
     weight_bytes, kv_read_bytes, kv_write_bytes, activation_read_bytes, activation_write_bytes
@@ -126,6 +129,7 @@ class Task:
     k: Column
     flops: Column
     vector_ops: Column
+    exponentials: Column
     expanded_weights: Column
     weight_bytes: Column
     kv_read_bytes: Column

@@ -19,11 +19,12 @@ from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
 
-from hw_models import compute, dram, kernels
+from hw_models import compute, kernels
 from hw_models.cost_laws import Work, cost_law, law_seconds
 from hw_models.laws import Numbers
 from hw_models.schema import ComputeUnit, Kernel, Stack, StackNetwork
 from hw_models.soc import SocSpec
+from sim.engine import transfers
 from sim.engine.graphs import in_graphs, with_hand_overs
 from sim.engine.timed import (
     HOST_UNIT,
@@ -35,7 +36,7 @@ from sim.engine.timed import (
     TimedTask,
 )
 from sim.errors import SimError
-from sim.loading import fault_bytes_per_s, read_s
+from sim.loading import read_s
 from workloads.program import (
     OnProgress,
     Program,
@@ -187,7 +188,8 @@ class Pricing:
         tiles = task.tiles(unit.buffer.operand_bytes.value)
         per_task = 1.0 / np.maximum(tiles, 1)
         tile_bytes = task.dram_bytes * per_task
-        bus, rate = self.rates(task, tile_bytes)
+        stack = self._stack_of(task.unit)
+        bus, rate = transfers.rates(self.soc, stack, task, tile_bytes, self.mapped)
         kernel = self._stack_of(task.unit).kernel(phase, task.operator)
         network = self._network(self._stack_of(task.unit), phase)
         launch_s = (network and network.operator_s) or unit.launch.operator_s
@@ -236,9 +238,7 @@ class Pricing:
 
     def compute_s(self, task: Task, unit: ComputeUnit, phase: str) -> FloatColumn:
         """Return the seconds of the slowest on-chip stage, per step [s]."""
-        network = self._network(self._stack_of(task.unit), phase)
-        share = network.vector.value if network and network.vector else 1.0
-        vector_s = compute.vector_seconds(task.vector_ops, share * unit.vector.rate.value)
+        vector_s = self.vector_s(task, phase)
         expand_s = compute.dequantise_seconds(task.expanded_weights, unit.dequantise.rate.value)
         multiply_s = self._matrix_s(task, unit, phase) if task.flops.any() else np.zeros(1)
         beside_s = np.maximum(vector_s, expand_s)
@@ -246,6 +246,30 @@ class Pricing:
             beside_s, multiply_s = vector_s, multiply_s + expanding_s
         slowest: FloatColumn = np.maximum(beside_s, multiply_s)
         return slowest
+
+    def vector_s(self, task: Task, phase: str) -> FloatColumn:
+        """Return the seconds of a task's element-wise work, per step [s]."""
+        network = self._network(self._stack_of(task.unit), phase)
+        share = network.vector.value if network and network.vector else 1.0
+        engine = self.soc.units[task.unit].vector
+        operations = engine.operations(task.vector_ops, task.exponentials)
+        return np.asarray(compute.vector_seconds(operations, share * engine.rate.value))
+
+    def exponential_share(self, task: Task, phase: str) -> float:
+        """Return the share of a task's arithmetic that is bound by exponentials.
+
+        0 where the unit counts them as any other operation, or a law of another package gives the
+        operator's seconds.
+        """
+        unit, vector_ops = self.soc.units[task.unit], task.vector_ops
+        engine, stack = unit.vector, self._stack_of(task.unit)
+        if engine.exponential is None or stack.law(phase, task.operator) or not vector_ops.any():
+            return 0.0
+        of_them = engine.operations(task.exponentials, task.exponentials)
+        whole = engine.operations(vector_ops, task.exponentials)
+        slowest_s = self.compute_s(task, unit, phase)
+        bound = self.vector_s(task, phase) >= slowest_s
+        return float(np.sum(bound * slowest_s * of_them / whole) / np.sum(slowest_s))
 
     def expanding_s(self, task: Task, phase: str) -> FloatColumn | None:
         """Return the seconds in which kernels expand weights before they multiply, per step [s].
@@ -289,31 +313,6 @@ class Pricing:
         executed = task.flops / np.maximum(1.0, 2.0 * task.batch * task.m * task.n * task.k)
         seconds: FloatColumn = dense * executed
         return seconds
-
-    def rates(self, task: Task, tile_bytes: FloatColumn) -> tuple[FloatColumn, FloatColumn]:
-        """Return what the memory would serve and what a lone transfer gets, per step [B/s]."""
-        memory, moved = self.soc.dram, np.maximum(task.dram_bytes, 1.0)
-        points = memory.efficiency
-        mix = dram.mix_efficiency(
-            task.read_bytes / moved,
-            read_only=points.read_only.value,
-            read_80=points.read_80.value,
-            read_50=points.read_50.value,
-        )
-        request = np.maximum(tile_bytes, 1.0) if task.request_bytes is None else task.request_bytes
-        whole = dram.granularity_efficiency(request, memory.row_bytes.value)
-        bus = memory.peak_bytes_per_s * np.asarray(mix * whole)
-        stack, unit = self._stack_of(task.unit), self.soc.units[task.unit]
-        limit = np.minimum(stack.bandwidth_fraction.value, unit.dram_fraction.value)
-        rate = np.minimum(bus, memory.peak_bytes_per_s * limit)
-        if stack.kv_read_share is not None and task.kv_read_bytes.any():
-            slowed = task.kv_read_bytes * (1.0 / stack.kv_read_share.value - 1.0)
-            rate = rate * moved / (moved + slowed)
-        if self.mapped and task.weight_bytes.any():
-            fetched = self.mapped * task.weight_bytes
-            rest = task.dram_bytes - fetched
-            rate = moved / (fetched / fault_bytes_per_s(self.soc) + rest / rate)
-        return bus, rate
 
     def _network(self, stack: Stack, phase: str) -> StackNetwork | None:
         """Return what the graphs of networks cost on a stack, None in a language model."""
