@@ -40,3 +40,24 @@ def granularity_efficiency(request_bytes: Numbers, row_bytes: Numbers) -> Number
     22.0
     """
     return np.divide(request_bytes, np.add(request_bytes, row_bytes))
+
+
+def waiting(before: Numbers, beside: Numbers, behind: Numbers) -> Numbers:
+    """Mean wait of a request behind others', in services of one::
+
+        w = (before + beside + behind) / 2 / ((1 - before) (1 - before - beside))
+
+    Arguments: shares of the bus that others take, of classes served first, of the same class and of
+    those served later. A unit that keeps n requests of service s under way, each with a latency l
+    where nobody else asks, has n / l of them served a second, and with others n / (l + w s): its
+    rate falls by 1 / (1 + q w), q = s / l.
+
+    Source: A. Cobham, Priority Assignment in Waiting Line Problems, Operations Research 2 (1954),
+    for services of one length. Valid while before + beside < 1, for requests in no order.
+
+    >>> float(waiting(0.0, 0.5, 0.0)), float(waiting(0.0, 0.0, 0.5))
+    (0.5, 0.25)
+    """
+    asked = np.minimum(1.0, np.add(np.add(before, beside), behind))
+    left = np.subtract(1.0, before)
+    return np.divide(asked, 2.0 * left * np.subtract(left, beside))

@@ -15,6 +15,7 @@ from hw_models.quantities import (
     JoulePerBit,
     JoulePerByte,
     Seconds,
+    Share,
     TransfersPerSecond,
 )
 
@@ -49,6 +50,9 @@ class Dram(Part):
     app_fraction: Fraction
     """Fraction of the capacity that an app may occupy before it is ended."""
     energy: JoulePerBit
+    queueing: Share | None = None
+    """Service of a request over its latency where nobody else asks: what waiting behind others'
+    costs (`dram.waiting`); None: units keep so many under way that it is hidden."""
     reclaim: Reclaim | None = None
     """None: an app over its share is ended at once."""
 

@@ -5,7 +5,8 @@ arithmetic, launch, or DRAM. DRAM seconds are divided among weights, cache and a
 bytes in the phase, those of a cache that is read at a lower rate (`kv_read_share`) by as many more.
 What one law adds is a term of its own: weights that kernels expand before they multiply
 (`hw_models.products`), exponentials (`VectorEngine.exponential`), and what transfers lose for being
-short (`ComputeUnit.ramp_bytes`). Barriers (host work, graph calls, switches, loads) are one term,
+short (`ComputeUnit.ramp_bytes`) or for waiting behind other apps below saturation
+(`Dram.queueing`). Barriers (host work, graph calls, switches, loads) are one term,
 and so are the work per layer and the copying of the cache, which grow with the model. Work that is
 hidden behind the bound is not shown. In a long session the first steps of a phase stand for
 all of them.
@@ -18,6 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sim.engine.conditions import lost_to_waiting
 from sim.engine.pricing import Pricing
 from sim.engine.recording import Ran
 from sim.engine.timed import FloatColumn
@@ -31,6 +33,7 @@ HOST = "host and graph calls"
 EXPANDING = "weights expanded"
 EXPONENTIALS = "exponentials"
 BURSTS = "short transfers"
+WAITING = "waiting behind other apps"
 BOUND_TERMS = {"compute": "arithmetic", "launch": "operator launch"}
 OWN_TERMS = {"layer": "work per layer", "cache_copy": "cache copies"}
 """Kinds of barriers that are terms of their own."""
@@ -91,6 +94,7 @@ def _of_laws(pricing: Pricing, ran: Ran, phase: str) -> dict[str, float]:
     laws = (
         (EXPANDING, "compute", _share_of(pricing.expanding_s(task, phase), pricing, task, phase)),
         (EXPONENTIALS, "compute", pricing.exponential_share(task, phase)),
+        (WAITING, "dram", float(np.mean(lost_to_waiting(ran.task, ran.conditions)))),
         (BURSTS, "dram", 1.0 - float(np.mean(ramp(pricing.soc, task)))),
     )
     for name, bound, share in laws:

@@ -9,6 +9,9 @@ or ends or the conditions change, so rates may change at any instant.
 Closed forms it is tested against: n equal transfers each take n times as long (processor sharing);
 a higher class is untouched by lower ones; bytes served equal bytes asked.
 
+Where waiting behind others' requests costs time (`Conditions.queueing`), what a transfer asks for
+falls below saturation, too (`lengthened`).
+
 Not modelled: bank state; its mean effect is in the efficiency that gives ``bus``.
 """
 
@@ -18,7 +21,7 @@ from collections.abc import Sequence
 
 import simpy
 
-from sim.engine.conditions import NOMINAL, Conditions, TrafficClass
+from sim.engine.conditions import NOMINAL, Conditions, TrafficClass, lengthened
 
 __all__ = ["DramServer", "TrafficClass", "Transfer", "fair_shares"]
 
@@ -130,6 +133,8 @@ class DramServer:
         for priority, demand in enumerate(self.conditions.demands):
             peers = [item for item in self._active if item.priority == priority]
             limits = [clock * item.share_limit for item in peers]
+            if self.conditions.queueing:
+                limits = self._waiting(limits, demand, left, priority)
             shares = fair_shares([*limits, demand], left)
             for item, share in zip(peers, shares, strict=False):
                 item.speed = share * item.bus
@@ -137,6 +142,23 @@ class DramServer:
             waiting -= len(peers)
             if not waiting:
                 return
+
+    def _waiting(
+        self, limits: Sequence[float], demand: float, left: float, priority: int
+    ) -> list[float]:
+        """Return the limits of transfers of a class that wait behind each other and others."""
+        clock, demands, queueing = (
+            self.conditions.clock,
+            self.conditions.demands,
+            self.conditions.queueing,
+        )
+        later = (clock * item.share_limit for item in self._active if item.priority > priority)
+        behind = sum(demands[priority + 1 :]) + sum(later)
+        rivals = len(limits) - 1 + (demand > 0.0)
+        asked = sum(limits) + demand
+        return [
+            limit / lengthened(left, asked - limit, rivals, behind, queueing) for limit in limits
+        ]
 
     def _reschedule(self) -> None:
         """Recompute all speeds, and the end of each transfer whose speed has changed."""

@@ -15,6 +15,7 @@ from enum import IntEnum
 
 import numpy as np
 
+from hw_models import dram
 from sim.engine.timed import FloatColumn, TimedGroup, TimedTask
 from workloads.program import Unit
 
@@ -48,11 +49,14 @@ class Conditions:
     demands
         Share of bus time that other traffic asks for, by class from the first served; below 1
         together.
+    queueing
+        What waiting behind others' requests costs (`Dram.queueing`); 0: nothing.
     """
 
     clock: float = 1.0
     host: float = 1.0
     demands: tuple[float, ...] = (0.0,) * len(TrafficClass)
+    queueing: float = 0.0
 
     def speed_of(self, barrier: TimedTask) -> float:
         """Return the speed of a barrier: other apps take from the host, not from other units."""
@@ -62,21 +66,49 @@ class Conditions:
 NOMINAL = Conditions()
 
 
+def lengthened(left: float, beside: float, rivals: int, behind: float, queueing: float) -> float:
+    """Return how much longer a transfer takes for waiting behind others' requests (`dram.waiting`).
+
+    ``left`` is the share of the bus that classes before leave, ``beside`` and ``behind`` what
+    others of its class and later classes ask for; ``rivals`` of its class take no more than theirs.
+    """
+    if not queueing or left <= 0.0:
+        return 1.0
+    taken = min(beside, left * rivals / (rivals + 1))
+    return 1.0 + queueing * float(dram.waiting(1.0 - left, taken, behind))
+
+
 def bus_share(
-    limit: FloatColumn, traffic_class: TrafficClass, demands: tuple[float, ...]
+    limit: FloatColumn,
+    traffic_class: TrafficClass,
+    demands: tuple[float, ...],
+    queueing: float = 0.0,
 ) -> FloatColumn:
     """Return the share of bus time a lone transfer gets, at most ``limit``.
 
     Classes before it are served first; with others of its class it shares max-min fairly::
 
-        share = min(limit, max(left - peers, left / 2)),  left = 1 - demands of classes before
+        share = min(limit / longer, max(left - peers, left / 2)),  left = 1 - classes before
 
     >>> demands = (0.1, 0.0, 0.6, 0.0)
     >>> [float(bus_share(np.array(0.8), c, demands)) for c in (TrafficClass.NPU, TrafficClass.GPU)]
     [0.8, 0.45]
     """
-    left = 1.0 - sum(demands[:traffic_class])
-    return np.minimum(limit, max(left - demands[traffic_class], left / 2))
+    left, peers = 1.0 - sum(demands[:traffic_class]), demands[traffic_class]
+    longer = lengthened(left, peers, 1, sum(demands[traffic_class + 1 :]), queueing)
+    return np.minimum(limit / longer, max(left - peers, left / 2))
+
+
+def lost_to_waiting(task: TimedTask, conditions: Conditions) -> FloatColumn:
+    """Return the share of a task's transfers that waiting behind other apps takes, per step.
+
+    The task is as it is under these conditions.
+    """
+    traffic_class, demands = UNIT_CLASS[task.unit], conditions.demands
+    left, behind = 1.0 - sum(demands[:traffic_class]), sum(demands[traffic_class + 1 :])
+    longer = lengthened(left, demands[traffic_class], 1, behind, conditions.queueing)
+    share = task.rate_bytes_per_s / task.bus_bytes_per_s
+    return np.asarray(1.0 - share / bus_share(share * longer, traffic_class, demands))
 
 
 def timed_at(group: TimedGroup, conditions: Conditions) -> TimedGroup:
@@ -102,7 +134,7 @@ def _narrow_at(task: TimedTask, conditions: Conditions) -> TimedTask:
     if task.is_barrier:
         return replace(task, launch_s=task.launch_s / conditions.speed_of(task))
     limit = conditions.clock * task.rate_bytes_per_s / task.bus_bytes_per_s
-    share = bus_share(limit, UNIT_CLASS[task.unit], conditions.demands)
+    share = bus_share(limit, UNIT_CLASS[task.unit], conditions.demands, conditions.queueing)
     return replace(
         task,
         rate_bytes_per_s=share * task.bus_bytes_per_s,

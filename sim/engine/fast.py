@@ -54,7 +54,7 @@ class MaxPlusEngine:
         """Run steps of a group, and of one beside it, until done or those at ``until_s`` end."""
         if beside is None:
             self._run(progress, until_s, progress.law)
-        elif self.phone.is_alone and not may_collide(progress.timed, beside.timed):
+        elif self.phone.is_alone and not self._may_collide(progress.timed, beside.timed):
             self._run_beside(progress, beside, until_s)
         elif self._replays:
             from sim.engine.replay import EventEngine  # SimPy is loaded only where needed
@@ -64,6 +64,10 @@ class MaxPlusEngine:
             self.now_s = events.now_s
         else:
             self._run(progress, until_s, progress.law)
+
+    def _may_collide(self, one: TimedGroup, other: TimedGroup) -> bool:
+        """Return whether transfers of two groups at once may slow each other."""
+        return self.phone.conditions.queueing > 0.0 or may_collide(one, other)
 
     def _run_beside(self, ahead: Progress, beside: Progress, until_s: float) -> None:
         """Run two groups whose transfers never disturb each other, one after the other."""

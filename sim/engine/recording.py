@@ -36,6 +36,8 @@ class Ran:
         Indices from 0.
     times
         The columns of `TIMES` [s].
+    conditions
+        Those in force, at the start of a step across changes.
     """
 
     group: TimedGroup
@@ -44,6 +46,7 @@ class Ran:
     steps: NDArray[np.int64]
     layers: NDArray[np.int64]
     times: Rows
+    conditions: Conditions
 
     @property
     def elapsed_s(self) -> FloatColumn:
@@ -111,7 +114,7 @@ def _evaluated(
         columns = _times(task, before, after, starts)
         kept = {name: column[steps] for name, column in columns.items()}
         places, layers = steps * stride + position, np.full(steps.shape, layer)
-        yield Ran(group, task, places, steps, layers, kept)
+        yield Ran(group, task, places, steps, layers, kept, conditions)
 
 
 def _across(times: GroupTimes, span: Span) -> Iterator[Ran]:
@@ -148,7 +151,7 @@ def _replayed(
             for name, column in columns.items()
         }
         places = steps * operator_count(group) + np.array(rows)
-        yield Ran(group, slowed[task], places, steps, layers, shifted)
+        yield Ran(group, slowed[task], places, steps, layers, shifted, conditions)
 
 
 def operator_count(group: TimedGroup) -> int:

@@ -239,7 +239,9 @@ class Phone:
 
     def _conditions(self) -> Conditions:
         """Return what the governors and other apps leave; demands are shares of a mixed stream."""
-        conditions = replace(NOMINAL, clock=self._clock)
+        queueing = self._soc.dram.queueing
+        waits = queueing.value if queueing else 0.0
+        conditions = replace(NOMINAL, clock=self._clock, queueing=waits)
         other = self._load.background
         if other is None:
             return conditions

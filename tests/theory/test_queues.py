@@ -145,13 +145,14 @@ def test_a_higher_priority_waits_for_one_step_at_most():
     st.floats(0.01, 1.0),
     st.sampled_from(list(TrafficClass)),
     st.lists(st.floats(0.0, 0.2), min_size=4, max_size=4),
+    st.sampled_from([0.0, 0.1, 1.0]),
 )
-def test_the_closed_form_share_is_that_of_the_server(limit, traffic_class, demands):
+def test_the_closed_form_share_is_that_of_the_server(limit, traffic_class, demands, queueing):
     env = simpy.Environment()
     server = DramServer(env)
-    server.set_conditions(Conditions(demands=tuple(demands)))
+    server.set_conditions(Conditions(demands=tuple(demands), queueing=queueing))
     env.run(server.transfer(GB, limit * GB, GB, traffic_class))
-    share = bus_share(np.array(limit), traffic_class, tuple(demands))
+    share = bus_share(np.array(limit), traffic_class, tuple(demands), queueing)
     assert env.now == pytest.approx(1.0 / float(share), rel=1e-9)
 
 
