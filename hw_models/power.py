@@ -70,16 +70,23 @@ def mean_power_w(
     return power_w + np.subtract(mean_w, power_w) * np.exp(-np.divide(dt_s, time_constant_s))
 
 
-def reaches_s(mean_w: float, power_w: float, limit_w: float, time_constant_s: float) -> float:
+def reaches_s(
+    mean_w: Numbers, power_w: Numbers, limit_w: Numbers, time_constant_s: Numbers
+) -> Numbers:
     """Seconds of constant power until the running mean is at a limit; infinite if never [s].
 
     tau ln((P - M) / (P - limit)), the inverse of `mean_power_w`.
 
-    >>> round(reaches_s(1.0, 10.0, 5.0, 50.0), 2)
+    >>> round(float(reaches_s(1.0, 10.0, 5.0, 50.0)), 2)
     29.39
     """
-    share = (power_w - mean_w) / (power_w - limit_w) if power_w != limit_w else -1.0
-    return time_constant_s * float(np.log(share)) if share >= 1.0 else float("inf")
+    to_limit_w = np.subtract(power_w, limit_w)
+    is_apart = to_limit_w != 0.0
+    share = np.subtract(power_w, mean_w) / np.where(is_apart, to_limit_w, 1.0)
+    is_reached = is_apart & (share >= 1.0)
+    return np.where(
+        is_reached, np.multiply(time_constant_s, np.log(np.where(is_reached, share, 1.0))), np.inf
+    )
 
 
 def leakage_w(die_c: Numbers, leakage_at_25c_w: Numbers, doubling_k: Numbers) -> Numbers:

@@ -130,6 +130,17 @@ class RcChain:
         excess = _times(to_modes, temperatures_c - final_c)
         return final_c + _times(from_modes, np.exp(rates_per_s * np.negative(dt_s)) * excess)
 
+    def course(
+        self, lump: int, temperatures_c: Columns, final_c: Columns, dt_s: Columns
+    ) -> Columns:
+        """Temperatures [C] of one lump at several times, shape (times, runs), as in `towards`."""
+        rates_per_s, to_modes, from_modes = self.modes
+        excess = from_modes[lump] * _times(to_modes, temperatures_c - final_c)
+        course_c: Columns = final_c[lump]
+        for part, rate_per_s in zip(excess, rates_per_s, strict=True):
+            course_c = course_c + part * np.exp(rate_per_s * np.negative(dt_s))
+        return course_c
+
 
 def ceiling_c(temperatures_c: Columns, final_c: Columns) -> Columns:
     """Temperatures [C] that no lump exceeds on the way to a steady state.

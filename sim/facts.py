@@ -22,8 +22,9 @@ from sim.energy import energy_parts
 from sim.engine.timed import FloatColumn
 from sim.engine.times import GroupTimes, clock_means, hidden_in_s
 from sim.heat.course import TENTH, sustained_fractions
+from sim.heat.governed import GovernedHeat
 from sim.loading import cold_start
-from sim.phase_facts import FULL_CLOCK, PhaseFacts, added, phase_facts, whole
+from sim.phase_facts import PhaseFacts, added, phase_facts, whole
 from sim.work import Work
 from workloads.program import Program
 from workloads.scenario import Scenario
@@ -42,6 +43,17 @@ class HeatFacts:
     highest_mean_w: FloatColumn
     leakage_j: FloatColumn
     background_j: FloatColumn
+
+    @classmethod
+    def of(cls, governed: GovernedHeat) -> HeatFacts:
+        """Return what governed runs have reached; beside them no other app ran."""
+        return cls(
+            hottest_body_c=governed.hottest_body_c,
+            hottest_die_c=governed.hottest_die_c,
+            highest_mean_w=governed.highest_mean_w,
+            leakage_j=governed.leakage_j,
+            background_j=np.zeros(1),
+        )
 
 
 @dataclass(frozen=True)
@@ -288,7 +300,7 @@ def facts_of_groups(
     found: dict[str, list[PhaseFacts]] = {name: [] for name in EVERY_PHASE}
     for times, done in zip(groups, work, strict=True):
         seconds = times.ends_s - times.starts_s
-        clocks = clock_means(times, soc.power.exponent) if times.spans else FULL_CLOCK
+        clocks = clock_means(times, soc.power.exponent)
         group = times.group
         part = phase_facts(whole, done, seconds, group.committed_tokens, clocks, group.needed_flops)
         found[times.group.phase].append(part)

@@ -6,12 +6,13 @@ Not modelled here: which steps ran when; that is the engines' part.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 
 from sim.engine.timed import FloatColumn
+from sim.engine.times import FULL_CLOCK, ClockMeans
 from sim.work import Work
 
 Over = Callable[[FloatColumn], FloatColumn]
@@ -81,16 +82,12 @@ class PhaseFacts:
         return ratio(self.dram_j, self.full_s) + self.switched_w
 
 
-AsIs = tuple[FloatColumn, FloatColumn]
-FULL_CLOCK: AsIs = np.ones(1), np.ones(1)
-
-
 def phase_facts(
     over: Over,
     work: Work,
     seconds: FloatColumn,
     committed: FloatColumn,
-    clocks: AsIs = FULL_CLOCK,
+    clocks: ClockMeans = FULL_CLOCK,
     needed_flops: FloatColumn | None = None,
 ) -> PhaseFacts:
     """Return what the steps of one group sum up to, run by run.
@@ -111,6 +108,18 @@ def phase_facts(
         full_s=over(seconds * clock),
         switched_s=over(seconds * switched),
         **{name: over(getattr(work, name)) for name in summed},
+    )
+
+
+def slowed(part: PhaseFacts, seconds: FloatColumn, switched_s: FloatColumn) -> PhaseFacts:
+    """Return a phase at full clock as governors left it: its seconds and ``switched_s`` [s]."""
+    share = np.nan_to_num(ratio(switched_s, part.full_s), nan=1.0)
+    return replace(
+        part,
+        seconds=seconds,
+        switched_s=switched_s,
+        compute_j=part.compute_j * share,
+        active_j=part.active_j * share,
     )
 
 

@@ -20,6 +20,11 @@ Change = tuple[float, Conditions]
 """Seconds after a step's start, and the conditions from then on."""
 
 
+ClockMeans = tuple[FloatColumn, FloatColumn]
+"""Time means in each step, or one for all: of the clock, and of what voltage makes of it."""
+FULL_CLOCK: ClockMeans = np.ones(1), np.ones(1)
+
+
 @dataclass(slots=True)
 class Replayed:
     """The times of one operator in one step, all in seconds."""
@@ -64,6 +69,8 @@ class GroupTimes:
         Under which conditions the steps ran.
     operators
         What the event engine saw of each operator; empty after the max-plus engine.
+    clocks
+        What `clock_means` says of columns over runs; ``None``: what spans tell.
     """
 
     group: StepGroup
@@ -72,6 +79,7 @@ class GroupTimes:
     timed: TimedGroup | None = None
     spans: tuple[Span, ...] = ()
     operators: tuple[Replayed, ...] = ()
+    clocks: ClockMeans | None = None
 
     @property
     def priced(self) -> TimedGroup:
@@ -91,11 +99,16 @@ class GroupTimes:
         return float(self.ends_s[-1])
 
 
-def clock_means(times: GroupTimes, exponent: float) -> tuple[FloatColumn, FloatColumn]:
+def clock_means(times: GroupTimes, exponent: float) -> ClockMeans:
     """Return the time means of c and of c^(1 + exponent) in each step, c the fraction of the clock.
 
-    1 where no conditions are known, shape (steps,) each.
+    1 where no conditions are known; of shape (steps,) or one entry, with columns over runs (runs,
+    steps).
     """
+    if times.clocks is not None:
+        return times.clocks
+    if not times.spans:
+        return FULL_CLOCK
     mean, switched = np.ones((2, times.group.steps))
     for span in times.spans:
         if span.conditions.clock == 1.0 and not span.changes:

@@ -28,11 +28,11 @@ from sim.engine.memory import Memory, peak_bytes
 from sim.engine.pricing import Pricing
 from sim.engine.timed import FloatColumn
 from sim.explore.sweep_steps import at_steps, narrowed, step_seconds_by_context
-from sim.explore.variants import is_hot
 from sim.facts import Facts, HeatFacts, facts_of, sustained
 from sim.fingerprint import with_tokens
-from sim.heat.course import unthrottled
-from sim.phase_facts import PhaseFacts, added, phase_facts, ratio, whole
+from sim.heat.columns import HeatColumns
+from sim.heat.warp import Pieces, WarpedRuns, warped
+from sim.phase_facts import PhaseFacts, added, phase_facts, slowed, whole
 from sim.planning import Plan, formats, graph_options, plan
 from sim.work import work_of
 from workloads.catalogue import position_limit, trace_for
@@ -123,29 +123,30 @@ class Batch:
 
     @cached_property
     def facts(self) -> Facts:
-        """The facts of every run, as if the governor let all of them be."""
-        vision, prefill, decode = phases = self._vision(), self._prefill(), self._decode()
-        first_token_s = vision.facts.seconds + prefill.facts.seconds
+        """The facts of every run."""
+        stages = self._vision(), self._prefill(), self._decode()
+        runs = self._warped([stage.facts for stage in stages])
+        phases = [
+            slowed(stage.facts, seconds, switched_s)
+            for stage, seconds, switched_s in zip(
+                stages, runs.seconds, runs.switched_s, strict=True
+            )
+        ]
         facts = facts_of(
             self.base,
             self.soc,
             self._plan.program,
-            phases=[part.facts for part in phases],
+            phases=phases,
             turns=1.0,
-            first_token_s=first_token_s,
-            makespan_s=first_token_s + decode.facts.seconds,
-            peak_dram_bytes=self._peak_dram_bytes(phases),
+            first_token_s=runs.ends.now_s[1],
+            makespan_s=runs.ends.now_s[2],
+            peak_dram_bytes=self._peak_dram_bytes(stages),
             budget_bytes=self._plan.budget_bytes,
-            heat=self._heat([part.facts for part in phases]),
-            decoded=decode.facts,
+            heat=HeatFacts.of(runs.governed),
+            decoded=phases[2],
             kv_tokens=self._needed_tokens,
         )
         return sustained(facts, self.base, self.soc)
-
-    @property
-    def throttled(self) -> NDArray[np.bool_]:
-        """Which runs a governor slows down; they are left to `sim.simulate`."""
-        return is_hot(self.soc, self.facts)
 
     def warnings(self) -> list[list[str]]:
         """Return what each run warns of: what holds of all, and positions of its own.
@@ -169,13 +170,13 @@ class Batch:
             [*common, *beyond_positions(model, positions + more, limit)] for more in beyond.tolist()
         ]
 
-    def _heat(self, phases: Sequence[PhaseFacts]) -> HeatFacts:
-        runs = self.prompt_tokens.shape
-        seconds = np.array([np.broadcast_to(part.seconds, runs) for part in phases])
-        dynamic_j = np.array([np.broadcast_to(part.dynamic_j, runs) for part in phases])
-        powers_w = np.nan_to_num(ratio(dynamic_j, seconds))
-        found = unthrottled(self.soc, self.base.environment.ambient_c, seconds, powers_w)
-        return HeatFacts(*found, background_j=np.zeros(1))
+    def _warped(self, phases: Sequence[PhaseFacts]) -> WarpedRuns:
+        """Return the phases, known at full clock, under the governors."""
+        rows = (
+            (part.seconds, part.dynamic_j, part.compute_j + part.active_j, 0.0) for part in phases
+        )
+        heat = HeatColumns.of(self.soc, self.base.environment.ambient_c)
+        return warped(heat, Pieces.of(rows, len(self.prompt_tokens)))
 
     def _peak_dram_bytes(self, phases: Sequence[Stage]) -> FloatColumn:
         """Return the largest residency of each run, phase by phase as in any run [B]."""

@@ -96,7 +96,6 @@ def _batch_rows(
     columns = metric_columns(batch.facts)
     names = fingerprints(base, soc, tokens, seed)
     rows = zip(*(column.tolist() for column in columns.values()), strict=True)
-    throttled = batch.throttled.tolist()
     warned = batch.warnings()
     ran = {"device": soc.id, "stack": base.stack or soc.default_stack}
     return {
@@ -104,7 +103,7 @@ def _batch_rows(
         | ran
         | {"warnings": _joined(warned[place]), "fingerprint": name, "error": None}
         for place, (row, name) in enumerate(zip(rows, names, strict=True))
-        if columns["fits"][place] and not throttled[place]
+        if columns["fits"][place]
     }
 
 

@@ -1,8 +1,8 @@
 """Heat of a run: temperatures, leakage, and the decode rate that ten minutes of it leave.
 
-While an engine runs, `sim.heat.phone.Phone` keeps the temperatures of that one run. Here heat is
-derived from step times alone, for many runs at once: runs too short and cool to be throttled, and
-decoding without a pause under the governors.
+While an engine runs, `sim.heat.phone.Phone` keeps the temperatures of that one run. Here they are
+derived from step times alone; and decoding without a pause is followed under the governors, for
+many runs at once.
 """
 
 from __future__ import annotations
@@ -98,62 +98,6 @@ def heat_of(phone: Phone) -> Heat:
 def _until(phone: Phone, to_s: float) -> None:
     while phone.next_change_s < to_s:
         phone.advance(phone.next_change_s)
-
-
-def unthrottled(
-    socs: Socs,
-    ambient_c: Numbers,
-    seconds: Columns,
-    dynamic_w: Columns,
-    charging_w: Numbers = 0.0,
-    busy: NDArray[np.bool_] | None = None,
-) -> tuple[Columns, Columns, Columns, Columns]:
-    """Return the heat of unthrottled runs.
-
-    That is the highest temperatures of body and die [C], the highest running mean of the power [W]
-    and the leakage [J].
-
-    The phases follow each other from 0 s on, each at its mean power above the static one. Leakage
-    is set anew at each phase and reading of the body.
-
-    Parameters
-    ----------
-    seconds, dynamic_w
-        Duration [s] and power [W] of each phase, shape (phases, runs).
-    busy
-        Where steps run, so that the host is busy too, same shape; ``None``: everywhere.
-    """
-    heat, runs = HeatColumns.of(socs, ambient_c, charging_w), np.arange(seconds.shape[1])
-    is_busy = np.ones(seconds.shape, dtype=bool) if busy is None else busy
-    other_w = dynamic_w + np.where(is_busy, heat.host_poll_w, 0.0)
-    marks_s, phases = _marks(np.cumsum(seconds, axis=0), heat.governors.period_s)
-    temperatures_c, now_s = heat.at_rest_c(len(runs)), np.zeros(len(runs))
-    hottest_c, leakage_j = temperatures_c, np.zeros(len(runs))
-    highest_w = mean_w = heat.resting_w() + np.zeros(len(runs))
-    for mark_s, phase in zip(marks_s, phases, strict=True):
-        leakage_w, dt_s = heat.leakage_w(temperatures_c[DIE]), mark_s - now_s
-        leakage_j = leakage_j + leakage_w * dt_s
-        die_w = heat.die_w(leakage_w, other_w[phase, runs])
-        temperatures_c = heat.advance(temperatures_c, die_w, dt_s)
-        mean_w = heat.mean_w(mean_w, die_w, dt_s)
-        highest_w = np.maximum(highest_w, mean_w)
-        hottest_c, now_s = np.maximum(hottest_c, temperatures_c), mark_s
-    return hottest_c[BODY], hottest_c[DIE], highest_w, leakage_j
-
-
-def _marks(ends_s: Columns, period_s: Columns) -> tuple[Columns, NDArray[np.int64]]:
-    """Return ends of phases and readings in order of time [s], and the phase that leads to each.
-
-    Both have shape (marks, runs). Readings after the end of a run are moved to its end.
-    """
-    phases, makespan_s = len(ends_s), ends_s[-1]
-    readings = np.arange(1, int((makespan_s / period_s).max()) + 1)
-    readings_s = np.minimum(readings[:, None] * period_s, makespan_s)
-    marks_s = np.concatenate([ends_s, readings_s])
-    order = np.argsort(marks_s, axis=0, kind="stable")
-    is_end = order < phases
-    ended: NDArray[np.int64] = np.cumsum(is_end, axis=0) - is_end
-    return np.take_along_axis(marks_s, order, axis=0), np.minimum(ended, phases - 1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,67 +6,78 @@ the trip is looked up, and all before it are left out.
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
-from hw_models.thermal import Columns, ceiling_c
+from hw_models.thermal import Columns, Levels, ceiling_c
 from sim.heat.columns import DIE, HeatColumns
-
-SAME_INSTANT = 1e-9
-"""Polls nearer than this share of a period are the same."""
+from sim.heat.polls import SAME_INSTANT, Mask, next_poll_s
 
 
 class DieSensor:
-    """Polls the die of one phone.
+    """Polls the dies of phones; all columns have shape (runs,).
 
     Attributes
     ----------
     state
-        How many clock fractions down the die has pushed the clock, shape (1,).
+        How many clock fractions down the die has pushed the clock.
     """
 
-    def __init__(self, heat: HeatColumns) -> None:
+    def __init__(self, heat: HeatColumns, runs: int) -> None:
         self._heat = heat
-        self._trip_c = float(heat.governors.die_trip_c[0])
-        self._period_s = float(heat.governors.die_period_s[0])
-        self._before_c = np.array([-np.inf])
-        self._due_s = math.inf
-        self.state = np.zeros(1, dtype=np.int64)
-
-    def next_poll_s(self, now_s: float) -> float:
-        """Return the first instant of the grid after ``now_s`` [s]."""
-        return (math.floor(now_s / self._period_s + SAME_INSTANT) + 1) * self._period_s
+        self._trip_c, self._period_s = heat.governors.die_trip_c, heat.governors.die_period_s
+        self._is_blind = bool(np.isinf(self._period_s).all())
+        self._never_s = self._due_s = np.full(runs, np.inf)
+        self._before_c = np.full(runs, -np.inf)
+        self.state: Levels = np.zeros(runs, dtype=np.int64)
 
     def due_s(
-        self, now_s: float, horizon_s: float, temperatures_c: Columns, die_w: Columns
-    ) -> float:
+        self, now_s: Columns, horizon_s: Columns, temperatures_c: Columns, die_w: Columns
+    ) -> Columns:
         """Return the next poll until ``horizon_s`` that may change the state, else infinity [s]."""
-        self._due_s = math.inf
-        first_s = self.next_poll_s(now_s)
-        if first_s > horizon_s:
-            return math.inf
-        if self.state[0]:
-            self._due_s = first_s
-        elif ceiling_c(temperatures_c, self._heat.steady_c(die_w))[DIE, 0] >= self._trip_c:
-            first = round(first_s / self._period_s)
-            last = math.floor(horizon_s / self._period_s + SAME_INSTANT)
-            polls_s = np.arange(first, last + 1, dtype=np.float64) * self._period_s
-            course_c = self._heat.advance(temperatures_c, die_w, polls_s - now_s)
-            hot_s = polls_s[course_c[DIE] >= self._trip_c]
-            self._due_s = float(hot_s[0]) if hot_s.size else math.inf
+        self._due_s = self._never_s
+        if self._is_blind:
+            return self._due_s
+        first_s = next_poll_s(now_s, self._period_s)
+        is_polled, is_down = first_s <= horizon_s, self.state > 0
+        if (is_polled & is_down).any():
+            self._due_s = np.where(is_polled & is_down, first_s, np.inf)
+        final_c = self._heat.steady_c(die_w)
+        may_trip = ceiling_c(temperatures_c, final_c)[DIE] >= self._trip_c
+        searched = is_polled & ~is_down & may_trip
+        if searched.any():
+            found_s = self._first_at_trip_s(now_s, first_s, horizon_s, temperatures_c, final_c)
+            self._due_s = np.where(searched, found_s, self._due_s)
         return self._due_s
 
-    def is_due(self, at_s: float) -> bool:
-        """Return whether the poll announced last takes place by ``at_s``."""
-        return at_s >= self._due_s
+    def _first_at_trip_s(
+        self,
+        now_s: Columns,
+        first_s: Columns,
+        horizon_s: Columns,
+        temperatures_c: Columns,
+        final_c: Columns,
+    ) -> Columns:
+        """Return the first poll from ``first_s`` on that finds the die at its trip [s]."""
+        period_s = np.where(np.isfinite(self._period_s), self._period_s, 1.0)
+        last = np.floor(horizon_s / period_s + SAME_INSTANT)
+        first = np.round(np.where(np.isfinite(first_s), first_s, horizon_s) / period_s)
+        polls_s = (first + np.arange(int((last - first).max()) + 1)[:, None]) * period_s
+        course_c = self._heat.chain.course(DIE, temperatures_c, final_c, polls_s - now_s)
+        hot = (course_c >= self._trip_c) & (polls_s <= (last + 0.5) * period_s)
+        found_s = np.take_along_axis(polls_s, hot.argmax(axis=0)[None], axis=0)[0]
+        return np.where(hot.any(axis=0), found_s, np.inf)
 
-    def poll(self, die_c: Columns) -> bool:
-        """Read the die [C] and return whether the state moved.
+    def poll(self, now_s: Columns, die_c: Columns, asked: Mask) -> Mask:
+        """Read the dies that are due among those asked [C]; return whose state moved.
 
         Of the polls left out it is known only that the die was below its trip.
         """
+        due = asked & (now_s >= self._due_s)
+        if not due.any():
+            return due
         before = self.state
-        self.state = self._heat.governors.poll(before, die_c, self._before_c)
-        self._before_c = die_c if self.state[0] else np.array([-np.inf])
-        return bool(self.state[0] != before[0])
+        polled = self._heat.governors.poll(before, die_c, self._before_c)
+        self.state = np.where(due, polled, before)
+        seen_c = np.where(self.state > 0, die_c, -np.inf)
+        self._before_c = np.where(due, seen_c, self._before_c)
+        return np.asarray(self.state != before)

@@ -1,9 +1,8 @@
 """The phone around a run: heat, the thermal governor, and other apps, with the instants of change.
 
-Heat flows through die, spreader and body under constant power between two changes, solved exactly
-(`sim.heat.columns`; one phone is a column of one). Leakage follows the die's temperature at the
-start of each piece. The governors (`sim.heat.governors`) read the body once per period, and poll
-the die and the mean power where a poll can matter (`sim.heat.die_sensor`, `sim.heat.budget_meter`).
+Temperatures and governors are those of many phones (`sim.heat.governed`), of which this is a column
+of one. It adds what one phone alone has: other apps, the conditions they and the governors leave,
+and a record of both.
 
 While a group runs, the power is the group's mean. Not modelled: the power of single operators.
 """
@@ -20,13 +19,15 @@ import numpy as np
 from hw_models.soc import SocSpec
 from hw_models.thermal import Columns
 from sim.engine.conditions import NOMINAL, Conditions
-from sim.heat.budget_meter import BudgetMeter
-from sim.heat.columns import BODY, DIE, HeatColumns
-from sim.heat.die_sensor import DieSensor
+from sim.heat.columns import HeatColumns
+from sim.heat.governed import GovernedHeat
+from sim.heat.polls import next_poll_s
 from workloads.background import Background
 
 MOST_DEMAND = 0.95
 """The largest share of the bus that other apps get, however much they ask for (assumed)."""
+
+ONE = np.ones(1, dtype=np.bool_)
 
 PowerLaw = Callable[[Conditions], float]
 """Mean dynamic power of what runs, by conditions [W]."""
@@ -85,8 +86,8 @@ class Phone:
         Conditions and the instant from which they were in force, in order of time.
     changes
         How often conditions changed.
-    leakage_j, background_j, heat_j
-        Energy of leakage, of other apps, and of everything that became heat [J].
+    background_j, heat_j
+        Energy of other apps, and of everything that became heat [J].
     """
 
     def __init__(
@@ -94,21 +95,13 @@ class Phone:
     ) -> None:
         self._soc = soc
         self._heat = HeatColumns.of(soc, ambient_c, charging_w)
+        self._governed = GovernedHeat(self._heat, 1)
         self._law: PowerLaw | None = None
         self._loads = loads
         self._load, self._next_load = next(loads), next(loads, None)
-        self._reading = 1
-        self._die = DieSensor(self._heat)
-        self._budget = BudgetMeter(self._heat)
-        self._is_latched = np.zeros(1, dtype=np.bool_)
         self._due_s: float | None = None
-        self._level = np.zeros(1, dtype=np.int64)
-        self._clock = 1.0
         self.now_s = 0.0
-        self.temperatures_c = self._heat.at_rest_c(1)
-        self.hottest_body_c = self.hottest_die_c = ambient_c
-        self.highest_mean_w = float(self._budget.mean_w[0])
-        self.leakage_j = self.background_j = self.heat_j = 0.0
+        self.background_j = self.heat_j = 0.0
         self.changes = 0
         self.readings: list[Reading] = []
         self._noted = 0.0, 0.0  # instant and heat of the last reading
@@ -116,23 +109,41 @@ class Phone:
         self.history = [(0.0, self.conditions)]
 
     @property
+    def temperatures_c(self) -> Columns:
+        """Of die, spreader and body, shape (3, 1) [C]."""
+        return self._governed.temperatures_c
+
+    @property
+    def hottest_body_c(self) -> float:
+        """Highest temperature of the body so far [C]."""
+        return float(self._governed.hottest_body_c[0])
+
+    @property
+    def hottest_die_c(self) -> float:
+        """Highest temperature of the die so far [C]."""
+        return float(self._governed.hottest_die_c[0])
+
+    @property
+    def highest_mean_w(self) -> float:
+        """Highest running mean of the power so far [W]."""
+        return float(self._governed.highest_mean_w[0])
+
+    @property
+    def leakage_j(self) -> float:
+        """Energy of leakage so far [J]."""
+        return float(self._governed.leakage_j[0])
+
+    @property
     def next_change_s(self) -> float:
         """The next instant at which conditions may change: a reading, or other apps [s]."""
         if self._due_s is None:
-            horizon_s = min(self._reading_s, self._next_load.at_s if self._next_load else np.inf)
-            die_w = self._die_w(self._leakage_w)
-            due = self._die.due_s(self.now_s, horizon_s, self.temperatures_c, die_w)
-            budget_due = self._budget.due_s(self.now_s, self._taken_w(die_w))
-            self._due_s = min(horizon_s, due, budget_due)
+            horizon_s = self._next_load.at_s if self._next_load else np.inf
+            self._due_s = float(self._governed.due_s(self._die_w, horizon_s)[0])
         return self._due_s
 
     def next_poll_s(self, now_s: float) -> float:
         """The next instant after ``now_s`` at which the die may be polled [s]."""
-        return self._die.next_poll_s(now_s)
-
-    @property
-    def _reading_s(self) -> float:
-        return self._reading * float(self._heat.governors.period_s[0])
+        return float(next_poll_s(now_s, self._heat.governors.die_period_s)[0])
 
     @property
     def is_alone(self) -> bool:
@@ -146,28 +157,15 @@ class Phone:
 
     def advance(self, to_s: float) -> None:
         """Let heat flow until ``to_s``, at most `next_change_s`, and make the change due there."""
-        due_s, polls_die = self.next_change_s, self._die.is_due(to_s)
-        polls_budget = self._budget.is_due(to_s)
+        due_s = self.next_change_s
         if to_s > self.now_s:
-            self._flow(to_s - self.now_s)
-            self.now_s, self._due_s = to_s, None
+            self._flow(to_s)
         if to_s < due_s:
             return
         self._due_s = None
         if self._next_load is not None and to_s >= self._next_load.at_s:
             self._load, self._next_load = self._next_load, next(self._loads, None)
-        reads_body = to_s >= self._reading_s
-        if reads_body:
-            self._reading += 1
-            self._level = self._heat.governors.read(self._level, self.temperatures_c[BODY])
-        moved = polls_die and self._die.poll(self.temperatures_c[DIE])
-        if polls_budget:
-            moved |= self._budget.poll(self._taken_w(self._die_w(self._leakage_w)))
-        if reads_body or moved:
-            governors = self._heat.governors
-            self._is_latched |= self.hottest_die_c >= governors.latch_c
-            states = self._level, self._die.state, self._budget.state, self._is_latched
-            self._clock = float(governors.clock(*states)[0])
+        if self._governed.poll(self._other_w, ONE)[0]:
             self._note()
         self._set(self._conditions())
 
@@ -187,61 +185,54 @@ class Phone:
         return self.history[first : bisect_left(self.history, before_s, key=itemgetter(0))]
 
     def _note(self) -> None:
-        levels = int(self._level[0]), int(self._die.state[0]), int(self._budget.state[0])
+        governed = self._governed
+        states = governed.level, governed.die.state, governed.budget.state
+        level, die_level, budget_level = (int(state[0]) for state in states)
+        levels = level, die_level, budget_level
         at_s, heat_j = self._noted
         elapsed_s = self.now_s - at_s
-        power_w = (
-            (self.heat_j - heat_j) / elapsed_s
-            if elapsed_s
-            else self._heat_w(self._die_w(self._leakage_w))
-        )
+        power_w = (self.heat_j - heat_j) / elapsed_s if elapsed_s else self._heat_w(self._die_w)
         self._noted = self.now_s, self.heat_j
         die_c, spreader_c, body_c = self.temperatures_c[:, 0].tolist()
         temperatures_c = die_c, spreader_c, body_c
-        self.readings.append(Reading(self.now_s, *temperatures_c, *levels, self._clock, power_w))
-
-    @property
-    def _leakage_w(self) -> Columns:
-        return self._heat.leakage_w(self.temperatures_c[DIE])
+        clock = float(governed.clock[0])
+        self.readings.append(Reading(self.now_s, *temperatures_c, *levels, clock, power_w))
 
     @property
     def _background_w(self) -> float:
         other = self._load.background
         return other.power_w.value if other else 0.0
 
-    def _die_w(self, leakage_w: Columns) -> Columns:
-        """Return the power of the die, given its leakage [W], shape (1,)."""
+    @property
+    def _other_w(self) -> Columns:
+        """Power of the die but for leakage and idle parts [W], shape (1,)."""
         other_w = np.array([self._background_w])
         if self._law is not None:
             other_w = other_w + self._heat.host_poll_w + self._law(self.conditions)
-        return self._heat.die_w(leakage_w, other_w)
+        return other_w
 
-    def _taken_w(self, die_w: Columns) -> float:
-        """Return what the device itself takes, given the power of the die [W]."""
-        return float((die_w + self._heat.display_w)[0])
+    @property
+    def _die_w(self) -> Columns:
+        """Power of the die [W], shape (1,)."""
+        return self._governed.die_w(self._other_w)
 
     def _heat_w(self, die_w: Columns) -> float:
         """Return the power of all parts, given that of the die [W]."""
         return float((die_w + self._heat.outside_w)[0])
 
-    def _flow(self, dt_s: float) -> None:
-        """Heat the lumps at the present power for ``dt_s`` [s]."""
-        leakage_w = self._leakage_w
-        die_w = self._die_w(leakage_w)
-        self.leakage_j += float(leakage_w[0]) * dt_s
+    def _flow(self, to_s: float) -> None:
+        """Heat the lumps at the present power until an instant [s]."""
+        dt_s, die_w = to_s - self.now_s, self._die_w
         self.background_j += self._background_w * dt_s
         self.heat_j += self._heat_w(die_w) * dt_s
-        self._budget.flow(die_w, dt_s)
-        self.highest_mean_w = max(self.highest_mean_w, float(self._budget.mean_w[0]))
-        self.temperatures_c = self._heat.advance(self.temperatures_c, die_w, dt_s)
-        self.hottest_body_c = max(self.hottest_body_c, float(self.temperatures_c[BODY, 0]))
-        self.hottest_die_c = max(self.hottest_die_c, float(self.temperatures_c[DIE, 0]))
+        self._governed.flow(np.array([to_s]), die_w)
+        self.now_s, self._due_s = to_s, None
 
     def _conditions(self) -> Conditions:
         """Return what the governors and other apps leave; demands are shares of a mixed stream."""
         queueing = self._soc.dram.queueing
         waits = queueing.value if queueing else 0.0
-        conditions = replace(NOMINAL, clock=self._clock, queueing=waits)
+        conditions = replace(NOMINAL, clock=float(self._governed.clock[0]), queueing=waits)
         other = self._load.background
         if other is None:
             return conditions

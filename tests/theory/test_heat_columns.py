@@ -9,8 +9,9 @@ import pytest
 
 from hw_models.soc import SocSpec, load_soc
 from sim.heat.columns import BODY, DIE, HeatColumns
-from sim.heat.course import decoding, heat_of_groups, sustained_fractions, unthrottled
+from sim.heat.course import decoding, sustained_fractions
 from sim.heat.phone import Load, Phone
+from sim.heat.warp import Pieces, warped
 
 PHONE = load_soc("dimensity_9500")
 RUNS = 24
@@ -67,26 +68,49 @@ def history(socs, air_c, power_w, charging_w):
     )
 
 
-def test_the_heat_of_a_short_run_on_each_device_is_that_of_its_phone():
-    """Three phases with a pause; the pause has no host at work. Until the die is at its trip."""
-    seconds = RNG.uniform(0.5, 12.0, (4, RUNS))
-    powers_w = np.array([6.0, 0.0, 4.0, 2.0])[:, None] * RNG.uniform(0.5, 1.0, (4, RUNS))
-    busy = np.array([True, False, True, True])[:, None] & np.ones(RUNS, dtype=bool)
-    body_c, die_c, mean_w, leakage_j = unthrottled(SOCS, AIR_C, seconds, powers_w, CHARGING_W, busy)
-    compared = 0
+def test_governed_runs_are_those_of_one_phone_each():
+    """Pieces and waits under every governor: instants, temperatures and energy of a lone phone."""
+    seconds = RNG.uniform(0.5, 90.0, (4, RUNS))
+    traffic_w, switched_w = RNG.uniform(2.0, 14.0, (2, 4, RUNS))
+    from_s = np.array([0.0, 70.0, 0.0, 200.0])
+    dynamic_j = (traffic_w + switched_w) * seconds
+    rows = zip(seconds, dynamic_j, switched_w * seconds, from_s, strict=True)
+    runs = warped(HeatColumns.of(SOCS, AIR_C, CHARGING_W), Pieces.of(rows, RUNS), keeps_marks=True)
+    assert 0.2 < runs.is_throttled.mean() < 0.9
     for run, soc in enumerate(SOCS):
-        ends_s = np.cumsum(seconds[:, run])
-        rows = zip(ends_s - seconds[:, run], ends_s, powers_w[:, run], strict=True)
-        pieces = [row for row, runs in zip(rows, busy[:, run], strict=True) if runs]
-        heat = heat_of_groups(soc, float(AIR_C[run]), pieces, float(CHARGING_W[run]))
-        die = soc.thermal.die_governor
-        if die is None or die_c[run] < die.trip_c.value:
-            compared += 1
-            assert heat.hottest_body_c == pytest.approx(body_c[run], rel=1e-12)
-            assert heat.hottest_die_c == pytest.approx(die_c[run], rel=1e-12)
-            assert heat.leakage_j == pytest.approx(leakage_j[run], rel=1e-12)
-            assert heat.highest_mean_w == pytest.approx(mean_w[run], rel=1e-12)
-    assert compared > RUNS / 2
+        phone = Phone(soc, float(AIR_C[run]), iter([Load(0.0, None)]), float(CHARGING_W[run]))
+        pieces = zip(seconds[:, run], traffic_w[:, run], switched_w[:, run], from_s, strict=True)
+        ends_s, switched_s = np.array(list(alone(phone, pieces, soc.power.exponent))).T
+        np.testing.assert_allclose(runs.ends.now_s[:, run], ends_s, rtol=1e-11)
+        np.testing.assert_allclose(runs.switched_s[:, run], switched_s, rtol=1e-10)
+        for name in ("hottest_body_c", "hottest_die_c", "highest_mean_w", "leakage_j"):
+            found = getattr(runs.governed, name)[run]
+            assert found == pytest.approx(getattr(phone, name), rel=1e-10), name
+        whole_s, _ = runs.at(3, run, np.array([0.0, seconds[3, run]]))
+        np.testing.assert_allclose(whole_s, [runs.begins.now_s[3, run], ends_s[3]], rtol=1e-11)
+
+
+def alone(phone, pieces, exponent):
+    """Take one phone through pieces of work; yield their ends and integrals of the voltage."""
+    now_s = 0.0
+    for left_s, traffic_w, switched_w, from_s in pieces:
+        phone.run(None, now_s)
+        while phone.next_change_s < from_s:
+            phone.advance(phone.next_change_s)
+        now_s, summed_s, is_done = max(now_s, from_s), 0.0, False
+        phone.run(lambda at, a=traffic_w, b=switched_w: clocked(a, b, at.clock, exponent), now_s)
+        while not is_done:
+            clock, due_s = phone.conditions.clock, phone.next_change_s
+            to_s = min(now_s + left_s / clock, due_s)
+            left_s -= (to_s - now_s) * clock
+            summed_s += (to_s - now_s) * clock ** (1.0 + exponent)
+            now_s, is_done = to_s, to_s < due_s
+            phone.advance(to_s)
+        yield now_s, summed_s
+
+
+def clocked(traffic_w, switched_w, clock, exponent):
+    return traffic_w * clock + switched_w * clock ** (1.0 + exponent)
 
 
 def test_a_device_whose_numbers_are_columns_is_as_many_devices():
