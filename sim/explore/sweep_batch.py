@@ -51,7 +51,7 @@ Tokens = NDArray[np.int64]
 DEPLOYMENT_KEYS = {"weights", "activations", "images", "kv_cache", "prefill_chunk_tokens"}
 DEPLOYMENT_KEYS |= {"free_vision_after_encode", "threads"}
 KV_CACHE_KEYS = {"dtype", "capacity_tokens", "buckets"}
-ENVIRONMENT_KEYS = {"ambient_c", "app_budget_bytes", "clock_fraction", "start"}
+ENVIRONMENT_KEYS = {"ambient_c", "app_budget_bytes", "charging_heat_w", "clock_fraction", "start"}
 TURN_KEYS = {"images_px", "prompt_tokens", "output_tokens"}
 MAX_CONTEXTS = 100_000
 """Widest range of contexts one table covers; beyond, scenarios are simulated one by one."""
@@ -175,7 +175,8 @@ class Batch:
         rows = (
             (part.seconds, part.dynamic_j, part.compute_j + part.active_j, 0.0) for part in phases
         )
-        heat = HeatColumns.of(self.soc, self.base.environment.ambient_c)
+        around = self.base.environment
+        heat = HeatColumns.of(self.soc, around.ambient_c, around.charging_heat_w)
         return warped(heat, Pieces.of(rows, len(self.prompt_tokens)))
 
     def _peak_dram_bytes(self, phases: Sequence[Stage]) -> FloatColumn:

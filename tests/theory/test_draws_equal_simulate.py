@@ -35,6 +35,32 @@ def test_a_row_of_draws_is_a_run_on_that_device(number):
     assert_rows_equal(Scenario.from_mapping(scenario(number)))
 
 
+HOT = [
+    ["environment.ambient_c=41", "session.turns.0.output_tokens=600"],
+    ["device=apple_a19_pro", "session.turns.0.output_tokens=1500", "environment.ambient_c=30"],
+    [
+        "environment.ambient_c=40",
+        "session.turns=[{images_px: [[896, 896], [448, 448]], prompt_tokens: 500,"
+        " output_tokens: 300}, {at_s: 40, output_tokens: 200}, {at_s: 70, fresh: true}]",
+    ],
+    [
+        "device=snapdragon_8_elite",
+        "environment.ambient_c=38",
+        "environment.charging_heat_w=4.0",
+        "session.turns.0.output_tokens=2500",
+    ],
+]
+
+
+@pytest.mark.parametrize("changes", HOT)
+def test_a_row_of_draws_is_a_run_that_governors_slow(changes):
+    asked = load_scenario(None, changes)
+    result = simulate(asked)
+    spans = [span for times in result.groups for span in times.spans]
+    assert any(span.changes or span.conditions.clock < 1.0 for span in spans)
+    assert_rows_equal(asked, draws=4)
+
+
 def test_memory_of_other_apps_counts_in_every_draw():
     asked = load_scenario(None, [*LARGE, "session.turns=[{}]", GAME_LATER])
     result = simulate(asked)

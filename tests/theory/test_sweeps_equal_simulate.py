@@ -47,3 +47,20 @@ def test_a_row_of_a_sweep_over_anything_else_is_a_run(number):
     if len(base["session"].get("turns", ())) == 1:
         axes[PROMPT] = (17, 250)
     assert_rows_equal(base, axes)
+
+
+def test_a_row_of_a_sweep_is_a_run_that_governors_slow():
+    base = {
+        "device": "dimensity_9500",
+        "model": "andesvl-1b",
+        "session": {
+            "turns": [{"images_px": [[448, 448]], "prompt_tokens": 40, "output_tokens": 9}]
+        },
+        "environment": {"ambient_c": 41.0, "charging_heat_w": 3.0},
+    }
+    axes = {PROMPT: (40, 900), REPLY: (5, 1200, 3000)}
+    hottest = SweepSpec(base=base, axes=axes)
+    assert is_batchable(Scenario.from_mapping(base))
+    longest = simulate(Scenario.from_mapping(hottest.mapping((900, 3000))))
+    assert any(span.changes for times in longest.groups for span in times.spans)
+    assert_rows_equal(base, axes)
