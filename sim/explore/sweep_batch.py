@@ -231,9 +231,8 @@ class Batch:
         context = np.maximum(new, visible_tokens(live, self._compiled))
         last = index == counts[run] - 1
         switches = (index > 0) & np.append(False, np.diff(context) != 0.0)
-        sizes = np.stack([new, context, last, switches], axis=1)
-        kinds, kind = np.unique(sizes, axis=0, return_inverse=True)
-        group, held_bytes = self._lowered(*kinds.T)
+        kinds, kind = _kinds(new, context, last, switches)
+        group, held_bytes = self._lowered(*kinds)
 
         def over(column: FloatColumn) -> FloatColumn:
             return np.bincount(run, column[kind], len(total)).astype(np.float64)
@@ -279,8 +278,8 @@ class Batch:
         wanted = self.base.deployment.kv_cache.capacity_tokens
         buckets = self._options.cache_buckets_tokens
         if wanted is not None or buckets:
-            held = [cache_capacity(int(n), wanted, buckets) for n in self._needed_tokens]
-            needed = np.array(held)
+            each, place = np.unique(self._needed_tokens, return_inverse=True)
+            needed = np.array([cache_capacity(int(n), wanted, buckets) for n in each])[place]
         step = self._options.prefill_chunk_tokens
         cached: Column = cache_bytes(self._formats.kv, self._trace.cache, needed, step)
         return cached + self._trace.state_bytes
@@ -364,3 +363,11 @@ class Batch:
     @property
     def _needed_tokens(self) -> Tokens:
         return self._prefill_tokens + self.output_tokens - 1
+
+
+def _kinds(*columns: NDArray[Any]) -> tuple[list[Column], NDArray[np.int64]]:
+    """Return the distinct rows of whole numbers, column by column, and which each row is."""
+    ranges = [int(column.max()) + 1 for column in columns]
+    keys = np.ravel_multi_index([column.astype(np.int64) for column in columns], ranges)
+    _, first, kind = np.unique(keys, return_index=True, return_inverse=True)
+    return [column[first].astype(np.float64) for column in columns], kind

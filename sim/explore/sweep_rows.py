@@ -66,7 +66,7 @@ def _structure_rows(
         base = Scenario.from_mapping(spec.mapping(members[0][1]), "scenario")
         rows = {}
         if len(members) > 1 and not spec.targets and is_batchable(base):
-            tokens = [_tokens(spec, values, base) for _, values in members]
+            tokens = _tokens(spec, [values for _, values in members], base)
             rows = _batch_rows(base, running(base, load_soc(base.device)), tokens, spec.seed)
     except RULE_BREAKS:
         rows = {}  # one of them may be at fault alone: each gets its own verdict
@@ -74,15 +74,20 @@ def _structure_rows(
         yield index, rows[place] if place in rows else _own_row(spec, values)
 
 
-def _tokens(spec: SweepSpec, values: Sequence[Any], base: Scenario) -> tuple[int, int]:
-    """Return the prompt and output tokens of a point, checked as a scenario checks them."""
-    given = dict(zip(spec.paths, values, strict=True))
-    turn = base.session.turns[0]
-    changed = {path.rpartition(".")[2]: given[path] for path in TOKEN_PATHS if path in given}
-    if not all(type(count) is int and count > 0 for count in changed.values()):
-        raise SimError(f"token counts must be whole numbers above 0. Got {changed}.")
-    turn = turn.model_copy(update=changed)
-    return turn.prompt_tokens, turn.output_tokens
+def _tokens(
+    spec: SweepSpec, points: Sequence[Sequence[Any]], base: Scenario
+) -> list[tuple[int, int]]:
+    """Return the prompt and output tokens of points, checked as a scenario checks them."""
+    places = {path: place for place, path in enumerate(spec.paths)}
+    columns = []
+    for path in TOKEN_PATHS:
+        own = getattr(base.session.turns[0], path.rpartition(".")[2])
+        column = [own if path not in places else values[places[path]] for values in points]
+        for count in column:
+            if type(count) is not int or count <= 0:
+                raise SimError(f"{path} must be a whole number above 0. Got {count!r}.")
+        columns.append(column)
+    return list(zip(*columns, strict=True))
 
 
 def _batch_rows(
