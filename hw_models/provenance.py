@@ -87,8 +87,7 @@ class Parameter:
 
     def __post_init__(self) -> None:
         if self.kind not in _KINDS:
-            rule = f"must have a kind among {', '.join(_KINDS)}"
-            raise HardwareError(f"{rule}. Got {self.kind!r}. {suggest(str(self.kind), _KINDS)}")
+            raise HardwareError(_kind_fault(self.kind))
         if not isinstance(self.value, np.ndarray) and not self.low <= self.value <= self.high:
             got = f"{self.low:g}, {self.value:g}, {self.high:g}"
             raise HardwareError(f"must have low <= value <= high. Got {got}.")
@@ -226,15 +225,22 @@ def _follows(given: Any) -> Follows | None:
 
 
 def _key_faults(given: Mapping[str, Any]) -> list[str]:
-    needed = ["value", "kind", "source"]
-    if given.get("kind") not in _EXACT_KINDS and given.get("source") != OVERRIDE:
+    needed, kind = ["value", "kind", "source"], given.get("kind")
+    if kind not in _EXACT_KINDS and given.get("source") != OVERRIDE:
         needed += ["low", "high"]
     missing = [key for key in needed if key not in given]
+    if missing and kind is not None and kind not in _KINDS:
+        return [_kind_fault(kind)]  # what must be stated depends on it
     unknown = [key for key in given if key not in (*_KEYS, *_FOLLOWING)]
     return [f"must state its {key}. Got {dict(given)!r}." for key in missing] + [
         f"must have no key but {', '.join(_KEYS)}. Got {key!r}. {suggest(str(key), _KEYS)}"
         for key in unknown
     ]
+
+
+def _kind_fault(kind: object) -> str:
+    rule = f"must have a kind among {', '.join(_KINDS)}"
+    return f"{rule}. Got {kind!r}. {suggest(str(kind), _KINDS)}"
 
 
 def _source_faults(given: Mapping[str, Any], sources: Collection[str]) -> list[str]:

@@ -27,6 +27,7 @@ from sim.summary import Summary
 from sim.trust import aspects
 from sim.verdicts import KILO, SMALLEST_J, Verdict, headline, joules
 from sim.wording import PASSES, label, shown, told
+from workloads.background import get_background
 from workloads.trace import NETWORK
 
 BAR_WIDTH = 32
@@ -260,6 +261,8 @@ def _energy(console: Console, result: Result, summary: Summary) -> None:
 def _tenth_minute(result: Result, tokens_per_s: float) -> str:
     """Return what minutes of decoding leave of the rate, and what limits it if that is less."""
     rate = f"{tokens_per_s:.1f} tokens/s in the tenth minute"
+    if any(get_background(item.profile) for item in result.scenario.environment.schedule):
+        rate += ", the heat of other apps left out"
     clock = float(np.ravel(result.facts.sustained_fraction)[0])
     if clock > FULL_CLOCK:
         return f"Decoding without a pause it would still give {rate}."

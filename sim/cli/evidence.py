@@ -135,6 +135,8 @@ def import_runs(
     """Read measured files and write them as one CSV."""
     from sim.evidence.given import Given, import_to
 
+    if out.suffix != ".csv":
+        raise SimError(f"-o must end in .csv, the format of measured runs. Got '{out}'.")
     given = Given(model, stack, weights, format, column or (), device or "", prompt_tokens)
     typer.echo(import_to(measured, out, given), err=True)
 

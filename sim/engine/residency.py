@@ -8,7 +8,7 @@ Not modelled: page granularity and sharing with other processes; the budget stan
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -80,13 +80,6 @@ class Ledger:
         """The residency at the first instant over budget, or ``None`` when the run fits."""
         over = (item for item in self.timeline if item.total_bytes > self.budget_bytes)
         return next(over, None)
-
-    def holding(self, name: str, held_bytes: float) -> Ledger:
-        """Return the ledger with one class at another, constant size [B]."""
-        timeline = (
-            replace(item, by_class={**item.by_class, name: held_bytes}) for item in self.timeline
-        )
-        return Ledger(self.budget_bytes, tuple(timeline))
 
 
 def ledger(allocations: Iterable[Allocation], budget_bytes: float) -> Ledger:

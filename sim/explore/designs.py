@@ -171,15 +171,6 @@ class SweepSpec(Strict):
             tuple(axis[i] for axis, i in zip(values, row, strict=True)) for row in indices.tolist()
         ]
 
-    @property
-    def rows_per_structure(self) -> float:
-        """Mean number of points that differ in token counts only."""
-        others = [axis for path, axis in self.axes.items() if path not in TOKEN_PATHS]
-        lists = [len(axis.values() if isinstance(axis, Range) else axis) for axis in others]
-        if self.design != "grid" and any(isinstance(axis, Range) for axis in others):
-            return 1.0
-        return max(1.0, self.points / math.prod(lists))
-
     def mapping(self, values: Sequence[Any]) -> dict[str, Any]:
         """Return the scenario of one point, as a mapping."""
         changed = dict(self.base)

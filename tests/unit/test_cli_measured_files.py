@@ -240,3 +240,9 @@ def test_a_device_that_is_fitted_needs_the_ending_it_is_known_by(andesim, tmp_pa
     assert outcome.code == 2
     assert "-o must end in .yaml" in outcome.err
     assert not (tmp_path / name).exists()
+
+
+def test_what_import_writes_is_a_csv(tmp_path, andesim):
+    outcome = andesim("import", "runs.json", "-o", tmp_path / "r.json")
+    assert outcome.code == 2
+    assert "-o must end in .csv" in outcome.err

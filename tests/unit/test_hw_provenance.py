@@ -108,3 +108,9 @@ def test_a_catalogue_record_spells_out_the_source():
     assert record["source"] == "A paper (https://example.org)"
     assert parameter.to_record({"p": Source("B", doi="10.1/2")})["source"] == "B (doi:10.1/2)"
     assert parameter.to_record({"p": Source("Plain")})["source"] == "Plain"
+
+
+def test_an_unknown_kind_is_the_fault_and_not_what_it_lacks():
+    (fault,) = faults({"value": "60 GB/s", "kind": "guessed", "source": "paper"})
+    assert fault.startswith("must have a kind among datasheet, standard, measured")
+    assert "Got 'guessed'" in fault
