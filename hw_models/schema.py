@@ -40,12 +40,12 @@ from hw_models.quantities import (
     Kelvin,
     Plain,
     Seconds,
-    Share,
     Sizes,
     Watts,
     WeightsPerSecond,
 )
 from hw_models.stack_formats import StackDefaults, StackRuns
+from hw_models.stack_memory import PromptGraph, StackMemory
 
 Precision = Annotated[str, StringConstraints(pattern=r"^(a\d+w\d+|fp16|bf16|fp32)$")]
 """A matrix precision: integer activations x weights ("a16w4") or a floating-point format."""
@@ -186,21 +186,6 @@ class StackNetwork(Part):
     """By precision, in place of the stack's efficiency in vision."""
 
 
-class StackMemory(Part):
-    """How a stack keeps what the model file holds; what is left open is as the file has it."""
-
-    packed_share: Share | None = None
-    """Share of the weights kept once more in the kernels' order, beside the mapped file."""
-    embedding_share: Share | None = None
-    """Share of the embedding table that becomes resident where rows are looked up in the file."""
-    ties_table: bool | None = None
-    """Whether one table serves as embedding and LM head where both have one format."""
-    graph_buffer: Bytes | None = None
-    """Working memory that each compiled graph keeps while it is open."""
-    prepare: BytesPerSecond | None = None
-    """Weights made ready per second of a cold start: first touch, unpacking, upload."""
-
-
 class Kernel(Part):
     """A stack's kernel for one operator: its overhead, and its utilisation over size."""
 
@@ -303,6 +288,8 @@ class Stack(Part):
     runtime: Bytes | None = None
     """What the runtime and its compiled graphs keep resident besides tensors; None: not known."""
     memory: StackMemory = StackMemory.model_construct()
+    prompt_graph: PromptGraph | None = None
+    """None: prompts and tokens run on graphs that share their weights."""
     prefill_chunk_tokens: Count | None
     """Tokens per prefill call, of a fixed size; None: any number of tokens, the prompt at once."""
     cache_buckets_tokens: Sizes

@@ -35,7 +35,11 @@ EXPONENTIALS = "exponentials"
 BURSTS = "short transfers"
 WAITING = "waiting behind other apps"
 BOUND_TERMS = {"compute": "arithmetic", "launch": "operator launch"}
-OWN_TERMS = {"layer": "work per layer", "cache_copy": "cache copies"}
+OWN_TERMS = {
+    "layer": "work per layer",
+    "cache_copy": "cache copies",
+    "graph_swap": "change of graphs",
+}
 """Kinds of barriers that are terms of their own."""
 BYTE_CLASSES = (
     ("weights", "weight_bytes"),

@@ -198,7 +198,7 @@ def facts_of(
     """
     around = scenario.environment
     busy_s = sum(part.seconds for part in phases) - phases[1].hidden_s
-    cold_bytes = program.file_bytes if around.start == "cold" else 0.0
+    cold_bytes = program.opened_bytes if around.start == "cold" else 0.0
     weight_bytes = mapped * sum(part.weight_bytes for part in phases)
     flash_bytes = cold_bytes + adapter_bytes + weight_bytes
     columns: dict[str, Any] = {
@@ -212,7 +212,7 @@ def facts_of(
         "file_bytes": program.file_bytes,
         "flash_read_bytes": flash_bytes,
         "load_s": cold_start(
-            soc, soc.stack(scenario.stack), program.file_bytes, around.ambient_c
+            soc, soc.stack(scenario.stack), program.opened_bytes, around.ambient_c
         ).total_s,
         "visual_tokens": program.visual_tokens,
         "kv_tokens": program.kv_tokens_final if kv_tokens is None else kv_tokens,

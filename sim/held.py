@@ -5,9 +5,10 @@ Classes are those of the ledger. Not modelled: pages of a mapped file that leave
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from hw_models.schema import Stack
+from workloads.program import StepGroup
 
 
 def held_by(stack: Stack, tensor_bytes: Mapping[str, float]) -> dict[str, float]:
@@ -27,3 +28,11 @@ def held_by(stack: Stack, tensor_bytes: Mapping[str, float]) -> dict[str, float]
         held["graph_buffers"] = memory.graph_buffer.value * graphs
     held["runtime"] = stack.runtime.value if stack.runtime else 0.0
     return held
+
+
+def activations_held(groups: Sequence[StepGroup]) -> Iterator[float]:
+    """Yield what is allocated for activations while each group runs, with one beside it [B]."""
+    ahead_bytes = 0.0
+    for group in groups:
+        yield group.activation_bytes + (0.0 if group.images_needed is None else ahead_bytes)
+        ahead_bytes = group.activation_bytes

@@ -18,7 +18,8 @@ from sim.calibrated_range import range_warnings
 from sim.cautions import cautions
 from sim.engine.memory import Memory
 from sim.errors import SimError
-from sim.held import held_by
+from sim.graph_swaps import with_prompt_graph
+from sim.held import activations_held, held_by
 from sim.streams import random_stream
 from workloads.arrivals import expanded
 from workloads.background import get_background
@@ -29,7 +30,7 @@ from workloads.compression import WeightMap, get_format
 from workloads.graph import Formats, GraphOptions
 from workloads.kv_cache import get_kv_format
 from workloads.mechanisms import Draft, decoder_size
-from workloads.program import OnProgress, Program, Unit, activations_held, untold
+from workloads.program import OnProgress, Program, Unit, untold
 from workloads.pruning import prune
 from workloads.scenario import Scenario
 from workloads.session import MAX_TOKENS, Session
@@ -124,6 +125,7 @@ def plan(
         resident_bytes=held_by(stack, program.resident_bytes),
         initial_bytes=held_by(stack, program.initial_bytes),
     )
+    program = with_prompt_graph(program, stack, budget)
     warnings = range_warnings(program, stack)
     warnings += cautions(scenario, trace, program, soc, stored)
     return Plan(program, session, name, budget, tuple(warnings))

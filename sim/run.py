@@ -227,4 +227,4 @@ class Run:
     def cold_start(self) -> ColdStart:
         """Return the parts of a cold start; the clock of a run starts after it."""
         at_c = self.scenario.environment.ambient_c
-        return cold_start(self.soc, self.soc.stack(self.stack), self.program.file_bytes, at_c)
+        return cold_start(self.soc, self.soc.stack(self.stack), self.program.opened_bytes, at_c)

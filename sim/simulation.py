@@ -20,11 +20,12 @@ from sim.engine.timed import TimedGroup, TimedProgram
 from sim.engine.times import GroupTimes
 from sim.heat.course import heat_of
 from sim.heat.phone import Phone, PowerLaw
+from sim.held import activations_held
 from sim.planning import Plan, fits_whole, memory_of, plan, running
 from sim.results import Result
 from sim.streams import random_stream
 from sim.work import Work, works
-from workloads.program import OnProgress, Program, activations_held, untold
+from workloads.program import OnProgress, Program, untold
 from workloads.scenario import Scenario
 
 EngineName = Literal["auto", "event", "maxplus"]

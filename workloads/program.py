@@ -13,7 +13,7 @@ images encode on one unit while another prefills (`StepGroup.images_needed`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeVar
 
@@ -259,11 +259,14 @@ class Setup:
     ----------
     adapter_bytes
         How much more of the DRAM adapters hold from then on.
+    swapped_bytes
+        Weights of the graph that takes the place of the one before.
     """
 
     flash_bytes: float = 0.0
     copied_bytes: float = 0.0
     adapter_bytes: float = 0.0
+    swapped_bytes: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -361,6 +364,8 @@ class Program:
         What each class occupies before the first turn [B].
     file_bytes
         Bytes of the deployed model in flash [B].
+    later_bytes
+        What of them a cold start leaves for later [B].
     kv_bytes_per_token
         KV-cache bytes of one token [B].
     visual_tokens, kv_tokens_final, weight_bytes_per_step
@@ -383,16 +388,14 @@ class Program:
     weight_bytes_per_step: float
     positions: int = 0
     image_states: int = 0
+    later_bytes: float = 0.0
+
+    @property
+    def opened_bytes(self) -> float:
+        """What a cold start reads of the deployed model [B]."""
+        return self.file_bytes - self.later_bytes
 
     def total(self, quantity: str, phase: str | None = None) -> float:
         """Return the sum of a task column over a phase, or over everything."""
         chosen = (group for group in self.groups if phase in (None, group.phase))
         return sum(group.total(quantity) for group in chosen)
-
-
-def activations_held(groups: Sequence[StepGroup]) -> Iterator[float]:
-    """Yield what is allocated for activations while each group runs, with one beside it [B]."""
-    ahead_bytes = 0.0
-    for group in groups:
-        yield group.activation_bytes + (0.0 if group.images_needed is None else ahead_bytes)
-        ahead_bytes = group.activation_bytes

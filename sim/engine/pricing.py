@@ -108,8 +108,8 @@ class Pricing:
         """Return what happens before a step's first layer; equal turns share it.
 
         The load and rebind of an adapter or the load of the vision encoder before the first step,
-        the switch to a graph of another cache size, host work (embedding look-up, sampling, image
-        preparation), and the graph call.
+        the weights of another graph, the switch to one of another cache size, host work (embedding
+        look-up, sampling, image preparation), and the graph call.
         """
         switches = None if group.switches is None else group.switches.tobytes()
         key = group.segments, group.phase, group.steps, group.setup, switches
@@ -126,9 +126,18 @@ class Pricing:
         switches = group.switches if group.switches is not None else np.zeros(steps)
         return (
             _barrier("encoder_load" if sees else "adapter_switch", steps, setup_s, first),
+            *self._graph_swap(group, first),
             _barrier("graph_switch", steps, stack.graph_switch_s.value, switches),
             *self._call(group),
         )
+
+    def _graph_swap(self, group: StepGroup, first: FloatColumn) -> tuple[TimedTask, ...]:
+        """Return the wait for the weights of the graph that a group's first step goes over to."""
+        part = self.stack.prompt_graph
+        if part is None or not group.setup.swapped_bytes:
+            return ()
+        swap_s = part.swap_s(group.setup.swapped_bytes)
+        return (_barrier("graph_swap", group.steps, swap_s, first),)
 
     def _call(self, group: StepGroup) -> tuple[TimedTask, ...]:
         """Return host work, copies of the cache and the graph call; of a network its own cost."""

@@ -30,7 +30,14 @@ FloatColumn = NDArray[np.float64]
 IntColumn = NDArray[np.int64]
 
 Barrier = Literal[
-    "adapter_switch", "encoder_load", "graph_switch", "graph_call", "host", "layer", "cache_copy"
+    "adapter_switch",
+    "encoder_load",
+    "graph_swap",
+    "graph_switch",
+    "graph_call",
+    "host",
+    "layer",
+    "cache_copy",
 ]
 """Work between operators, on the host or on the unit itself."""
 BARRIERS: tuple[Barrier, ...] = get_args(Barrier)

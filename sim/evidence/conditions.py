@@ -8,8 +8,15 @@ from sim.evidence.measured import MeasuredRun
 
 
 def as_run(run: MeasuredRun, soc: SocSpec, stack: str) -> SocSpec:
-    """Return the device as a run used it: with its threads, where its stack is of the CPU."""
-    return soc if run.threads is None else with_threads(soc, stack, run.threads)
+    """Return the device as a run used it: with its threads, where its stack is of the CPU.
+
+    Tools that change graphs between a prompt and its reply print both without the change.
+    """
+    found = soc if run.threads is None else with_threads(soc, stack, run.threads)
+    if found.stack(stack).prompt_graph is None:
+        return found
+    alone = found.stack(stack).model_copy(update={"prompt_graph": None})
+    return found.model_copy(update={"stacks": {**found.stacks, stack: alone}})
 
 
 def without_host(soc: SocSpec, stack: str) -> SocSpec:

@@ -25,6 +25,7 @@ from sim.engine.timed import FloatColumn
 from sim.engine.times import GroupTimes
 from sim.explore.sweep_steps import Indices, distinct
 from sim.facts import Facts, HeatFacts, facts_of_groups
+from sim.graph_swaps import holds_both
 from sim.heat.columns import HeatColumns
 from sim.heat.warp import Pieces, WarpedRuns, warped
 from sim.phase_facts import ratio, whole
@@ -97,10 +98,15 @@ class Side:
 
     @property
     def lacks_memory(self) -> NDArray[np.bool_]:
-        """Which devices have too little memory."""
+        """Which devices have too little memory, or room for both of two graphs where others lack.
+
+        These are run by themselves.
+        """
+        stack = self.soc.stack(self.result.stack)
+        both = holds_both(self.planned.program, stack, self.planned.budget_bytes)
         spills = self.result.scenario.environment.over_budget != "stop"
         mapped = np.ravel(~fits_whole(self.planned)) if spills else np.zeros(1, dtype=np.bool_)
-        lacks: NDArray[np.bool_] = ~self.facts.fits | mapped
+        lacks: NDArray[np.bool_] = ~self.facts.fits | mapped | np.ravel(both != both.all())
         return np.broadcast_to(lacks, (self.devices,))
 
     def _peak_bytes(self) -> FloatColumn:

@@ -66,8 +66,10 @@ def _structure_rows(
         base = Scenario.from_mapping(spec.mapping(members[0][1]), "scenario")
         rows = {}
         if len(members) > 1 and not spec.targets and is_batchable(base):
+            soc = running(base, load_soc(base.device))
             tokens = _tokens(spec, [values for _, values in members], base)
-            rows = _batch_rows(base, running(base, load_soc(base.device)), tokens, spec.seed)
+            if soc.stack(base.stack).prompt_graph is None:  # else its first decode steps differ
+                rows = _batch_rows(base, soc, tokens, spec.seed)
     except RULE_BREAKS:
         rows = {}  # one of them may be at fault alone: each gets its own verdict
     for place, (index, values) in enumerate(members):

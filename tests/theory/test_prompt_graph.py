@@ -1,0 +1,104 @@
+"""Two graphs with weights of their own: what a change costs, and when none is needed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from hw_models.soc import SocSpec, load_soc
+from sim import Result, Scenario, simulate
+from sim.breakdown import phase_terms
+from sim.explore.variants import variant_facts
+
+IDEAL = load_soc("ideal_85gbps_50tflops")
+STACK = IDEAL.default_stack
+RATE = 1e9
+TURNS = 3
+
+
+def device(**part: Any) -> SocSpec:
+    entries = {"own_weights": 1.0, "swap": RATE, **part}
+    return IDEAL.with_overrides({f"stacks.{STACK}.prompt_graph": entries})
+
+
+def run(soc: SocSpec, engine: str = "auto", tokens: int = 4, **environment: Any) -> Result:
+    turn = {"prompt_tokens": 60, "output_tokens": tokens}
+    scenario = Scenario.from_mapping(
+        {
+            "device": IDEAL.id,
+            "model": "smollm2-135m",
+            "environment": environment,
+            "session": {"turns": [turn] * TURNS},
+        }
+    )
+    return simulate(scenario, soc=soc, engine=engine)  # type: ignore[arg-type]
+
+
+def weights(result: Result) -> float:
+    return result.program.resident_bytes["weights"]
+
+
+@pytest.mark.parametrize("engine", ["event", "maxplus"])
+@pytest.mark.parametrize("share", [1.0, 0.25])
+def test_each_turn_changes_graphs_twice_and_the_first_once(engine, share):
+    plain, swapping = run(IDEAL, engine), run(device(holds="one", own_weights=share), engine)
+    changes = 2 * TURNS - 1
+    expected_s = changes * share * weights(plain) / RATE
+    assert swapping.makespan_s - plain.makespan_s == pytest.approx(expected_s, rel=1e-9)
+    firsts = [times.start_s for times in swapping.groups if times.group.phase == "prefill"]
+    assert len(firsts) == TURNS
+
+
+def test_a_reply_of_one_token_needs_no_other_graph():
+    plain, swapping = run(IDEAL, tokens=1), run(device(holds="one"), tokens=1)
+    assert swapping.makespan_s == pytest.approx(plain.makespan_s, rel=1e-12)
+
+
+def test_the_wait_is_a_term_of_both_phases():
+    result = run(device(holds="one"))
+    for phase, changes in (("prefill", TURNS - 1), ("decode", TURNS)):
+        terms = {term.name: term.seconds for term in phase_terms(result, phase)}
+        expected_s = changes * weights(result) / RATE
+        assert terms["change of graphs"] == pytest.approx(expected_s, rel=1e-6)
+
+
+def test_both_stay_open_where_memory_has_room_for_both():
+    plain = run(IDEAL)
+    roomy = run(device())
+    more = roomy["peak_dram_bytes"] - plain["peak_dram_bytes"]
+    assert more == pytest.approx(weights(plain), rel=1e-12)
+    assert roomy.makespan_s == pytest.approx(plain.makespan_s, rel=1e-12)
+    tight = run(device(), app_budget_bytes=int(plain["peak_dram_bytes"] * 1.5))
+    assert tight["fits"]
+    assert tight["peak_dram_bytes"] == plain["peak_dram_bytes"]
+    assert tight.makespan_s == pytest.approx(run(device(holds="one")).makespan_s, rel=1e-12)
+
+
+def test_the_file_holds_both_and_a_cold_start_reads_one():
+    plain = run(IDEAL, start="cold")
+    one, both = run(device(holds="one"), start="cold"), run(device(), start="cold")
+    for found in (one, both):
+        assert found.program.file_bytes == pytest.approx(plain.program.file_bytes + weights(plain))
+    assert one["load_s"] == pytest.approx(plain["load_s"], rel=1e-12)
+    assert both["load_s"] > plain["load_s"]
+    assert one["flash_read_bytes"] == plain["flash_read_bytes"]
+
+
+def test_draws_of_the_law_are_runs_of_their_own():
+    result = run(device())
+    paths = f"stacks.{STACK}.prompt_graph.swap", "dram.app_fraction"
+    need = result["peak_dram_bytes"] / IDEAL.dram.capacity.value
+    values = {
+        paths[0]: np.array([1e9, 2e9, 3e9]),
+        paths[1]: np.array([0.8 * need, 0.9 * need, 1.1 * need]),
+    }
+    facts = variant_facts(result, values)
+    for index in range(3):
+        chosen = {path: float(column[index]) for path, column in values.items()}
+        alone = simulate(result.scenario, soc=result.soc.with_values(chosen)).facts
+        for name in ("makespan_s", "peak_dram_bytes", "first_token_s"):
+            assert getattr(facts, name)[index] == pytest.approx(
+                float(getattr(alone, name)[0]), rel=1e-9
+            )
