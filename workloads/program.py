@@ -362,10 +362,8 @@ class Program:
         The most that each class occupies in DRAM [B].
     initial_bytes
         What each class occupies before the first turn [B].
-    file_bytes
-        Bytes of the deployed model in flash [B].
-    later_bytes
-        What of them a cold start leaves for later [B].
+    file_bytes, later_bytes
+        Bytes of the deployed model in flash, and what of them a cold start leaves for later [B].
     kv_bytes_per_token
         KV-cache bytes of one token [B].
     visual_tokens, kv_tokens_final, weight_bytes_per_step
