@@ -18,6 +18,7 @@ from hw_models.quantities import (
     Share,
     TransfersPerSecond,
 )
+from hw_models.system_cache import SystemCache
 
 
 class DramEfficiency(Part):
@@ -53,6 +54,8 @@ class Dram(Part):
     queueing: Share | None = None
     """Service of a request over its latency where nobody else asks: what waiting behind others'
     costs (`dram.waiting`); None: units keep so many under way that it is hidden."""
+    system_cache: SystemCache | None = None
+    """A cache before it that all units share; None: not known, and every read is the DRAM's."""
     reclaim: Reclaim | None = None
     """None: an app over its share is ended at once."""
 

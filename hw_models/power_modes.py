@@ -22,7 +22,13 @@ from hw_models.soc import SocSpec
 CLOCK: Final = "power.clock"
 _OPENING: Final = ".graph_init_s"
 """Opening a graph reads flash, which has a clock of its own."""
-_TRANSFERS: Final = (".dram_fraction", ".bandwidth_fraction", ".kv_copy", "host.memcpy")
+_TRANSFERS: Final = (
+    ".dram_fraction",
+    ".bandwidth_fraction",
+    ".kv_copy",
+    ".system_cache.rate",
+    "host.memcpy",
+)
 
 
 def with_clock(soc: SocSpec, clock: float) -> SocSpec:

@@ -6,10 +6,10 @@ bytes in the phase, those of a cache that is read at a lower rate (`kv_read_shar
 What one law adds is a term of its own: weights that kernels expand before they multiply
 (`hw_models.products`), exponentials (`VectorEngine.exponential`), and what transfers lose for being
 short (`ComputeUnit.ramp_bytes`) or for waiting behind other apps below saturation
-(`Dram.queueing`). Barriers (host work, graph calls, switches, loads) are one term,
-and so are the work per layer and the copying of the cache, which grow with the model. Work that is
-hidden behind the bound is not shown. In a long session the first steps of a phase stand for
-all of them.
+(`Dram.queueing`); what the system cache serves is told from the DRAM's. Barriers (host work, graph
+calls, switches, loads) are one term, and so are the work per layer and the copying of the cache,
+which grow with the model. Work that is hidden behind the bound is not shown. In a long session the
+first steps of a phase stand for all of them.
 """
 
 from __future__ import annotations
@@ -19,12 +19,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sim.engine.cached import served_bytes
 from sim.engine.conditions import lost_to_waiting
 from sim.engine.pricing import Pricing
 from sim.engine.recording import Ran
 from sim.engine.timed import FloatColumn
 from sim.engine.times import span_s
-from sim.engine.transfers import ramp
+from sim.engine.transfers import cache_share, ramp
 from sim.run import Run
 from workloads.program import Task, total
 
@@ -33,6 +34,7 @@ HOST = "host and graph calls"
 EXPANDING = "weights expanded"
 EXPONENTIALS = "exponentials"
 BURSTS = "short transfers"
+CACHED = "system cache"
 WAITING = "waiting behind other apps"
 BOUND_TERMS = {"compute": "arithmetic", "launch": "operator launch"}
 OWN_TERMS = {
@@ -74,6 +76,9 @@ def phase_terms(run: Run, phase: str) -> list[Term]:
     moved = {
         name: total((times.group for times in groups), column) for name, column in BYTE_CLASSES
     }
+    cached = served_bytes((times.group for times in groups), run.soc)
+    for name, part in zip(("weights", "KV cache"), cached, strict=True):
+        moved[name] -= float(part.sum())
     share = run.soc.stack(run.stack).kv_read_share
     slowed = {"KV cache": 1.0 / share.value if share else 1.0}
     streamed = {name: part * slowed.get(name, 1.0) for name, part in moved.items()}
@@ -81,6 +86,7 @@ def phase_terms(run: Run, phase: str) -> list[Term]:
     dram_s = seconds.pop("dram", 0.0)
     terms_s = {BOUND_TERMS.get(name, name): part for name, part in seconds.items()}
     terms_s |= {f"{DRAM}{name}": dram_s * part / total_bytes for name, part in streamed.items()}
+    moved[CACHED] = float(cached.total_bytes.sum())
     whole = sum(terms_s.values())
     phase_s = span_s(groups)
     terms = [
@@ -99,6 +105,7 @@ def _of_laws(pricing: Pricing, ran: Ran, phase: str) -> dict[str, float]:
         (EXPANDING, "compute", _share_of(pricing.expanding_s(task, phase), pricing, task, phase)),
         (EXPONENTIALS, "compute", pricing.exponential_share(task, phase)),
         (WAITING, "dram", float(np.mean(lost_to_waiting(ran.task, ran.conditions)))),
+        (CACHED, "dram", cache_share(pricing.soc, ran.task, ran.conditions.clock)),
         (BURSTS, "dram", 1.0 - float(np.mean(ramp(pricing.soc, task)))),
     )
     for name, bound, share in laws:

@@ -20,6 +20,7 @@ class Energy:
     """Joules by part [J]."""
 
     dram_j: float = 0.0
+    cache_j: float = 0.0
     compute_j: float = 0.0
     active_j: float = 0.0
     host_j: float = 0.0

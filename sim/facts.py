@@ -137,8 +137,13 @@ class Facts:
 
     @property
     def dram_j(self) -> FloatColumn:
-        """Energy of all traffic [J]."""
-        return _summed(self.phases, "dram_j")
+        """Energy of all traffic but that of the system cache [J]."""
+        return _summed(self.phases, "dram_j") - self.cache_j
+
+    @property
+    def cache_j(self) -> FloatColumn:
+        """Energy of what the system cache serves [J]."""
+        return _summed(self.phases, "cache_j")
 
     @property
     def compute_j(self) -> FloatColumn:
@@ -153,7 +158,14 @@ class Facts:
     @cached_property
     def energy_j(self) -> FloatColumn:
         """Energy of the whole device, the sum of its parts [J]."""
-        parts = self.dram_j + self.compute_j + self.active_j + self.host_j + self.display_j
+        parts = (
+            self.dram_j
+            + self.cache_j
+            + self.compute_j
+            + self.active_j
+            + self.host_j
+            + self.display_j
+        )
         return parts + self.idle_j + self.leakage_j + self.flash_j + self.background_j
 
 

@@ -41,6 +41,8 @@ class PhaseFacts:
         Moved from and to DRAM, and weights among what was read [B].
     dram_j, compute_j, active_j
         Energy of traffic, of arithmetic, and of the busy unit besides both [J].
+    cache_j
+        Of the traffic's, that of the system cache [J].
     full_s, switched_s
         Seconds times the clock, and times what voltage makes of it (`power.clocked_w`) [s].
     """
@@ -56,6 +58,7 @@ class PhaseFacts:
     write_bytes: FloatColumn
     weight_bytes: FloatColumn
     dram_j: FloatColumn
+    cache_j: FloatColumn
     compute_j: FloatColumn
     active_j: FloatColumn
     full_s: FloatColumn
@@ -96,7 +99,15 @@ def phase_facts(
     of the group, if they are not all that is executed.
     """
     clock, switched = clocks
-    summed = ("flops", "peak_matrix_s", "read_bytes", "write_bytes", "weight_bytes", "dram_j")
+    summed = (
+        "flops",
+        "peak_matrix_s",
+        "read_bytes",
+        "write_bytes",
+        "weight_bytes",
+        "dram_j",
+        "cache_j",
+    )
     return PhaseFacts(
         seconds=over(seconds),
         hidden_s=np.zeros(1),

@@ -2,7 +2,7 @@
 
     flops, bytes        sums over the tasks of a step
     peak_matrix_s       matrix FLOPs / peak rate of their precision
-    dram_j              8 bytes x energy per bit
+    dram_j              8 bytes x energy per bit, what the system cache serves at its own
     compute_j           FLOPs x energy of their precision + vector operations x theirs
     active_w            power of the unit that moves most of the bytes, while it is busy
 
@@ -21,6 +21,7 @@ import numpy as np
 from hw_models import compute, power
 from hw_models.laws import Numbers
 from hw_models.soc import SocSpec
+from sim.engine.cached import served
 from sim.engine.timed import FloatColumn
 from workloads.program import ProgramSegment, StepGroup, Task, Unit
 
@@ -41,6 +42,8 @@ class Work:
         Weights among what is read [B].
     dram_j, compute_j
         Energy of the traffic and of the arithmetic at full clock [J].
+    cache_j
+        Of the traffic's, that of the system cache [J].
     active_w
         Power of the busy unit besides both, at full clock; a number, or a column over devices [W].
     """
@@ -52,6 +55,7 @@ class Work:
     weight_bytes: FloatColumn
     dram_j: FloatColumn
     compute_j: FloatColumn
+    cache_j: FloatColumn
     active_w: Numbers
 
     def switched_j(
@@ -97,6 +101,8 @@ def work_of(group: StepGroup, soc: SocSpec) -> Work:
 
     Tasks that are equal in every step may come as columns of one entry.
     """
+    cached = served(group, soc)
+    cached_bytes = np.zeros(group.steps)
     read, write, weights = np.zeros((3, group.steps))
     vector_ops, flops = np.zeros((2, group.steps))
     by_precision: dict[tuple[str, str], FloatColumn] = {}
@@ -105,6 +111,8 @@ def work_of(group: StepGroup, soc: SocSpec) -> Work:
         runs = repeat * task.runs
         read += runs * task.read_bytes
         write += runs * task.write_bytes
+        if (part := cached.get(task)) is not None:
+            cached_bytes = cached_bytes + runs * part.total_bytes
         weights += runs * task.weight_bytes
         engine = soc.units[task.unit].vector
         vector_ops = vector_ops + runs * engine.operations(task.vector_ops, task.exponentials)
@@ -121,16 +129,26 @@ def work_of(group: StepGroup, soc: SocSpec) -> Work:
         rate = soc.units[unit].matrix.rates[precision].value  # type: ignore[index]
         peak_matrix_s = peak_matrix_s + executed / rate
         compute_j = compute_j + power.compute_energy_j(executed, per_flop[precision].value)
+    cache_j = _cache_j(cached_bytes, soc)
+    read = read - cached_bytes
     return Work(
         flops=flops,
         peak_matrix_s=peak_matrix_s,
         read_bytes=read,
         write_bytes=write,
         weight_bytes=weights,
-        dram_j=np.asarray(power.dram_energy_j(read + write, soc.dram.energy.value)),
+        dram_j=np.asarray(power.dram_energy_j(read + write, soc.dram.energy.value)) + cache_j,
         compute_j=np.asarray(compute_j),
+        cache_j=cache_j,
         active_w=_active_w(max(moved_bytes, key=lambda unit: moved_bytes[unit]), soc),
     )
+
+
+def _cache_j(cached_bytes: FloatColumn, soc: SocSpec) -> FloatColumn:
+    """Return the energy of what the system cache serves [J]."""
+    cache = soc.dram.system_cache
+    per_bit = cache.energy.value if cache else 0.0
+    return np.asarray(power.dram_energy_j(cached_bytes, per_bit))
 
 
 def _active_w(unit: Unit, soc: SocSpec) -> Numbers:

@@ -14,7 +14,7 @@ Not modelled: a stage that stalls another inside one tile.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
@@ -25,6 +25,7 @@ from hw_models.laws import Numbers
 from hw_models.schema import ComputeUnit, Kernel, Stack, StackNetwork
 from hw_models.soc import SocSpec
 from sim.engine import transfers
+from sim.engine.cached import Served, hits, served
 from sim.engine.graphs import in_graphs, with_hand_overs
 from sim.engine.timed import (
     HOST_UNIT,
@@ -96,7 +97,8 @@ class Pricing:
             call = self._graph_call(group)
             apart = group.phase in ("vision", "network")
             shards = 1 if apart else int(self.stack.graphs_per_step.value)
-            segments = [self.segment(part, group, call) for part in group.segments]
+            cached = served(group, self.soc)
+            segments = [self.segment(part, group, call, cached) for part in group.segments]
             priced = in_graphs(with_hand_overs(segments, call), call, shards)
             self._priced[key] = tuple(priced)
         return self._priced[key]
@@ -167,12 +169,18 @@ class Pricing:
         )
         return (self._of_the_unit("cache_copy", group.steps, held / self.stack.kv_copy.value),)
 
-    def segment(self, segment: ProgramSegment, group: StepGroup, call: TimedTask) -> TimedSegment:
+    def segment(
+        self,
+        segment: ProgramSegment,
+        group: StepGroup,
+        call: TimedTask,
+        cached: Mapping[Task, Served],
+    ) -> TimedSegment:
         """Return one run of layers with seconds; a graph of its own starts with its call.
 
         Each layer of the decoder starts with the stack's work per layer, if any.
         """
-        tasks = tuple(self.task(task, group.phase) for task in segment.tasks)
+        tasks = tuple(self.task(task, group.phase, cached.get(task)) for task in segment.tasks)
         if self.stack.layer_s is not None and segment.is_layer and group.phase != "vision":
             tasks = (self._of_the_unit("layer", group.steps, self.stack.layer_s.value), *tasks)
         if segment.graph_call:
@@ -188,17 +196,24 @@ class Pricing:
         """
         return replace(_barrier(name, steps, seconds), unit=self.stack.unit)
 
-    def task(self, task: Task, phase: str) -> TimedTask:
-        """Return one operator with seconds per tile; what no step changes is priced once."""
-        return replace(self._priced_task(task.narrow, phase), demand=task).widened(len(task.runs))
+    def task(self, task: Task, phase: str, cached: Served | None = None) -> TimedTask:
+        """Return one operator with seconds per tile; what no step changes is priced once.
 
-    def _priced_task(self, task: Task, phase: str) -> TimedTask:
+        ``cached`` is what the system cache serves of it.
+        """
+        cached_bytes = cached.total_bytes if cached else None
+        priced = self._priced_task(task.narrow, phase, cached_bytes)
+        return replace(priced, demand=task).widened(len(task.runs))
+
+    def _priced_task(
+        self, task: Task, phase: str, cached_bytes: FloatColumn | None = None
+    ) -> TimedTask:
         unit = self.soc.units[task.unit]
         tiles = task.tiles(unit.buffer.operand_bytes.value)
         per_task = 1.0 / np.maximum(tiles, 1)
         tile_bytes = task.dram_bytes * per_task
         stack = self._stack_of(task.unit)
-        bus, rate = transfers.rates(self.soc, stack, task, tile_bytes, self.mapped)
+        bus, rate = transfers.rates(self.soc, stack, task, tile_bytes, self.mapped, cached_bytes)
         kernel = self._stack_of(task.unit).kernel(phase, task.operator)
         network = self._network(self._stack_of(task.unit), phase)
         launch_s = (network and network.operator_s) or unit.launch.operator_s
@@ -213,6 +228,7 @@ class Pricing:
             bus_bytes_per_s=bus,
             compute_s=self.busy_s(task, phase) * per_task,
             launch_s=overhead_s.value * per_task,
+            cached_bytes=cached_bytes,
         )
 
     def busy_s(self, task: Task, phase: str) -> FloatColumn:
@@ -244,6 +260,11 @@ class Pricing:
         if (named := cost_law(law.law).jumps) is None:
             return [*always, np.arange(task.runs.shape[0], dtype=np.float64)]
         return always + [np.asarray(column) for column in named(work_of(task, phase))]
+
+    def jumps_of(self, group: StepGroup) -> Sequence[FloatColumn]:
+        """Return what of the seconds of a whole step may only change in jumps, per step."""
+        cache = self.soc.dram.system_cache
+        return [] if cache is None else hits(group.segments, cache)
 
     def compute_s(self, task: Task, unit: ComputeUnit, phase: str) -> FloatColumn:
         """Return the seconds of the slowest on-chip stage, per step [s]."""

@@ -19,6 +19,7 @@ from sim.engine.maxplus import State, apply, task_matrix
 from sim.engine.timed import FloatColumn, TimedGroup, TimedTask
 from sim.engine.times import GroupTimes, Replayed, Span
 from sim.records import BOUNDS, COLUMNS, RecordTable, longest_of
+from workloads.program import Task
 
 TIMES = ("ready_s", "fetch_start_s", "fetch_end_s", "start_s", "end_s", "dram_s")
 Rows = dict[str, NDArray[Any]]
@@ -215,12 +216,18 @@ def _rows(ran: Ran) -> Rows:
         "compute_s": compute_s,
         "launch_s": launch_s,
         "wait_s": ran.wait_s(),
-        "dram_read_bytes": demand.read_bytes[steps] if demand else zeros,
+        "dram_read_bytes": _read_bytes(task, demand, steps) if demand else zeros,
         "dram_write_bytes": demand.write_bytes[steps] if demand else zeros,
         "flops": demand.flops[steps] if demand else zeros,
         "tiles": task.tiles[steps],
         "bound": np.array(BOUNDS)[longest_of(compute_s, times["dram_s"], launch_s)],
     }
+
+
+def _read_bytes(task: TimedTask, demand: Task, steps: NDArray[np.int64]) -> FloatColumn:
+    """Return what a task reads from the DRAM in some steps, less what the system cache serves."""
+    cached = 0.0 if task.cached_bytes is None else task.cached_bytes
+    return np.asarray(np.broadcast_to(demand.read_bytes - cached, demand.runs.shape)[steps])
 
 
 def _in_order(blocks: Sequence[Ran]) -> Rows:

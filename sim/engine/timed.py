@@ -70,6 +70,8 @@ class TimedTask:
         Seconds per tile on the compute stage [s].
     demand
         The operator this task runs; ``None`` for a barrier.
+    cached_bytes
+        What the system cache serves of it in a step; ``None``: nothing [B].
     """
 
     name: str
@@ -82,6 +84,7 @@ class TimedTask:
     compute_s: FloatColumn
     launch_s: FloatColumn
     demand: Task | None = None
+    cached_bytes: FloatColumn | None = None
 
     @property
     def is_barrier(self) -> bool:

@@ -124,7 +124,13 @@ def relevant(result: Result, metric: str) -> dict[str, Parameter]:
         raise SimError(f"A metric must be known. Got {metric!r}. {did_you_mean(metric, known)}")
     others = ("load_s", "sustained_tokens_per_s")
     is_time = metric == REPLY or (ships(metric) and metric.endswith("_s") and metric not in others)
-    timing = (*BUS, "dram.queueing", *(f"units.{unit}." for unit in _units(result)), "stacks.")
+    timing = (
+        *BUS,
+        "dram.queueing",
+        "dram.system_cache.",
+        *(f"units.{unit}." for unit in _units(result)),
+        "stacks.",
+    )
     return {
         path: item
         for path, item in uncertain(result.soc, result.stack).items()

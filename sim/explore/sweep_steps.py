@@ -116,7 +116,7 @@ def _jumps(pricing: Pricing, group: StepGroup) -> NDArray[np.bool_]:
     """Return where a step differs from the one before by more than an affine change of sizes."""
     jumps = np.zeros(group.steps, dtype=bool)
     jumps[0] = True
-    columns = [] if group.switches is None else [group.switches]
+    columns = [*pricing.jumps_of(group), *([] if group.switches is None else [group.switches])]
     for task, _ in group.tasks():
         columns.extend(pricing.jumps(task, group.phase))
     for column in columns:
