@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hw_models.schema import Stack
-from sim.engine.pricing import kernel_size
+from sim.engine.utilisation import kernel_size
 from workloads.program import Program, Task
 
 

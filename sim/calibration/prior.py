@@ -20,7 +20,7 @@ from hw_models.schema import Kernel
 from hw_models.soc import SocSpec, load_soc
 from hw_models.tree import to_tree
 from sim.calibration.operators import Operators, Samples
-from sim.engine.pricing import kernel_size
+from sim.engine.utilisation import kernel_size
 from sim.errors import SimError
 from sim.evidence.manifests import faults
 

@@ -19,10 +19,10 @@ from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
 
-from hw_models import compute, kernels
+from hw_models import compute
 from hw_models.cost_laws import Work, cost_law, law_seconds
 from hw_models.laws import Numbers
-from hw_models.schema import ComputeUnit, Kernel, Stack, StackNetwork
+from hw_models.schema import ComputeUnit, Stack, StackNetwork
 from hw_models.soc import SocSpec
 from sim.engine import transfers
 from sim.engine.cached import Served, hits, served
@@ -36,6 +36,7 @@ from sim.engine.timed import (
     TimedSegment,
     TimedTask,
 )
+from sim.engine.utilisation import utilisation
 from sim.errors import SimError
 from sim.loading import read_s
 from workloads.program import (
@@ -366,32 +367,6 @@ def work_of(task: Task, phase: str) -> Work:
     """Return a task as the numbers a cost law is a function of."""
     names = [item.name for item in fields(Work) if item.name != "phase"]
     return Work(phase=phase, **{name: getattr(task, name) for name in names})
-
-
-def utilisation(kernel: Kernel | None, task: Task) -> FloatColumn | float:
-    """Return the share of the on-chip roofline that the stack's kernel attains on a task.
-
-    1 where no kernel was calibrated: efficiencies and rates then say all there is to say.
-    """
-    if kernel is None:
-        return 1.0
-    is_matrix = bool(task.flops.any())
-    table = [size.value for size in kernel.sizes], [share.value for share in kernel.utilisation]
-    share = kernels.interpolated_utilisation(kernel_size(task), *table)
-    if is_matrix:
-        halves = kernel.half_n.value, kernel.half_k.value
-        share = share * kernels.edge_utilisation(task.n, task.k, *halves)
-    return np.asarray(share)
-
-
-def kernel_size(task: Task) -> FloatColumn:
-    """Return the size a kernel's table is over, per step.
-
-    Keys for attention, rows for other matrix products, operations for vector work.
-    """
-    if task.kind == "attention":
-        return task.n
-    return task.m if task.flops.any() else task.vector_ops
 
 
 def _barrier(
