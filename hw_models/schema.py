@@ -279,6 +279,8 @@ class Stack(Part):
     """Of its efficiency in prefill, what attention's products attain; None: all of it."""
     reads_allocated_cache: bool = False
     """True where each step reads all of the allocated cache and not only what is filled."""
+    whole_windows: bool = False
+    """True where layers with a sliding window hold and read a cache as long as the others'."""
     graphs_per_step: Count
     """Graphs that the decoder's layers are compiled into."""
     graph_switch_s: Seconds

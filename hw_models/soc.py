@@ -259,7 +259,7 @@ def _overriding(leaf: Any, value: Any) -> Any:
         return {name: _overriding(None, entry) for name, entry in value.items()}
     if value is None or not isinstance(leaf, Parameter | tuple | None):
         return value
-    if isinstance(value, bool) or (isinstance(value, str) and not re.search(r"\d", value)):
+    if isinstance(value, bool) or (isinstance(value, str) and not re.match(r"[-+.\d]", value)):
         return value  # a choice and no quantity
     return {"value": value, "kind": "assumed", "source": OVERRIDE}
 

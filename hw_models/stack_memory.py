@@ -19,6 +19,8 @@ class StackMemory(Part):
     """Share of the embedding table that becomes resident where rows are looked up in the file."""
     ties_table: bool | None = None
     """Whether one table serves as embedding and LM head where both have one format."""
+    unpacks_to: Literal["fp16", "fp32"] | None = None
+    """What narrower weights become when they are loaded, and are read as; None: as in the file."""
     graph_buffer: Bytes | None = None
     """Working memory that each compiled graph keeps while it is open."""
     prepare: BytesPerSecond | None = None

@@ -17,6 +17,7 @@ from sim.evidence.nearest import weights_judged
 from workloads.compression import WeightMap
 from workloads.graph import Formats
 from workloads.trace import NETWORK, Trace
+from workloads.weight_formats import stored_id
 
 ILLUSTRATIVE: Final = "illustrative"
 SAME: Final = {"f16": "w16"}
@@ -65,14 +66,14 @@ def unknown_formats(
 def _weights(stack: Stack, stored: Formats, trace: Trace) -> list[str]:
     """Return the formats of the weights that the stack's own unit multiplies."""
     if NETWORK in trace.phases:
-        return [stored.weights.format_for("body").id]
+        return [stored_id(stored.weights.format_for("body").id)]
     lacks = () if "vision" in trace.phases else ("vision",)
     held = [
         stored.weights.format_for(one).id
         for one in CLASSES
         if one not in lacks and stored.units.get(one, stack.unit) == stack.unit
     ]
-    return [*held, *stored.weights.layers.values()]
+    return [stored_id(name) for name in (*held, *stored.weights.layers.values())]
 
 
 def _cached(stored: Formats, trace: Trace) -> list[str]:

@@ -37,6 +37,7 @@ from workloads.session import MAX_TOKENS, Session
 from workloads.speculation import Drafting, ModelDraft
 from workloads.steps import WINDOW_STEPS, Listing
 from workloads.trace import NETWORK, Trace
+from workloads.windows import without_windows
 
 ACTIVATION_BITS = {"int8": 8, "int16": 16, "fp16": 16, "bf16": 16, "fp32": 32}
 
@@ -108,7 +109,7 @@ def plan(
     """
     name = scenario.stack or soc.default_stack
     stack = soc.stack(name)
-    trace = prune(trace_for(scenario.model), scenario.deployment.pruning)
+    trace = deployed_trace(scenario, stack)
     stored = formats(scenario, soc, stack)
     streams = random_stream(seed, "arrivals"), random_stream(seed, "lengths")
     session = expanded(scenario.session, *streams)
@@ -129,6 +130,12 @@ def plan(
     warnings = range_warnings(program, stack)
     warnings += cautions(scenario, trace, program, soc, stored)
     return Plan(program, session, name, budget, tuple(warnings))
+
+
+def deployed_trace(scenario: Scenario, stack: Stack) -> Trace:
+    """Return the trace of the model as the deployment cuts it and the stack's graphs hold it."""
+    trace = prune(trace_for(scenario.model), scenario.deployment.pruning)
+    return without_windows(trace) if stack.whole_windows else trace
 
 
 def _program(
@@ -184,6 +191,8 @@ def formats(scenario: Scenario, soc: SocSpec, stack: Stack) -> Formats:
         )
     )
     head, table = weights.format_for("lm_head"), weights.format_for("embedding")
+    if stack.memory.unpacks_to:
+        weights = weights.unpacked(ACTIVATION_BITS[stack.memory.unpacks_to])
     return Formats(
         weights=weights,
         activations=activations,

@@ -26,6 +26,10 @@ __all__ = ["Mix", "WeightFormat", "WeightMap", "catalogue", "get_format", "which
 MAX_MIXES = 1_000_000
 
 
+def _as_unpacked(name: str, bits: int) -> str:
+    return name if get_format(name).resident_bits >= bits else f"{name}_unpacked{bits}"
+
+
 def _known(name: str) -> str:
     try:
         get_format(name)
@@ -80,6 +84,17 @@ class WeightMap(Strict):
             name: getattr(defaults, name) for name in _CLASSES if getattr(self, name) is None
         }
         return self.model_copy(update=missing)
+
+    def unpacked(self, bits: int) -> WeightMap:
+        """Return the map as a runtime keeps it that expands narrower weights as it loads them.
+
+        >>> str(WeightMap.model_validate("body=w4;lm_head=w16").unpacked(16))
+        'body=w4_unpacked16;lm_head=w16'
+        """
+        given = {name: getattr(self, name) for name in _CLASSES if getattr(self, name) is not None}
+        changed = {name: _as_unpacked(held, bits) for name, held in given.items()}
+        layers = {text: _as_unpacked(held, bits) for text, held in self.layers.items()}
+        return self.model_copy(update={**changed, "layers": layers})
 
     def check_layers(self, layers: int) -> None:
         """Raise an error if an exception names a layer that a decoder of ``layers`` lacks."""

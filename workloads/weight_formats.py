@@ -6,6 +6,7 @@ A format is a row of ``formats/*.yaml``, a file of one's own, or an id that a ru
     w4_g128  w4_g128_z             a scale (and a zero point) per group of 128 weights
     sparse75_int4_bitmap           a quarter of the weights kept in 4 bits, plus a mask
     sparse75_int4_entropy_unpacked the same in the file, expanded to w4 when it is loaded
+    q4_0_unpacked16                the same in the file, 16 bits of floating point when it is loaded
     bpw1.8                         exactly 1.8 bits everywhere, for what-if questions
 
 `workloads.layout` says what a format is. Other packages bring theirs by the entry point group
@@ -144,6 +145,35 @@ def _exact(match: re.Match[str]) -> WeightFormat:
     )
 
 
+UNPACKED = re.compile(r"(?P<stored>.+)_unpacked(?P<bits>16|32)")
+"""Ids of formats that a runtime expands to floating point when it loads them."""
+
+
+def _unpacked(match: re.Match[str]) -> WeightFormat:
+    stored, bits = get_format(match["stored"]), int(match["bits"])
+    return WeightFormat(
+        id=match[0],
+        description=f"{stored.id} in the file, expanded to {bits} bits when it is loaded",
+        formula=f"{bits}",
+        source="runtimes without kernels for what their files hold",
+        kind="standard",
+        traffic=Layout(value_bits=bits),
+        file=stored.file or stored.traffic,
+        compute_bits=16,
+        needs_expansion=False,
+    )
+
+
+def stored_id(name: str) -> str:
+    """Return the id of a format as the file has it.
+
+    >>> stored_id("q4_0_unpacked16"), stored_id("w4")
+    ('q4_0', 'w4')
+    """
+    match = UNPACKED.fullmatch(name)
+    return match["stored"] if match else name
+
+
 _GROUPS = "|".join(map(str, GROUP_SIZES))
 _RULES = (
     FormatRule(r"w(?P<bits>2|3|4|8|16)", _per_row, tuple(f"w{bits}" for bits in (2, 3, 4, 8, 16))),
@@ -166,6 +196,7 @@ _RULES = (
             for unpacked in ("", "_unpacked")
         ),
     ),
+    FormatRule(UNPACKED.pattern, _unpacked, ("w4_unpacked16",)),
     FormatRule(r"bpw(?P<bits>\d{1,2}(\.\d{1,6})?)", _exact, ("bpw1.8",)),
 )
 

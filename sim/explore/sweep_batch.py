@@ -33,7 +33,7 @@ from sim.fingerprint import with_tokens
 from sim.heat.columns import HeatColumns
 from sim.heat.warp import Pieces, WarpedRuns, warped
 from sim.phase_facts import PhaseFacts, added, phase_facts, slowed, whole
-from sim.planning import Plan, formats, graph_options, plan
+from sim.planning import Plan, deployed_trace, formats, graph_options, plan
 from sim.work import work_of
 from workloads.catalogue import position_limit, trace_for
 from workloads.graph import Formats, GraphOptions
@@ -331,7 +331,7 @@ class Batch:
 
     @cached_property
     def _trace(self) -> Trace:
-        return trace_for(self.base.model)
+        return deployed_trace(self.base, self._stack)
 
     @cached_property
     def _stack(self) -> Stack:

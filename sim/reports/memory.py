@@ -7,12 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from sim.planning import formats
+from sim.planning import deployed_trace, formats
 from sim.results import Result
-from workloads.catalogue import trace_for
 from workloads.graph import Formats
 from workloads.layout import WeightFormat
-from workloads.pruning import prune
 from workloads.trace import NETWORK, Trace
 
 
@@ -43,8 +41,8 @@ def memory(result: Result) -> dict[str, Any]:
 
 def _formulas(result: Result) -> dict[str, str]:
     scenario, deployment = result.scenario, result.scenario.deployment
-    trace = prune(trace_for(scenario.model), deployment.pruning)
-    stored = formats(scenario, result.soc, result.soc.stack(result.stack))
+    stack = result.soc.stack(result.stack)
+    trace, stored = deployed_trace(scenario, stack), formats(scenario, result.soc, stack)
     lora = deployment.lora
     said = {
         "weights": _decoder(trace, stored),

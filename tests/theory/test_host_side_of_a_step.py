@@ -99,6 +99,32 @@ def test_a_stack_that_reads_the_allocated_cache_does_not_notice_how_full_it_is()
     assert layer_bytes(live, "decode") < layer_bytes(small, "decode")
 
 
+def test_whole_windows_are_held_and_read_like_any_layer():
+    """Gemma 3: 15 of its 18 layers have a window, of one key and value head each."""
+    tokens, layers = 4096, 18
+    asked = Scenario.from_mapping(
+        {
+            "device": IDEAL.id,
+            "model": "gemma3-270m",
+            "deployment": {"kv_cache": {"capacity_tokens": tokens}},
+            "session": {"turns": [{"prompt_tokens": 300, "output_tokens": 5}]},
+        }
+    )
+    part, whole = (
+        simulate(asked, soc=with_stack(reads_allocated_cache=True, whole_windows=is_whole))
+        for is_whole in (False, True)
+    )
+    each = whole.program.kv_bytes_per_token / layers
+    steps = sum(group.steps for group in whole.program.groups if group.phase == "decode")
+    assert layer_bytes(whole, "decode") == pytest.approx(steps * layers * tokens * each)
+    assert whole.ledger.peak.by_class["kv_cache"] == pytest.approx(layers * tokens * each)
+    windows = 15 * (tokens - 512) * each
+    assert layer_bytes(part, "decode") == pytest.approx(
+        layer_bytes(whole, "decode") - steps * windows
+    )
+    assert part.ledger.peak.by_class["kv_cache"] < whole.ledger.peak.by_class["kv_cache"]
+
+
 def test_the_engines_agree_with_every_law_on():
     soc = with_stack(
         layer_s=number(1e-4, "s"),

@@ -13,6 +13,7 @@ from hw_models.soc import SocSpec, load_soc
 from sim import Scenario, simulate
 from sim.held import held_by
 from sim.loading import cold_start, read_s
+from workloads.catalogue import trace_for
 
 PHONE = load_soc("snapdragon_8_gen_3")
 TENSORS = {"weights": 1e9, "embedding": 2e8, "kv_cache": 1e8}
@@ -79,6 +80,25 @@ def test_a_table_that_is_not_shared_is_in_file_and_memory():
     more = apart.program.file_bytes - shared.program.file_bytes
     assert more == pytest.approx(apart.ledger.peak.by_class["embedding"], rel=1e-12)
     assert more > 0.0
+
+
+@pytest.mark.parametrize("bits", [16, 32])
+def test_unpacked_weights_are_read_and_held_in_floating_point(bits):
+    """Small in the file, wide in memory and in every pass; the table too."""
+    formats = {"body": "w4", "lm_head": "w8", "embedding": "w8"}
+    plain = run(weights=formats)
+    wide = run(with_memory("llamacpp_cpu", unpacks_to=f"fp{bits}"), weights=formats)
+    matrices = plain.program.resident_bytes["weights"]
+    elements = trace_for("qwen2.5-0.5b").parameters
+    held = wide.ledger.peak.by_class
+    expected = elements["body"] + elements.get("lm_head", elements["embedding"])
+    assert held["weights"] == pytest.approx(expected * bits / 8, rel=0.01)
+    assert held["weights"] > matrices
+    assert wide.program.file_bytes == plain.program.file_bytes
+    per_step = wide["weight_bytes_per_step"] / plain["weight_bytes_per_step"]
+    assert per_step == pytest.approx(held["weights"] / matrices, rel=1e-3)
+    assert wide["tokens_per_s"] < plain["tokens_per_s"]
+    assert not [text for text in wide.warnings if "unpacked" in text]
 
 
 @pytest.mark.parametrize("churn", [1.0, 2.0, 8.0])
