@@ -4,16 +4,22 @@ Threads go to the fastest cores first, one a core. For any rate that a core has 
 
     rate(threads) = sum over the fastest cores of clock x work per cycle
 
-Threads beyond the cores add nothing. What a kernel reaches of it is the stack's efficiency.
+Threads beyond the cores add nothing. What a kernel reaches of it is the stack's efficiency. What
+they draw from the DRAM is bounded by each cluster, and by all (`drawn`).
 
 Source: cores, clocks and instruction sets of the makers. Not modelled: clocks that fall as more
 cores run, caches of a cluster, and slow cores that hold up fast ones.
 """
 
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import Final
+from typing import Final, Literal
 
+import numpy as np
+
+from hw_models.cores import Cluster
 from hw_models.errors import HardwareError, suggest
+from hw_models.laws import Numbers
 from hw_models.provenance import OVERRIDE, Parameter
 from hw_models.schema import ComputeUnit
 
@@ -25,6 +31,11 @@ PER_CYCLE: Final = {
 }
 """What a core does per cycle, by the matrix precision that it gives the rate of."""
 WEIGHTS: Final = "weights_per_cycle"
+BANDWIDTH_THREADS: Final = Parameter(
+    2.0, "count", "derived", "mnn_gemv", 1.0, 4.0, "two cores draw 42.2 GB/s, half of the peak"
+)
+"""Threads that fill what a CPU stack attains of the bandwidth, where no file says."""
+End = Literal["value", "low", "high"]
 NOTE: Final = "clock x {} of the cores that {:g} threads run on"
 
 
@@ -39,13 +50,48 @@ def rate(unit: ComputeUnit, threads: float, per_cycle: str) -> float:
     >>> rate(cpu, 4, "int8_per_cycle") == 4 * rate(cpu, 1, "int8_per_cycle")
     True
     """
-    known = unit.clusters.values()
-    fastest = [(item.clock.value * _work(unit, item.core, per_cycle).value, item) for item in known]
-    left, found = threads, 0.0
+    return sum(busy * own for busy, own, _ in _busy(unit, threads, per_cycle))
+
+
+def drawn(unit: ComputeUnit, threads: float, most: Numbers, end: End = "value") -> Numbers | None:
+    """Return what the clusters that so many threads run on draw from the DRAM [B/s]::
+
+        min(most, sum over clusters of min(bandwidth, busy cores x core bandwidth))
+
+    Where one of the two is not known of a cluster, its cores are no limit, or a core draws its part
+    of what `BANDWIDTH_THREADS` draw. None where neither is known of some cluster. ``most`` is what
+    the unit draws whatever its threads [B/s]; ``end`` says which end of the ranges counts.
+    """
+    if not unit.clusters or not all(item.bandwidth or item.core_bandwidth for item in _items(unit)):
+        return None
+    parts = (_cluster_drawn(item, busy, end) for busy, _, item in _busy(unit, threads, WEIGHTS))
+    return np.minimum(most, sum(parts, 0.0))
+
+
+def _cluster_drawn(item: Cluster, busy: float, end: End) -> Numbers:
+    """Return what so many busy cores of a cluster draw [B/s]."""
+    whole = np.inf if item.bandwidth is None else getattr(item.bandwidth, end)
+    share = min(1.0, busy / BANDWIDTH_THREADS.value)
+    own = whole * share if item.core_bandwidth is None else busy * getattr(item.core_bandwidth, end)
+    found: Numbers = np.minimum(whole, own)
+    return found
+
+
+def _items(unit: ComputeUnit) -> list[Cluster]:
+    return list(unit.clusters.values())
+
+
+def _busy(
+    unit: ComputeUnit, threads: float, per_cycle: str
+) -> Iterator[tuple[float, float, Cluster]]:
+    """Yield of each cluster, fastest first, its busy cores, what one does a second, and itself."""
+    items = _items(unit)
+    fastest = [(item.clock.value * _work(unit, item.core, per_cycle).value, item) for item in items]
+    left = threads
     for own, item in sorted(fastest, key=lambda pair: -pair[0]):
         busy = min(left, item.cores.value)
-        found, left = found + busy * own, left - busy
-    return found
+        yield busy, own, item
+        left -= busy
 
 
 def cores(unit: ComputeUnit) -> float:

@@ -1,7 +1,7 @@
 """Cores of a processor as a device file names them: kinds, and clusters of one kind."""
 
 from hw_models.part import Part
-from hw_models.quantities import Count, Hertz, PerCycle
+from hw_models.quantities import BytesPerSecond, Count, Hertz, PerCycle
 
 
 class Core(Part):
@@ -24,3 +24,7 @@ class Cluster(Part):
     """Name of their kind, among the unit's cores."""
     cores: Count
     clock: Hertz
+    bandwidth: BytesPerSecond | None = None
+    """What its cores draw from the DRAM together; None: not known."""
+    core_bandwidth: BytesPerSecond | None = None
+    """What one of them draws alone; None: not known."""

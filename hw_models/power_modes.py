@@ -26,6 +26,8 @@ _TRANSFERS: Final = (
     ".dram_fraction",
     ".bandwidth_fraction",
     ".kv_copy",
+    ".bandwidth",
+    ".core_bandwidth",
     ".system_cache.rate",
     "host.memcpy",
 )

@@ -6,6 +6,7 @@ Another number of threads runs on other cores, fastest first; few cannot draw al
     rates x rate(threads) / rate(default)          bandwidth x share(threads) / share(default)
     active power x cores(threads) / cores(default)       share(n) = min(1, n / BANDWIDTH_THREADS)
 
+Where a file says what each cluster draws from the DRAM, `clusters.drawn` stands for the share.
 Where no clusters are known, the rates are those of `COMPUTE_THREADS` unless the file says of how
 many, and more threads add nothing. Ranges move with their values.
 
@@ -13,9 +14,13 @@ Not modelled: little cores that slow a row of many threads down; more threads th
 that fall as more cores run; cores of different kinds drawing different power.
 """
 
-from typing import Final
+from dataclasses import replace
+from typing import Final, cast
 
-from hw_models.clusters import WEIGHTS, cores, rate
+import numpy as np
+
+from hw_models.clusters import BANDWIDTH_THREADS, WEIGHTS, End, cores, drawn, rate
+from hw_models.laws import Numbers
 from hw_models.provenance import OVERRIDE, Parameter
 from hw_models.schema import ComputeUnit
 from hw_models.soc import SocSpec
@@ -24,10 +29,6 @@ COMPUTE_THREADS: Final = Parameter(
     4.0, "count", "measured", "mnn_gemm", 4.0, 6.0, "MNN's matrix rates are of four threads"
 )
 """Threads that a CPU unit's rates stand for where its file names no clusters."""
-BANDWIDTH_THREADS: Final = Parameter(
-    2.0, "count", "derived", "mnn_gemv", 1.0, 4.0, "two cores draw 42.2 GB/s, half of the peak"
-)
-"""Threads that fill what a CPU stack attains of the bandwidth."""
 RATES: Final = ("units.cpu.matrix.rates.", "units.cpu.vector.rate", "units.cpu.dequantise.rate")
 THREADS: Final = "units.cpu.threads"
 
@@ -58,16 +59,36 @@ def with_threads(soc: SocSpec, stack: str, threads: int) -> SocSpec:
     known = soc.parameters()
     computing = _computing(cpu, busy) / _computing(cpu, before)
     factors = {path: computing for path in known if path.startswith(RATES)}
-    factors[f"stacks.{stack}.bandwidth_fraction"] = _drawing(busy) / _drawing(before)
     if cpu.active_w is not None:
         factors["units.cpu.active_w"] = _busy_cores(cpu, busy) / _busy_cores(cpu, before)
     scaled = {path: known[path].times(factor) for path, factor in factors.items()}
+    fraction = f"stacks.{stack}.bandwidth_fraction"
+    scaled[fraction] = _with_ends(known[fraction], _drawing_ratios(soc, busy, before))
     return soc.asked(THREADS, asked, scaled)
 
 
-def _drawing(threads: float) -> float:
-    """Return the share of what a stack draws of the bandwidth that so many threads draw."""
-    return min(1.0, threads / BANDWIDTH_THREADS.value)
+def _drawing_ratios(soc: SocSpec, busy: float, before: float) -> tuple[Numbers, Numbers, Numbers]:
+    """Return how much more threads draw than those before, of value, low and high end."""
+    ends: tuple[End, ...] = ("value", "low", "high")
+    first, low, high = (_drawing(soc, busy, end) / _drawing(soc, before, end) for end in ends)
+    return first, low, high
+
+
+def _drawing(soc: SocSpec, threads: float, end: End) -> Numbers:
+    """Return what so many threads draw of the bandwidth, to a factor."""
+    cpu = soc.units["cpu"]
+    most = soc.dram.peak_bytes_per_s * getattr(cpu.dram_fraction, end)
+    known = drawn(cpu, threads, most, end)
+    if known is None:
+        return min(1.0, threads / BANDWIDTH_THREADS.value)
+    return known if np.ndim(known) else float(known)
+
+
+def _with_ends(item: Parameter, ratios: tuple[Numbers, Numbers, Numbers]) -> Parameter:
+    """Return a parameter times a ratio, its range as wide as its own and that of the ratio."""
+    ends = [float(np.ravel(ratio)[0]) for ratio in ratios]
+    low, high = item.low * min(ends), item.high * max(ends)
+    return replace(item.times(cast(float, ratios[0])), low=low, high=high)
 
 
 def _computing(cpu: ComputeUnit, threads: float) -> float:

@@ -7,9 +7,9 @@ import math
 import pytest
 
 import sim
-from hw_models.clusters import WEIGHTS, rate
+from hw_models.clusters import BANDWIDTH_THREADS, WEIGHTS, drawn, rate
 from hw_models.soc import load_soc
-from hw_models.threads import BANDWIDTH_THREADS, with_threads
+from hw_models.threads import with_threads
 from sim.explore.designs import SweepSpec
 from sim.explore.sweep_rows import evaluate
 
@@ -93,3 +93,66 @@ def test_a_sweep_of_lengths_gives_the_rows_of_single_runs() -> None:
 def test_threads_can_be_solved_for() -> None:
     found = sim.sweep({**ASKED}, {"deployment.threads": [1, 2, 4]})
     assert found["tokens_per_s"].is_monotonic_increasing
+
+
+GB, GIB = 1e9, 2**30
+ONEPLUS_15R = {
+    # 30.4 and 45.2 GiB/s by clusters, 59.0 with four threads: BigMoeOnEdge, OnePlus 15R
+    "units.cpu.clusters.prime.bandwidth": f"{45.2 * GIB / GB:.9f} GB/s",
+    "units.cpu.clusters.big.bandwidth": f"{30.4 * GIB / GB:.9f} GB/s",
+    "units.cpu.dram_fraction": 59.0 * GIB / (76.8 * GB),
+    "dram.rate": "9.6 GT/s",
+}
+LLAMACPP_F16 = {1: 6.27, 4: 25.45, 7: 24.41, 8: 24.58}
+"""Tokens/s of Llama-3.2-1B in fp16 on a Snapdragon 8 Gen 3 by threads (C940, C942, C944, C946)."""
+
+
+def one_core(gb_per_s: float) -> dict[str, str]:
+    clusters = load_soc(PHONE).units["cpu"].clusters
+    return {f"units.cpu.clusters.{name}.core_bandwidth": f"{gb_per_s} GB/s" for name in clusters}
+
+
+@pytest.mark.parametrize(
+    ("threads", "gib_per_s"), [(1, 22.6), (2, 45.2), (3, 59.0), (4, 59.0), (8, 59.0)]
+)
+def test_clusters_draw_their_own_and_all_together_what_the_unit_draws(threads, gib_per_s):
+    """The prime cluster's two cores first, then half of the other's, then the shared bound."""
+    phone = load_soc("snapdragon_8_elite_gen_5").with_overrides(ONEPLUS_15R)
+    shared = phone.units["cpu"].dram_fraction.value * phone.dram.peak_bytes_per_s
+    found = drawn(phone.units["cpu"], threads, shared)
+    assert float(found) == pytest.approx(gib_per_s * GIB, rel=1e-6)
+
+
+def test_known_bandwidths_of_clusters_stand_in_place_of_the_share():
+    phone = load_soc(PHONE).with_overrides(one_core(10.0))
+    before = phone.parameters()[FRACTION]
+    for threads, factor in ((1, 0.25), (2, 0.5), (4, 1.0)):
+        after = with_threads(phone, STACK, threads).parameters()[FRACTION]
+        assert after.value == pytest.approx(before.value * factor, rel=1e-9)
+    assert load_soc(PHONE).parameters()[FRACTION].value == before.value
+
+
+def test_the_range_of_a_clusters_bandwidth_widens_that_of_the_share():
+    phone = load_soc(PHONE)
+    given = {
+        path: {"value": value, "low": "5 GB/s", "high": "15 GB/s", "kind": "assumed"}
+        | {"source": "assumption"}
+        for path, value in one_core(10.0).items()
+    }
+    one = with_threads(phone.with_overrides(one_core(10.0)), STACK, 1).parameters()[FRACTION]
+    ranged = with_threads(phone.with_parameters(given, {}), STACK, 1).parameters()[FRACTION]
+    assert ranged.value == pytest.approx(one.value, rel=1e-9)
+    assert ranged.low <= one.low
+    assert ranged.high >= one.high
+
+
+def test_a_core_of_one_bandwidth_gives_the_published_rates_by_threads():
+    """Cores that draw 13.6 GB/s each until all draw 55, from the rows of one thread and of four."""
+    phone = load_soc(PHONE).with_overrides({**one_core(13.6), "units.cpu.dram_fraction": 0.71})
+    rates = {}
+    for threads in LLAMACPP_F16:
+        found = drawn(phone.units["cpu"], threads, 0.71 * phone.dram.peak_bytes_per_s)
+        rates[threads] = float(found)
+    for threads, measured in LLAMACPP_F16.items():
+        simulated = rates[threads] / rates[4] * LLAMACPP_F16[4]
+        assert simulated == pytest.approx(measured, rel=0.05)
