@@ -154,6 +154,17 @@ class SweepSpec(Strict):
             return self.samples
         return math.prod(len(values) for values in self._grid_values())
 
+    @property
+    def rows_alike(self) -> int:
+        """How many points follow each other that differ in token counts only."""
+        others = [path for path in self.paths if path not in TOKEN_PATHS]
+        if not others:
+            return self.points
+        if self.design != "grid":
+            return 1
+        lengths = zip(self.paths, self._grid_values(), strict=True)
+        return math.prod(len(values) for path, values in lengths if path in TOKEN_PATHS)
+
     def rows(self, start: int, stop: int) -> list[Axis]:
         """Return points `start` to `stop`, each its values in the order of `paths`."""
         stop = min(stop, self.points)

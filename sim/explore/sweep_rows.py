@@ -30,6 +30,8 @@ RAN: dict[str, type] = {"device": str, "stack": str}
 """What ran, in each row; an axis of the same name stands in its place."""
 SAID: dict[str, type] = {"warnings": str, "fingerprint": str, "error": str}
 """What is said of each row; warnings a line each."""
+MOST_AT_ONCE = 4096
+"""Most points of a pass: what a stopped sweep may lose."""
 RULE_BREAKS = (WorkloadError, HardwareError, SimError)
 
 Row = dict[str, Any]
@@ -50,6 +52,16 @@ def evaluate(spec: SweepSpec, start: int, stop: int) -> list[Row]:
     shown = [list(map(_cell, values, kinds)) for values in points]
     axes = [dict(zip(names, cells, strict=True)) for cells in shown]
     return [values | row | values for values, row in zip(axes, rows, strict=True)]
+
+
+def rows_at_once(spec: SweepSpec) -> int:
+    """Return how many points in a row one pass evaluates; 1 where each is simulated by itself."""
+    try:
+        first = Scenario.from_mapping(spec.mapping(spec.rows(0, 1)[0]), "scenario")
+        shares = not spec.targets and is_batchable(first)
+    except RULE_BREAKS:
+        shares = False
+    return min(spec.rows_alike, MOST_AT_ONCE) if shares else 1
 
 
 def _structure(spec: SweepSpec, values: Sequence[Any]) -> str:

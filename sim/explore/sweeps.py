@@ -22,7 +22,7 @@ from typing import Any, Literal
 from sim.errors import SimError
 from sim.explore.designs import SweepSpec
 from sim.explore.sweep_files import SweepFile
-from sim.explore.sweep_rows import Row, evaluate
+from sim.explore.sweep_rows import Row, evaluate, rows_at_once
 
 Backend = Literal["serial", "loky", "dask"]
 
@@ -92,14 +92,24 @@ def run_sweep(
 
 @dataclass(slots=True)
 class _Pace:
-    """How many rows the next chunk gets, by what the last one took."""
+    """How many rows the next chunk gets, by what the last one took.
 
+    Attributes
+    ----------
+    at_once
+        Rows that one pass evaluates: chunks hold whole passes, if they hold several.
+    """
+
+    at_once: int
     rows: int = FIRST_ROWS
+
+    def __post_init__(self) -> None:
+        self.rows = max(self.rows, self.at_once)
 
     def note(self, rows: int, seconds: float) -> None:
         """Aim the next chunk at `CHUNK_S` after one of so many rows and seconds [s]."""
-        wanted = rows * CHUNK_S / max(seconds, 1e-9)
-        self.rows = max(1, round(min(wanted, GROWTH * rows)))
+        wanted = round(min(rows * CHUNK_S / max(seconds, 1e-9), GROWTH * rows))
+        self.rows = max(1, wanted if wanted < self.at_once else wanted - wanted % self.at_once)
 
     def chunks(self, stretches: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
         """Yield stretches of rows in pieces, each as large as is known to be right by then."""
@@ -118,7 +128,7 @@ def _evaluated(
     jobs: int,
 ) -> Iterator[tuple[int, list[Row]]]:
     """Yield the first row and the rows of each chunk, as they get done."""
-    pace = _Pace()
+    pace = _Pace(rows_at_once(spec))
     chunks = pace.chunks(stretches)
     for start, rows, seconds in _done(spec, chunks, backend, scheduler, jobs):
         pace.note(len(rows), seconds)

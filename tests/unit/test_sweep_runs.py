@@ -17,6 +17,7 @@ from sim.errors import OutputError, SimError
 from sim.explore import sweeps
 from sim.explore.designs import SweepSpec
 from sim.explore.sweep_files import SweepFile
+from sim.explore.sweep_rows import rows_at_once
 from sim.explore.sweeps import FIRST_ROWS, run_sweep
 
 BASE = {
@@ -98,7 +99,7 @@ def test_a_run_out_of_memory_is_a_row_not_a_failure(tmp_path):
     assert list(frame["decode_s"].isna()) == [True, False]
 
 
-def test_runs_that_the_governor_slows_are_simulated_one_by_one(tmp_path):
+def test_runs_that_the_governor_slows_are_as_slow_in_a_sweep(tmp_path):
     hot = BASE | {"device": "dimensity_9500", "environment": {"ambient_c": 41.0}}
     spec = SweepSpec(base=hot, axes={"session.turns.0.output_tokens": [64, 2000]})
     run_sweep(spec, tmp_path / "rows.parquet")
@@ -127,6 +128,32 @@ def test_chunks_follow_the_time_they_take(monkeypatch, tmp_path):
     assert sizes[0] == FIRST_ROWS
     assert max(sizes[1:]) <= 6
     assert sum(sizes) == SLOW.points
+
+
+def test_chunks_hold_whole_passes(tmp_path):
+    """Points that differ in token counts are evaluated together, so no chunk divides them."""
+    axes = {PROMPT: [16, 32, 48, 64, 80], "deployment.weights.body": ["w2", "w4", "w8"]}
+    seen = []
+    run_sweep(SweepSpec(base=BASE, axes=axes), tmp_path / "rows.parquet", on_rows=seen.append)
+    assert seen[:2] == [0, 5]
+    assert all(done % 5 == 0 for done in seen)
+
+
+@pytest.mark.parametrize(
+    ("changes", "rows"),
+    [
+        ({}, 2),
+        ({"targets": ("tokens_per_s>1",)}, 1),
+        ({"design": "lhs"}, 1),
+        ({"base": BASE | {"environment": {"background": "game"}}}, 1),
+        ({"axes": {PROMPT: [1, 2, 3]}}, 3),
+        ({"axes": {PROMPT: {"linear": [1, 5000], "count": 5000}}}, 4096),
+        ({"axes": {PROMPT: [0, 1], "model": ["qwen3-0.6b"]}}, 1),
+    ],
+)
+def test_rows_that_one_pass_evaluates(changes, rows):
+    axes = {PROMPT: [16, 32], "deployment.weights.body": ["w2", "w4"]}
+    assert rows_at_once(SweepSpec(**({"base": BASE, "axes": axes} | changes))) == rows
 
 
 def test_a_stopped_sweep_continues_where_it_was(tmp_path):
