@@ -20,6 +20,7 @@ from rich.table import Table
 from hw_models.files import device_ids, is_path
 from sim.breakdown import phase_terms
 from sim.engine.times import hidden_s
+from sim.law_costs import LawCost, law_costs
 from sim.results import Intervals, Result
 from sim.sessions import TurnSummary
 from sim.showing_question import show_question
@@ -86,6 +87,8 @@ def show_result(
     elif summary.fits:
         _first_token(console, result, summary)
         _bounds(console, result, "decode", "\nWhat bounds decode, per step")
+    if summary.fits and (costs := law_costs(result)):
+        console.print(_costliest(costs))
     _dram(console, result)
     if summary.energy_j:
         _energy(console, result, summary)
@@ -206,6 +209,13 @@ def _bounds(console: Console, result: Result, phase: str, title: str) -> None:
     console.print(table)
     if drafts:
         console.print(f"A step commits {tokens / steps:.2f} tokens in the mean.")
+
+
+def _costliest(costs: Sequence[LawCost]) -> str:
+    """Return the law that costs most of a run, and the next where there is one."""
+    most, *others = costs
+    said = f"The law that costs most: {most.law}, {most.share:.0%} of all phases"
+    return f"{said}; then {others[0].law}, {others[0].share:.0%}." if others else f"{said}."
 
 
 def _dram(console: Console, result: Result) -> None:
