@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from dashboard.beginning import begin
+from dashboard.beginning import begin, without
 
 
 def main() -> None:
@@ -12,7 +12,8 @@ def main() -> None:
     if len(sys.argv) != 2 or not sys.argv[1].isdecimal():
         sys.exit("usage: python -P -m dashboard PORT")
     begin()
-    from dashboard.serving import serve
+    with without("plotly"):
+        from dashboard.serving import serve
 
     serve(int(sys.argv[1]))
 

@@ -13,6 +13,7 @@ from dashboard.beginning import loaded
 loaded()
 
 from dashboard import screens, state  # noqa: E402
+from dashboard.labels import labelled  # noqa: E402
 from dashboard.pages import PAGES  # noqa: E402
 from dashboard.sidebar import baseline_sentence, sidebar  # noqa: E402
 
@@ -37,13 +38,10 @@ choices = state.current() if is_early else sidebar()
 st.html(NARROW)
 question = next(asked for title, asked in PAGES.values() if title == page.title)
 st.title(f"{page.title} :gray[{question}]", anchor=False)
-# a key for each page: the list closes over the page that was chosen
-with st.container(key="pages"), st.popover("Pages", key=f"pages_{page.title}"):
-    for target in pages.values():
-        st.page_link(target)
+every_page = st.container(key="pages")
 if state.faults():
     st.warning("This link was not fully understood. What is wrong in it was left at its default:")
-    st.code("\n".join(state.faults()), language=None, wrap_lines=True)
+    st.code(labelled("\n".join(state.faults())), language=None, wrap_lines=True)
     st.button("Dismiss", on_click=state.forget_faults)
 if broken := state.broken():
     st.error(
@@ -51,13 +49,18 @@ if broken := state.broken():
         "sidebar shows:",
         icon=":material/history:",
     )
-    st.code("\n".join(broken), language=None, wrap_lines=True)
+    st.code(labelled("\n".join(broken)), language=None, wrap_lines=True)
     st.button("Back to it", key="back_to_valid", on_click=state.back_to_valid)
 pinned = state.baseline()
 if pinned is not None:
     st.badge(baseline_sentence(choices, pinned), icon=":material/push_pin:", color="gray")
 if is_early:
     screens.answer_early(choices)
+    state.let_it_show()
     if sidebar() != choices:  # e.g. a stack that the new device has not
         st.rerun()
+# a key for each page: the list closes over the page that was chosen
+with every_page, st.popover("Pages", key=f"pages_{page.title}"):
+    for target in pages.values():
+        st.page_link(target)
 page.run()

@@ -6,7 +6,9 @@ meet a module that is half there.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from threading import Thread
 
 from dashboard.elsewhere import elsewhere
@@ -15,6 +17,21 @@ from dashboard.elsewhere import elsewhere
 def begin() -> None:
     """Start the other process on the default question, and return at once."""
     Thread(target=elsewhere, args=(answer, ""), daemon=True).start()
+
+
+@contextmanager
+def without(package: str) -> Iterator[None]:
+    """Let nothing import a package for a while, as if it were not installed.
+
+    Streamlit makes a theme for Plotly as soon as it is loaded, a third of its start, where it finds
+    Plotly; charts here bring their own theme.
+    """
+    modules: dict[str, object] = sys.modules  # type: ignore[assignment]
+    modules[package] = None
+    try:
+        yield
+    finally:
+        del modules[package]
 
 
 def answer(query: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from dashboard.choices import GIB, Choices
+from dashboard.labels import labelled
 from dashboard.links import command_line, query, scenario_yaml
 from dashboard.runs import USER_ERRORS, draws, judged, run, word
 from sim.charts.data import BLUE
@@ -127,7 +128,7 @@ def _row(name: str, choices: Choices, first: Choices, viewer: str) -> dict[str, 
     try:
         result = run(choices)
     except USER_ERRORS as error:
-        return row | {"verdict": "INVALID", "why": str(error)} | dict.fromkeys(METRICS)
+        return row | {"verdict": "INVALID", "why": labelled(str(error))} | dict.fromkeys(METRICS)
     drawn = draws(choices, f"{viewer}/{name}") if result.fits else None
     verdict = judged(choices, result, drawn)
     summary, found = result.summary().as_dict(), intervals(drawn) if drawn else {}

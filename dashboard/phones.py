@@ -7,6 +7,7 @@ from html import escape
 from typing import Any, Final, NamedTuple
 
 from dashboard.choices import Choices
+from dashboard.labels import labelled
 from dashboard.options import stacks
 from dashboard.runs import USER_ERRORS, judged, run, word
 from hw_models.soc import list_socs, load_soc
@@ -94,7 +95,7 @@ def _mark(choices: Choices, device: str, stack: str, evidence: str, *, draws: in
         result = run(asked)
         sampled = sampled_metrics(result, draws) if result.fits and draws else None
     except USER_ERRORS as error:
-        return Mark(device, name, stack, "INVALID", 0.0, {}, {}, evidence, str(error))
+        return Mark(device, name, stack, "INVALID", 0.0, {}, {}, evidence, labelled(str(error)))
     verdict = judged(asked, result, sampled)
     found = intervals(sampled) if sampled else {}
     summary = result.summary().as_dict()

@@ -11,6 +11,7 @@ import streamlit as st
 from dashboard import own, state
 from dashboard.cards import UNCHANGED, Card, cards, with_ranges
 from dashboard.choices import Choices
+from dashboard.labels import labelled
 from dashboard.runs import USER_ERRORS, decode_terms, draws, run, spoken
 from sim.breakdown import Term
 from sim.charts.data import STEP, TOKEN, Chart, LayerChart, memory_chart
@@ -65,7 +66,7 @@ def made_or_stop(
     except USER_ERRORS as error:
         logging.getLogger(__name__).info("refused: %s", error)
         st.error(title, icon=":material/block:")
-        st.code(str(error), language=None, wrap_lines=True)
+        st.code(labelled(own.without_folder(str(error))), language=None, wrap_lines=True)
         st.caption(remedy)
         st.stop()
 
@@ -84,7 +85,7 @@ def made_or_none_saying(make: Callable[[], Made], title: str) -> Made | None:
         return make()
     except USER_ERRORS as error:
         st.error(title, icon=":material/block:")
-        st.code(own.without_folder(str(error)), language=None, wrap_lines=True)
+        st.code(labelled(own.without_folder(str(error))), language=None, wrap_lines=True)
         return None
 
 

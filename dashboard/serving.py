@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -30,6 +31,11 @@ HERE: Final = Path(__file__).parent
 PARTS: Final = HERE / "components"
 SHELL: Final = Path(streamlit.__file__).parent / "static" / "index.html"
 FRESH: Final = {"Cache-Control": "no-cache"}
+TURN_S: Final = 0.0005
+"""How long a thread keeps the interpreter while another waits [s].
+
+A page is sent in a hundred messages, after each of which the sender waits for the script's turn.
+"""
 UPLOAD_MEGABYTES: Final = 64
 """Largest file the Validate page takes; importers read no more than that."""
 
@@ -65,7 +71,7 @@ def options(port: int) -> dict[str, Any]:
 
 def serve(port: int) -> None:
     """Serve until stopped."""
-    load(_simulated)
+    sys.setswitchinterval(TURN_S)
     paths = ["/", *(f"/{name}" for name in PAGES)]
     routes = [*(Route(path, _page) for path in paths), Route("/first-answer", _answer)]
     App(HERE / "app.py", routes=routes, lifespan=_lifespan).run(config=options(port))
@@ -73,13 +79,14 @@ def serve(port: int) -> None:
 
 @asynccontextmanager
 async def _lifespan(_: App) -> AsyncIterator[None]:
-    """Load what a page draws with once the server answers, while the browser loads its own part."""
+    """Load what a page needs once the server answers, while the browser loads its own part."""
+    load(_simulated)
     load(_drawing)
     yield
 
 
 def _simulated() -> None:
-    """Run the default scenario; nothing of it touches Streamlit, which is still being loaded."""
+    """Run the default scenario; another process has made the first answer of it meanwhile."""
     from dashboard.choices import Choices
     from dashboard.runs import run
 

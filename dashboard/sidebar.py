@@ -18,49 +18,13 @@ from dashboard.choices import (
     has_keep,
     limits,
 )
+from dashboard.labels import LABELS
 from dashboard.links import command_line, scenario_yaml
 from dashboard.options import options
 from dashboard.presets import CUSTOM, PRESETS, preset_of
 from hw_models.files import read_head
 from hw_models.soc import load_soc
 from sim.charts.frame import BASELINE
-
-LABELS = {
-    "model": "Model",
-    "device": "Device",
-    "stack": "Software stack",
-    "images": "Images",
-    "image_width_px": "Width [px]",
-    "image_height_px": "Height [px]",
-    "prompt_tokens": "Prompt tokens",
-    "output_tokens": "Output tokens",
-    "body": "Body",
-    "body_bits": "Body bits per weight",
-    "lm_head": "LM head",
-    "lm_head_bits": "Head bits",
-    "embedding": "Embedding",
-    "embedding_bits": "Table bits",
-    "vision": "Vision",
-    "vision_bits": "Vision bits",
-    "kv_dtype": "KV cache format",
-    "context_tokens": "Context [tokens], 0 = as needed",
-    "eviction": "Eviction policy",
-    "keep": "Share of the KV cache kept",
-    "speculation": "Speculation",
-    "depth": "Draft depth [tokens]",
-    "acceptance": "Acceptance (an input)",
-    "adapters": "LoRA adapters",
-    "rank": "LoRA rank",
-    "ambient_c": "Ambient [°C]",
-    "background": "Background",
-    "start": "Start",
-    "clock_fraction": "Power mode, share of the clock",
-    "threads": "CPU threads, 0 = stack's",
-    "app_budget_gib": "App budget [GiB], 0 = device's",
-    "most_first_token_s": "First token within [s]",
-    "least_tokens_per_s": "Tokens/s at least",
-    "what_if": "What-if device values",
-}
 
 STEPS = {
     **dict.fromkeys(("lm_head_bits", "embedding_bits", "vision_bits"), 0.5),

@@ -31,6 +31,8 @@ MOST_PAST = 100
 """Choices that Undo goes back through."""
 PAUSE_S = 0.5
 """Between the first cards of a session and its first charts [s]."""
+SHOW_S = 0.03
+"""What a new answer gets to reach the screen ahead of all else [s]."""
 PATIENCE_S, LOOK_S = 3.0, 0.01
 """How long a page waits for an answer before it looks now and then, and between two looks [s]."""
 
@@ -235,6 +237,11 @@ def arrived(is_there: Callable[[], bool]) -> bool:
         sleep(LOOK_S)
         st.session_state.get(_VALID)  # where Streamlit sees whether a control was moved
     return True
+
+
+def let_it_show() -> None:
+    """Leave sender and browser a moment, so that what is drawn so far is seen before the rest."""
+    sleep(SHOW_S)
 
 
 def pause() -> None:

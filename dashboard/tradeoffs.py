@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from dashboard.choices import BY_BITS, GIB, STACK_DEFAULT, Choices
+from dashboard.labels import labelled
 from dashboard.options import options, stacks
 from dashboard.runs import USER_ERRORS, device, judged, run, word
 from hw_models.soc import list_socs
@@ -291,5 +292,5 @@ def _row(choices: Choices, changes: dict[str, Any]) -> Row:
     except USER_ERRORS as error:
         empty: Row = dict.fromkeys(judged_by())
         empty |= {"missed": 9, "shortfall": None, "misses": "cannot be simulated"}
-        return empty | {"status": "INVALID", "reason": str(error), "changes": changes}
+        return empty | {"status": "INVALID", "reason": labelled(str(error)), "changes": changes}
     return row_of(choices, result) | {"changes": changes}

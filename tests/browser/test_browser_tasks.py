@@ -180,7 +180,9 @@ def test_a_copied_link_reproduces_the_screen(opened):
 
 def test_a_bad_link_names_what_is_wrong(opened):
     page = opened("/?body_bits=99&colour=red")
-    expect(page.get_by_text("body_bits must be less than or equal to 16")).to_be_visible()
+    expect(
+        page.get_by_text("Body bits per weight (body_bits) must be less than or equal to 16")
+    ).to_be_visible()
     expect(card(page, "Peak DRAM")).to_have_text(values(Choices())["Peak DRAM"])
 
 

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 import dashboard
 from dashboard.choices import BY_BITS, Choices, limits
+from dashboard.labels import labelled
 from dashboard.links import command_line, query, read_query, scenario_yaml
 from dashboard.options import options
 from dashboard.presets import CUSTOM, PRESETS, preset, preset_of
@@ -23,6 +24,7 @@ from dashboard.runs import run, what_if_text, what_if_values
 from sim import load_scenario
 from sim.documents import summary_document
 from sim.errors import SimError
+from workloads.errors import WorkloadError
 from workloads.scenario import DEFAULT, Scenario
 
 NUMBERS = (int, float)
@@ -160,3 +162,10 @@ def test_no_module_of_the_dashboard_hides_another_package():
     folder = Path(dashboard.__file__).parent
     ours = {path.stem for path in folder.iterdir()} - {"__init__", "__main__", "__pycache__", "py"}
     assert not ours & (set(sys.stdlib_module_names) | set(packages_distributions()))
+
+
+def test_a_message_names_the_control_beside_the_field():
+    with pytest.raises(WorkloadError) as told:
+        Scenario.from_mapping({"environment": {"ambient_c": float("nan")}})
+    assert "Ambient [°C] (environment.ambient_c) must be" in labelled(str(told.value))
+    assert labelled("dram.rank must be 1.") == "dram.rank must be 1.", "a device's, not a control"

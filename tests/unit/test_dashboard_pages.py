@@ -121,14 +121,14 @@ def test_a_link_sets_the_controls_and_names_what_is_wrong():
     assert shown(app) == expected(Choices(body="w8"))
     assert app.warning[0].value.startswith("This link was not fully understood.")
     said = app.main.code[0].value
-    assert "body_bits must be less than or equal to 16" in said
+    assert "Body bits per weight (body_bits) must be less than or equal to 16" in said
     assert "'colour' is not a known choice" in said
 
 
 def test_what_if_text_longer_than_a_link_holds_is_named():
     app = opened(what_if="x" * 5000)
     assert not app.exception
-    assert "what_if must be text of at most 4000 characters." in app.main.code[0].value
+    assert "(what_if) must be text of at most 4000 characters." in app.main.code[0].value
     assert shown(app) == expected(Choices())
 
 

@@ -138,3 +138,15 @@ def test_the_command_line_does_not_import_the_dashboard():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout
     assert printed.strip() == "False"
+
+
+def test_the_server_starts_without_plotly_and_charts_find_it_later():
+    code = (
+        "import sys; from dashboard.beginning import without\n"
+        "with without('plotly'): import dashboard.serving\n"
+        "print(any(name.partition('.')[0] == 'plotly' for name in sys.modules))\n"
+        "import plotly.io; print(plotly.io.templates.default)"
+    )
+    command = [sys.executable, "-c", code]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert printed.split() == ["False", "plotly"]
