@@ -16,7 +16,7 @@ from itertools import pairwise
 from typing import Any, Literal
 
 import sim
-from hw_models.soc import load_soc
+from hw_models.soc import SocSpec, load_soc
 from sim.results import Result
 from tests.random_questions import Asked, drafting, drawn
 from tests.relation_exceptions import (
@@ -55,7 +55,8 @@ class Ladder:
     Attributes
     ----------
     path
-        Dotted path of the scenario; of its device where it begins with ``device:``.
+        Dotted path of the scenario; of its device where it begins with ``device:``, what it lacks
+        included, ``{unit}`` being the unit of its stack.
     always
         Other settings.
     explained
@@ -91,9 +92,9 @@ class Ladder:
     def _run(self, asked: Asked, value: Any) -> Result:
         if not self.path.startswith("device:"):
             return ran(asked, {**self.always, self.path: value})
-        path = self.path.removeprefix("device:")
         soc = load_soc(asked["device"])
-        return ran(asked, self.always, device=soc.with_values({path: value}))
+        path = self.path.removeprefix("device:").format(unit=soc.stack().unit)
+        return ran(asked, self.always, device=soc.with_overrides({path: value}))
 
 
 def _sees(asked: Asked) -> bool:
@@ -189,6 +190,34 @@ def twice_the_rates_halve_the_time(asked: Asked) -> Outcome:
     return _same(
         reply_s(ran(asked, cold)), 2.0 * reply_s(ran(asked, cold, device=soc.with_values(values)))
     )
+
+
+def engines_agree_with_every_law_on(asked: Asked) -> Outcome:
+    """Events and max-plus are one meaning, with laws that no shipped device has on, too."""
+    turn = {**asked["session"]["turns"][0], "output_tokens": 4}
+    turn["prompt_tokens"] = min(300, turn["prompt_tokens"])
+    short = {**asked, "session": {"turns": [turn]}, "environment": {"ambient_c": -20.0}}
+    device = with_every_law(load_soc(asked["device"]))
+    return _same(*(reply_s(ran(short, device=device, engine=name)) for name in ("event", "auto")))
+
+
+def with_every_law(soc: SocSpec) -> SocSpec:
+    """Return a device with the laws of time on that no shipped device states."""
+    unit = soc.stack().unit
+    return soc.with_overrides(
+        {
+            f"units.{unit}.vector.exponential": 20,
+            f"units.{unit}.ramp_bytes": "64 KiB",
+            "dram.queueing": 0.3,
+            "dram.system_cache": system_cache("64 MB"),
+        }
+    )
+
+
+def system_cache(capacity: str) -> dict[str, Any]:
+    """Return a cache before the DRAM that weights pass by [B]."""
+    rates = {"rate": "150 GB/s", "energy": "1 pJ/bit"}
+    return {"capacity": capacity, "others": 0.2, "streamed": 0.0, **rates}
 
 
 def _same(one: float, other: float) -> Outcome:
@@ -304,6 +333,24 @@ RELATIONS: dict[str, Callable[[Asked], Outcome]] = {
     ),
     "a game helps no more": Ladder("environment.background", ("idle", "game"), rises=("reply_s",)),
     "twice the rates halve the time": twice_the_rates_halve_the_time,
+    "the engines agree with every law on": engines_agree_with_every_law_on,
+    "exponentials that take longer are not faster": Ladder(
+        "device:units.{unit}.vector.exponential", (1, 5, 25), rises=("reply_s", "energy_j")
+    ),
+    "a slower ramp is not faster": Ladder(
+        "device:units.{unit}.ramp_bytes", ("0 B", "16 KiB", "1 MiB"), rises=("reply_s",)
+    ),
+    "waiting for the bus is not faster": Ladder(
+        "device:dram.queueing",
+        (0.0, 0.3, 1.0),
+        rises=("reply_s",),
+        always={"environment.background": "game"},
+    ),
+    "a larger system cache is not slower": Ladder(
+        "device:dram.system_cache",
+        tuple(system_cache(capacity) for capacity in ("0 B", "10 MB", "64 MB", "8 GB")),
+        falls=("reply_s", "dram_read_bytes"),
+    ),
 }
 
 
