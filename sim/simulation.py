@@ -8,7 +8,8 @@ from itertools import pairwise
 from typing import Literal
 
 from hw_models.reclaim import refetched_share
-from hw_models.soc import SocSpec, load_soc
+from hw_models.soc import SocSpec
+from sim.assumed import device_of
 from sim.engine.conditions import Conditions
 from sim.engine.fast import MaxPlusEngine
 from sim.engine.loads import loads
@@ -60,7 +61,7 @@ def simulate(
         `HardwareError`, `WorkloadError` or `SimError`, where device, model or scenario break rules.
         A run that exceeds its memory raises nothing: its result says so.
     """
-    device = running(scenario, soc or load_soc(scenario.device))
+    device = running(scenario, device_of(scenario, soc))
     return _simulated(scenario, device, engine, seed, on_progress)
 
 

@@ -142,6 +142,9 @@ class Scenario(Strict):
         Model id, or path of a Hugging Face ``config.json``, a composition or a trace file.
     network
         Calls of a network, in place of ``session``.
+    assume
+        Entries of the device that are to be other than its file says, nested or by dotted path,
+        as in ``{dram: {rate: 9 GT/s}}``; what-if values without a range.
     """
 
     device: str
@@ -151,6 +154,7 @@ class Scenario(Strict):
     environment: Environment = Environment.usual()
     network: Network | None = None
     session: Session
+    assume: Mapping[str, Any] = {}
 
     @model_validator(mode="before")
     @classmethod
@@ -168,8 +172,13 @@ class Scenario(Strict):
     def _without_a_networks_session(
         self, written: SerializerFunctionWrapHandler, info: SerializationInfo
     ) -> dict[str, Any]:
-        """Leave out the empty turn of a network where defaults are left out, and no network."""
+        """Leave out the empty turn of a network where defaults are left out, and what is not set.
+
+        So a scenario is written, and named by its fingerprint, as before such a key was known.
+        """
         found: dict[str, Any] = written(self)
+        if not self.assume:
+            found.pop("assume", None)
         if self.network is None:
             found.pop("network", None)
         if self.network is not None and info.exclude_defaults:

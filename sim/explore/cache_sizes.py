@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from hw_models.soc import SocSpec, load_soc
+from hw_models.soc import SocSpec
+from sim.assumed import device_of
 from sim.explore.limits import MEMORY
 from sim.explore.solve import Limit
 from sim.planning import graph_options, plan
@@ -38,7 +39,7 @@ def _taken(
     """Return the tokens the cache is built for at a value, and the sizes that are compiled."""
     mapping: dict[str, Any] = base.model_dump(mode="json", exclude_defaults=True)
     asked = limit.scale.scenario(mapping, value)
-    chip = soc or load_soc(asked.device)
+    chip = device_of(asked, soc)
     planned = plan(asked, chip, to_run=True)
     sizes = graph_options(asked, chip, chip.stack(planned.stack)).cache_buckets_tokens
     return planned.program.kv_capacity_tokens, sizes

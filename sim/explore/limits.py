@@ -12,7 +12,8 @@ from dataclasses import replace
 from typing import Any
 
 from hw_models.errors import HardwareError
-from hw_models.soc import SocSpec, list_socs, load_soc
+from hw_models.soc import SocSpec, list_socs
+from sim.assumed import device_of
 from sim.engine.memory import peak_bytes
 from sim.errors import SimError
 from sim.explore.scales import Scale, scale_of
@@ -139,7 +140,7 @@ def _memory_look(
     except RULE_BREAKS as error:
         return Look(value, str(error), is_outside=True)
     try:
-        planned = plan(scenario, soc or load_soc(scenario.device), seed, to_run=True)
+        planned = plan(scenario, device_of(scenario, soc), seed, to_run=True)
     except RULE_BREAKS as error:
         return Look(value, str(error))
     peak = float(peak_bytes(memory_of(scenario, planned), planned.program.groups))
@@ -197,7 +198,7 @@ def names_of(path: str, base: Scenario) -> list[str] | None:
     if path == "device":
         return list_socs()
     if path == "stack":
-        return list(load_soc(base.device).stacks)
+        return list(device_of(base).stacks)
     if path.startswith("deployment.weights."):
         return list(catalogue())
     return list(KV_FORMAT_IDS) if path == "deployment.kv_cache.dtype" else None

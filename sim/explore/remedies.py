@@ -14,7 +14,8 @@ from dataclasses import asdict, dataclass
 from itertools import combinations, islice
 from typing import Any, Final
 
-from hw_models.soc import SocSpec, load_soc
+from hw_models.soc import SocSpec
+from sim.assumed import device_of
 from sim.explore.sweep_rows import RULE_BREAKS
 from sim.explore.targets import Target
 from sim.planning import formats
@@ -69,7 +70,7 @@ def remedies(
 
     ``soc`` stands for the scenario's device, e.g. with numbers moved.
     """
-    device = soc or load_soc(base.device)
+    device = device_of(base, soc)
     return search(base, device, lambda one: attempt(base, one, targets, minutes, seed, soc))
 
 

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hw_models.soc import load_soc
+from sim.assumed import device_of
 from sim.errors import SimError
 from sim.explore.designs import SweepSpec
 from sim.explore.sweep_rows import RULE_BREAKS, evaluate
@@ -208,7 +208,7 @@ def default_knobs(scenario: Scenario) -> dict[str, tuple[Any, ...]]:
 
     Each list begins with what the scenario has, or else its stack's default, and steps down.
     """
-    soc = load_soc(scenario.device)
+    soc = device_of(scenario)
     stored = formats(scenario, soc, soc.stack(scenario.stack))
     body, cache = stored.weights.format_for("body"), stored.kv
     lighter = (name for name in BODIES if get_format(name).traffic_bits < body.traffic_bits)

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from hw_models.errors import HardwareError
-from hw_models.soc import SocSpec, load_soc
+from hw_models.soc import SocSpec
+from sim.assumed import device_of
 from sim.errors import SimError
 from sim.explore.designs import TOKEN_PATHS, Range, SweepSpec
 from sim.explore.sweep_batch import MAX_CONTEXTS, Batch, is_batchable
@@ -78,7 +79,7 @@ def _structure_rows(
         base = Scenario.from_mapping(spec.mapping(members[0][1]), "scenario")
         rows = {}
         if len(members) > 1 and not spec.targets and is_batchable(base):
-            soc = running(base, load_soc(base.device))
+            soc = running(base, device_of(base))
             tokens = _tokens(spec, [values for _, values in members], base)
             if soc.stack(base.stack).prompt_graph is None:  # else its first decode steps differ
                 rows = _batch_rows(base, soc, tokens, spec.seed)
