@@ -14,12 +14,14 @@ Not modelled: little cores that slow a row of many threads down; more threads th
 that fall as more cores run; cores of different kinds drawing different power.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final, cast
+from typing import Final, cast, get_args
 
 import numpy as np
 
 from hw_models.clusters import BANDWIDTH_THREADS, WEIGHTS, End, cores, drawn, rate
+from hw_models.errors import HardwareError, suggest
 from hw_models.laws import Numbers
 from hw_models.provenance import OVERRIDE, Parameter
 from hw_models.schema import ComputeUnit
@@ -33,11 +35,14 @@ RATES: Final = ("units.cpu.matrix.rates.", "units.cpu.vector.rate", "units.cpu.d
 THREADS: Final = "units.cpu.threads"
 
 
-def with_threads(soc: SocSpec, stack: str, threads: int) -> SocSpec:
+def with_threads(
+    soc: SocSpec, stack: str, threads: int | None, clusters: Sequence[str] = ()
+) -> SocSpec:
     """Return a device whose processor runs with so many threads under a stack of the CPU.
 
-    A device that runs with that many already is returned as it is; so is one whose stack is of
-    another unit.
+    Arguments: threads, None: the device's own; names of the clusters that they run on, none: all.
+    A device that runs so already is returned as it is; so is one whose stack is of another unit.
+    Raises `HardwareError` for a cluster that the processor lacks.
 
     >>> from hw_models.soc import load_soc
     >>> phone = load_soc("snapdragon_8_gen_3")
@@ -50,41 +55,50 @@ def with_threads(soc: SocSpec, stack: str, threads: int) -> SocSpec:
     if soc.stack(stack).unit != "cpu":
         return soc
     cpu = soc.units["cpu"]
-    before = (cpu.threads or COMPUTE_THREADS).value
-    if threads == before:
+    before, placed = (cpu.threads or COMPUTE_THREADS).value, _placed(cpu, clusters)
+    wanted = before if threads is None else float(threads)
+    if wanted == before and placed is cpu:
         return soc
     note = f"asked for; the device's own are {before:g}"
-    asked = Parameter(float(threads), "count", "assumed", OVERRIDE, threads, threads, note)
-    busy = threads if cpu.clusters else min(threads, before)
+    asked = Parameter(wanted, "count", "assumed", OVERRIDE, wanted, wanted, note)
+    busy = wanted if cpu.clusters else min(wanted, before)
     known = soc.parameters()
-    computing = _computing(cpu, busy) / _computing(cpu, before)
+    computing = _computing(placed, busy) / _computing(cpu, before)
     factors = {path: computing for path in known if path.startswith(RATES)}
     if cpu.active_w is not None:
-        factors["units.cpu.active_w"] = _busy_cores(cpu, busy) / _busy_cores(cpu, before)
+        factors["units.cpu.active_w"] = _busy_cores(placed, busy) / _busy_cores(cpu, before)
     scaled = {path: known[path].times(factor) for path, factor in factors.items()}
-    fraction = f"stacks.{stack}.bandwidth_fraction"
-    scaled[fraction] = _with_ends(known[fraction], _drawing_ratios(soc, busy, before))
-    return soc.asked(THREADS, asked, scaled)
+    fraction, ends = f"stacks.{stack}.bandwidth_fraction", get_args(End)
+    drawing = [_drawing(soc, placed, busy, e) / _drawing(soc, cpu, before, e) for e in ends]
+    scaled[fraction] = _with_ends(known[fraction], drawing)
+    found = soc.asked(THREADS, asked, scaled)
+    there = found.units["cpu"].model_copy(update={"clusters": placed.clusters})
+    return found.model_copy(update={"units": {**found.units, "cpu": there}})
 
 
-def _drawing_ratios(soc: SocSpec, busy: float, before: float) -> tuple[Numbers, Numbers, Numbers]:
-    """Return how much more threads draw than those before, of value, low and high end."""
-    ends: tuple[End, ...] = ("value", "low", "high")
-    first, low, high = (_drawing(soc, busy, end) / _drawing(soc, before, end) for end in ends)
-    return first, low, high
+def _placed(cpu: ComputeUnit, clusters: Sequence[str]) -> ComputeUnit:
+    """Return a processor with no clusters but some; the same one where these are all of its own."""
+    if unknown := [name for name in clusters if name not in cpu.clusters]:
+        rule = "deployment.clusters must be clusters of the device's processor"
+        if not cpu.clusters:
+            raise HardwareError(f"{rule}. Got {unknown[0]!r}. None are known of it.")
+        raise HardwareError(f"{rule}. Got {unknown[0]!r}. {suggest(unknown[0], cpu.clusters)}")
+    if not clusters or set(clusters) == set(cpu.clusters):
+        return cpu
+    chosen = {name: item for name, item in cpu.clusters.items() if name in clusters}
+    return cpu.model_copy(update={"clusters": chosen})
 
 
-def _drawing(soc: SocSpec, threads: float, end: End) -> Numbers:
-    """Return what so many threads draw of the bandwidth, to a factor."""
-    cpu = soc.units["cpu"]
+def _drawing(soc: SocSpec, cpu: ComputeUnit, threads: float, end: End) -> Numbers:
+    """Return what so many threads of a processor draw of the bandwidth, to a factor."""
     most = soc.dram.peak_bytes_per_s * getattr(cpu.dram_fraction, end)
     known = drawn(cpu, threads, most, end)
     if known is None:
-        return min(1.0, threads / BANDWIDTH_THREADS.value)
+        return min(1.0, _busy_cores(cpu, threads) / BANDWIDTH_THREADS.value)
     return known if np.ndim(known) else float(known)
 
 
-def _with_ends(item: Parameter, ratios: tuple[Numbers, Numbers, Numbers]) -> Parameter:
+def _with_ends(item: Parameter, ratios: Sequence[Numbers]) -> Parameter:
     """Return a parameter times a ratio, its range as wide as its own and that of the ratio."""
     ends = [float(np.ravel(ratio)[0]) for ratio in ratios]
     low, high = item.low * min(ends), item.high * max(ends)

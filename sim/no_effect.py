@@ -130,7 +130,7 @@ def _of_each_other(scenario: Scenario, soc: SocSpec, tokens: int) -> Iterator[Ru
     """Yield what another setting stands in the place of."""
     deployment, evicting = scenario.deployment, scenario.deployment.kv_cache.eviction
     if (unit := soc.stack(scenario.stack).unit) != "cpu":
-        yield Rule(("deployment.threads",), f"the stack runs on the {unit}")
+        yield Rule(_below(DEPLOYMENT, ("threads", "clusters")), f"the stack runs on the {unit}")
     if deployment.images.preprocessor == MTK_SDK:
         reason = f"{MTK_SDK} computes one graph of a fixed size"
         yield Rule(("deployment.images.max_size_px",), reason)

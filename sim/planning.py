@@ -80,11 +80,12 @@ def memory_of(
 
 def running(scenario: Scenario, soc: SocSpec) -> SocSpec:
     """Return the device as a scenario runs it: in its power mode, with its deployment's threads."""
-    clock, threads = scenario.environment.clock_fraction, scenario.deployment.threads
+    clock, deployed = scenario.environment.clock_fraction, scenario.deployment
     found = soc if clock == 1.0 else with_clock(soc, clock)
-    if threads is None:
+    if deployed.threads is None and deployed.clusters is None:
         return found
-    return with_threads(found, scenario.stack or soc.default_stack, threads)
+    stack = scenario.stack or soc.default_stack
+    return with_threads(found, stack, deployed.threads, deployed.clusters or ())
 
 
 def plan(

@@ -110,6 +110,8 @@ class Deployment(Strict):
         How unevenly the tokens of a mixture choose experts: 0 evenly, 1 all the same ones.
     threads
         Threads of a stack of the CPU, on the fastest cores first; the device's own if none.
+    clusters
+        Clusters of the processor that these threads run on, by the device's names; all if none.
     """
 
     weights: WeightMap = WeightMap.usual()
@@ -127,6 +129,7 @@ class Deployment(Strict):
     free_vision_after_encode: FreeVision = True
     routing_skew: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
     threads: Annotated[int, Field(ge=1, le=4096)] | None = None
+    clusters: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
 
 
 class Scenario(Strict):

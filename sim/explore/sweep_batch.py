@@ -49,7 +49,7 @@ Tokens = NDArray[np.int64]
 
 # what a batch evaluates; a scenario that sets anything else is simulated by itself
 DEPLOYMENT_KEYS = {"weights", "activations", "images", "kv_cache", "prefill_chunk_tokens"}
-DEPLOYMENT_KEYS |= {"free_vision_after_encode", "threads"}
+DEPLOYMENT_KEYS |= {"free_vision_after_encode", "threads", "clusters"}
 KV_CACHE_KEYS = {"dtype", "capacity_tokens", "buckets"}
 ENVIRONMENT_KEYS = {"ambient_c", "app_budget_bytes", "charging_heat_w", "clock_fraction", "start"}
 TURN_KEYS = {"images_px", "prompt_tokens", "output_tokens"}

@@ -20,6 +20,8 @@ def conditions(scenario: Scenario) -> list[str]:
         found.append(f"power mode at {around.clock_fraction:.0%} of the clock")
     if deployed.threads is not None:
         found.append(f"{deployed.threads} threads")
+    if deployed.clusters is not None:
+        found.append(f"on {' and '.join(deployed.clusters)} cores")
     apps = [item for item in around.schedule if item.profile != "idle"]
     for app in apps:
         later = f" from {app.at_s:g} s" if app.at_s else ""

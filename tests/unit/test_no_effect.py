@@ -53,6 +53,7 @@ SETTINGS: list[tuple[str, Any]] = [
     ("deployment.images.max_size_px", 500),
     *((f"deployment.placement.{one}", "cpu") for one in ("vision", "body", "lm_head", "draft")),
     ("deployment.placement.sampling", "cpu"),
+    ("deployment.clusters", ["big"]),
     ("deployment.kv_cache.dtype", "int4"),
     ("deployment.kv_cache.capacity_tokens", 3000),
     ("deployment.kv_cache.buckets", [1500, 3000]),
