@@ -1,8 +1,8 @@
 """The parts of a SoC as a device file names them; each number in them is a `Parameter`.
 
-Peak rates count 1 MAC as 2 FLOP. Not modelled: caches shared between units (SLC), clock and
-voltage tables in steps, separate energies per operation and unit (one J/FLOP per precision serves
-them all; what a busy unit takes besides is its own).
+Peak rates count 1 MAC as 2 FLOP. Not modelled: clock and voltage tables in steps, separate energies
+per operation and unit (one J/FLOP per precision serves them all; what a busy unit takes besides is
+its own).
 """
 
 from collections.abc import Mapping
