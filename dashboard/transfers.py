@@ -26,7 +26,7 @@ def load_frame(result: Result) -> pd.DataFrame:
     start = result.cold_start()
     host = {"phase": LOAD, "unit": "cpu", "bound": "launch", "layer": 0, "tiles": 1}
     read = {"name": "read the model", "ready_s": 0.0, "end_s": start.read_s}
-    read |= {"flash_s": start.read_s, "flash_bytes": result.program.file_bytes}
+    read |= {"flash_s": start.read_s, "flash_bytes": result.program.opened_bytes}
     opened_s = start.read_s + start.graph_init_s
     graphs = {"name": "set up graphs", "ready_s": start.read_s, "end_s": opened_s}
     ready = {"name": "make weights ready", "ready_s": opened_s, "end_s": start.total_s}

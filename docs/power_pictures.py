@@ -8,6 +8,7 @@ Galaxy S25 stands in role context: it is shown, and nothing is fitted to it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -16,6 +17,7 @@ import numpy as np
 
 from hw_models.flash import read_seconds
 from hw_models.soc import load_soc
+from sim import simulate
 from sim.evidence import corpus
 from sim.heat.phone import Load, Phone
 from sim.validation.energy import course, result_of, spent_at_start
@@ -172,10 +174,45 @@ def flash_panel() -> Panel:
     return Panel(title, "log2 of a request in KiB", (5.0, 13.0), (0.0, 3000.0), curves)
 
 
+SWAPS: Final = re.compile(
+    r"(?:of (?P<after>[\d.]+) s that follows|graph then took (?P<then>[\d.]+) s)"
+)
+"""How notes of rows tell the seconds that a tool printed for a change of graphs."""
+
+
+def printed_swaps() -> list[tuple[float, float]]:
+    """Return weights [B] and printed seconds of each change of graphs on a Genio 720."""
+    rows = corpus("language", role="calibration")
+    rows = rows[rows["device"] == "genio_720"]
+    found = []
+    for row in rows.to_dict(orient="records"):
+        if match := SWAPS.search(row["notes"]):
+            asked = {"device": "genio_720", "model": row["model"]}
+            weights = simulate(set=asked | ONE_TURN).program.resident_bytes["weights"]
+            found.append((weights, float(match["after"] or match["then"])))
+    return found
+
+
+ONE_TURN: Final = {"session.turns": [{"prompt_tokens": 14, "output_tokens": 2}]}
+
+
+def swap_panel() -> Panel:
+    """Return changes of graphs on a Genio 720, printed ones beside the law and its range."""
+    part = load_soc("genio_720").stack("neuropilot").prompt_graph
+    assert part is not None
+    sizes = np.linspace(0.0, 1.2e9, 25)
+    rates = (part.swap.low, part.swap.value, part.swap.high)
+    lines = [Curve((sizes / 1e9).tolist(), (sizes / rate).tolist(), SIMULATED) for rate in rates]
+    weights, seconds = zip(*printed_swaps(), strict=True)
+    points = Curve([size / 1e9 for size in weights], seconds, MEASURED, is_points=True)
+    title = "Genio 720: changes of graphs, the law and its range [s]"
+    return Panel(title, "GB of weights", (0.0, 1.2), (0.0, 2.0), [*lines, points])
+
+
 def main() -> None:
     """Write the pictures."""
     (IMAGES / "power_budget.svg").write_text(picture(iphone_panels()), encoding="utf-8")
-    panels = [*galaxy_panels(), flash_panel()]
+    panels = [*galaxy_panels(), flash_panel(), swap_panel()]
     (IMAGES / "power_s25_flash.svg").write_text(picture(panels), encoding="utf-8")
 
 

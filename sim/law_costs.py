@@ -34,6 +34,7 @@ LAWS: Final = MappingProxyType(
         HOST: "host work and graph calls (a fixed time a step and a call)",
         OWN_TERMS["layer"]: "work per layer (a fixed time a layer)",
         OWN_TERMS["cache_copy"]: "copies of the cache (its bytes over their rate)",
+        OWN_TERMS["graph_swap"]: "changes of graphs (weights that come in again)",
         EXPANDING: "expansion of weights before each product",
         EXPONENTIALS: "exponentials at a rate of their own",
         BURSTS: "transfers too short for their full rate",

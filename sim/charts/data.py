@@ -43,6 +43,7 @@ COLOURS: Final = {
     "host and graph calls": PINK,
     "work per layer": PINK,
     "cache copies": SKY,
+    "change of graphs": BROWN,
     "flash": SKY,
 }
 CLASSES: Final = (

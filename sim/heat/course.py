@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from hw_models.laws import Numbers
 from hw_models.soc import SocSpec
-from hw_models.thermal import Columns
+from hw_models.thermal import Columns, clock_fraction
 from sim.heat.columns import BODY, DIE, HeatColumns
 from sim.heat.phone import Load, Phone, PowerLaw, Reading
 
@@ -138,7 +138,8 @@ def decoding(
     it falls with the clock, and so does the decode rate. The part ``switched_w`` of it falls with
     the voltage, too. A run that troubles neither die nor budget is stepped from one reading of the
     body to the next, any other from poll to poll too. ``mean_w`` is the running mean of the power
-    at the start; ``None``: that of a device at rest [W].
+    at the start; ``None``: that of a device at rest [W]. One that has spent its whole budget has
+    been slowed down for it already: the clock begins as low as the budget asks.
     """
     heat = HeatColumns.of(socs, ambient_c, charging_w)
     return _stretches(heat, dynamic_w, np.broadcast_to(switched_w, dynamic_w.shape), mean_w)
@@ -156,14 +157,15 @@ def _stretches(
     governors, runs = heat.governors, len(dynamic_w)
     polls_s = _polls_s(governors.die_period_s, may_trip(heat, dynamic_w))
     meters_s = _polls_s(governors.budget_period_s, may_spend(heat, dynamic_w))
-    level = state = spent = np.zeros(runs, dtype=np.int64)
+    level = state = np.zeros(runs, dtype=np.int64)
     is_latched = np.zeros(runs, dtype=np.bool_)
     mean_w = np.zeros(runs) + (heat.resting_w() if start_w is None else start_w)
+    spent = _slowed(heat, dynamic_w, switched_w, mean_w)
     leaves_c, enters_c = governors.bounds_c(level)
     temperatures_c, before_c = heat.at_rest_c(runs), np.full(runs, -np.inf)
     die_c = temperatures_c[DIE]
-    clock, now_s, reading, poll = np.ones(runs), np.zeros(1), np.ones(1), np.ones(1)
-    meter = np.ones(1)
+    clock = governors.clock(level, state, spent, is_latched)
+    now_s, reading, poll, meter = np.zeros(1), np.ones(1), np.ones(1), np.ones(1)
     while True:
         reading_s, poll_s, meter_s = reading * governors.period_s, poll * polls_s, meter * meters_s
         end_s = np.minimum(np.minimum(reading_s, poll_s), meter_s)
@@ -186,6 +188,23 @@ def _stretches(
             leaves_c, enters_c = governors.bounds_c(level)
         is_latched = is_latched | (die_c >= governors.latch_c)
         clock = governors.clock(level, state, spent, is_latched)
+
+
+def _slowed(
+    heat: HeatColumns, dynamic_w: Columns, switched_w: Columns, mean_w: Columns
+) -> NDArray[np.int64]:
+    """Return the state that holds a spent budget: the least whose power, die cool, is below it."""
+    governors = heat.governors
+    at_rest_c = heat.at_rest_c(len(dynamic_w))[DIE]
+    state = np.zeros(len(dynamic_w), dtype=np.int64)
+    while True:
+        clock = clock_fraction(state, governors.budget_clocks)
+        running_w = heat.host_poll_w + heat.clocked_w(dynamic_w, switched_w, clock)
+        taken_w = heat.die_w(heat.leakage_w(at_rest_c), running_w) + heat.display_w
+        moved = governors.spend(state, mean_w, taken_w)
+        if (moved <= state).all():
+            return state
+        state = np.maximum(state, moved)
 
 
 def may_trip(heat: HeatColumns, dynamic_w: Columns) -> NDArray[np.bool_]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from sim.graph_swaps import PROMPT_GRAPH
 from sim.planning import deployed_trace, formats
 from sim.results import Result
 from workloads.graph import Formats
@@ -39,17 +40,25 @@ def memory(result: Result) -> dict[str, Any]:
     }
 
 
+BESIDE_TENSORS = {
+    "runtime": "what the stack's runtime holds besides tensors",
+    "packed": "weights once more, in the order of the stack's kernels",
+    "graph_buffers": "working memory of the graphs that are open",
+    PROMPT_GRAPH: "weights of the graph for prompts, beside those of the one for tokens",
+}
+"""What stacks hold besides the model's tensors, in words."""
+
+
 def _formulas(result: Result) -> dict[str, str]:
     scenario, deployment = result.scenario, result.scenario.deployment
     stack = result.soc.stack(result.stack)
     trace, stored = deployed_trace(scenario, stack), formats(scenario, result.soc, stack)
     lora = deployment.lora
-    said = {
+    said = BESIDE_TENSORS | {
         "weights": _decoder(trace, stored),
         "vision": _size(trace.parameters.get("vision", 0), stored.weights.format_for("vision")),
         "kv_cache": _kv_cache(result, trace, stored),
         "activations": f"largest working set of a step, {stored.activations}",
-        "runtime": "what the stack's runtime holds besides tensors",
         "draft": "draft weights and their KV cache",
         "adapters": f"adapters of rank {lora.rank} that stay resident" if lora else "",
     }

@@ -74,6 +74,17 @@ def test_ten_minutes_end_at_the_budget():
         assert mean_w == pytest.approx(BUDGET.sustained_w.value, rel=0.06)
 
 
+def test_a_spent_budget_begins_at_the_clock_that_holds_it():
+    """The state that later polls would leave alone, and the full clock where power is small."""
+    budget_w = BUDGET.sustained_w.value
+    for burst_w in (2.0, 6.0, 9.0):
+        first = next(decoding(PHONE, 25.0, np.array([burst_w]), mean_w=budget_w))
+        taken_w = 0.5 + 0.7 + 0.15 + PHONE.power.host_poll_w.value
+        clocks = [1.0, *(item.value for item in BUDGET.clock_fraction)]
+        holds = [clock for clock in clocks if taken_w + burst_w * clock <= budget_w]
+        assert first.clock[0] == max(holds, default=clocks[-1])
+
+
 def test_a_lower_clock_pays_for_itself():
     """The same budget leaves a higher clock where the voltage falls with it."""
     stiff, soft = sustained_fractions(

@@ -7,9 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from docs.power_pictures import printed_swaps
 from hw_models.soc import SocSpec, load_soc
 from sim import Result, Scenario, simulate
 from sim.breakdown import phase_terms
+from sim.calibration.rows import observe
+from sim.evidence.corpus_runs import language_runs
 from sim.explore.variants import variant_facts
 
 IDEAL = load_soc("ideal_85gbps_50tflops")
@@ -101,4 +104,32 @@ def test_draws_of_the_law_are_runs_of_their_own():
         for name in ("makespan_s", "peak_dram_bytes", "first_token_s"):
             assert getattr(facts, name)[index] == pytest.approx(
                 float(getattr(alone, name)[0]), rel=1e-9
+            )
+
+
+def test_the_rate_of_the_genio_is_that_of_its_prints():
+    """Geometric mean and ends of what the tool printed in rows of role calibration."""
+    rates = [weight_bytes / seconds for weight_bytes, seconds in printed_swaps()]
+    swap = load_soc("genio_720").parameters()["stacks.neuropilot.prompt_graph.swap"]
+    assert len(rates) == 6
+    assert swap.value == pytest.approx(np.exp(np.mean(np.log(rates))), rel=0.03)
+    assert (swap.low, swap.high) == pytest.approx((min(rates), max(rates)), rel=0.03)
+
+
+def test_rows_are_simulated_without_the_change_their_tool_leaves_out():
+    """Prompt and reply are printed apart from the change between them."""
+    runs = [run for run in language_runs("calibration") if run.id in ("N025", "N028")]
+    soc = load_soc("genio_720")
+    alone = soc.model_copy(
+        update={
+            "stacks": {
+                **soc.stacks,
+                "neuropilot": soc.stack("neuropilot").model_copy(update={"prompt_graph": None}),
+            }
+        }
+    )
+    for run in runs:
+        for metric in run.metrics:
+            assert observe(run, metric, soc).simulated(soc) == pytest.approx(
+                observe(run, metric, alone).simulated(alone), rel=1e-12
             )

@@ -27,6 +27,16 @@ FORCED = {
         {"stacks.neuropilot.kv_copy": "1 MB/s"},
         {},
     ),
+    "changes of graphs (weights that come in again)": (
+        {
+            "stacks.neuropilot.prompt_graph": {
+                "own_weights": 1.0,
+                "swap": "10 MB/s",
+                "holds": "one",
+            }
+        },
+        {},
+    ),
     "host work and graph calls (a fixed time a step and a call)": (
         {"stacks.neuropilot.step_overhead_s": "9 s"},
         {},
