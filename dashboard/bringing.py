@@ -2,6 +2,7 @@
 
 device    load_soc        then the sidebar's device
 model     the trace of a config.json or a GGUF header, then the sidebar's model
+network   the config.json of an encoder or the trace of a network, for the Network page
 scenario  what the sidebar can hold of it; the rest is named
 measured  goes to the Validate page
 bundle    each file in it
@@ -12,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from dashboard import own
+from dashboard import networks, own
 from dashboard.choices import BY_BITS, GIB, STACK_DEFAULT, WEIGHT_CLASSES, Choices
 from dashboard.runs import run
 from hw_models.soc import load_soc
@@ -33,6 +34,7 @@ class Taken(NamedTuple):
     choices: Choices
     left_out: tuple[str, ...] = ()
     measured: own.Brought | None = None
+    network: own.Brought | None = None
 
 
 def take(content: bytes, name: str, choices: Choices) -> list[Taken]:
@@ -67,6 +69,12 @@ def _model(item: own.Brought, choices: Choices) -> Taken:
     return Taken(f"A model whose decode step reads {weights:.2f} GB of weights here.", changed)
 
 
+def _network(item: own.Brought, choices: Choices) -> Taken:
+    call_s = networks.run(networks.Asked(choices, item.id)).summary().inference_s
+    took = "does not fit here" if call_s is None else f"takes {1e3 * call_s:.2f} ms a call here"
+    return Taken(f"A network that {took}.", choices, network=item)
+
+
 def _scenario(item: own.Brought, choices: Choices) -> Taken:
     mapping = parse_yaml(item.content.decode("utf-8", errors="replace"), item.path.name)
     if not isinstance(mapping, dict):
@@ -89,7 +97,13 @@ def _measured(item: own.Brought, choices: Choices) -> Taken:
     return Taken("Measurements: the Validate page judges them.", choices, measured=item)
 
 
-_TAKERS = {"device": _device, "model": _model, "scenario": _scenario, "measured": _measured}
+_TAKERS = {
+    "device": _device,
+    "model": _model,
+    "network": _network,
+    "scenario": _scenario,
+    "measured": _measured,
+}
 
 
 def _brought(mapping: Mapping[str, Any]) -> dict[str, str]:

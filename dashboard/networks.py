@@ -17,7 +17,7 @@ from dashboard.cards import Card, card, number
 from dashboard.choices import GIB, STACK_DEFAULT, Choices
 from dashboard.elsewhere import elsewhere
 from dashboard.links import WHAT_IF_DEVICE
-from dashboard.own import is_own, kept
+from dashboard.own import ids, is_own, kept, place
 from dashboard.runs import REMEMBERED, SETTLE_S, USER_ERRORS, device
 from dashboard.workers import Worker
 from sim import Result, simulate
@@ -54,16 +54,16 @@ class Asked(NamedTuple):
         }
         if self.weights != STACK_DEFAULT:
             found["deployment"] = {"weights": self.weights}
-        return found | {"model": self.network, "network": {"calls": self.calls}}
+        return found | {"model": place(self.network), "network": {"calls": self.calls}}
 
     def placed(self) -> Asked:
         """Return the question with the paths of own files for their names, for another process."""
-        return self._replace(choices=self.choices.placed())
+        return self._replace(choices=self.choices.placed(), network=place(self.network))
 
 
 def networks() -> tuple[str, ...]:
-    """Return the networks that ship."""
-    return tuple(network_ids())
+    """Return the networks that ship, then those that were brought."""
+    return (*network_ids(), *ids("network"))
 
 
 def formats() -> tuple[str, ...]:
@@ -149,7 +149,8 @@ def command_line(asked: Asked) -> str:
     'andesim simulate --set model=vit-b-16-224 --set network.calls=1'
     """
     choices, mapping = asked.choices, asked.mapping()
-    settings: dict[str, Any] = {"model": asked.network, "network.calls": asked.calls}
+    file = kept(asked.network).path.name if is_own(asked.network) else asked.network
+    settings: dict[str, Any] = {"model": file, "network.calls": asked.calls}
     if choices.what_if:
         settings["device"] = WHAT_IF_DEVICE
     elif choices.device != Choices().device:

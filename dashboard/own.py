@@ -16,7 +16,7 @@ import zipfile
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 import yaml
 
@@ -24,9 +24,11 @@ from hw_models.errors import suggest
 from hw_models.soc import SocSpec, load_soc
 from sim.errors import SimError
 from workloads.files import parse_yaml
+from workloads.models.encoder_types import is_network
 from workloads.scenario import Scenario
+from workloads.trace import NETWORK
 
-Kind = Literal["device", "model", "scenario", "measured", "bundle"]
+Kind = Literal["device", "model", "network", "scenario", "measured", "bundle"]
 
 LIMIT_BYTES: Final = 64_000_000
 DIGITS: Final = 8
@@ -45,6 +47,7 @@ SCENARIO_KEYS: Final = ("session", "network", "deployment")
 WORDS: Final = {
     "device": "a device",
     "model": "a model",
+    "network": "a network",
     "scenario": "a scenario",
     "measured": "measurements",
     "bundle": "a bundle",
@@ -163,6 +166,8 @@ def _kind_of(content: bytes, name: str) -> tuple[Kind, str]:
     try:
         node = json.loads(text)
         is_run = isinstance(node, dict) and BENCH_KEY in node
+        if isinstance(node, dict) and _is_network(node):
+            return "network", ".json"
         if isinstance(node, dict) and not is_run and not CONFIG_KEYS.isdisjoint(node):
             return "model", ".json"
         return "measured", ".json"
@@ -176,6 +181,12 @@ def _kind_of(content: bytes, name: str) -> tuple[Kind, str]:
     if is_yaml:
         raise SimError(_not_ours(text, name, keys))
     return "measured", ".txt"
+
+
+def _is_network(node: dict[str, Any]) -> bool:
+    """Return whether a mapping is the trace of one network, or the configuration of an encoder."""
+    return NETWORK in (node.get("phases") or ()) or (not CONFIG_KEYS.isdisjoint(node)
+                                                      and is_network(node))  # fmt: skip
 
 
 def _keys(text: str) -> set[str]:

@@ -10,6 +10,7 @@ import streamlit as st
 from dashboard import screens, state, sweeping, tradeoffs
 from dashboard.charts import tradeoff
 from dashboard.choices import Choices
+from dashboard.jobs import Job
 from dashboard.runs import targets
 from sim.results import Result
 
@@ -33,6 +34,39 @@ def controls() -> None:
     right.selectbox("Up", metrics, metrics.index(tradeoffs.UP), key="up")
 
 
+def so_far(found: Job[tradeoffs.Row], result: Result) -> None:
+    """Draw the points of a sweep that are done; which is best is said of the whole."""
+    table, axes, asked = sweeping.swept(found)
+    if table.empty:
+        return
+    passing = int((table["status"] == "PASS").sum())
+    st.caption(f"**{passing} of {len(table)} so far meet every target** on their own numbers.")
+    table = sweeping.with_weights(table, [])
+    screens.chart(
+        "Configurations so far",
+        tradeoff.pareto(table, axes, *_compared(result), _plane(), _limits(asked)),
+        f"{passing} of {len(table)} configurations so far meet every target.",
+        key="so_far",
+    )
+
+
+def _compared(result: Result) -> tuple[tradeoffs.Row, tradeoffs.Row | None]:
+    """Return the sidebar's point, and that of the pinned baseline."""
+    pinned, before = state.baseline(), screens.baseline_result()
+    now = tradeoffs.row_of(state.current(), result)
+    return now, tradeoffs.row_of(pinned, before) if pinned and before else None
+
+
+def _plane() -> tuple[str, str]:
+    """Return the metrics across and up."""
+    return str(st.session_state["across"]), str(st.session_state["up"])
+
+
+def _limits(asked: Choices) -> dict[str, float]:
+    """Return the targets a plane may show, by metric."""
+    return {LIMITED[item.metric]: item.limit for item in targets(asked)}
+
+
 def answer(
     plain: pd.DataFrame,
     axes: list[str],
@@ -51,14 +85,11 @@ def answer(
         st.caption(f"**{STALE}** {said.replace('**', '')}")
     else:
         tone(said)
-    pinned, before = state.baseline(), screens.baseline_result()
-    baseline = tradeoffs.row_of(pinned, before) if pinned and before else None
-    plane = str(st.session_state["across"]), str(st.session_state["up"])
-    now = tradeoffs.row_of(state.current(), result)
-    limits = {LIMITED[item.metric]: item.limit for item in targets(asked)}
+    now, baseline = _compared(result)
+    plane = _plane()
     event = screens.selectable(
         "All configurations; click a point to load it, drag a box to list some",
-        tradeoff.pareto(table, axes, now, baseline, plane, limits),
+        tradeoff.pareto(table, axes, now, baseline, plane, _limits(asked)),
         f"{passing} of {len(table)} configurations meet every target.",
         key="pareto",
     )

@@ -1,4 +1,4 @@
-"""The sweep a viewer's session holds: built from controls, run with progress, kept when stopped."""
+"""The sweep a viewer's session holds: built from controls, a job of its own, kept when stopped."""
 
 from __future__ import annotations
 
@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 MOST_WEIGHED: Final = 40
 NOT_WEIGHED: Final = "PASS, not weighed"
 """Status of a point whose own numbers pass and that was not drawn yet."""
-_ROWS, _LEVELS, _ASKED = "sweep_rows", "sweep_levels", "sweep_asked"
-_RUN_S, _SERIAL = "sweep_run_s", "sweep_serial"
+FIRST_S: Final = 0.4
+"""How long a page waits for the first points of a sweep before it is drawn [s]."""
+_LEVELS, _ASKED, _SERIAL, _SPENT = "sweep_levels", "sweep_asked", "sweep_serial", "sweep_spent"
+_JOB: Final = "sweep"
 
 
 def builder(choices: Choices) -> dict[str, list[str]]:
@@ -40,8 +42,8 @@ def builder(choices: Choices) -> dict[str, list[str]]:
     }
 
 
-def run_when_asked(choices: Choices, levels: dict[str, list[str]]) -> None:
-    """Draw the button with count and estimate; run on a click, and the first sweep unasked."""
+def run_when_asked(choices: Choices, levels: dict[str, list[str]]) -> Job[tradeoffs.Row] | None:
+    """Draw the button with count and estimate; begin on a click, and the first sweep unasked."""
     count = tradeoffs.points(levels) if levels else 0
     usable = 0 < count <= tradeoffs.MOST_POINTS
     clicked = st.button(
@@ -49,23 +51,25 @@ def run_when_asked(choices: Choices, levels: dict[str, list[str]]) -> None:
         disabled=not usable,
         type="primary",
         key="run_sweep",
-        help=f"1 to {tradeoffs.MOST_POINTS} scenarios; any control stops it, what is done stays.",
+        help=f"1 to {tradeoffs.MOST_POINTS} scenarios; points are drawn as they come, and Stop "
+        "keeps what is done.",
     )
-    if usable and (clicked or _ROWS not in st.session_state):
-        _run(choices, levels, count)
+    if usable and (clicked or _SERIAL not in st.session_state):
+        _begin(choices, levels)
+    return progress.job(_JOB, st.session_state.get(_SERIAL, 0), lambda: (iter(()), 0), asked=False)
 
 
-def swept() -> tuple[pd.DataFrame, list[str], Choices]:
+def swept(found: Job[tradeoffs.Row]) -> tuple[pd.DataFrame, list[str], Choices]:
     """Return the rows so far, the axes they vary, and the choices the sweep began from."""
     import pandas as pd
 
-    table = pd.DataFrame(st.session_state.get(_ROWS, []))
+    table = pd.DataFrame(list(found.pieces))
     return table, list(st.session_state.get(_LEVELS, {})), st.session_state.get(_ASKED, Choices())
 
 
-def is_stale(choices: Choices, levels: dict[str, list[str]]) -> bool:
+def is_stale(choices: Choices, levels: dict[str, list[str]], found: Job[tradeoffs.Row]) -> bool:
     """Return whether Run would sweep other points than those that are shown."""
-    held, asked = st.session_state.get(_ROWS, []), st.session_state.get(_ASKED, Choices())
+    held, asked = list(found.pieces), st.session_state.get(_ASKED, Choices())
     if levels != st.session_state.get(_LEVELS, {}):
         return True
     every = [row["changes"] for row in held]
@@ -96,20 +100,26 @@ def with_weights(table: pd.DataFrame, pieces: list[tuple[int, tradeoffs.Row]]) -
 
 
 def _run_s() -> float:
-    """Return the seconds a scenario takes here: of the last sweep, or roughly [s]."""
-    return float(st.session_state.get(_RUN_S, tradeoffs.RUN_S))
+    """Return the seconds a scenario takes here: of the sweep before, or roughly [s]."""
+    spent: list[float] = st.session_state.get(_SPENT, [])
+    return sum(spent) / len(spent) if spent else tradeoffs.RUN_S
 
 
-def _run(choices: Choices, levels: dict[str, list[str]], count: int) -> None:
-    rows: list[tradeoffs.Row] = []
-    st.session_state[_ROWS], st.session_state[_LEVELS] = rows, levels
-    st.session_state[_ASKED] = choices
-    st.session_state[_SERIAL] = st.session_state.get(_SERIAL, 0) + 1
-    bar, started_s = st.progress(0.0), time.perf_counter()
-    for row in tradeoffs.rows(choices, levels):
-        rows.append(row)
-        each_s = (time.perf_counter() - started_s) / len(rows)
-        st.session_state[_RUN_S] = each_s
-        left_s = each_s * (count - len(rows))
-        bar.progress(len(rows) / count, f"{len(rows)} of {count}, {left_s:.0f} s left")
-    bar.empty()
+def _begin(choices: Choices, levels: dict[str, list[str]]) -> None:
+    serial = st.session_state.get(_SERIAL, 0) + 1
+    spent: list[float] = []
+    st.session_state[_LEVELS], st.session_state[_ASKED] = levels, choices
+    st.session_state[_SERIAL], st.session_state[_SPENT] = serial, spent
+    rows = _timed(tradeoffs.rows(choices, levels), spent)
+    found = progress.job(_JOB, serial, lambda: (rows, tradeoffs.points(levels)), asked=True)
+    if found is not None:
+        found.wait(FIRST_S)
+
+
+def _timed(rows: Iterator[tradeoffs.Row], spent: list[float]) -> Iterator[tradeoffs.Row]:
+    """Yield rows, and note the seconds of each [s]."""
+    began_s = time.perf_counter()
+    for row in rows:
+        spent.append(time.perf_counter() - began_s)
+        yield row
+        began_s = time.perf_counter()

@@ -3,13 +3,15 @@
 import streamlit as st
 
 from dashboard import networks, screens, state, timeline
+from dashboard.own import is_own
 from sim.explore.sensitivity import least_certain
 from sim.trust import aspects
 from sim.verdicts import headline
 from workloads.network_calls import MAX_CALLS
 
 choices = state.current()
-known = networks.networks()
+linked = st.query_params.get("network", "")
+known = [one for one in networks.networks() if not is_own(one) or one in (*state.mine(), linked)]
 name, kept, count = st.columns([2, 1, 1])
 network = name.selectbox(
     "Network", known, known.index(networks.FIRST), key="network", bind="query-params"

@@ -4,14 +4,23 @@ from functools import partial
 
 import streamlit as st
 
-from dashboard import bringing, own, screens, state
+from dashboard import bringing, own, screens, state, templates
 from dashboard.links import scenario_yaml
 
 choices = state.current()
 st.markdown(
     "Drop or paste a **device** YAML, a fitted **stack**, a Hugging Face **config.json**, a "
-    "**GGUF** file or its first megabytes, a **scenario** YAML, a **measured** file, or a "
-    "**bundle** saved here. They stay on this machine."
+    "**GGUF** file or its first megabytes, a **network** (the config of an encoder, or a trace), a "
+    "**scenario** YAML, a **measured** file, or a **bundle** saved here. They stay on this machine."
+)
+st.download_button(
+    "A device file to start from",
+    templates.device_template(choices.device),
+    templates.FILE,
+    "application/yaml",
+    on_click="ignore",
+    icon=":material/download:",
+    help="The sidebar's device as a short YAML file: change its numbers and drop it here.",
 )
 left, right = st.columns(2)
 dropped = left.file_uploader("Drop files", accept_multiple_files=True, key="own_files")
@@ -37,6 +46,13 @@ for number, (name, content) in enumerate(files):
                     "app_pages/validate.py",
                     label="**Judge them**",
                     query_params={own.JUDGED: taken.measured.id},
+                )
+            elif taken.network is not None:
+                state.mine(taken.network.id)
+                action.page_link(
+                    "app_pages/network.py",
+                    label="**Ask it**",
+                    query_params={"network": taken.network.id},
                 )
             else:
                 state.mine(taken.choices.device, taken.choices.model)

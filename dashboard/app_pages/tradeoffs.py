@@ -22,14 +22,22 @@ with st.container(border=True):
     run_place = st.container()  # above what grows and shrinks, so that a click meets it
     levels = sweeping.builder(choices)
     with run_place:
-        sweeping.run_when_asked(choices, levels)
-plain, axes, asked = sweeping.swept()
-if plain.empty:
+        sweep = sweeping.run_when_asked(choices, levels)
+if sweep is None:
     st.info("Choose what to vary, with at least one level each, and run the sweep.")
     st.stop()
-is_stale = sweeping.is_stale(choices, levels)
-pinned, before = state.baseline(), screens.baseline_result()
 sweep_page.controls()
+if sweep.is_working:
+    progress.watch(
+        "sweep", sweep, lambda found: sweep_page.so_far(found, result), "Simulating scenarios"
+    )
+    st.stop()
+plain, axes, asked = sweeping.swept(sweep)
+if plain.empty:
+    st.info("Stopped before the first scenario; run the sweep.")
+    st.stop()
+is_stale = sweeping.is_stale(choices, levels, sweep)
+pinned, before = state.baseline(), screens.baseline_result()
 weigh = sweeping.weighing(plain, asked)
 if weigh is not None:
     progress.watch(

@@ -12,11 +12,13 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import dashboard
-from dashboard import bringing, notebook, own
+from dashboard import bringing, networks, notebook, own
 from dashboard.choices import Choices
 from dashboard.links import command_line, query, read_query, scenario_yaml
 from dashboard.runs import USER_ERRORS, run
+from dashboard.templates import device_template
 from sim.errors import SimError
+from workloads.shipped_ids import NETWORK_TRACES
 
 IMPORTS = Path(__file__).parents[1] / "fixtures" / "imports"
 DEVICE = b"""extends: dimensity_9500
@@ -158,7 +160,7 @@ def test_an_impossible_number_marks_the_page_and_keeps_the_last_question():
     before = {metric.label: metric.value for metric in app.metric}
     app.number_input(key="prompt_tokens").set_value(999_999_999).run()
     assert app.error[0].value.startswith("**The numbers below are of the last question")
-    assert "prompt_tokens must be less than or equal to" in app.main.code[0].value
+    assert "Prompt tokens (prompt_tokens) must be less than or equal to" in app.main.code[0].value
     assert {metric.label: metric.value for metric in app.metric} == before
     app.button(key="back_to_valid").click().run()
     assert not app.error
@@ -213,3 +215,26 @@ def test_memory_alone_stands_in_the_address():
     assert app.toggle(key="solve_by_memory").value
     assert not app.session_state["link_faults"]
     assert not app.exception
+
+
+def test_a_device_file_to_start_from_is_read_as_the_device_it_is_from():
+    text = device_template("snapdragon_8_elite")
+    taken = bringing.take(text.encode(), "my_device.yaml", Choices())[0]
+    assert taken.said.startswith("The device **My ")
+    ours, theirs = run(taken.choices), run(Choices(device="snapdragon_8_elite"))
+    assert ours["tokens_per_s"] == pytest.approx(theirs["tokens_per_s"], rel=1e-9)
+    assert device_template(taken.choices.device) == text
+
+
+def test_a_network_of_ones_own_is_asked_on_its_page():
+    content = (NETWORK_TRACES / "resnet50.json").read_bytes()
+    taken = bringing.take(content, "mine.json", Choices())[0]
+    assert taken.network is not None
+    asked = networks.Asked(Choices(), taken.network.id)
+    assert taken.network.id in networks.networks()
+    assert (
+        networks.run(asked)["inference_s"] == networks.run(networks.Asked(Choices()))["inference_s"]
+    )
+    assert "--set model=mine.json" in networks.command_line(asked)
+    encoder = b'{"model_type": "vit", "hidden_size": 384}'
+    assert own.bring(encoder, "config.json").kind == "network"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from threading import Event
 from time import sleep
 from urllib.parse import parse_qsl
 
@@ -11,7 +12,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import dashboard
-from dashboard import state
+from dashboard import state, sweeping, tradeoffs
 from dashboard.cards import cards
 from dashboard.choices import Choices
 from dashboard.presets import PRESETS, preset
@@ -179,6 +180,7 @@ def test_another_device_offers_its_own_stacks():
 
 def test_a_swept_point_is_loaded_into_the_sidebar():
     app = opened().switch_page("app_pages/tradeoffs.py").run()
+    done(app, "sweep")
     done(app, "weigh")
     said = app.success[0].value
     assert said.startswith("**Least given up of")
@@ -190,8 +192,32 @@ def test_a_swept_point_is_loaded_into_the_sidebar():
     assert app.success[0].value.startswith("**PASS.**")
 
 
+def test_the_first_points_of_a_sweep_are_drawn_before_the_last_is_made(monkeypatch):
+    held = Event()
+    every = tradeoffs.rows
+
+    def slow(choices, levels):
+        for count, row in enumerate(every(choices, levels)):
+            yield row
+            if count == 1:
+                held.wait(60.0)
+
+    monkeypatch.setattr(tradeoffs, "rows", slow)
+    monkeypatch.setattr(sweeping, "FIRST_S", 5.0)
+    app = opened().switch_page("app_pages/tradeoffs.py").run()
+    try:
+        assert any("of 2 so far meet every target" in one.value for one in app.caption)
+        assert app.button(key="stop_sweep")
+        assert not app.success
+    finally:
+        held.set()
+    done(app, "sweep")
+    assert "so far" not in " ".join(one.value for one in app.caption)
+
+
 def test_a_sweep_of_other_axes_or_choices_is_told_as_of_before_and_without_colour():
     app = opened().switch_page("app_pages/tradeoffs.py").run()
+    done(app, "sweep")
     done(app, "weigh")
     app.button(key="load_point").click().run()
     assert app.success[0].value.startswith("**Least given up of")  # Run would sweep the same
@@ -199,6 +225,7 @@ def test_a_sweep_of_other_axes_or_choices_is_told_as_of_before_and_without_colou
     assert not [*app.success, *app.warning]
     assert any(one.value.startswith(f"**{STALE}** Least given up") for one in app.caption)
     app.button(key="run_sweep").click().run()
+    done(app, "sweep")
     done(app, "weigh")
     assert not any(STALE in one.value for one in app.caption)
     app.number_input(key="prompt_tokens").set_value(77).run()
