@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 
 import sim
@@ -156,3 +157,14 @@ def test_a_core_of_one_bandwidth_gives_the_published_rates_by_threads():
     for threads, measured in LLAMACPP_F16.items():
         simulated = rates[threads] / rates[4] * LLAMACPP_F16[4]
         assert simulated == pytest.approx(measured, rel=0.05)
+
+
+def test_a_column_of_devices_draws_what_each_of_them_does():
+    phone = load_soc(PHONE).with_overrides(one_core(10.0))
+    path = "units.cpu.clusters.prime.core_bandwidth"
+    column = np.array([[5e9], [10e9], [20e9]])
+    found = with_threads(phone.with_values({path: column}), STACK, 1).parameters()[FRACTION].value
+    for index, value in enumerate(np.ravel(column)):
+        alone = with_threads(phone.with_values({path: float(value)}), STACK, 1)
+        expected = alone.parameters()[FRACTION].value
+        assert np.ravel(found)[index] == pytest.approx(expected, rel=1e-12)
