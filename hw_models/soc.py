@@ -27,7 +27,7 @@ from hw_models.part import Part
 from hw_models.provenance import OVERRIDE, Parameter, Source
 from hw_models.schema import ComputeUnit, Host, Power, Stack
 from hw_models.thermal_parts import Thermal
-from hw_models.tree import leaves, moved, set_entry, to_tree
+from hw_models.tree import has_entry, leaves, moved, set_entry, to_tree
 
 EXTRA: Final = ("extra_forbidden", "unexpected_keyword_argument")
 """What pydantic calls a key that nothing knows."""
@@ -108,8 +108,9 @@ class SocSpec(Part):
     def with_overrides(self, overrides: Mapping[str, Any]) -> "SocSpec":
         """Copy with what-if entries: a number (SI), text with a unit, or a plain entry.
 
-        Overridden parameters become `assumed`, cite the source "override", and lose their range.
-        Raises `HardwareError` for unknown paths and for values that break the rules of a device.
+        None switches off a part that a device may lack. Overridden parameters become `assumed`,
+        cite the source "override", and lose their range. Raises `HardwareError` for unknown paths
+        and for values that break the rules of a device.
 
         >>> spec = load_soc("ideal_85gbps_50tflops")
         >>> spec.with_overrides({"flash.sequential_read": "2 GB/s"}).flash.sequential_read.value
@@ -138,7 +139,8 @@ class SocSpec(Part):
 
     def _with_entries(self, entries: Mapping[str, Any], sources: Mapping[str, Source]) -> "SocSpec":
         known = dict(leaves(self))
-        if faults := [_unknown(path, known) for path in entries if path not in known]:
+        off = {path for path, entry in entries.items() if entry is None and has_entry(self, path)}
+        if faults := [_unknown(path, known) for path in entries if path not in {*known, *off}]:
             raise HardwareError(*faults)
         tree = to_tree(self)
         for path, entry in entries.items():

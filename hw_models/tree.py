@@ -22,6 +22,13 @@ def leaves(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
             yield from leaves(child, f"{prefix}.{name}" if prefix else name)
 
 
+def has_entry(node: Any, path: str) -> bool:
+    """Return whether a dotted path leads to an entry of a spec, a leaf or a part that is there."""
+    name, _, rest = path.partition(".")
+    children = _children(node) or {}
+    return name in children and (not rest or has_entry(children[name], rest))
+
+
 def to_tree(node: Any, write: Callable[[Any], Any] = lambda leaf: leaf) -> Any:
     """Copy a spec as dicts and lists, each leaf passed through `write`."""
     children = _children(node)

@@ -41,6 +41,16 @@ def test_a_law_that_the_device_lacks_can_be_switched_on():
     assert found.soc.thermal.budget.sustained_w.value == budget["sustained_w"]
 
 
+def test_a_law_that_the_device_has_can_be_switched_off():
+    """None takes a whole part away; a part that no device may lack is refused."""
+    found = sim.simulate(ASKED, set={f"assume.{LAYER}": None, "assume.flash.hot": None})
+    assert found.soc.stack(STACK).layer_s is None
+    assert found.soc.flash.hot is None
+    assert found["tokens_per_s"] > sim.simulate(ASKED)["tokens_per_s"]
+    with pytest.raises(HardwareError, match="flash"):
+        sim.simulate(ASKED, set={"assume.flash": None})
+
+
 def test_a_scenario_without_assumptions_is_named_as_ever():
     scenario = load_scenario(None)
     assert "assume" not in scenario.model_dump(mode="json")
