@@ -7,6 +7,7 @@ to join it too (`tests/theory/test_every_law.py`). `NO_LAWS` are entries that ch
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from hw_models.provenance import Parameter
@@ -102,3 +103,16 @@ def _ranged(item: Parameter) -> Parameter:
 def device_with_every_law(name: str) -> SocSpec:
     """Return a packaged device with every law on."""
     return with_every_law(load_soc(name))
+
+
+def file_with_every_law(name: str, folder: Path) -> str:
+    """Return the file of a packaged device with every law on, written once.
+
+    Its budget of power is wide: what a governor takes comes at other instants in a run of other
+    length, which no relation is about.
+    """
+    path = folder / f"{name}.yaml"
+    if not path.exists():
+        wide = device_with_every_law(name).with_overrides({"thermal.budget.sustained_w": 100.0})
+        path.write_text(wide.to_yaml(), encoding="utf-8")
+    return str(path)

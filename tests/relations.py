@@ -13,11 +13,13 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
+from pathlib import Path
 from typing import Any, Literal
 
 import sim
 from hw_models.soc import SocSpec, load_soc
 from sim.results import Result
+from tests.every_law import file_with_every_law
 from tests.random_questions import Asked, drafting, drawn
 from tests.relation_exceptions import (
     PEAK,
@@ -354,12 +356,20 @@ RELATIONS: dict[str, Callable[[Asked], Outcome]] = {
 }
 
 
-def outcomes(name: str, numbers: range) -> tuple[Counter[str], list[int]]:
-    """Return how often each outcome was seen, and the numbers of the scenarios that break it."""
+def outcomes(
+    name: str, numbers: range, every_law: Path | None = None
+) -> tuple[Counter[str], list[int]]:
+    """Return how often each outcome was seen, and the numbers of the scenarios that break it.
+
+    With a folder for their files, devices have every optional law on.
+    """
     seen: Counter[str] = Counter()
     broken = []
     for number in numbers:
-        outcome = RELATIONS[name](drawn(number))
+        asked = drawn(number)
+        if every_law is not None:
+            asked["device"] = file_with_every_law(asked["device"], every_law)
+        outcome = RELATIONS[name](asked)
         seen[outcome] += 1
         if outcome == "breaks":
             broken.append(number)
@@ -372,10 +382,13 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=500)
     parser.add_argument("--first", type=int, default=0, help="number of the first scenario")
     parser.add_argument("--relation", choices=RELATIONS, action="append")
+    parser.add_argument("--every-law", type=Path, metavar="FOLDER", help="with every law on")
     options = parser.parse_args()
     failed = False
     for name in options.relation or RELATIONS:
-        seen, broken = outcomes(name, range(options.first, options.first + options.rounds))
+        seen, broken = outcomes(
+            name, range(options.first, options.first + options.rounds), options.every_law
+        )
         told = ", ".join(f"{count} {outcome}" for outcome, count in seen.most_common())
         print(f"{name}: {told}{f'; scenarios {broken[:8]}' if broken else ''}", flush=True)
         failed |= bool(broken)

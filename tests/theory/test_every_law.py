@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typing
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from sim import Scenario, simulate
 from sim.explore.draws import draw
 from sim.explore.variants import variant_metrics
 from tests import random_scenarios
-from tests.every_law import LAWS, NO_LAWS, device_with_every_law
+from tests.every_law import LAWS, NO_LAWS, device_with_every_law, file_with_every_law
 from tests.random_questions import drawn
 from tests.relations import RELATIONS
 
@@ -85,24 +86,12 @@ def test_draws_are_runs_of_their_own(number):
 
 
 @pytest.fixture(scope="module")
-def written(tmp_path_factory: pytest.TempPathFactory) -> typing.Any:
-    """Return the file of a device with every law on, by the name of the packaged one.
-
-    Its budget is wide: what a governor takes comes at other instants in a run of other length.
-    """
-    folder = tmp_path_factory.mktemp("devices")
-
-    def file(name: str) -> str:
-        path = folder / f"{name}.yaml"
-        if not path.exists():
-            soc = device_with_every_law(name).with_overrides({"thermal.budget.sustained_w": 100.0})
-            path.write_text(soc.to_yaml(), encoding="utf-8")
-        return str(path)
-
-    return file
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("devices")
 
 
 @pytest.mark.parametrize("name", RELATIONS)
-def test_relations_hold(name, written):
+def test_relations_hold(name, folder):
     asked = drawn(100 + list(RELATIONS).index(name))
-    assert RELATIONS[name]({**asked, "device": written(asked["device"])}) != "breaks"
+    device = file_with_every_law(asked["device"], folder)
+    assert RELATIONS[name]({**asked, "device": device}) != "breaks"

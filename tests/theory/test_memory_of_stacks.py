@@ -162,6 +162,21 @@ def test_rates_by_size_and_queue_are_those_of_a_phone():
         assert 2**10 / seconds == pytest.approx(mib_per_s, rel=0.12)
 
 
+def test_every_byte_from_flash_costs_its_energy():
+    """The file of a cold start, and weights that come in again because memory lacks."""
+    per_byte = PHONE.flash.energy.value
+    cold = run(start="cold")
+    assert cold["flash_read_bytes"] == cold.program.file_bytes
+    assert cold.energy.flash_j == pytest.approx(per_byte * cold.program.file_bytes, rel=1e-12)
+    lacking = run(app_budget_bytes=int(cold["peak_dram_bytes"] * 0.9), over_budget="spill")
+    passes = sum(group.steps for group in lacking.program.groups)
+    assert lacking["flash_read_bytes"] == pytest.approx(
+        passes * lacking["weight_bytes_per_step"], rel=0.15
+    )
+    assert lacking.energy.flash_j == pytest.approx(per_byte * lacking["flash_read_bytes"])
+    assert run().energy.flash_j == 0.0
+
+
 def test_more_requests_at_a_time_and_larger_ones_are_never_slower():
     ufs = {"sequential_bytes_per_s": 3e9, "random_4k_bytes_per_s": 2e8, "latency_s": 2e-4}
     sizes, depths = [2**power for power in range(12, 24)], [1, 2, 4, 8, 32]
