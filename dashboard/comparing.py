@@ -14,8 +14,9 @@ from dashboard.own import place, read_soc
 from hw_models.soc import SocSpec, list_socs, load_soc
 from sim.calibration.rows import by_stack, observations
 from sim.calibration.stacks import checked_rows, fit_stack, overlay, report
-from sim.charts.data import ScatterChart, parity_chart
+from sim.charts.data import parity_chart
 from sim.charts.plotly import named
+from sim.charts.shapes import ScatterChart
 from sim.errors import SimError
 from sim.evidence.checks import checks
 from sim.evidence.exhibits import Exhibit, load_exhibits

@@ -11,8 +11,8 @@ import streamlit as st
 from dashboard.components import part
 from dashboard.pace import pace
 from dashboard.tracks import tracks
-from sim.charts.data import colour
 from sim.charts.frame import BASELINE
+from sim.charts.shapes import colour
 from sim.explore.variants import MetricColumns
 from sim.records import BOUNDS
 from sim.results import Result

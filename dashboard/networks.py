@@ -22,7 +22,8 @@ from dashboard.runs import REMEMBERED, SETTLE_S, USER_ERRORS, device
 from dashboard.workers import Worker
 from sim import Result, simulate
 from sim.breakdown import phase_terms
-from sim.charts.data import BarChart, decode_chart
+from sim.charts.data import decode_chart
+from sim.charts.shapes import BarChart
 from sim.explore.uncertainty import sampled_metrics
 from sim.explore.variants import MetricColumns
 from sim.verdicts import DRAWS

@@ -10,11 +10,11 @@ from dashboard.choices import GIB, Choices
 from dashboard.labels import labelled
 from dashboard.links import command_line, query, scenario_yaml
 from dashboard.runs import USER_ERRORS, draws, judged, run, word
-from sim.charts.data import BLUE
 from sim.charts.frame import INK, Figure, figure
+from sim.charts.shapes import BLUE
 from sim.explore.uncertainty import intervals
 from sim.reports.page import Code, Page, Paragraph, Section, Table, html
-from sim.verdicts import headline
+from sim.verdict_words import headline
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,7 +11,7 @@ from dashboard.labels import labelled
 from dashboard.options import stacks
 from dashboard.runs import USER_ERRORS, judged, run, word
 from hw_models.soc import list_socs, load_soc
-from sim.charts.data import ALERT, GREEN, GREY, ORANGE
+from sim.charts.shapes import ALERT, GREEN, GREY, ORANGE
 from sim.explore.uncertainty import intervals, sampled_metrics
 from sim.reports.evidence import status_of
 

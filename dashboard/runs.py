@@ -20,7 +20,9 @@ from sim.errors import SimError
 from sim.explore.sensitivity import REPLY, Swing, tornado
 from sim.explore.targets import Target
 from sim.explore.variants import MetricColumns
-from sim.verdicts import Verdict, headline, judge
+from sim.judgements import Verdict
+from sim.verdict_words import headline
+from sim.verdicts import judge
 from workloads.errors import WorkloadError
 from workloads.scenario import Scenario
 

@@ -14,9 +14,10 @@ from dashboard.choices import Choices
 from dashboard.labels import labelled
 from dashboard.runs import USER_ERRORS, decode_terms, draws, run, spoken
 from sim.breakdown import Term
-from sim.charts.data import STEP, TOKEN, Chart, LayerChart, memory_chart
+from sim.charts.data import STEP, TOKEN, memory_chart
 from sim.charts.frame import Figure, themed
 from sim.charts.plotly import drawn
+from sim.charts.shapes import Chart, LayerChart
 from sim.explore.uncertainty import intervals
 from sim.explore.variants import MetricColumns
 from sim.results import Result

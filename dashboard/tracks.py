@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dashboard.transfers import DMA, FLASH, HOST
-from sim.charts.data import BLUE, GREEN, ORANGE, PINK, SKY, colour
+from sim.charts.shapes import BLUE, GREEN, ORANGE, PINK, SKY, colour
 from sim.perfetto import counters, turns_beside
 from sim.records import BOUNDS
 from sim.results import Result

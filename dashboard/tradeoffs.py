@@ -20,9 +20,10 @@ from dashboard.runs import USER_ERRORS, device, judged, run, word
 from hw_models.soc import list_socs
 from sim import simulate
 from sim.explore.uncertainty import intervals, sampled_metrics
+from sim.judgements import Status, Verdict
 from sim.metrics import Metric, known_metrics, ships
 from sim.results import Result
-from sim.verdicts import Status, Verdict, headline
+from sim.verdict_words import headline
 from sim.wording import label
 from workloads.scenario import Scenario
 from workloads.weight_formats import catalogue

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from sim.charts.data import ALERT, BLUE, GREY
 from sim.charts.frame import INK, Figure, figure
+from sim.charts.shapes import ALERT, BLUE, GREY
 from sim.evidence.nearest import HERE, OTHER_DEVICES, OTHER_STACKS, JudgedRow, Near
 from sim.explore.next_measurement import Worth
 from sim.explore.variants import MetricColumns

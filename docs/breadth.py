@@ -81,9 +81,9 @@ def attempt(model_type: str) -> Attempt:
     from transformers import __version__
 
     from workloads.capture import capture_entry
-    from workloads.catalogue import cache_bytes_16bit
     from workloads.errors import WorkloadError
     from workloads.flop_check import phase_flops
+    from workloads.model_facts import cache_bytes_16bit
 
     started = time.process_time()
     try:

@@ -17,13 +17,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from workloads import closed_forms
-from workloads.catalogue import (
-    cache_bytes_16bit,
-    captured_model,
-    describe_model,
-    get_entry,
-    model_ids,
-)
+from workloads.catalogue import captured_model, get_entry, model_ids
+from workloads.model_facts import cache_bytes_16bit, describe_model
 from workloads.models.entry import text_part
 from workloads.operators import cost
 from workloads.trace import Trace

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from workloads.catalogue import IMAGES_PX, get_entry
+from workloads.catalogue import get_entry
 from workloads.encoded_images import encoded_image
 from workloads.flop_check import phase_flops
 from workloads.image_rules import Rule
+from workloads.model_facts import IMAGES_PX
 from workloads.shipped_ids import model_ids
 from workloads.trace import Trace
 from workloads.trace_file import load_trace

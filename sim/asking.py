@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from hw_models.soc import SocSpec
+    from sim.explore.candidates import Sizing
     from sim.explore.comparison import Comparison
-    from sim.explore.sizing import Sizing
     from sim.explore.uncertainty import DrawnDevices
     from sim.results import Result
     from sim.simulation import EngineName
@@ -112,14 +112,14 @@ def size(
     minutes
         Minute of decoding without a pause that targets must hold for.
     """
-    from sim.explore import sizing
+    from sim.explore import knobs, sizing
     from sim.explore.targets import parse_targets
 
     base = asked(scenario, set)
     mapping = base.model_dump(mode="json", exclude_defaults=True)
-    knobs = free or sizing.default_knobs(base)
-    sizing.check_knobs(mapping, knobs)
-    return sizing.size(mapping, knobs, parse_targets(targets), seed, minutes)
+    turned = free or knobs.default_knobs(base)
+    knobs.check_knobs(mapping, turned)
+    return sizing.size(mapping, turned, parse_targets(targets), seed, minutes)
 
 
 def compare(before: Asked, after: Asked, *, seed: int = 0) -> Comparison:

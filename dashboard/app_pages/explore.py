@@ -7,7 +7,7 @@ from dashboard.remedies import known_remedies
 from dashboard.runs import decode_terms, judged
 from sim.charts.data import TOKEN, decode_chart, first_token_chart
 from sim.charts.plotly import drawn
-from sim.verdicts import Status
+from sim.judgements import Status
 
 choices = state.current()
 result = screens.result_or_stop(choices)

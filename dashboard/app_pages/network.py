@@ -6,7 +6,7 @@ from dashboard import networks, screens, state, timeline
 from dashboard.own import is_own
 from sim.explore.sensitivity import least_certain
 from sim.trust import aspects
-from sim.verdicts import headline
+from sim.verdict_words import headline
 from workloads.network_calls import MAX_CALLS
 
 choices = state.current()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import pairwise
 
 from dashboard.sustained import clocks, rates
-from sim.charts.data import ALERT, COLOURS, GREY
 from sim.charts.frame import BASELINE, INK, Figure, Trace, figure, text_at, together
+from sim.charts.shapes import ALERT, COLOURS, GREY
 from sim.results import Result
 
 PANELS = ("tokens/s", "°C", "clock [%]", "W")

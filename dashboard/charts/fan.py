@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sim.charts.data import ALERT, BLUE, GREEN, ORANGE
 from sim.charts.frame import INK, Figure, Trace, figure, text_at
+from sim.charts.shapes import ALERT, BLUE, GREEN, ORANGE
 from sim.explore.targets import Target
 from sim.wording import label
 

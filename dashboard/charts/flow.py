@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from dashboard.flows import Flows
-from sim.charts.data import ALERT, BLUE, GREY, colour
 from sim.charts.frame import INK, Figure, Trace, figure
+from sim.charts.shapes import ALERT, BLUE, GREY, colour
 
 if TYPE_CHECKING:
     import pandas as pd

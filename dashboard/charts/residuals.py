@@ -5,9 +5,9 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING, Final
 
-from sim.charts.data import GREY
 from sim.charts.frame import Figure, Trace, figure, vertical_line
 from sim.charts.plotly import METRICS, by_metric, named
+from sim.charts.shapes import GREY
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sim.charts.data import ALERT, GREY, colour
 from sim.charts.frame import BASELINE, INK, Figure, Trace, figure, text_at
+from sim.charts.shapes import ALERT, GREY, colour
 from sim.records import BOUNDS
 from sim.results import Result
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from dashboard.sweeping import NOT_WEIGHED
 from dashboard.tradeoffs import ACROSS, METRICS, UP, Row, front, judged_by
-from sim.charts.data import ALERT, BLUE, GREY, ORANGE, SKY
 from sim.charts.frame import (
     BASELINE,
     INK,
@@ -19,6 +18,7 @@ from sim.charts.frame import (
     together,
     vertical_line,
 )
+from sim.charts.shapes import ALERT, BLUE, GREY, ORANGE, SKY
 
 if TYPE_CHECKING:
     import pandas as pd

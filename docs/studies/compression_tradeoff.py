@@ -17,8 +17,9 @@ import jinja2
 import pandas as pd
 
 from sim.explore.designs import load_sweep
+from sim.explore.knobs import default_knobs
 from sim.explore.sensitivity import least_certain
-from sim.explore.sizing import default_knobs, size
+from sim.explore.sizing import size
 from sim.explore.sweeps import run_sweep
 from sim.explore.targets import parse_targets
 from sim.explore.uncertainty import uncertainty

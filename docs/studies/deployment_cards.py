@@ -25,9 +25,10 @@ from jinja2 import Environment, StrictUndefined
 from sim.explore.targets import Target
 from sim.explore.uncertainty import sampled_metrics
 from sim.explore.variants import MetricColumns
+from sim.judgements import Status, Verdict
 from sim.results import Result
 from sim.simulation import simulate
-from sim.verdicts import Status, Verdict, judge
+from sim.verdicts import judge
 from workloads.errors import WorkloadError
 from workloads.files import read_yaml
 from workloads.scenario import load_scenario

@@ -18,9 +18,9 @@ from jinja2 import Environment, StrictUndefined
 from numpy.typing import NDArray
 
 from sim.cli.studying import load_script
+from sim.judgements import Status
 from sim.simulation import simulate
 from sim.trust import aspects
-from sim.verdicts import Status
 from workloads.scenario import load_scenario
 
 cards = load_script(Path(__file__).with_name("deployment_cards.py"))

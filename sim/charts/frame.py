@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sim.charts.data import ALERT, GREY
+from sim.charts.shapes import ALERT, GREY
 
 Figure = dict[str, Any]
 Trace = dict[str, Any]

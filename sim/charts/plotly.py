@@ -9,10 +9,22 @@ from collections.abc import Sequence
 from html import escape
 from typing import Final
 
-from sim.charts.data import (
+from sim.charts.data import FIRST_TOKEN
+from sim.charts.frame import (
+    ABOVE,
+    BASELINE,
+    INK,
+    Figure,
+    Trace,
+    figure,
+    marked,
+    text_at,
+    together,
+    vertical_line,
+)
+from sim.charts.shapes import (
     ALERT,
     BLUE,
-    FIRST_TOKEN,
     GREEN,
     GREY,
     ORANGE,
@@ -27,18 +39,6 @@ from sim.charts.data import (
     ScatterChart,
     Swing,
     SwingChart,
-)
-from sim.charts.frame import (
-    ABOVE,
-    BASELINE,
-    INK,
-    Figure,
-    Trace,
-    figure,
-    marked,
-    text_at,
-    together,
-    vertical_line,
 )
 from sim.wording import label
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from typing import Final
 
-from sim.charts.data import (
+from sim.charts.shapes import (
     ALERT,
     BLUE,
     ORANGE,

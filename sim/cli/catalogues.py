@@ -38,7 +38,8 @@ def model_rows(name: str | None) -> list[Row]:
 
     Raises WorkloadError for an id that is not in the catalogue, and for a file that is at fault.
     """
-    from workloads.catalogue import describe_model, list_models
+    from workloads.catalogue import list_models
+    from workloads.model_facts import describe_model
 
     if name is None:
         return [asdict(card) for card in list_models()]

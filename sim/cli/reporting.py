@@ -53,10 +53,10 @@ def report(
     """
     from sim.explore.parts import beside
     from sim.explore.targets import Target
+    from sim.judgements import Status
     from sim.reports.files import check_path, json_text, write_report
     from sim.reports.making import make_report
     from sim.reports.page import markdown
-    from sim.verdicts import Status
 
     if out is not None:
         check_path(out, interactive=interactive)

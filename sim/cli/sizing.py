@@ -15,7 +15,7 @@ from sim.errors import SimError
 from workloads.files import parse_yaml
 
 if TYPE_CHECKING:
-    from sim.explore.sizing import Candidate, Sizing
+    from sim.explore.candidates import Candidate, Sizing
     from sim.explore.targets import Target
     from sim.results import Result
     from workloads.scenario import Scenario
@@ -75,12 +75,12 @@ def size(
 def _sized(
     base: Scenario, targets: Sequence[Target], free: Sequence[str], seed: int, minutes: int
 ) -> Sizing:
-    from sim.explore import sizing
+    from sim.explore import knobs, sizing
 
     mapping = _mapping(base)
-    knobs = dict(map(_knob, free)) or sizing.default_knobs(base)
-    sizing.check_knobs(mapping, knobs)
-    return sizing.size(mapping, knobs, targets, seed, minutes)
+    turned = dict(map(_knob, free)) or knobs.default_knobs(base)
+    knobs.check_knobs(mapping, turned)
+    return sizing.size(mapping, turned, targets, seed, minutes)
 
 
 def _document(answer: Sizing, minutes: int) -> dict[str, Any]:

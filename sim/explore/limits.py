@@ -19,10 +19,11 @@ from sim.errors import SimError
 from sim.explore.scales import Scale, scale_of
 from sim.explore.solve import Goal, Limit, Look, same_from, solve
 from sim.explore.targets import Target
+from sim.judgements import Status
 from sim.planning import memory_of, plan
 from sim.results import Result
 from sim.simulation import simulate
-from sim.verdicts import MINUTES, Status, verdict
+from sim.verdicts import MINUTES, verdict
 from sim.verdicts import judge as judged
 from workloads.errors import WorkloadError
 from workloads.kv_cache import KV_FORMAT_IDS

@@ -18,10 +18,12 @@ from hw_models.soc import SocSpec
 from sim.assumed import device_of
 from sim.explore.sweep_rows import RULE_BREAKS
 from sim.explore.targets import Target
+from sim.judgements import Status
 from sim.planning import formats
 from sim.results import Result
 from sim.simulation import simulate
-from sim.verdicts import MINUTES, Status, headline, judge
+from sim.verdict_words import headline
+from sim.verdicts import MINUTES, judge
 from workloads.scenario import Scenario, with_override
 
 MOST_SHOWN: Final = 4

@@ -11,8 +11,9 @@ from typing import Any
 
 from sim.explore.designs import SweepSpec
 from sim.explore.targets import Target
+from sim.judgements import Judgement
 from sim.results import Result
-from sim.verdicts import Judgement, judge, verdict
+from sim.verdicts import judge, verdict
 
 COLUMNS: dict[str, type] = {
     "status": str,

@@ -22,6 +22,7 @@ from sim.explore.remedies import plain, remedies_of
 from sim.explore.sensitivity import Swing, parameters_behind, tornado
 from sim.explore.targets import Target
 from sim.explore.uncertainty import intervals, sampled_metrics
+from sim.judgements import Judgement, Status
 from sim.metrics import headlines, moved_metrics
 from sim.planning import formats
 from sim.reports.baseline import baseline
@@ -33,7 +34,7 @@ from sim.reports.question import Question
 from sim.reports.recommendation import recommendation
 from sim.results import Result
 from sim.simulation import simulate
-from sim.verdicts import Judgement, Status, judge
+from sim.verdicts import judge
 from sim.wording import visual_noun
 
 SCHEMA: Final = "andesim.report/1"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from sim.charts.data import Chart
+from sim.charts.shapes import Chart
 from sim.wording import Number
 
 FOLDER: Final = Path(__file__).parent

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from sim.explore.candidates import Candidate, Sizing
 from sim.explore.comparison import compare
-from sim.explore.sizing import Candidate, Sizing, default_knobs, size
+from sim.explore.knobs import default_knobs
+from sim.explore.sizing import size
 from sim.reports.question import Question
 from sim.simulation import simulate
 from sim.verdicts import verdict

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from sim.charts.data import LayerChart, first_token_chart, memory_chart, swing_chart
+from sim.charts.data import first_token_chart, memory_chart, swing_chart
+from sim.charts.shapes import LayerChart
 from sim.engine.memory import PHASES
 from sim.explore.sizing import changing
 from sim.reports import basis

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from sim.charts.data import ScatterChart, parity_chart
+from sim.charts.data import parity_chart
+from sim.charts.shapes import ScatterChart
 from sim.errors import SimError
 from sim.reports.basis import interval
 from sim.reports.page import Cell, Page, Paragraph, Section, Table, charts

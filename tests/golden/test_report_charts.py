@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sim.charts.data import Bar, BarChart, Layer, LayerChart, Point, ScatterChart
+from sim.charts.shapes import Bar, BarChart, Layer, LayerChart, Point, ScatterChart
 from sim.charts.svg import svg
 
 GOLDEN = Path(__file__).with_name("report_charts.html")

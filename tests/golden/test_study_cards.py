@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sim.cli.studying import FOLDER, load_script
-from sim.verdicts import Status
+from sim.judgements import Status
 
 DOCUMENT = FOLDER / "deployment_cards.md"
 

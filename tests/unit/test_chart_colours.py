@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 
 from dashboard.charts.flow import PALETTE
-from sim.charts.data import CLASSES, COLOURS, colour
+from sim.charts.data import CLASSES
 from sim.charts.frame import DARK_THEME
+from sim.charts.shapes import COLOURS, colour
 
 EYES = {
     "all cones": np.eye(3),

@@ -7,7 +7,7 @@ from html import unescape
 
 import pytest
 
-from sim.charts.data import Bar, BarChart, Swing, SwingChart
+from sim.charts.shapes import Bar, BarChart, Swing, SwingChart
 from sim.charts.svg import BARS, CHARACTER, WIDTH, svg
 from sim.reports.page import _breakable
 

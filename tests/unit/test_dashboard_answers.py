@@ -39,8 +39,8 @@ from sim import simulate
 from sim.charts import plotly
 from sim.charts.data import decode_chart
 from sim.errors import SimError
+from sim.judgements import Status
 from sim.reports.sections import sizing_page
-from sim.verdicts import Status
 from sim.wording import shown
 from workloads.scenario import load_scenario
 

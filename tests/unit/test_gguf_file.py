@@ -89,7 +89,7 @@ def test_a_class_in_one_type_keeps_its_format(tmp_path):
 
 
 def test_the_model_of_a_file_is_its_architecture(tmp_path):
-    from workloads.catalogue import describe_model
+    from workloads.model_facts import describe_model
 
     facts = describe_model(str(write_gguf(tmp_path / "mixed.gguf", MIXED)))
     norms = (2 * LAYERS + 1) * HIDDEN

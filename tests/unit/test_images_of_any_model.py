@@ -12,6 +12,7 @@ from workloads.encoded_images import encoded_image
 from workloads.errors import WorkloadError
 from workloads.files import read_text
 from workloads.image_kinds import KINDS, read_rule
+from workloads.model_facts import describe_model
 from workloads.trace_file import load_trace, parse_trace
 
 IMAGE = {"session.turns.0.images_px": [[1080, 2400]]}
@@ -54,12 +55,12 @@ def test_a_text_model_still_takes_no_image():
 
 
 def test_a_description_counts_visual_tokens():
-    facts = catalogue.describe_model("smolvlm2-500m")
+    facts = describe_model("smolvlm2-500m")
     assert facts.vision == {
         "parameters": 98_229_504,
         "visual_tokens": {"448x448": 17 * 64, "1080x2400": 9 * 64},
     }
-    assert catalogue.describe_model("qwen3-0.6b").vision is None
+    assert describe_model("qwen3-0.6b").vision is None
 
 
 def test_a_description_says_why_there_are_no_visual_tokens(tmp_path, monkeypatch):
@@ -69,7 +70,7 @@ def test_a_description_says_why_there_are_no_visual_tokens(tmp_path, monkeypatch
     entry["vision_config"] |= {"num_hidden_layers": 1, "image_size": 224}  # 16 patches a side
     entry["mm_tokens_per_image"] = 1024  # as 32 x 32 tokens
     (tmp_path / "config.json").write_text(json.dumps(entry))
-    seen = catalogue.describe_model(str(tmp_path)).vision
+    seen = describe_model(str(tmp_path)).vision
     assert seen["visual_tokens"] == {}
     assert "vision tower could not be captured" in seen["no_images"]
 

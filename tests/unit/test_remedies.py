@@ -9,8 +9,9 @@ from dashboard.remedies import remedies as of_the_dashboard
 from sim.asking import asked
 from sim.explore.remedies import changes, remedies
 from sim.explore.targets import parse_targets
+from sim.judgements import Status
 from sim.simulation import simulate
-from sim.verdicts import Status, judge
+from sim.verdicts import judge
 from workloads.scenario import with_override
 
 ONE = ("tokens_per_s>25",)

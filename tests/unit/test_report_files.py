@@ -13,7 +13,8 @@ import pytest
 import yaml
 
 from sim import load_scenario, simulate
-from sim.charts.data import Layer, LayerChart, first_token_chart, memory_chart
+from sim.charts.data import first_token_chart, memory_chart
+from sim.charts.shapes import Layer, LayerChart
 from sim.charts.svg import WIDTH, svg
 from sim.explore.targets import Target
 from sim.reports.files import json_text, write_report

@@ -7,7 +7,8 @@ from typer.testing import CliRunner
 
 from sim import Scenario, load_scenario, simulate
 from sim.errors import SimError
-from sim.explore.sizing import default_knobs, size
+from sim.explore.knobs import default_knobs
+from sim.explore.sizing import size
 from sim.explore.targets import Target, parse_targets
 from sim.verdicts import verdict
 
@@ -90,8 +91,8 @@ def test_a_large_space_is_searched_and_still_finds_the_one_that_meets(monkeypatc
 
 
 def test_a_space_beyond_what_a_sweep_may_hold_is_searched(monkeypatch):
-    monkeypatch.setattr("sim.explore.sizing.SEARCH_GENERATIONS", 1)
-    monkeypatch.setattr("sim.explore.sizing.SEARCH_POPULATION", 1)
+    monkeypatch.setattr("sim.explore.searching.SEARCH_GENERATIONS", 1)
+    monkeypatch.setattr("sim.explore.searching.SEARCH_POPULATION", 1)
     starts = {f"session.turns.0.{name}": range(1, 9_999) for name in ("prompt_tokens", "at_s")}
     answer = size(BASE, starts, parse_targets(["tokens_per_s>1"]))
     assert not answer.exact

@@ -14,9 +14,10 @@ from dashboard.choices import Choices
 from sim import load_scenario, simulate
 from sim.explore.targets import Target
 from sim.explore.uncertainty import sampled_metrics
+from sim.judgements import FAIL_TO, PASS_FROM, Status
 from sim.reports.document import report_document
 from sim.reports.question import Question
-from sim.verdicts import FAIL_TO, PASS_FROM, SLOWED, Status, judge, verdict
+from sim.verdicts import SLOWED, judge, verdict
 from sim.wording import shown
 
 LONG = pytest.mark.long
