@@ -22,6 +22,7 @@ NARROW = (
     "@media (max-width: 639px) {.st-key-every_choice {display: none}}"
     "[data-testid=stMain] h1 {font-size: 1.5rem; padding: 0}"
     "[data-testid=stMain] h2 {padding: 0.1rem 0}"
+    "[data-testid=stSelectbox] input {text-overflow: ellipsis}"
     "[data-testid=stPopoverBody] {max-height: 70vh; overflow-y: auto}</style>"
 )
 """The list of pages stands in the page only where the bar at the top hides it; a chart of seven

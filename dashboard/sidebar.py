@@ -248,9 +248,15 @@ def _named_device(allowed: tuple[str, ...]) -> None:
 
 @cache
 def _name_and_id(device: str) -> str:
-    """Return what the list shows; a file of one's own with its id first, as a narrow list cuts."""
+    """Return what the list shows: first what a narrow list must not cut, last the maker's number.
+
+    A file of one's own has its id first.
+    """
     name = read_head(own.place(device)).get("name", device)
-    return f"{device}: {name}" if own.is_own(device) else f"{name} ({device})"
+    if own.is_own(device):
+        return f"{device}: {name}"
+    said, _, number = name.removesuffix(")").partition(" (")
+    return f"{said} ({', '.join(filter(None, (device, number)))})"
 
 
 def _reachable(name: str, allowed: tuple[str, ...]) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from dashboard.flows import Flows
-from sim.charts.frame import INK, Figure, Trace, figure
+from sim.charts.frame import INK, Figure, Trace, figure, text_at
 from sim.charts.shapes import ALERT, BLUE, GREY, colour
 
 if TYPE_CHECKING:
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 GIB: Final = 2**30
 FREE: Final = "free"
+FREE_INK: Final = "#D0D3D7"
+"""Opaque, so that what is written on it is dark on a dark page, too."""
 PALETTE: Final = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
 SMALLEST: Final = 1e-3
 """Ways of less than this share of the bytes are left out."""
@@ -29,23 +31,29 @@ def sankey(moved: Flows, waits: dict[str, float]) -> Figure:
             links[pair] = links.get(pair, 0.0) + size
             told[pair] = group if group in pair else ""
     nodes = list(dict.fromkeys(end for pair in links for end in pair))
+    units = {f"on {unit}" for _, _, unit in kept}
+    alone = units.pop() if len(units) == 1 else ""  # its name stands above, beside no other
     inks = [_wait_ink(waits.get(told[pair], 0.0)) if told[pair] else "rgba(154,160,166,.35)"
             for pair in links]  # fmt: skip
     said = [
-        f"{size / 1e6:.1f} MB ({size / whole:.0%})"
+        f"{pair[0]} to {pair[1]}<br>{size / 1e6:.1f} MB ({size / whole:.0%})"
         + (f", waiting {waits.get(told[pair], 0.0):.0%} of its time" if told[pair] else "")
         for pair, size in links.items()
     ]
+    named = [f"{name}<br>{_through(name, links) / 1e6:,.0f} MB" for name in nodes]
     trace = {
         "type": "sankey",
         "arrangement": "snap",
         "node": {
-            "label": [f"{name}  {_through(name, links) / 1e6:,.0f} MB" for name in nodes],
+            "label": [
+                "" if name == alone else text for name, text in zip(nodes, named, strict=True)
+            ],
+            "customdata": named,
             "color": [colour(name) for name in nodes],
             "pad": 18,
             "thickness": 16,
             "line": {"width": 0},
-            "hovertemplate": "%{label}<extra></extra>",
+            "hovertemplate": "%{customdata}<extra></extra>",
         },
         "link": {
             "source": [nodes.index(source) for source, _ in links],
@@ -53,11 +61,14 @@ def sankey(moved: Flows, waits: dict[str, float]) -> Figure:
             "value": list(links.values()),
             "color": inks,
             "customdata": said,
-            "hovertemplate": "%{source.label} to %{target.label}<br>%{customdata}<extra></extra>",
+            "hovertemplate": "%{customdata}<extra></extra>",
         },
         "textfont": {"color": INK, "size": 13},
     }
-    return figure([trace], 400, margin={"l": 10, "r": 10, "t": 16, "b": 16})
+    above = text_at(1, 1, f"all {alone}", xref="paper", yref="paper", xanchor="right",
+                    yanchor="bottom")  # fmt: skip
+    margin = {"l": 10, "r": 10, "t": 26, "b": 16}
+    return figure([trace], 410, margin=margin, annotations=[above] if alone else [])
 
 
 def _through(name: str, links: dict[tuple[str, str], float]) -> float:
@@ -96,7 +107,7 @@ def treemap(held: dict[tuple[str, str], float], budget_bytes: float) -> Figure:
         if part:
             add(f"{name}/{part}", part, name, size, colour(name))
     if free:
-        add(FREE, FREE, frame, free, "rgba(154,160,166,.25)")
+        add(FREE, FREE, frame, free, FREE_INK)
     trace = {
         "type": "treemap",
         "ids": ids,

@@ -257,7 +257,7 @@ def _swings(chart: SwingChart) -> Figure:
             _side("at its low value", chart, lows, ALERT),
             _side("at its high value", chart, highs, BLUE),
         ],
-        120 + 30 * len(chart.swings),
+        120 + 38 * len(chart.swings),
         barmode="overlay",
         xaxis={"title": {"text": chart.unit}}
         | ({"range": [min(ends) - room, max(ends) + room]} if room else {}),
@@ -285,8 +285,8 @@ def _side(name: str, chart: SwingChart, ends: Sequence[tuple[float, str]], ink: 
 
 
 def _short(swing: Swing) -> str:
-    """Return the last two words of a dotted path."""
-    return ".".join(swing.name.split(".")[-2:])
+    """Return the last two words of a dotted path, one below the other."""
+    return ".<br>".join(swing.name.split(".")[-2:])
 
 
 def _scatter(chart: ScatterChart) -> Figure:

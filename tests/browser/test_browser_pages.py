@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from itertools import combinations
 from typing import Any
 
 import pytest
@@ -11,9 +13,11 @@ from dashboard.runs import decode_terms, run
 from dashboard.screens import residency
 from sim.charts.data import decode_chart, first_token_chart
 from tests.browser.conftest import rested
+from workloads.shipped_ids import NETWORK_TRACES
 
 pytestmark = pytest.mark.browser
 expect = pytest.importorskip("playwright.sync_api").expect
+expect.set_options(timeout=120_000)  # the machine may be busy; a person would wait, too
 
 WALKED = ("Feel it", "Timeline", "Bytes", "Sustained", "Validate", "Network", "Runs",
           "Bring your own", "Report", "Assumptions")  # fmt: skip
@@ -102,3 +106,51 @@ def test_a_phone_s_run_of_four_axes_begins_with_the_click_that_leaves_the_list(o
     page.mouse.click(before["x"] + 30, before["y"] + before["height"] / 2)
     expect(stale).to_have_count(0)
     assert button.bounding_box()["y"] == pytest.approx(before["y"], abs=1.0)
+
+
+def test_labels_of_the_way_of_bytes_do_not_meet_on_a_phone(opened):
+    page = opened("/bytes?model=smollm2-135m&images=0", width_px=390)
+    labels = page.locator("g.sankey-node text.node-label, g.sankey-node text")
+    expect(labels.first).to_be_visible()
+    rested(page)
+    boxes = [box for box in (one.bounding_box() for one in labels.all()) if box and box["width"]]
+    assert len(boxes) >= 4
+    assert max(box["x"] + box["width"] for box in boxes) <= 390
+    for one, other in combinations(boxes, 2):
+        assert min(shared(one, other, "x", "width"), shared(one, other, "y", "height")) <= 1.0
+
+
+def shared(one: dict[str, float], other: dict[str, float], start: str, size: str) -> float:
+    """Return how far two boxes overlap along a side [px]."""
+    ends = (one[start] + one[size], other[start] + other[size])
+    return min(ends) - max(one[start], other[start])
+
+
+def test_the_first_points_of_a_sweep_come_before_the_last(opened):
+    axes = "sweep_axes=model&sweep_axes=bits&sweep_axes=prompt"
+    page = opened(f"/tradeoffs?{axes}")
+    page.get_by_text("so far meet every target").wait_for()
+    expect(page.get_by_role("button", name="Stop")).to_be_visible()
+    expect(page.get_by_text("All configurations")).to_be_visible()
+
+
+def test_a_device_file_to_start_from_comes_back_as_a_device(opened, tmp_path):
+    page = opened("/own?model=smollm2-135m&images=0")
+    rested(page)
+    with page.expect_download() as told:
+        page.get_by_role("button", name="A device file to start from").click()
+    file = tmp_path / told.value.suggested_filename
+    told.value.save_as(file)
+    page.locator("input[type=file]").set_input_files(file)
+    expect(page.get_by_text("The device My MediaTek Dimensity 9500")).to_be_visible()
+
+
+def test_a_trace_of_one_s_own_is_asked_on_the_network_page(opened):
+    page = opened("/own?model=smollm2-135m&images=0")
+    rested(page)
+    page.locator("input[type=file]").set_input_files(NETWORK_TRACES / "mobilenet-v3-l.json")
+    page.get_by_role("link", name="Ask it").click()
+    expect(page.locator(TITLE)).to_contain_text("Network")
+    expect(page.get_by_role("combobox", name="Network")).to_have_value(
+        re.compile("mobilenet-v3-l@")
+    )

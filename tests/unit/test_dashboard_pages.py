@@ -170,7 +170,7 @@ def test_a_remedy_is_applied_with_one_click():
 def test_another_device_offers_its_own_stacks():
     app = opened(stack="neuropilot_public")
     named = app.selectbox(key="named_device")
-    assert "Qualcomm Snapdragon 8 Elite (SM8750, Hexagon v79) (snapdragon_8_elite)" in named.options
+    assert "Qualcomm Snapdragon 8 Elite (snapdragon_8_elite, SM8750, Hexagon v79)" in named.options
     named.set_value("snapdragon_8_elite").run()
     assert app.selectbox(key="device").value == "snapdragon_8_elite"
     assert not app.exception
