@@ -13,6 +13,7 @@ import numpy as np
 from hw_models.clusters import cores
 from hw_models.schema import Stack
 from hw_models.soc import SocSpec
+from sim.assumed import in_vain
 from sim.known_formats import unknown_formats
 from sim.no_effect import no_effect
 from workloads.catalogue import position_limit
@@ -38,6 +39,9 @@ def cautions(
     if scenario.network is None:
         said += [*_beyond_positions(scenario, program), *_no_overlap(scenario, program)]
         said += _beyond_decoding(scenario)
+    if scenario.assume:
+        units = {task.unit for group in program.groups for task, _ in group.tasks()}
+        said += in_vain(scenario, soc, units)
     return [*said, *no_effect(scenario, trace, soc, program.positions)]
 
 
