@@ -9,11 +9,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from workloads.deployment import Deployment
 from workloads.errors import WorkloadError
 from workloads.graph import Formats, GraphOptions
 from workloads.phase_lowering import lower_phase
 from workloads.program import Program, StepGroup
-from workloads.scenario import Deployment, Network
+from workloads.scenario import Network
 from workloads.storage import stored_bytes
 from workloads.trace import NETWORK, Trace
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from workloads.operators import visible_pairs
+from workloads.attended import visible_pairs
 
 _PLAIN = frozenset(
     [

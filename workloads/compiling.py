@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import numpy as np
 
+from workloads.deployment import Deployment
 from workloads.graph import Formats, GraphOptions
 from workloads.mechanisms import (
     Draft,
 )
 from workloads.program import Program
-from workloads.scenario import Deployment
 from workloads.session import Session
 from workloads.step_tasks import StepTasks
 from workloads.steps import Compiler, Listing, cache_capacity

@@ -16,6 +16,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from workloads.attended import keys_read, visible_pairs
 from workloads.errors import WorkloadError, did_you_mean
 from workloads.extent import Extent, Size
 from workloads.operator_rules import EXPONENTIAL, RULES, SOFTMAX_OPERATIONS, OperatorRule
@@ -246,48 +247,6 @@ def _chosen(operator: Operator, sizes: Mapping[str, Size], skew: float) -> Real:
     return expected_experts(experts, each, pairs // each, skew)
 
 
-def visible_tokens(queries: Size, context: Size, window: int | None) -> Size:
-    """Return how many keys ``queries`` new tokens read together.
-
-    ``min(context, window + queries - 1)``; all of ``context`` without a window.
-
-    >>> visible_tokens(1, 4096, 512)
-    512
-    """
-    return context if window is None else _least(context, window + queries - 1)
-
-
-def visible_pairs(queries: Size, context: Size, window: int | None = None) -> Size:
-    """Return the number of (query, key) pairs that a causal mask leaves.
-
-    The last query sees the last key. Without a window ``T*S - T*(T-1)/2``; with one the sum of
-    ``min(window, j)`` for ``j`` from ``S-T+1`` to ``S``. Raises `WorkloadError` for ``S < T``.
-
-    >>> visible_pairs(4, 4)
-    10
-    >>> visible_pairs(4, 4, window=2)
-    7
-    """
-    if np.any(np.asarray(context) < queries):
-        raise WorkloadError(f"context S must hold the new tokens T. Got S={context}, T={queries}.")
-    if window is None:
-        return queries * context - queries * (queries - 1) // 2
-    return _windowed_sum(context, window) - _windowed_sum(context - queries, window)
-
-
-def _windowed_sum(tokens: Size, window: int) -> Size:
-    """Sum of ``min(window, j)`` for ``j`` from 1 to ``tokens``."""
-    ramp = _least(tokens, window)
-    return ramp * (ramp + 1) // 2 + (tokens - ramp) * window
-
-
-def _least(first: Size, second: Size) -> Size:
-    if isinstance(first, int) and isinstance(second, int):
-        return min(first, second)
-    least: Size = np.minimum(first, second)
-    return least
-
-
 def _attention(operator: Operator, sizes: Mapping[str, Size]) -> tuple[Gemm, Size, Size, Size]:
     """Return the score product, its FLOP with the value product, the causal FLOP, and softmax.
 
@@ -295,7 +254,7 @@ def _attention(operator: Operator, sizes: Mapping[str, Size]) -> tuple[Gemm, Siz
     """
     query, key, value = (_shape(tensor, sizes) for tensor in operator.inputs[:3])
     heads, queries, depth, context = math.prod(query[:-2]), query[-2], query[-1], key[-2]
-    visible = visible_tokens(queries, context, operator.window_tokens)
+    visible = keys_read(queries, context, operator.window_tokens)
     pairs = queries * visible
     if operator.causal:
         pairs = visible_pairs(queries, context, operator.window_tokens)
@@ -350,7 +309,7 @@ def _kv_read_elements(operator: Operator, sizes: Mapping[str, Size]) -> Size:
                 continue
             *heads, context, depth = shape
             queries = _shape(operator.inputs[0], sizes)[-2]
-            tokens = visible_tokens(queries, context, operator.window_tokens)
+            tokens = keys_read(queries, context, operator.window_tokens)
             total = total + math.prod(heads) * tokens * depth
     return total
 

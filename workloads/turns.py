@@ -15,13 +15,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from workloads.deployment import Deployment, ImageRule
 from workloads.encoded_images import encoded_image
 from workloads.errors import WorkloadError
 from workloads.eviction import Eviction
 from workloads.image_rules import EncodedImage
 from workloads.lora import AdapterCache, AdapterSwitch, LinearSizes
 from workloads.program import Column
-from workloads.scenario import Deployment, ImageRule
 from workloads.session import Session, Turn
 from workloads.speculation import Drafting
 from workloads.storage import is_layer

@@ -19,8 +19,8 @@ import numpy as np
 
 from sim.engine.residency import Allocation, Ledger, ledger
 from sim.engine.timed import FloatColumn
+from workloads.deployment import FreeVision
 from workloads.program import StepGroup
-from workloads.scenario import FreeVision
 
 PHASES = {
     "vision": "vision encode",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from workloads.deployment import Deployment
 from workloads.environment import Environment
-from workloads.scenario import Deployment, Scenario
+from workloads.scenario import Scenario
 from workloads.speculation import NoSpeculation
 
 

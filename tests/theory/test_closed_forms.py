@@ -3,11 +3,12 @@
 import pytest
 
 from workloads import closed_forms
+from workloads.attended import visible_pairs
 from workloads.catalogue import get_entry
 from workloads.closed_forms import causal_flops
 from workloads.model_facts import cache_bytes_16bit
 from workloads.models.entry import text_part
-from workloads.operators import cost, visible_pairs
+from workloads.operators import cost
 from workloads.trace_file import load_trace
 
 DENSE = [

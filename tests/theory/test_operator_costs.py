@@ -5,10 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from workloads.attended import keys_read, visible_pairs
 from workloads.errors import WorkloadError
 from workloads.extent import Extent
 from workloads.operator_rules import RULES, SOFTMAX_OPERATIONS
-from workloads.operators import cost, visible_pairs, visible_tokens
+from workloads.operators import cost
 from workloads.trace import KINDS, Operator, TensorRef
 
 
@@ -60,7 +61,7 @@ def test_visible_tokens_are_the_keys_some_query_sees(new, cached, window):
         for key in range(query + 1)
         if window is None or query - key < window
     }
-    assert visible_tokens(new, context, window) == len(seen)
+    assert keys_read(new, context, window) == len(seen)
 
 
 def test_linear_layer():
