@@ -27,7 +27,8 @@ from sim.engine.timed import FloatColumn
 from sim.engine.times import span_s
 from sim.engine.transfers import cache_share, ramp
 from sim.run import Run
-from workloads.program import Task, total
+from workloads.program import total
+from workloads.tasks import Task
 
 DRAM = "DRAM: "
 HOST = "host and graph calls"

@@ -17,7 +17,8 @@ import numpy as np
 
 from hw_models.schema import Stack
 from sim.engine.utilisation import kernel_size
-from workloads.program import Program, Task
+from workloads.program import Program
+from workloads.tasks import Task
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,12 +30,13 @@ from workloads.compression import WeightMap, get_format
 from workloads.graph import Formats, GraphOptions
 from workloads.kv_cache import get_kv_format
 from workloads.mechanisms import Draft, decoder_size
-from workloads.program import OnProgress, Program, Unit, untold
+from workloads.program import OnProgress, Program, untold
 from workloads.pruning import prune
 from workloads.scenario import Scenario
 from workloads.session import MAX_TOKENS, Session
 from workloads.speculation import Drafting, ModelDraft
 from workloads.steps import WINDOW_STEPS, Listing
+from workloads.tasks import Unit
 from workloads.trace import NETWORK, Trace
 from workloads.windows import without_windows
 

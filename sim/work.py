@@ -23,7 +23,8 @@ from hw_models.laws import Numbers
 from hw_models.soc import SocSpec
 from sim.engine.cached import served
 from sim.engine.timed import FloatColumn
-from workloads.program import ProgramSegment, StepGroup, Task, Unit
+from workloads.program import ProgramSegment, StepGroup
+from workloads.tasks import Task, Unit
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,10 @@ from workloads.compression import WeightMap
 from workloads.images import CHAT_MAX_SIZE_PX
 from workloads.kv_cache import KvCache
 from workloads.lora import Lora
-from workloads.program import Unit
 from workloads.pruning import Pruning
 from workloads.session import Strict
 from workloads.speculation import NoSpeculation, SpeculationPart
+from workloads.tasks import Unit
 
 Activations = Literal["int16", "int8", "fp16", "bf16", "fp32"]
 FreeVision = bool | Literal["reload"]

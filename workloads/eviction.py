@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from workloads.errors import WorkloadError
-from workloads.program import Column
 from workloads.recordings import read_recording
 from workloads.session import Strict
+from workloads.tasks import Column
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,8 +20,8 @@ from pydantic import Field
 
 from workloads.eviction import AttentionShape, Eviction, EvictionWork
 from workloads.one_of import OneOf, by_name
-from workloads.program import Column
 from workloads.session import MAX_TOKENS, Tokens
+from workloads.tasks import Column
 
 Fraction = Annotated[float, Field(gt=0.0, le=1.0)]
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from workloads.compression import WeightMap
 from workloads.kv_cache import KvFormat
-from workloads.program import Unit
+from workloads.tasks import Unit
 
 VECTOR_BITS = 16
 """Norm scales and biases stay at 16 bit whatever the weights' format."""

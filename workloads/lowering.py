@@ -22,8 +22,9 @@ from workloads.graph import VECTOR_BITS, Formats, GraphOptions, Placing
 from workloads.layout import WeightFormat
 from workloads.mechanisms import ActiveAdapter, adapter_tasks
 from workloads.operators import Gemm, OperatorCost, WeightUse, cost
-from workloads.program import Column, ProgramSegment, Task
+from workloads.program import ProgramSegment
 from workloads.same import FrozenSizes, Same, frozen, thawed
+from workloads.tasks import Column, Task
 from workloads.trace import Operator, Segment
 
 Whole = NDArray[np.int64]

@@ -15,8 +15,9 @@ from workloads.eviction import AttentionShape, EvictionWork
 from workloads.graph import VECTOR_BITS, Formats
 from workloads.layout import WeightFormat
 from workloads.lora import LinearSizes, Lora, Module
-from workloads.program import Column, ProgramSegment, Task
+from workloads.program import ProgramSegment
 from workloads.speculation import DecoderSize, DraftCost
+from workloads.tasks import Column, Task
 from workloads.trace import DecoderShape, Trace
 
 MODULES_OF: Mapping[str, tuple[Module, ...]] = MappingProxyType(

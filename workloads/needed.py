@@ -22,8 +22,9 @@ import numpy as np
 from workloads.lora import Lora
 from workloads.lowering import MATRIX_KINDS, Whole
 from workloads.operators import cost
-from workloads.program import Column, ProgramSegment, StepGroup
+from workloads.program import ProgramSegment, StepGroup
 from workloads.same import FrozenSizes, Same, frozen, thawed
+from workloads.tasks import Column
 from workloads.trace import Phase, Trace
 from workloads.turns import TurnPlan
 

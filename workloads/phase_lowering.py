@@ -9,8 +9,9 @@ import numpy as np
 from workloads.graph import Formats, GraphOptions
 from workloads.lowering import Lowering
 from workloads.mechanisms import ActiveAdapter
-from workloads.program import Column, ProgramSegment
+from workloads.program import ProgramSegment
 from workloads.storage import is_layer, layer_runs
+from workloads.tasks import Column
 from workloads.trace import Phase
 
 

@@ -22,8 +22,9 @@ from workloads.mechanisms import (
 )
 from workloads.needed import adapter_flops, executed_flops
 from workloads.phase_lowering import lower_phase
-from workloads.program import COLUMN_NAMES, Column, ProgramSegment, is_repeated
+from workloads.program import ProgramSegment
 from workloads.speculation import padded_width
+from workloads.tasks import COLUMN_NAMES, Column, is_repeated
 from workloads.trace import CROSS, Phase, Trace
 from workloads.turns import TurnPlan, linear_sizes
 

@@ -16,9 +16,10 @@ import numpy as np
 from workloads.errors import WorkloadError
 from workloads.kv_cache import cache_bytes, visible_tokens
 from workloads.needed import adapter_flops, executed_flops, with_needed
-from workloads.program import Column, OnProgress, Setup, StepGroup, untold
+from workloads.program import OnProgress, Setup, StepGroup, untold
 from workloads.session import MAX_TOKENS
 from workloads.step_tasks import StepTasks, joined
+from workloads.tasks import Column
 from workloads.turns import TurnPlan
 
 

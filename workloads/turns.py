@@ -21,10 +21,10 @@ from workloads.errors import WorkloadError
 from workloads.eviction import Eviction
 from workloads.image_rules import EncodedImage
 from workloads.lora import AdapterCache, AdapterSwitch, LinearSizes
-from workloads.program import Column
 from workloads.session import Session, Turn
 from workloads.speculation import Drafting
 from workloads.storage import is_layer
+from workloads.tasks import Column
 from workloads.trace import Trace
 
 

@@ -21,8 +21,9 @@ from sim.errors import SimError
 from sim.evidence.measuring.cases import MAX_IMAGE_PX, PREPROCESSOR, Case
 from sim.evidence.measuring.document import CaseTimes, MeasuredFile
 from sim.planning import plan
-from workloads.program import Program, StepGroup, Task
+from workloads.program import Program, StepGroup
 from workloads.scenario import Scenario
+from workloads.tasks import Task
 
 
 @dataclass(frozen=True)

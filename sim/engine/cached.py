@@ -18,7 +18,8 @@ from hw_models.laws import Numbers
 from hw_models.soc import SocSpec
 from hw_models.system_cache import SystemCache, hit
 from sim.engine.timed import FloatColumn
-from workloads.program import ProgramSegment, StepGroup, Task
+from workloads.program import ProgramSegment, StepGroup
+from workloads.tasks import Task
 
 
 class Served(NamedTuple):

@@ -17,7 +17,7 @@ import numpy as np
 
 from hw_models import dram
 from sim.engine.timed import FloatColumn, TimedGroup, TimedTask
-from workloads.program import Unit
+from workloads.tasks import Unit
 
 
 class TrafficClass(IntEnum):

@@ -39,15 +39,8 @@ from sim.engine.timed import (
 from sim.engine.utilisation import utilisation
 from sim.errors import SimError
 from sim.loading import read_s
-from workloads.program import (
-    OnProgress,
-    Program,
-    ProgramSegment,
-    StepGroup,
-    Task,
-    Unit,
-    untold,
-)
+from workloads.program import OnProgress, Program, ProgramSegment, StepGroup, untold
+from workloads.tasks import Task, Unit
 from workloads.trace import NETWORK
 
 

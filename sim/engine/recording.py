@@ -19,7 +19,7 @@ from sim.engine.maxplus import State, apply, task_matrix
 from sim.engine.timed import FloatColumn, TimedGroup, TimedTask
 from sim.engine.times import GroupTimes, Replayed, Span
 from sim.records import BOUNDS, COLUMNS, RecordTable, longest_of
-from workloads.program import Task
+from workloads.tasks import Task
 
 TIMES = ("ready_s", "fetch_start_s", "fetch_end_s", "start_s", "end_s", "dram_s")
 Rows = dict[str, NDArray[Any]]

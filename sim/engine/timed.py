@@ -23,7 +23,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from workloads.program import Task, Unit, is_repeated, repeated
+from workloads.tasks import Task, Unit, is_repeated, repeated
 
 HOST_UNIT: Unit = "cpu"
 FloatColumn = NDArray[np.float64]

@@ -20,7 +20,7 @@ from hw_models.schema import Stack
 from hw_models.soc import SocSpec
 from sim.engine.timed import FloatColumn, TimedTask
 from sim.loading import fault_bytes_per_s
-from workloads.program import Task
+from workloads.tasks import Task
 
 NEARLY_NONE: Final = 1e-12
 """Share of a transfer that stays on the bus where the system cache serves all of it."""

@@ -7,7 +7,7 @@ import numpy as np
 from hw_models import kernels
 from hw_models.schema import Kernel
 from sim.engine.timed import FloatColumn
-from workloads.program import Task
+from workloads.tasks import Task
 
 
 def utilisation(kernel: Kernel | None, task: Task) -> FloatColumn | float:

@@ -40,9 +40,10 @@ from workloads.graph import Formats, GraphOptions
 from workloads.kv_cache import cache_bytes, visible_tokens
 from workloads.needed import needed_flops
 from workloads.phase_lowering import lower_phase
-from workloads.program import Column, StepGroup
+from workloads.program import StepGroup
 from workloads.scenario import Scenario
 from workloads.steps import cache_capacity
+from workloads.tasks import Column
 from workloads.trace import CROSS, Trace
 
 Tokens = NDArray[np.int64]

@@ -23,7 +23,8 @@ from numpy.typing import NDArray
 from sim.engine.maxplus import step_seconds
 from sim.engine.pricing import Pricing
 from sim.engine.timed import FloatColumn
-from workloads.program import COLUMN_NAMES, Column, StepGroup, Task
+from workloads.program import StepGroup
+from workloads.tasks import COLUMN_NAMES, Column, Task
 
 Indices = NDArray[np.int64]
 Item = TypeVar("Item", StepGroup, Task)

@@ -15,7 +15,7 @@ from hw_models.soc import SocSpec, load_soc
 from sim import Scenario, simulate
 from sim.breakdown import EXPANDING, phase_terms
 from sim.engine.pricing import Pricing
-from workloads.program import Task
+from workloads.tasks import Task
 
 PHONE = load_soc("_snapdragon_8_elite")
 STACK = PHONE.stack("llamacpp_cpu")
