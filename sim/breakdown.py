@@ -23,9 +23,9 @@ from sim.engine.cached import served_bytes
 from sim.engine.conditions import lost_to_waiting
 from sim.engine.pricing import Pricing
 from sim.engine.recording import Ran
-from sim.engine.timed import FloatColumn
 from sim.engine.times import span_s
 from sim.engine.transfers import cache_share, ramp
+from sim.engine.unit_time import UnitTimes
 from sim.run import Run
 from workloads.program import total
 from workloads.tasks import Task
@@ -103,8 +103,8 @@ def _of_laws(pricing: Pricing, ran: Ran, phase: str) -> dict[str, float]:
     task, found = ran.task.demand, ran.seconds_by_bound()
     assert task is not None
     laws = (
-        (EXPANDING, "compute", _share_of(pricing.expanding_s(task, phase), pricing, task, phase)),
-        (EXPONENTIALS, "compute", pricing.exponential_share(task, phase)),
+        (EXPANDING, "compute", _expanding_share(pricing.units, task, phase)),
+        (EXPONENTIALS, "compute", pricing.units.exponential_share(task, phase)),
         (WAITING, "dram", float(np.mean(lost_to_waiting(ran.task, ran.conditions)))),
         (CACHED, "dram", cache_share(pricing.soc, ran.task, ran.conditions.clock)),
         (BURSTS, "dram", 1.0 - float(np.mean(ramp(pricing.soc, task)))),
@@ -115,9 +115,7 @@ def _of_laws(pricing: Pricing, ran: Ran, phase: str) -> dict[str, float]:
     return found
 
 
-def _share_of(part_s: FloatColumn | None, pricing: Pricing, task: Task, phase: str) -> float:
-    """Return the share of an operator's arithmetic that a part of it takes."""
-    if part_s is None:
-        return 0.0
-    busy_s = float(pricing.busy_s(task, phase).sum())
-    return float(part_s.sum()) / busy_s if busy_s else 0.0
+def _expanding_share(units: UnitTimes, task: Task, phase: str) -> float:
+    """Return the share of an operator's arithmetic in which its weights are expanded."""
+    expanding_s, busy_s = units.expanding_s(task, phase), float(units.busy_s(task, phase).sum())
+    return 0.0 if expanding_s is None or not busy_s else float(expanding_s.sum()) / busy_s

@@ -119,7 +119,7 @@ def _jumps(pricing: Pricing, group: StepGroup) -> NDArray[np.bool_]:
     jumps[0] = True
     columns = [*pricing.jumps_of(group), *([] if group.switches is None else [group.switches])]
     for task, _ in group.tasks():
-        columns.extend(pricing.jumps(task, group.phase))
+        columns.extend(pricing.units.jumps(task, group.phase))
     for column in columns:
         if column.shape[-1] > 1:
             jumps[1:] |= _on_any_device(np.diff(column) != 0)

@@ -14,7 +14,7 @@ from hw_models.schema import Stack
 from hw_models.soc import SocSpec, load_soc
 from sim import Scenario, simulate
 from sim.breakdown import EXPANDING, phase_terms
-from sim.engine.pricing import Pricing
+from sim.engine.unit_time import UnitTimes
 from workloads.tasks import Task
 
 PHONE = load_soc("_snapdragon_8_elite")
@@ -49,7 +49,7 @@ def product(weight_format: str, rows: float = ROWS, kind: str = "linear") -> Tas
 
 
 def seconds(soc: SocSpec, task: Task, phase: str = "prefill") -> float:
-    return float(Pricing(soc, soc.stack("llamacpp_cpu")).busy_s(task, phase)[0])
+    return float(UnitTimes(soc, soc.stack("llamacpp_cpu")).busy_s(task, phase)[0])
 
 
 def number(value: float) -> Parameter:
@@ -104,7 +104,7 @@ def test_nothing_is_packed_for_cores_without_dot_products_and_experts_come_row_b
 def test_a_decode_step_and_formats_of_no_known_pace_keep_their_efficiency() -> None:
     plain = replace(product("q3_k"), weight_format="")
     for task, phase in ((product("q3_k"), "decode"), (plain, "prefill")):
-        assert Pricing(PHONE, STACK).expanding_s(task, phase) is None
+        assert UnitTimes(PHONE, STACK).expanding_s(task, phase) is None
     assert seconds(PHONE, product("q3_k"), "decode") == seconds(PHONE, plain, "decode")
 
 
@@ -125,7 +125,7 @@ def asked(**deployment: object) -> Scenario:
 def test_attention_at_a_tenth_of_the_efficiency_takes_ten_times_its_seconds_and_no_other() -> None:
     slow = ideal(attention_share=Parameter(0.1, "fraction", "assumed", "test", 0.1, 0.1))
     group = next(g for g in simulate(asked(), soc=IDEAL).program.groups if g.phase == "prefill")
-    before, after = (Pricing(soc, soc.stack()) for soc in (IDEAL, slow))
+    before, after = (UnitTimes(soc, soc.stack()) for soc in (IDEAL, slow))
     for task in (task for part in group.segments for task in part.tasks if task.flops.any()):
         unit = IDEAL.units[task.unit]
         times = 10.0 if task.kind == "attention" else 1.0
