@@ -60,6 +60,7 @@ validate: $(VENV)/.dev  ## measure this machine, calibrate, and judge on other d
 	exit $$missed
 
 pages: $(VENV)/.dev  ## write the tables that the documentation takes from the code
+	$(BIN)/python docs/code_map.py
 	$(BIN)/python docs/write_metrics.py
 	$(BIN)/python docs/models.py
 	$(BIN)/python docs/models_vision.py

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from docs.code_map import PAGE, written
 from tests.docs.pages import ROOT
 
 OTHERS = {"geniex_jobs.py"}
@@ -44,3 +45,8 @@ def _is_defined(name):
                 words = path.read_text()
                 return all(re.search(rf"\b{word}\b", words) for word in parts[count : count + 1])
     return name.endswith(".py")
+
+
+def test_the_map_of_the_code_holds_every_file():
+    """Remedy: python docs/code_map.py"""
+    assert PAGE.read_text() == written(PAGE.read_text())
