@@ -108,15 +108,19 @@ class SocSpec(Part):
     def with_overrides(self, overrides: Mapping[str, Any]) -> "SocSpec":
         """Copy with what-if entries: a number (SI), text with a unit, or a plain entry.
 
-        None switches off a part that a device may lack. Overridden parameters become `assumed`,
-        cite the source "override", and lose their range. Raises `HardwareError` for unknown paths
-        and for values that break the rules of a device.
+        A mapping takes the place of a whole part, and None switches off one that a device may lack.
+        Overridden parameters become `assumed`, cite the source "override", and lose their range.
+        Raises `HardwareError` for unknown paths and for values that break the rules of a device.
 
         >>> spec = load_soc("ideal_85gbps_50tflops")
         >>> spec.with_overrides({"flash.sequential_read": "2 GB/s"}).flash.sequential_read.value
         2000000000.0
         """
         known = dict(leaves(self))
+        parts = {path for path, value in overrides.items() if isinstance(value, Mapping | None)}
+        parts = {path for path in parts if has_entry(self, path)}
+        if faults := [_unknown(path, known) for path in overrides if path not in {*known, *parts}]:
+            raise HardwareError(*faults)
         entries = {path: _overriding(known.get(path), value) for path, value in overrides.items()}
         return self._with_entries(entries, {OVERRIDE: _OVERRIDE_SOURCE})
 
@@ -138,10 +142,9 @@ class SocSpec(Part):
         return copy.model_copy(update={"sources": {**self.sources, OVERRIDE: _OVERRIDE_SOURCE}})
 
     def _with_entries(self, entries: Mapping[str, Any], sources: Mapping[str, Source]) -> "SocSpec":
-        known = dict(leaves(self))
-        off = {path for path, entry in entries.items() if entry is None and has_entry(self, path)}
-        if faults := [_unknown(path, known) for path in entries if path not in {*known, *off}]:
-            raise HardwareError(*faults)
+        if missing := [path for path in entries if not has_entry(self, path)]:
+            known = dict(leaves(self))
+            raise HardwareError(*(_unknown(path, known) for path in missing))
         tree = to_tree(self)
         for path, entry in entries.items():
             set_entry(tree, path, entry)

@@ -24,6 +24,13 @@ LAWS: dict[str, Any] = {
     "units.*.active_w": 1.5,
     "units.*.allocation_bytes": "2 GB",
     "dram.queueing": 0.5,
+    "dram.system_cache": {
+        "capacity": "8 MB",
+        "others": 0.2,
+        "rate": "150 GB/s",
+        "energy": 2e-12,
+        "streamed": 0.5,
+    },
     "dram.reclaim": {"swap": "1 GB", "churn": 2.0},
     "flash.hot": {"from_c": 40.0, "fraction": 0.6},
     "power.voltage_exponent": 1.5,

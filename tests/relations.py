@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 import sim
-from hw_models.soc import SocSpec, load_soc
+from hw_models.soc import load_soc
 from sim.results import Result
-from tests.every_law import file_with_every_law
+from tests.every_law import file_with_every_law, with_every_law
 from tests.random_questions import Asked, drafting, drawn
 from tests.relation_exceptions import (
     PEAK,
@@ -201,19 +201,6 @@ def engines_agree_with_every_law_on(asked: Asked) -> Outcome:
     short = {**asked, "session": {"turns": [turn]}, "environment": {"ambient_c": -20.0}}
     device = with_every_law(load_soc(asked["device"]))
     return _same(*(reply_s(ran(short, device=device, engine=name)) for name in ("event", "auto")))
-
-
-def with_every_law(soc: SocSpec) -> SocSpec:
-    """Return a device with the laws of time on that no shipped device states."""
-    unit = soc.stack().unit
-    return soc.with_overrides(
-        {
-            f"units.{unit}.vector.exponential": 20,
-            f"units.{unit}.ramp_bytes": "64 KiB",
-            "dram.queueing": 0.3,
-            "dram.system_cache": system_cache("64 MB"),
-        }
-    )
 
 
 def system_cache(capacity: str) -> dict[str, Any]:

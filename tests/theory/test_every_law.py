@@ -13,7 +13,9 @@ from hw_models.part import Part
 from hw_models.soc import SocSpec, load_soc
 from hw_models.tree import leaves
 from sim import Scenario, simulate
+from sim.explore.designs import SweepSpec
 from sim.explore.draws import draw
+from sim.explore.sweep_rows import evaluate
 from sim.explore.variants import variant_metrics
 from tests import random_scenarios
 from tests.every_law import LAWS, NO_LAWS, device_with_every_law, file_with_every_law
@@ -83,6 +85,29 @@ def test_draws_are_runs_of_their_own(number):
             value = np.nan if expected is None else float(expected)
             found = together[metric][index]
             assert found == pytest.approx(value, rel=1e-9, nan_ok=True), (index, metric)
+
+
+@pytest.mark.parametrize("number", range(6))
+def test_rows_of_a_sweep_are_runs_of_their_own(number, folder):
+    """In one pass where graphs share their weights, one by one where they change in every turn."""
+    base = random_scenarios.plain(number)
+    soc = device_with_every_law(base["device"])
+    if number % 2:
+        stacks = {f"stacks.{name}.prompt_graph": None for name in soc.stacks}
+        soc = soc.with_overrides(stacks)
+    path = folder / f"swept_{number}.yaml"
+    path.write_text(soc.to_yaml(), encoding="utf-8")
+    turn = "session.turns.0."
+    axes = {f"{turn}prompt_tokens": (90, 481), f"{turn}output_tokens": (1, 2, 37)}
+    spec = SweepSpec(base={**base, "device": str(path)}, axes=axes)
+    rows = evaluate(spec, 0, spec.points)
+    for values, row in zip(spec.rows(0, spec.points), rows, strict=True):
+        assert row["error"] is None
+        alone = simulate(Scenario.from_mapping(spec.mapping(values)))
+        for metric, expected in alone.metrics().items():
+            value = np.nan if expected is None else float(expected)
+            found = np.nan if row[metric] is None else float(row[metric])
+            assert found == pytest.approx(value, rel=1e-9, nan_ok=True), (values, metric)
 
 
 @pytest.fixture(scope="module")
