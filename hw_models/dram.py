@@ -36,7 +36,8 @@ def granularity_efficiency(request_bytes: Numbers, row_bytes: Numbers) -> Number
     >>> float(granularity_efficiency(256, 256))
     0.5
     >>> bytes_per_s, latency_s = 50e9, 2e-6
-    >>> float(1e6 / bytes_per_s / granularity_efficiency(1e6, latency_s * bytes_per_s)) * 1e6
+    >>> seconds = 1e6 / bytes_per_s / granularity_efficiency(1e6, latency_s * bytes_per_s)
+    >>> round(float(seconds) * 1e6, 6)
     22.0
     """
     return np.divide(request_bytes, np.add(request_bytes, row_bytes))
