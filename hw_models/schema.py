@@ -247,13 +247,22 @@ class Law(Part):
         return found
 
 
+SpreadMetric = Literal["tokens_per_s", "prefill_tokens_per_s", "time_to_first_token_s"]
+
+
 class StackFit(Part):
     """What is known of a fit to measured runs besides the fitted values and their ranges."""
 
     spread: Annotated[Plain, Field(ge=0.0, le=10.0)]
-    """Standard deviation of log(simulated / measured) over the fitted rows."""
+    """Standard deviation of log(simulated / measured) of runs that the fit has not seen."""
+    spreads: dict[SpreadMetric, Annotated[Plain, Field(ge=0.0, le=10.0)]] = Field(default={})
+    """Of the metrics whose rows say it, by their names; the others have ``spread``."""
     correlation: dict[str, Annotated[Plain, Field(ge=-1.0, le=1.0)]] = Field(default={})
     """Of the logarithms of two fitted parameters, by their paths: "one ~ other"."""
+
+    def spread_of(self, metric: str) -> float:
+        """Return the deviation of log(simulated / measured) to expect of a metric."""
+        return {str(name): value for name, value in self.spreads.items()}.get(metric, self.spread)
 
 
 class Stack(Part):
@@ -293,7 +302,9 @@ class Stack(Part):
     prompt_graph: PromptGraph | None = None
     """None: prompts and tokens run on graphs that share their weights."""
     prefill_chunk_tokens: Count | None
-    """Tokens per prefill call, of a fixed size; None: any number of tokens, the prompt at once."""
+    """Tokens per prefill call, of a fixed size; None: any number of tokens."""
+    ubatch_tokens: Count | None = None
+    """Where any number of tokens is taken, how many at once at most; None: the prompt at once."""
     cache_buckets_tokens: Sizes
     """Compiled KV-cache sizes; empty where the kernels follow the live length."""
     verify_buckets_tokens: Sizes

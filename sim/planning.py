@@ -246,8 +246,9 @@ def placement(scenario: Scenario, soc: SocSpec, stack: Stack) -> dict[str, Unit]
 def graph_options(scenario: Scenario, soc: SocSpec, stack: Stack) -> GraphOptions:
     """Return what the stack's graph compiler does for this deployment."""
     chunk, overlap = scenario.deployment.prefill_chunk_tokens, scenario.deployment.vision_overlap
-    if chunk is None and stack.prefill_chunk_tokens is not None:
-        chunk = int(stack.prefill_chunk_tokens.value)
+    own = stack.prefill_chunk_tokens or stack.ubatch_tokens
+    if chunk is None and own is not None:
+        chunk = int(own.value)
     cache = scenario.deployment.kv_cache
     allocated = (cache.capacity_tokens,) if stack.reads_allocated_cache else ()
     return GraphOptions(

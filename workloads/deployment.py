@@ -54,6 +54,10 @@ class Placement(Strict):
     sampling: Unit | None = None
 
 
+LARGEST_CHUNK = 65_536
+"""Tokens of a prefill step at most."""
+
+
 class Deployment(Strict):
     """How the model is shipped.
 
@@ -65,8 +69,8 @@ class Deployment(Strict):
     activations
         Format of activations; the stack's if none.
     prefill_chunk_tokens
-        Tokens per prefill call [tokens]; the stack's if none. The last one is padded where the
-        stack's prefill graphs have a fixed size.
+        Tokens per prefill call, at most [tokens]; the stack's if none. The last one is padded where
+        the stack's prefill graphs have a fixed size.
     speculation
         How tokens are drafted, and how many of them the target accepts.
     free_vision_after_encode
@@ -93,7 +97,7 @@ class Deployment(Strict):
     placement: Placement = Placement.usual()
     pruning: Pruning = Pruning.usual()
     kv_cache: KvCache = KvCache.usual()
-    prefill_chunk_tokens: Annotated[int, Field(ge=1, le=65_536)] | None = None
+    prefill_chunk_tokens: Annotated[int, Field(ge=1, le=LARGEST_CHUNK)] | None = None
     speculation: SpeculationPart = NoSpeculation.usual()
     verify_buckets: tuple[Annotated[int, Field(ge=1, le=1025)], ...] | None = None
     lora: Lora | None = None

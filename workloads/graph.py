@@ -21,7 +21,7 @@ class GraphOptions:
     Attributes
     ----------
     prefill_chunk_tokens
-        Tokens per prefill step; ``None`` runs the whole prompt at once.
+        Tokens per prefill step, at most; ``None`` runs the whole prompt at once.
     pads_prefill
         Prefill graphs have a fixed size, so that the last step computes padding; kernels that take
         any number of tokens compute what is left.

@@ -93,6 +93,8 @@ class Fit:
         the scatter of its residuals, in deviations of their noise; its callers replace it.
     inflation
         Factor on all deviations, above 1 where the values scatter more than their noise says.
+    spreads
+        As ``spread``, of single metrics.
     """
 
     paths: tuple[str, ...]
@@ -101,6 +103,7 @@ class Fit:
     kept: tuple[str, ...]
     spread: float
     inflation: float
+    spreads: Mapping[str, float] = field(default_factory=dict)
 
     def deviation(self, path: str) -> float:
         """Return the posterior deviation of the logarithm of a parameter."""

@@ -27,7 +27,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -52,8 +52,11 @@ FAR_OUT: Final = 2.0
 """Deviations beyond which the noise of a value is raised until it lies no farther out."""
 STEP: Final = 0.02
 """Step of the logarithms in a derivative, wide enough to see past whole tiles."""
-ROUNDS: Final = 3
-"""Gauss-Newton steps."""
+ROUNDS: Final = 8
+"""Gauss-Newton steps at most."""
+SHARES_OF_A_STEP: Final = (1.0, 0.5, 0.25, 0.1, 0.0)
+"""What of a step is tried: what bounds a run changes from arithmetic to memory within one, and the
+derivatives with it. None is taken where nothing is gained."""
 HELD: Final = 4
 """Rounds in which slots that leave their limits are held there."""
 HOLDING: Final = 1e-4
@@ -188,11 +191,12 @@ class Problem:
         self.measured = np.array([item.log_measured for item in rows])
         self.raised = np.ones(len(rows))
         self.logs = self.centre
+        self.pull = self.whole = np.zeros(len(self.slots))
         self.simulated = self.at_priors = self.measured
         self.jacobian = np.zeros((len(rows), len(self.slots)))
 
     def solved(self) -> Posterior:
-        """Return the posterior of all rows, after `ROUNDS` steps from the priors."""
+        """Return the posterior of all rows, after `ROUNDS` steps from the priors at most."""
         everything = np.ones(len(self.rows), dtype=bool)
         for step in range(ROUNDS):
             self.linearise(self.logs)
@@ -201,13 +205,43 @@ class Problem:
             for _ in range(REWEIGHTED):
                 found, deviations = self._step(everything)
                 self.raised = np.maximum(1.0, self.raised * (deviations / FAR_OUT) ** 2)
-            self.logs = found.logs
+            share = self._best_share(found.pull - self.pull)
+            self.pull = self.pull + share * (found.pull - self.pull)
+            self.logs = self._logs(self.pull)
+            if share == 0.0:
+                break
         self.linearise(self.logs)
-        return self._step(everything)[0]
+        self.whole = self._step(everything)[0].pull
+        return self.without(~everything)
 
     def without(self, left_out: NDArray[np.bool_]) -> Posterior:
-        """Return the posterior of the rows that are not left out, at the last linearisation."""
-        return self._step(~left_out)[0]
+        """Return the posterior of the rows that are not left out, at the last linearisation.
+
+        It differs from the solution as the linear model without these rows does from that with all.
+        """
+        found = self._step(~left_out)[0]
+        pull = self.pull + found.pull - self.whole
+        return replace(found, pull=pull, logs=self._logs(pull))
+
+    def _best_share(self, step: Vector) -> float:
+        """Return the share of a step with the least misfit, of values and from the priors."""
+        pulls = self.pull + np.outer(SHARES_OF_A_STEP, step)
+        misses = self.measured - self._simulated(self._logs(pulls))
+        inverse = np.linalg.inv(data_covariance(self.rows, self.raised))
+        misfits = np.einsum("ti,ij,tj->t", misses, inverse, misses)
+        misfits += np.einsum("ti,ij,tj->t", pulls, self.prior, pulls)
+        return SHARES_OF_A_STEP[int(np.argmin(misfits))]
+
+    def _logs(self, pulls: Vector) -> Vector:
+        """Return logarithms within their limits; ``pulls`` along the last axis."""
+        return np.clip(self.centre + pulls @ self.prior, *_limits(self.slots))
+
+    def _simulated(self, logs: Vector) -> Vector:
+        """Return the logarithms of every value at several logarithms, shape (of them, values)."""
+        found = np.empty((len(logs), len(self.rows)))
+        for i, item in enumerate(self.rows):
+            found[:, i] = self._on_each(item, self.own(item.cell), logs[:, self.own(item.cell)])
+        return found
 
     def linearise(self, logs: Vector) -> None:
         """Ask the simulator for every value and its derivatives at some logarithms."""
@@ -234,14 +268,18 @@ class Problem:
         """Return a value's logarithm and its derivatives, from one call for all shifted devices."""
         count = len(own)
         shifts = STEP * np.vstack([np.zeros(count), np.eye(count), -np.eye(count)])
-        columns = np.exp(logs[own] + shifts)
+        found = self._on_each(item, own, logs[own] + shifts)
+        return float(found[0]), (found[1 : count + 1] - found[count + 1 :]) / (2.0 * STEP)
+
+    def _on_each(self, item: Asked, own: list[int], logs: Vector) -> Vector:
+        """Return a value's logarithm at each row of logarithms of its own slots, from one call."""
+        columns = np.exp(logs)
         prefix = f"stacks.{item.row.stack}."
         values = {
             prefix + self.slots[place].path: columns[:, i : i + 1] for i, place in enumerate(own)
         }
         device = self.devices[item.row.device].with_values(values)
-        found = np.log(item.row.simulated_on_each(device))
-        return float(found[0]), (found[1 : count + 1] - found[count + 1 :]) / (2.0 * STEP)
+        return np.asarray(np.log(item.row.simulated_on_each(device)))
 
     def _step(self, kept: NDArray[np.bool_]) -> tuple[Posterior, Vector]:
         """Return the posterior of some rows, and each row's deviations from the others' word.

@@ -13,9 +13,12 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
-from functools import cache
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from functools import cache, partial
+from multiprocessing import get_context
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -23,12 +26,13 @@ from hw_models.errors import HardwareError
 from hw_models.soc import SocSpec, list_socs, load_soc
 from sim.calibration.asked import Asked, asked
 from sim.calibration.fit import Fit
-from sim.calibration.folds import Residual, leave_one_out, spread_of
+from sim.calibration.folds import Fold, Residual, leave_one_out, narrowed, narrowing, spread_of
 from sim.calibration.pooled import Posterior, Problem, Slot, slots_of
 from sim.calibration.rivals import Rival, rivals
 from sim.calibration.rows import Skipped
 from sim.calibration.stacks import Calibration, overlay
-from sim.evidence.corpus_runs import language_runs
+from sim.evidence.corpus_runs import TIMED, language_runs
+from sim.evidence.measured import MeasuredRun
 from sim.evidence.measured_metrics import ROOT
 from sim.output import write_text
 from workloads.catalogue import trace_for
@@ -36,8 +40,13 @@ from workloads.catalogue import trace_for
 DEVICES: Final = Path(__file__).parents[2] / "hw_models" / "devices"
 RESIDUALS: Final = ROOT / "residuals.csv"
 RIVALS: Final = ROOT / "rivals.csv"
+UNITS: Final = ("npu", "cpu", "gpu")
+WORKERS: Final = 2
+"""Processes, a unit each."""
 TOLD: Final = 0.95
 """A parameter is written if its deviation is at most this share of its prior's, or it moved."""
+OF_PROMPTS: Final = ("efficiency.prefill", "attention_share")
+"""Parameters that only a prompt's time hangs on; decode's hangs on the others."""
 MOVED: Final = 0.2
 """Prior deviations by which a parameter has moved."""
 COMMENT: Final = "Written by `andesim calibrate --exhibits` from validation_data; edit {} instead."
@@ -55,17 +64,26 @@ def prior_of(device: str) -> SocSpec:
         return load_soc(device)
 
 
-def corpus_rows() -> tuple[list[Asked], list[Skipped]]:
-    """Return the questions of the corpus in role calibration, and the rows left out.
+def corpus_rows(unit: str) -> tuple[list[Asked], list[Skipped]]:
+    """Return the questions of the corpus in role calibration on a unit, and the rows left out.
 
     Mixtures of experts and networks with a recurrent state fit processors only: runtimes of
     accelerators hand the operators they lack to the processor, which no row states.
     """
-    found, skipped = asked(language_runs(role="calibration"), prior_of)
+    runs = [run for run in language_runs(role="calibration") if _unit_of(run) == unit]
+    found, skipped = asked(runs, prior_of)
     kept = [item for item in found if _fits(item)]
     reason = "a mixture of experts or a recurrent network on an accelerator fits nothing."
     left = [name for item in found if not _fits(item) for name in item.ids]
     return kept, [*skipped, *(Skipped(name, reason) for name in left)]
+
+
+def _unit_of(run: MeasuredRun) -> str:
+    """Return the unit that a run's stack is of; nothing where the device or stack is not known."""
+    try:
+        return prior_of(run.device).stack(run.stack).unit
+    except HardwareError:
+        return ""
 
 
 def _fits(item: Asked) -> bool:
@@ -93,21 +111,33 @@ def calibrations(
     measured: dict[str, list[str]] = {}
     for device, stack in problem.by_cell:
         measured.setdefault(stack, []).append(device)
-    expected_of = cache(lambda stack, fold: spread_of(residuals, fold, stack))
+    spread = cache(partial(spread_of, narrowed(residuals)))
     found = []
     for device in sorted(name for name in list_socs() if (DEVICES / f"_{name}.yaml").is_file()):
         soc = prior_of(device)
         for stack in sorted(set(soc.stacks) & set(measured)):
             own = tuple(item.row for item in problem.rows if item.cell == (device, stack))
-            expected = expected_of(stack, "network" if own else "device")
-            fit = _fit(slots_of(soc, stack), posterior, expected, f"stacks.{stack}.")
+            fold: Fold = "network" if own else "device"
+            unit = soc.stack(stack).unit
+            spreads = {metric: spread(fold, stack, unit, metric) for metric in TIMED}
+            narrow = [narrowing(residuals, fold, stack, is_decode=flag) for flag in (True, False)]
+            fit = _fit(slots_of(soc, stack), posterior, narrow, f"stacks.{stack}.")
+            fit = replace(fit, spread=spread(fold, stack, unit), spreads=spreads)
             siblings = () if own else tuple(sorted(measured[stack]))
             found.append(Calibration(device, stack, own, fit, siblings=siblings))
     return found
 
 
-def _fit(slots: Sequence[Slot], posterior: Posterior, spread: float, prefix: str) -> Fit:
-    """Return the posterior of a cell, without the parameters that no row says anything of."""
+def _fit(slots: Sequence[Slot], posterior: Posterior, narrow: Sequence[float], prefix: str) -> Fit:
+    """Return the posterior of a cell, without the parameters that no row says anything of.
+
+    Its spread is left to the caller.
+
+    Parameters
+    ----------
+    narrow
+        Factors on the deviations of what decode and what prompts hang on.
+    """
     logs, covariance = posterior.of(slots)
     widths = np.array([slot.deviation for slot in slots])
     moved = np.abs(logs - [slot.centre for slot in slots]) / widths
@@ -115,7 +145,9 @@ def _fit(slots: Sequence[Slot], posterior: Posterior, spread: float, prefix: str
     kept = [prefix + slot.path for slot, said in zip(slots, told, strict=True) if not said]
     paths = [prefix + slot.path for slot, said in zip(slots, told, strict=True) if said]
     values = dict(zip(paths, np.exp(logs[told]).tolist(), strict=True))
-    return Fit(tuple(paths), values, covariance[np.ix_(told, told)], tuple(kept), spread, 1.0)
+    factors = np.array([narrow[slot.path in OF_PROMPTS] for slot in slots])
+    covariance = covariance * np.outer(factors, factors)
+    return Fit(tuple(paths), values, covariance[np.ix_(told, told)], tuple(kept), 0.0, 1.0)
 
 
 def write_devices(fits: Sequence[Calibration], folder: Path = DEVICES) -> list[Path]:
@@ -167,13 +199,32 @@ def read_rivals(path: Path = RIVALS) -> list[Rival]:
     ]
 
 
+class Solved(NamedTuple):
+    """The fit of all stacks of one unit, and how it does on what it has not seen."""
+
+    problem: Problem
+    posterior: Posterior
+    left_out: list[Residual]
+    rivals: list[Rival]
+
+
+def solved(unit: str) -> Solved:
+    """Return the fit of all stacks of a unit to the corpus; units have nothing in common."""
+    problem = fitted(corpus_rows(unit)[0])
+    return Solved(problem, problem.solved(), leave_one_out(problem), rivals(problem))
+
+
 def calibrate_exhibits(folder: Path = DEVICES, residuals: Path = RESIDUALS) -> list[Calibration]:
     """Fit the shipped stacks, write their device files and their residuals, and return the fits."""
-    problem = fitted(corpus_rows()[0])
-    posterior = problem.solved()
-    left_out = leave_one_out(problem)
-    fits = calibrations(problem, posterior, left_out)
-    write_residuals(left_out, residuals)
-    write_residuals(rivals(problem), residuals.with_name(RIVALS.name))
+    with ProcessPoolExecutor(WORKERS, get_context("spawn")) as pool:
+        units = list(pool.map(solved, UNITS))
+    left_out = [item for one in units for item in one.left_out]
+    left_out.sort(key=lambda item: item.fold, reverse=True)
+    fits = [item for one in units for item in calibrations(one.problem, one.posterior, left_out)]
+    fits.sort(key=lambda item: (item.device, item.stack))
+    write_residuals(narrowed(left_out), residuals)
+    write_residuals(
+        [item for one in units for item in one.rivals], residuals.with_name(RIVALS.name)
+    )
     write_devices(fits, folder)
     return fits

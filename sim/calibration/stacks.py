@@ -217,7 +217,11 @@ def fitted_entries(soc: SocSpec, item: Calibration, source: str = "") -> dict[st
         for index, one in enumerate(names)
         for other in names[index + 1 :]
     }
-    tree["fit"] = {"spread": round(found.spread, 3)} | ({"correlation": pairs} if pairs else {})
+    tree["fit"] = {"spread": round(found.spread, 3)}
+    if found.spreads:
+        tree["fit"]["spreads"] = {name: round(size, 3) for name, size in found.spreads.items()}
+    if pairs:
+        tree["fit"]["correlation"] = pairs
     return tree
 
 

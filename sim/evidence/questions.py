@@ -36,6 +36,7 @@ from sim.errors import SimError
 from sim.evidence.measured import MeasuredRun
 from workloads.catalogue import get_entry, trace_for
 from workloads.compression import WeightMap
+from workloads.deployment import LARGEST_CHUNK
 from workloads.errors import WorkloadError, did_you_mean
 from workloads.explain import sentences
 from workloads.models.entry import is_model_path
@@ -167,7 +168,7 @@ def scenario_of_run(run: MeasuredRun, metric: str, soc: SocSpec) -> Scenario:
         "kv_cache": _kv_cache(run, soc, stack),
         "weights": run.weights,
         "activations": run.activations or None,
-        "prefill_chunk_tokens": _chunk(run),
+        "prefill_chunk_tokens": run.ubatch_tokens and min(run.ubatch_tokens, LARGEST_CHUNK),
         "fusion": FUSION.get(run.flash_attention),
     }
     wanted = {
@@ -293,17 +294,6 @@ def _kv_cache(run: MeasuredRun, soc: SocSpec, stack: str) -> dict[str, Any]:
     if run.context_tokens and (chosen.cache_buckets_tokens or chosen.reads_allocated_cache):
         cache["buckets"] = [run.context_tokens]
     return {name: value for name, value in cache.items() if value}
-
-
-def _chunk(run: MeasuredRun) -> int | None:
-    """Return the tokens of a prefill step: equal parts, none above what the runtime takes.
-
-    >>> _chunk(MeasuredRun(id="a", prompt_tokens=600, ubatch_tokens=512))
-    300
-    """
-    if not run.ubatch_tokens or not run.prompt_tokens:
-        return None
-    return -(-run.prompt_tokens // -(-run.prompt_tokens // run.ubatch_tokens))
 
 
 def _turns(run: MeasuredRun, metric: str) -> list[dict[str, Any]]:

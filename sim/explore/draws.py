@@ -53,6 +53,9 @@ CENTRAL_80 = 1.2816
 RANGE_DEVIATIONS = 4.0
 """A prior's low to high is taken as this many deviations: about 95 % of it lies between them."""
 
+OF_PROMPTS = ("prefill_tokens_per_s", "time_to_first_token_s")
+"""Metrics of a prompt; the wider of their spreads is drawn."""
+
 WHOLE = 1.0
 """Share of its bus that a unit attains at most."""
 
@@ -112,16 +115,19 @@ def draw(soc: SocSpec, stack: str, samples: int, seed: int) -> Draws:
 
 
 def _scattered(soc: SocSpec, stack: str, draws: Draws, samples: int, seed: int) -> Draws:
-    """Return the draws with all times of a fitted stack scaled by one random factor per draw.
+    """Return the draws with all times of a fitted stack scaled by random factors per draw.
 
-    The factor is log-normal with the fit's residual spread. It divides the rates of the unit and of
-    copying the cache and multiplies every overhead. Where it slows, it divides the rate of the bus;
-    where it quickens, it raises the shares of the bus that unit and stack attain.
+    Factors are log-normal with what the fit's rows scatter by: prompts' on the rates of the unit,
+    whose arithmetic bounds them, decode's on the bus, copies of the cache and every overhead, both
+    from one deviate. Where decode's slows, it divides the rate of the bus; where it quickens, it
+    raises the shares of the bus that unit and stack attain.
     """
     fit = soc.stack(stack).fit
     if fit is None:
         return draws
-    slower = np.exp(fit.spread * random_stream(seed, f"rows of {stack}").standard_normal(samples))
+    deviate = random_stream(seed, f"rows of {stack}").standard_normal(samples)
+    slower = np.exp(fit.spread_of("tokens_per_s") * deviate)
+    prompts = np.exp(max(map(fit.spread_of, OF_PROMPTS)) * deviate)
     unit, own = f"units.{soc.stack(stack).unit}.", f"stacks.{stack}."
     found = dict(draws)
     for path, item in soc.parameters().items():
@@ -132,7 +138,9 @@ def _scattered(soc: SocSpec, stack: str, draws: Draws, samples: int, seed: int) 
             found[path] = values / np.maximum(slower, 1.0)
         elif path in _bus_shares(soc, stack):
             found[path] = values / np.minimum(slower, 1.0)
-        elif path.startswith((unit, f"{own}kv_copy")) and item.unit.endswith("/s"):
+        elif path.startswith(unit) and item.unit.endswith("/s"):
+            found[path] = values / prompts
+        elif path.startswith(f"{own}kv_copy"):
             found[path] = values / slower
         elif path.startswith((own, unit)) and item.unit == "s":
             found[path] = values * slower

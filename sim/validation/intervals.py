@@ -85,7 +85,7 @@ def spread(soc: SocSpec, stack: str, metric: str) -> float:
     That of the fit, and at least the noise of one published figure of the metric.
     """
     found, least = soc.stack(stack).fit, figures.noise(metric)
-    return max(found.spread, least) if found else least
+    return max(found.spread_of(metric), least) if found else least
 
 
 def widening(program: Program, soc: SocSpec, stack: str) -> float:

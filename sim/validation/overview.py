@@ -9,19 +9,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cache, partial
 from typing import Final, NamedTuple
 
 import numpy as np
 
-from sim.calibration.folds import Residual, spread_of
+from sim.calibration.folds import Residual, held
 from sim.evidence.nearest import JudgedRow
-from sim.explore.draws import CENTRAL_80
 from sim.validation.tables import table
 
 UNITS: Final = ("npu", "gpu", "cpu")
 HELD: Final = (0.73, 0.87)
 """Aimed share of measured values inside their 80 % interval."""
+SWAYED: Final = 0.5
+"""A mean is one row's where without it no more than this share is left."""
 FEWEST: Final = 8
 """Rows below which a group is shown and not held against an aim."""
 
@@ -128,14 +128,28 @@ def overview_table(asked: Iterable[Question]) -> str:
     return said + "\n\n" + table(header, lines)
 
 
+def swayed_table(residuals: Iterable[Residual]) -> str:
+    """Return the groups of left-out rows whose mean error one row at least halves by leaving."""
+    groups: dict[tuple[str, str, str], list[Residual]] = {}
+    for item in residuals:
+        groups.setdefault((item.fold, item.metric, item.unit), []).append(item)
+    lines = []
+    for (fold, metric, unit), rows in sorted(groups.items()):
+        worst = max(rows, key=lambda row: abs(math.expm1(row.log_error)))
+        found, left = (
+            Errors.of([math.expm1(row.log_error) for row in some], [])
+            for some in (rows, [row for row in rows if row.id != worst.id])
+        )
+        if found and left and len(rows) >= FEWEST and left.mean <= SWAYED * found.mean:
+            where = f"{worst.id} ({worst.device}, {worst.stack}, x {math.exp(worst.log_error):.0f})"
+            means = (f"{found.mean:.1%}", f"{left.mean:.1%}")
+            lines.append([fold, AIMS[metric].name, unit.upper(), *means, where])
+    return table(["left out", "question", "unit", "mean", "without", "the row"], lines)
+
+
 def _folded(rows: Sequence[Residual], fold: str, metric: str, unit: str) -> Errors | None:
     chosen = [row for row in rows if (row.fold, row.metric, row.unit) == (fold, metric, unit)]
-    spread = cache(partial(spread_of, [row for row in rows if row.fold == fold]))
-    inside = [
-        abs(row.log_error) <= CENTRAL_80 * math.hypot(row.of_parameters, spread(fold, row.stack))
-        for row in chosen
-    ]
-    return Errors.of([math.expm1(row.log_error) for row in chosen], inside)
+    return Errors.of([math.expm1(row.log_error) for row in chosen], held(rows, chosen))
 
 
 def _judged(rows: Iterable[JudgedRow], metric: str, unit: str) -> Errors | None:

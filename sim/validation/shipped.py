@@ -68,7 +68,7 @@ def _left_out() -> Iterator[JudgedRow]:
         for item in (item for item in residuals if item.fold == UNSEEN):
             run = runs.get((item.id, item.metric))
             if run is not None:
-                yield _of_residual(item, run, spread(item.stack))
+                yield _of_residual(item, run, spread(item.stack, item.unit, item.metric))
 
 
 def _over_minutes() -> Iterator[JudgedRow]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from operator import attrgetter
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,15 @@ import pytest
 from hw_models.soc import list_socs, load_soc
 from sim.calibration.asked import Asked, asked
 from sim.calibration.files import calibrate_to
-from sim.calibration.folds import Residual, leave_one_out, spread, spread_of
+from sim.calibration.folds import (
+    Residual,
+    held,
+    leave_one_out,
+    narrowed,
+    narrowing,
+    spread,
+    spread_of,
+)
 from sim.calibration.pooled import Posterior, Problem, slots_of
 from sim.calibration.rows import Observation, observations
 from sim.calibration.shipping import (
@@ -100,11 +109,12 @@ def test_no_validation_row_is_in_a_fit() -> None:
 def test_a_stack_without_rows_says_on_which_devices_it_stands() -> None:
     soc = load_soc("dimensity_9400")
     assert "no row of neuropilot on this device" in soc.sources["fit_neuropilot"].title
-    own = load_soc("genio_720").stack("neuropilot").fit
-    pooled = soc.stack("neuropilot").fit
-    assert own
-    assert pooled
-    assert pooled.spread >= own.spread
+    own, pooled = (phone.stack("neuropilot") for phone in (load_soc("genio_720"), soc))
+    assert own.fit
+    assert pooled.fit
+    for path in ("bandwidth_fraction", "layer_s", "efficiency.prefill"):
+        known, told = (attrgetter(path)(stack) for stack in (own, pooled))
+        assert told.high / told.low > known.high / known.low, path
 
 
 def test_files_are_fitted_and_written_and_read_again(tmp_path: Path) -> None:
@@ -235,9 +245,42 @@ def test_a_spread_holds_80_percent_of_what_was_left_out() -> None:
 def test_a_stack_of_one_network_expects_what_others_saw_of_a_second() -> None:
     several = [left_out("a", model, error) for model, error in (("m", 0.6), ("n", -0.8))]
     known = [*several, *(left_out("b", "m", 0.1) for _ in range(8))]
-    assert spread_of(known, "network", "b") == pytest.approx(spread(known))
-    assert spread_of(known, "network", "a") > spread_of(known, "network", "b")
-    assert spread_of([], "network", "a") == 0.0
+    assert spread_of(known, "network", "b", "npu") == pytest.approx(spread(known))
+    assert spread_of(known, "network", "a", "npu") > spread_of(known, "network", "b", "npu")
+    assert spread_of([], "network", "a", "npu") == 0.0
+
+
+def test_parameters_that_hold_all_rows_alone_are_narrowed_till_they_hold_four_of_five() -> None:
+    rows = [
+        left_out("a", f"m{i % 5}", 0.01 * (i + 1))._replace(of_parameters=1.0) for i in range(50)
+    ]
+    factor = narrowing(rows, "network", "a", is_decode=True)
+    assert factor == pytest.approx((50 * 0.4 / 1.2816 + 1.0) / 51, rel=1e-6)
+    tight = narrowed(rows)
+    assert np.mean(held(rows, rows)) == 1.0
+    assert np.mean(held(tight, tight)) == pytest.approx(0.8, abs=0.03)
+    wide = [item._replace(of_parameters=0.01) for item in rows]
+    assert narrowing(wide, "network", "a", is_decode=True) == 1.0  # never wider
+    assert narrowing(rows[:1], "network", "a", is_decode=True) == 1.0
+    assert narrowing(rows, "device", "a", is_decode=True) == 1.0
+    assert narrowing(rows, "network", "a", is_decode=False) == 1.0
+
+
+def test_a_spread_is_of_one_metric_and_one_kind_of_unit() -> None:
+    steady = [left_out("a", model, 0.1) for model in "mnop"]
+    first = [item._replace(metric="time_to_first_token_s", log_error=0.9) for item in steady]
+    gpu = [item._replace(unit="gpu", stack="g", log_error=2.0) for item in steady]
+    known = [*steady, *first, *gpu]
+    decode, prompt = (
+        spread_of(known, "network", "a", "npu", metric)
+        for metric in ("tokens_per_s", "time_to_first_token_s")
+    )
+    assert decode == pytest.approx(0.1 / 1.2816, rel=1e-6)
+    assert prompt == pytest.approx(0.9 / 1.2816, rel=1e-6)
+    unseen = spread_of(known, "network", "none", "gpu", "tokens_per_s")
+    assert unseen == pytest.approx(2.0 / 1.2816, rel=1e-6)
+    assert held(known, [steady[0], first[0], gpu[0]]) == [True, True, True]
+    assert held(known, [steady[0]._replace(log_error=0.5)]) == [False]
 
 
 def test_a_row_whose_unit_is_in_doubt_is_left_out_and_named(tmp_path):

@@ -7,10 +7,9 @@ import math
 import numpy as np
 import pytest
 
-from sim.calibration.folds import Residual, spread_of
+from sim.calibration.folds import Residual, held
 from sim.calibration.networks import RESIDUALS
 from sim.calibration.shipping import read_residuals
-from sim.explore.draws import CENTRAL_80
 
 MOST = {"tokens_per_s": 0.24, "time_to_first_token_s": 0.26, "prefill_tokens_per_s": 0.26}
 """Largest median error of networks left out, by metric."""
@@ -30,13 +29,8 @@ def test_the_median_error_of_left_out_networks_stays(metric, residuals) -> None:
 
 
 def test_intervals_hold_about_80_percent_of_left_out_networks(residuals) -> None:
-    spreads = {name: spread_of(residuals, "network", name) for name in {r.stack for r in residuals}}
     for metric in MOST:
-        inside = [
-            abs(item.log_error) <= CENTRAL_80 * math.hypot(item.of_parameters, spreads[item.stack])
-            for item in residuals
-            if item.metric == metric
-        ]
+        inside = held(residuals, [item for item in residuals if item.metric == metric])
         assert 0.73 <= np.mean(inside) <= 0.87
 
 

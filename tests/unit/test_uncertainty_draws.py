@@ -71,18 +71,31 @@ def test_what_a_fit_has_absorbed_is_not_drawn_again():
     assert {"dram.energy", "units.gpu.dram_fraction", "thermal.governor.trip_c.0"} <= set(fitted)
 
 
-def test_all_times_of_a_fitted_stack_move_by_the_spread_of_its_rows():
-    """Without any other uncertain number the deviation of a time is that spread."""
-    soc = load_soc("snapdragon_8_elite")
+def with_fit(soc, stack, fit):
+    chosen = soc.stacks[stack].model_copy(update={"fit": fit})
+    return soc.model_copy(update={"stacks": soc.stacks | {stack: chosen}})
+
+
+@pytest.mark.parametrize("spreads", [{}, {"tokens_per_s": 0.1, "time_to_first_token_s": 0.3}])
+def test_the_times_of_a_fitted_stack_move_by_the_spread_of_its_rows(spreads):
+    """Without any other uncertain number the deviation of decode and prompts is theirs.
+
+    A first token waits for arithmetic and for memory.
+    """
+    fit = StackFit(spread=0.1, spreads=spreads)
+    soc = with_fit(load_soc("snapdragon_8_elite"), "genie", fit)
     exact = {
         path: replace(item, low=item.value, high=item.value)
         for path, item in soc.parameters().items()
     }
     soc = soc.with_parameters(exact, {})
     result = simulate(load_scenario(None, [*SMALL, "stack=genie"]), soc=soc)
-    seconds = np.log(variant_metrics(result, draw(soc, "genie", 4000, 0))["reply_s"])
-    assert seconds.std() == pytest.approx(soc.stack("genie").fit.spread, rel=0.05)
-    assert seconds.mean() == pytest.approx(np.log(result.makespan_s), abs=0.01)
+    found = variant_metrics(result, draw(soc, "genie", 4000, 0))
+    decode, prompt = (np.log(found[name]) for name in ("tokens_per_s", "time_to_first_token_s"))
+    assert decode.std() == pytest.approx(fit.spread_of("tokens_per_s"), rel=0.05)
+    narrow, wide = sorted(map(fit.spread_of, ("tokens_per_s", "time_to_first_token_s")))
+    assert narrow * 0.95 <= prompt.std() <= wide * 1.05
+    assert np.median(prompt) == pytest.approx(np.log(result["time_to_first_token_s"]), abs=0.01)
 
 
 @pytest.mark.parametrize("device", list_socs())
@@ -179,8 +192,7 @@ def test_numbers_fitted_together_are_correlated_as_their_fit_found():
     fitted = {prefix + name: parameter(0.2, 0.4, 0.8, "fitted", "fraction") for name in names}
     soc = soc.with_parameters(fitted, {"x": next(iter(soc.sources.values()))})
     fit = StackFit(spread=0.1, correlation={f"{names[0]} ~ {names[1]}": -0.8})
-    stack = soc.stacks["neuropilot"].model_copy(update={"fit": fit})
-    soc = soc.model_copy(update={"stacks": soc.stacks | {"neuropilot": stack}})
+    soc = with_fit(soc, "neuropilot", fit)
     draws = draw(soc, "neuropilot", 4000, 0)
     one, other, apart = (np.log(draws[prefix + name]) for name in names)
     assert np.corrcoef(one, other)[0, 1] == pytest.approx(-0.8, abs=0.05)

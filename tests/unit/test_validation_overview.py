@@ -11,7 +11,13 @@ from sim.calibration.folds import Residual
 from sim.evidence.nearest import JudgedRow, judged_rows
 from sim.validation.curves import area_between, fallen_at_s
 from sim.validation.energy import course, result_of, spent_at_start
-from sim.validation.overview import Errors, overview_table, questions, stacks_table
+from sim.validation.overview import (
+    Errors,
+    overview_table,
+    questions,
+    stacks_table,
+    swayed_table,
+)
 
 ROW = JudgedRow(
     *("a1", "validation", "phone", "mnn_cpu", "cpu", "energy_j_per_token", "qwen2.5-1.5b", "w4"),
@@ -40,6 +46,15 @@ def test_a_missed_aim_is_named_and_counted():
     text = overview_table(questions([far] * 8, []))
     assert "missed: median 12%" in text
     assert text.startswith("0 of 2 aims are met")
+
+
+def test_a_mean_that_one_row_makes_is_told_with_the_row():
+    near = [SEEN._replace(id=str(i)) for i in range(9)]
+    far = SEEN._replace(id="far", log_error=math.log(101.0))
+    assert "| far (phone, genie, x 101) |" in swayed_table([*near, far])
+    assert "| 1009.0% | 10.0% |" in swayed_table([*near, far])
+    assert "far" not in swayed_table([*near, far._replace(log_error=math.log(1.2))])
+    assert "far" not in swayed_table([*near[:2], far])  # few rows
 
 
 def test_validation_rows_stand_in_where_nothing_was_left_out():
