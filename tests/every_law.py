@@ -52,6 +52,7 @@ LAWS: dict[str, Any] = {
     "stacks.*.kv_copy": "8 GB/s",
     "stacks.*.kv_read_share": 0.6,
     "stacks.*.attention_share": 0.7,
+    "stacks.*.ubatch_tokens": 100.0,
     "stacks.*.reads_allocated_cache": True,
     "stacks.*.whole_windows": True,
     "stacks.*.graph_init_s": "0.3 s",

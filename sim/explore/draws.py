@@ -65,7 +65,10 @@ OUTERMOST = (0.001, 0.999)
 SLOWING = ("s", "elements")
 """Units of a stack's numbers that are smaller the better the stack is."""
 
-SHAPING = ("prefill_chunk_tokens", "activation_bytes", "operand_count", "graphs_per_step")
+SHAPING = (
+    *("prefill_chunk_tokens", "ubatch_tokens"),
+    *("activation_bytes", "operand_count", "graphs_per_step"),
+)
 
 
 def uncertain(soc: SocSpec, stack: str) -> dict[str, Parameter]:

@@ -140,7 +140,8 @@ def _keeps_its_pace(result: Result) -> bool:
 def shaping(soc: SocSpec, stack: str, paths: Iterable[str]) -> list[str]:
     """Return the paths whose numbers shape the program or its layout, rather than scale it."""
     unit = soc.stack(stack).unit
-    own = {f"units.{unit}.buffer.activation_bytes", f"stacks.{stack}.prefill_chunk_tokens"}
+    own = {f"units.{unit}.buffer.activation_bytes"}
+    own |= {f"stacks.{stack}.{name}" for name in ("prefill_chunk_tokens", "ubatch_tokens")}
     parts = (".cache_buckets_tokens.", ".verify_buckets_tokens.")
     paths = list(paths)
     laid_out = shaping_prices(soc, stack, paths)

@@ -130,10 +130,8 @@ def test_without_salib_the_remedy_is_told(monkeypatch):
 
 
 def test_draws_that_are_simulated_by_themselves_are_told_one_by_one():
-    hot = ("environment.ambient_c=45", "session={turns: [{prompt_tokens: 16, output_tokens: 900}]}")
-    result = simulate(load_scenario(None, ["model=andesvl-4b", *hot]))
+    beside = ("environment.background=game", "session={turns: [{prompt_tokens: 16}]}")
+    result = simulate(load_scenario(None, ["model=andesvl-0.6b", *beside]))
     told = []
     sampled_metrics(result, 4, on_progress=lambda *step: told.append(step))
-    assert told
-    assert all((of, things) == (4, "draws") for _, of, things in told)
-    assert [done for done, *_ in told] == list(range(4 - len(told), 4))
+    assert told == [(done, 4, "draws") for done in range(4)]
