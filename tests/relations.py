@@ -265,7 +265,7 @@ RELATIONS: dict[str, Callable[[Asked], Outcome]] = {
         EVICTION,
         tuple({"policy": "okv", "keep": keep} for keep in (0.05, 0.2, 0.5, 0.8, 1.0)),
         rises=(TPOT,),
-        explained=is_finer,
+        explained=switched_less,
     ),
     "better drafts are not slower": Ladder(
         "deployment.speculation",
