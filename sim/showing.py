@@ -27,13 +27,12 @@ from sim.showing_question import show_question
 from sim.showing_session import show_session
 from sim.summary import Summary
 from sim.trust import aspects
-from sim.verdict_words import KILO, SMALLEST_J, headline, joules
+from sim.verdict_words import GIB, KILO, SMALLEST_J, headline, joules
 from sim.wording import PASSES, label, shown, told
 from workloads.background import get_background
 from workloads.trace import NETWORK
 
 BAR_WIDTH = 32
-GIB = 2**30
 HEADLINES = (
     "inference_s",
     "time_to_first_token_s",

@@ -13,15 +13,7 @@ from hw_models.soc import load_soc
 from hw_models.threads import with_threads
 from sim.explore.designs import SweepSpec
 from sim.explore.sweep_rows import evaluate
-
-PHONE, STACK = "snapdragon_8_gen_3", "llamacpp_cpu"
-ASKED = {
-    "device": PHONE,
-    "stack": STACK,
-    "model": "qwen3-0.6b",
-    "session": {"turns": [{"prompt_tokens": 64, "output_tokens": 16}]},
-}
-MATRIX, FRACTION = "units.cpu.matrix.rates.a8w4", f"stacks.{STACK}.bandwidth_fraction"
+from tests.theory.test_threads import ASKED, FRACTION, MATRIX, PHONE, STACK
 
 
 def ran(*clusters: str, **deployment: object) -> sim.Result:
