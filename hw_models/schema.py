@@ -290,6 +290,8 @@ class Stack(Part):
     """True where each step reads all of the allocated cache and not only what is filled."""
     whole_windows: bool = False
     """True where layers with a sliding window hold and read a cache as long as the others'."""
+    whole_head: bool | None = None
+    """True where graphs of prompts compute logits of all rows of every chunk; None: of one row."""
     graphs_per_step: Count
     """Graphs that the decoder's layers are compiled into."""
     graph_switch_s: Seconds

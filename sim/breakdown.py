@@ -4,12 +4,12 @@ The seconds from the end of one operator to the end of the next belong to what b
 arithmetic, launch, or DRAM. DRAM seconds are divided among weights, cache and activations by their
 bytes in the phase, those of a cache that is read at a lower rate (`kv_read_share`) by as many more.
 What one law adds is a term of its own: weights that kernels expand before they multiply
-(`hw_models.products`), exponentials (`VectorEngine.exponential`), and what transfers lose for being
-short (`ComputeUnit.ramp_bytes`) or for waiting behind other apps below saturation
-(`Dram.queueing`); what the system cache serves is told from the DRAM's. Barriers (host work, graph
-calls, switches, loads) are one term, and so are the work per layer and the copying of the cache,
-which grow with the model. Work that is hidden behind the bound is not shown. In a long session the
-first steps of a phase stand for all of them.
+(`hw_models.products`), exponentials (`VectorEngine.exponential`), logits of a prompt that nobody
+reads (`workloads.head_rows`), and what transfers lose for being short (`ComputeUnit.ramp_bytes`) or
+for waiting behind other apps below saturation (`Dram.queueing`); what the system cache serves is
+told from the DRAM's. Barriers (host work, graph calls, switches, loads) are one term, and so are
+the work per layer and the copying of the cache, which grow with the model. Work that is hidden
+behind the bound is not shown. In a long session the first steps of a phase stand for all of them.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from sim.engine.times import span_s
 from sim.engine.transfers import cache_share, ramp
 from sim.engine.unit_time import UnitTimes
 from sim.run import Run
+from workloads.head_rows import unread_share
 from workloads.program import total
 from workloads.tasks import Task
 
@@ -37,6 +38,7 @@ EXPONENTIALS = "exponentials"
 BURSTS = "short transfers"
 CACHED = "system cache"
 WAITING = "waiting behind other apps"
+UNREAD = "logits that nobody reads"
 BOUND_TERMS = {"compute": "arithmetic", "launch": "operator launch"}
 OWN_TERMS = {
     "layer": "work per layer",
@@ -102,7 +104,11 @@ def _of_laws(pricing: Pricing, ran: Ran, phase: str) -> dict[str, float]:
     """Return the seconds of an operator by its bounds, what one law takes of them apart [s]."""
     task, found = ran.task.demand, ran.seconds_by_bound()
     assert task is not None
+    head = pricing.stack.whole_head and phase == "prefill" and task.tensor_class == "lm_head"
+    unread, unread_bytes = _unread(ran, task) if head else (0.0, 0.0)
     laws = (
+        (UNREAD, "compute", unread),
+        (UNREAD, "dram", unread_bytes),
         (EXPANDING, "compute", _expanding_share(pricing.units, task, phase)),
         (EXPONENTIALS, "compute", pricing.units.exponential_share(task, phase)),
         (WAITING, "dram", float(np.mean(lost_to_waiting(ran.task, ran.conditions)))),
@@ -110,9 +116,24 @@ def _of_laws(pricing: Pricing, ran: Ran, phase: str) -> dict[str, float]:
         (BURSTS, "dram", 1.0 - float(np.mean(ramp(pricing.soc, task)))),
     )
     for name, bound, share in laws:
-        found[name] = found[bound] * share
-        found[bound] -= found[name]
+        part = found[bound] * share
+        found[name] = found.get(name, 0.0) + part
+        found[bound] -= part
     return found
+
+
+def _unread(ran: Ran, task: Task) -> tuple[float, float]:
+    """Return the shares of an LM head's arithmetic and transfers for logits that nobody reads.
+
+    Its weights are read for them in every chunk but the last.
+    """
+    is_last = (ran.steps == ran.group.steps - 1).astype(np.float64)
+    share = unread_share(task.m[ran.steps], is_last)
+    logits = task.activation_write_bytes / task.dram_bytes
+    of_bytes = np.where(is_last, share * logits[ran.steps], share)
+    taken_s = ran.elapsed_s
+    whole_s = float(taken_s.sum()) or 1.0
+    return float((share * taken_s).sum()) / whole_s, float((of_bytes * taken_s).sum()) / whole_s
 
 
 def _expanding_share(units: UnitTimes, task: Task, phase: str) -> float:

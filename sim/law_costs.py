@@ -20,6 +20,7 @@ from sim.breakdown import (
     EXPONENTIALS,
     HOST,
     OWN_TERMS,
+    UNREAD,
     WAITING,
     phase_terms,
 )
@@ -39,6 +40,7 @@ LAWS: Final = MappingProxyType(
         EXPONENTIALS: "exponentials at a rate of their own",
         BURSTS: "transfers too short for their full rate",
         WAITING: "waiting behind other apps for the memory",
+        UNREAD: "logits of a prompt that nobody reads",
         CACHED: "reads from the system cache",
     }
 )

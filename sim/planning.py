@@ -264,6 +264,7 @@ def graph_options(scenario: Scenario, soc: SocSpec, stack: Stack) -> GraphOption
         vision_overlap=stack.vision_overlap if overlap is None else overlap,
         routing_skew=scenario.deployment.routing_skew,
         pads_prefill=stack.prefill_chunk_tokens is not None,
+        whole_head=bool(stack.whole_head),
     )
 
 

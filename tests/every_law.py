@@ -55,6 +55,7 @@ LAWS: dict[str, Any] = {
     "stacks.*.ubatch_tokens": 100.0,
     "stacks.*.reads_allocated_cache": True,
     "stacks.*.whole_windows": True,
+    "stacks.*.whole_head": True,
     "stacks.*.graph_init_s": "0.3 s",
     "stacks.*.runtime": "120 MB",
     "stacks.*.memory.packed_share": 0.4,

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from sim.breakdown import DRAM, phase_terms
+from sim.breakdown import DRAM, UNREAD, phase_terms
 from sim.engine.timed import TimedTask
 from sim.results import Result
 
@@ -17,7 +17,7 @@ TTFT, TPOT, PEAK = "time_to_first_token_s", "time_per_output_token_s", "peak_dra
 ROUNDING = 1e-9
 FINER_TILES = 2e-3
 """What finer tiles may save of a step, see docs/metrics.md."""
-OF_ROWS = ("arithmetic", "cache copies", "operator launch", DRAM)
+OF_ROWS = ("arithmetic", "cache copies", "operator launch", DRAM, UNREAD)
 """Beginnings of terms that padded rows take part in; calls and work per layer come once a chunk.
 
 Seconds of DRAM are shared out by bytes, so those of padded rows show in the weights' term, too. A

@@ -40,6 +40,8 @@ class GraphOptions:
         Visual tokens are prefilled while later images encode, where two units do it.
     routing_skew
         How unevenly a mixture's tokens choose experts (`workloads.operators.expected_experts`).
+    whole_head
+        Graphs of prompts compute logits of all rows of every chunk (`workloads.head_rows`).
     """
 
     prefill_chunk_tokens: int | None
@@ -51,6 +53,7 @@ class GraphOptions:
     vision_overlap: bool = False
     routing_skew: float = 0.0
     pads_prefill: bool = True
+    whole_head: bool = False
 
 
 class Placing(NamedTuple):

@@ -10,7 +10,7 @@ from workloads.graph import Formats, GraphOptions
 from workloads.lowering import Lowering
 from workloads.mechanisms import ActiveAdapter
 from workloads.program import ProgramSegment
-from workloads.storage import is_layer, layer_runs
+from workloads.storage import is_layer, layer_runs, layers_end
 from workloads.tasks import Column
 from workloads.trace import Phase
 
@@ -28,14 +28,13 @@ def lower_phase(
     What follows the last layer (final norm, LM head) runs where ``tail_runs`` is 1.
     """
     whole = {name: size.astype(np.int64) for name, size in sizes.items()}
-    last_layer = max((i for i, part in enumerate(phase.segments) if is_layer(part)), default=0)
-    steps, always, layer = len(tail_runs), np.ones(1), 0
+    steps, always, layer, after = len(tail_runs), np.ones(1), 0, layers_end(phase)
     if (tail_runs == tail_runs[0]).all():
         tail_runs = tail_runs[:1]
     segments: list[ProgramSegment] = []
     held_bytes = np.zeros(steps)
     for index, part in enumerate(phase.segments):
-        runs = always if index <= last_layer else tail_runs
+        runs = always if index < after else tail_runs
         for run in layer_runs(part, layer, formats, phase.name):
             lowering = Lowering(formats, options, whole, layer, adapter)
             segments.append(lowering.segment(run, is_layer(part), runs))

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from workloads.errors import WorkloadError
+from workloads.head_rows import head_runs, prefill_phase
 from workloads.kv_cache import cache_bytes, visible_tokens
 from workloads.needed import adapter_flops, executed_flops, with_needed
 from workloads.program import OnProgress, Setup, StepGroup, untold
@@ -134,7 +135,7 @@ class Compiler:
         )
 
     def prefill(self, index: int, plan: TurnPlan) -> StepGroup:
-        """Return the group that fills the cache, in chunks; the LM head runs on the last one."""
+        """Return the group that fills the cache, in chunks; the last one yields the first token."""
         options = self.tasks.options
         chunk = options.prefill_chunk_tokens or plan.prefill_tokens
         steps = -(-plan.prefill_tokens // chunk)
@@ -150,9 +151,11 @@ class Compiler:
         last[-1] = 1.0
         if self._is_refused(steps, grown):
             new, live, context, last = (column[-1:] for column in (new, live, context, last))
-        phase = self.tasks.trace.phases["prefill"]
         segments, held = self.tasks.segments(
-            phase, {"T": new, "S": context}, last, self.tasks.adapter(plan)
+            prefill_phase(self.tasks.trace, options.whole_head),
+            {"T": new, "S": context},
+            head_runs(last, options.whole_head),
+            self.tasks.adapter(plan),
         )
         crossing, crossing_held = self.tasks.crossing(plan, new)
         used = plan.prefill_tokens / new.sum()

@@ -22,6 +22,11 @@ def is_layer(segment: Segment) -> bool:
     return segment.name.startswith("layers.")
 
 
+def layers_end(phase: Phase) -> int:
+    """Return the place of the first segment after a phase's layers: final norm, LM head."""
+    return 1 + max((i for i, part in enumerate(phase.segments) if is_layer(part)), default=0)
+
+
 def layer_runs(segment: Segment, layer: int, formats: Formats, phase: str) -> list[Segment]:
     """Split identical layers from ``layer`` on into runs that share their weight format."""
     if phase == "vision" or not is_layer(segment) or not formats.weights.layers:

@@ -37,6 +37,7 @@ from sim.planning import Plan, deployed_trace, formats, graph_options, plan
 from sim.work import work_of
 from workloads.catalogue import position_limit, trace_for
 from workloads.graph import Formats, GraphOptions
+from workloads.head_rows import head_runs, prefill_phase
 from workloads.kv_cache import cache_bytes, visible_tokens
 from workloads.needed import needed_flops
 from workloads.phase_lowering import lower_phase
@@ -300,9 +301,9 @@ class Batch:
     ) -> tuple[StepGroup, Column]:
         """Return prefill steps of any sizes as one group, and the activations of each [B]."""
         segments, held_bytes = lower_phase(
-            self._trace.phases["prefill"],
+            prefill_phase(self._trace, self._options.whole_head),
             {"T": new, "S": context},
-            last,
+            head_runs(last, self._options.whole_head),
             self._formats,
             self._options,
         )
