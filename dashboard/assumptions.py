@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from dashboard.choices import Choices
 from dashboard.own import place
-from dashboard.runs import device, parameter_swings, what_if_text, what_if_values
+from dashboard.runs import device, parameter_swings
+from dashboard.what_ifs import what_if_text, what_if_values
 from hw_models.soc import load_soc
 from hw_models.units import format_quantity
 

@@ -16,7 +16,9 @@ from typing import Any, NamedTuple
 from dashboard import networks, own
 from dashboard.choices import BY_BITS, GIB, STACK_DEFAULT, WEIGHT_CLASSES, Choices
 from dashboard.runs import run
+from dashboard.what_ifs import held, what_if_text
 from hw_models.soc import load_soc
+from sim.assumed import assumed
 from sim.errors import SimError
 from sim.explore.comparison import entries
 from workloads.catalogue import is_of_words
@@ -88,7 +90,7 @@ def _scenario(item: own.Brought, choices: Choices) -> Taken:
         )
     changed = choices_of(asked, mapping)
     theirs, ours = entries(asked), entries(Scenario.from_mapping(changed.mapping()))
-    left_out = tuple(path for path, value in theirs.items() if ours.get(path) != value)
+    left_out = tuple(path for path in theirs if path not in ours or ours[path] != theirs[path])
     run(changed)
     return Taken("A scenario; the sidebar holds it now.", changed, left_out)
 
@@ -136,6 +138,7 @@ def choices_of(asked: Scenario, mapping: Mapping[str, Any]) -> Choices:
         "threads": deployment.threads or 0,
         "adapters": len(deployment.lora.adapters) if deployment.lora is not None else 0,
         "rank": plain.get("deployment", {}).get("lora", {}).get("rank", Choices().rank),
+        "what_if": what_if_text(held(assumed(asked, load_soc(asked.device)))),
     }
     if turn.images_px:
         width, height = turn.images_px[0]

@@ -12,9 +12,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from dashboard.own import place
+from dashboard.what_ifs import RULE, assume
+from sim.errors import SimError
 from workloads.eviction_policies import EVICTION_POLICIES
 
 STACK_DEFAULT = "default"
@@ -97,6 +99,15 @@ class Choices(BaseModel):
     least_tokens_per_s: Annotated[float, Field(ge=0.0, le=1_000.0)] = 15.0
     what_if: Annotated[str, Field(max_length=MOST_CHARACTERS)] = ""
 
+    @field_validator("what_if")
+    @classmethod
+    def _is_read(cls, text: str) -> str:
+        try:
+            assume(text)
+        except SimError:
+            raise ValueError(RULE) from None
+        return text
+
     def mapping(self) -> dict[str, Any]:
         """Return the scenario as a YAML file would hold it, without what is left to defaults."""
         deployment = {
@@ -109,7 +120,11 @@ class Choices(BaseModel):
         scenario: dict[str, Any] = {"device": place(self.device), "model": place(self.model)}
         if self.stack != STACK_DEFAULT:
             scenario["stack"] = self.stack
-        parts = {"deployment": _given(deployment), "environment": self._environment()}
+        parts = {
+            "deployment": _given(deployment),
+            "environment": self._environment(),
+            "assume": assume(self.what_if),
+        }
         return scenario | _given(parts) | {"session": {"turns": [self._turn()]}}
 
     def question(self) -> Choices:

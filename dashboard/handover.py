@@ -1,7 +1,7 @@
 """What is handed upward: the report of `andesim report`, asked with the choices of the sidebar.
 
-The page previews it; sections can be left out. What-if values reach it as a device file, a pinned
-baseline as the scenario that `andesim report --baseline` takes.
+The page previews it; sections can be left out. A pinned baseline reaches it as the scenario that
+`andesim report --baseline` takes.
 """
 
 from __future__ import annotations
@@ -16,9 +16,8 @@ from typing import Any, Final
 
 from dashboard import own
 from dashboard.choices import Choices
-from dashboard.links import BASELINE_FILE, WHAT_IF_BASELINE, WHAT_IF_DEVICE, overrides, query
-from dashboard.runs import device, targets
-from sim import simulate
+from dashboard.links import BASELINE_FILE, overrides, query
+from dashboard.runs import targets
 from sim.cli.dashboarding import FIRST_PORT, HOST
 from sim.reports.document import STEPS, report_steps
 from sim.reports.files import write_report
@@ -40,31 +39,21 @@ def writing(
 
 def _writing(choices: Choices, address: str, baseline: Choices | None) -> Iterator[Any]:
     """Yield what is done next in words, and last everything the report says, ready for JSON."""
-    with tempfile.TemporaryDirectory() as folder:
-        asked = targets(choices)
-        given, beside = overrides(choices), Path(BASELINE_FILE) if baseline else None
-        question = Question(
-            scenario=_scenario(choices, Path(folder) / WHAT_IF_DEVICE),
-            targets=asked,
-            draws=DRAWS,
-            command=command_line(None, asked, DRAWS, seed=0, overrides=given, baseline=beside),
-            link=address + "?" + query(choices, baseline),
-            baseline=_scenario(baseline, Path(folder) / WHAT_IF_BASELINE) if baseline else None,
-        )
-        found: Any = None
-        for found in report_steps(question):
-            if isinstance(found, str):
-                yield found
-    yield _without_folder(found, choices, folder)
-
-
-def _scenario(choices: Choices, file: Path) -> Scenario:
-    """Return the scenario of choices; what-if values lie in a device file that is written."""
-    mapping = choices.mapping()
-    if choices.what_if:
-        file.write_text(device(choices).to_yaml(), encoding="utf-8")
-        mapping["device"] = str(file)
-    return Scenario.from_mapping(mapping)
+    asked = targets(choices)
+    given, beside = overrides(choices), Path(BASELINE_FILE) if baseline else None
+    question = Question(
+        scenario=Scenario.from_mapping(choices.mapping()),
+        targets=asked,
+        draws=DRAWS,
+        command=command_line(None, asked, DRAWS, seed=0, overrides=given, baseline=beside),
+        link=address + "?" + query(choices, baseline),
+        baseline=Scenario.from_mapping(baseline.mapping()) if baseline else None,
+    )
+    found: Any = None
+    for found in report_steps(question):
+        if isinstance(found, str):
+            yield found
+    yield _without_folder(found)
 
 
 @lru_cache(maxsize=8)
@@ -92,12 +81,7 @@ def file(found: dict[str, Any], shown: Page, ending: str) -> bytes:
         return path.read_bytes()
 
 
-def _without_folder(found: dict[str, Any], choices: Choices, folder: str) -> dict[str, Any]:
-    """Return a report that names files alone, so that its bytes hang on no folder."""
-    text = own.without_folder(json.dumps(found).replace(f"{folder}/", ""))
-    plain: dict[str, Any] = json.loads(text)
-    if not choices.what_if:
-        return plain
-    scenario = Scenario.from_mapping(choices.mapping() | {"device": WHAT_IF_DEVICE})
-    same = {"fingerprint": simulate(scenario, soc=device(choices)).fingerprint}
-    return plain | {"run": plain["run"] | same, "reproduce": plain["reproduce"] | same}
+def _without_folder(found: dict[str, Any]) -> dict[str, Any]:
+    """Return a report that names files of one's own alone, so that its bytes hang on no folder."""
+    plain: dict[str, Any] = json.loads(own.without_folder(json.dumps(found)))
+    return plain

@@ -27,10 +27,8 @@ VIEW = ("phase", "decode_per", "view", "tornado_metric", "across", "up", "exhibi
         "sweep_axes", "fan_axis", "solve_for", "solve_by_memory", own.JUDGED, "evidence_metric",
         "network", "network_weights", "network_calls")  # fmt: skip
 """Entries of a link that say what a page shows, beside the choices."""
-WHAT_IF_DEVICE = "what_if_device.yaml"
-"""Name under which the Assumptions page saves the device with its what-if values."""
-BASELINE_FILE, WHAT_IF_BASELINE = "baseline.yaml", "what_if_baseline.yaml"
-"""Names of the pinned baseline as the Report page saves it, and of its device with what-ifs."""
+BASELINE_FILE = "baseline.yaml"
+"""Name of the pinned baseline as the Report page saves it."""
 
 
 class Reading(NamedTuple):
@@ -111,16 +109,15 @@ def overrides(choices: Choices) -> list[str]:
     return [f"{path}={_flow(value)}" for path, value in changed.items()]
 
 
-def scenario_yaml(choices: Choices, what_if_file: str = WHAT_IF_DEVICE) -> str:
-    """Return the scenario file of the choices; what-if values lie in a device file it names."""
-    return yaml.safe_dump(_mapping(choices, what_if_file), sort_keys=False)
+def scenario_yaml(choices: Choices) -> str:
+    """Return the scenario file of the choices."""
+    return yaml.safe_dump(_mapping(choices), sort_keys=False)
 
 
-def _mapping(choices: Choices, what_if_file: str = WHAT_IF_DEVICE) -> dict[str, Any]:
+def _mapping(choices: Choices) -> dict[str, Any]:
     names = {key: getattr(choices, key) for key in ("device", "model")}
     files = {key: own.kept(name).path.name for key, name in names.items() if own.is_own(name)}
-    device = {"device": what_if_file} if choices.what_if else {}
-    return choices.mapping() | files | device
+    return choices.mapping() | files
 
 
 def _texts(choices: Choices) -> dict[str, str]:

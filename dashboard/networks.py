@@ -16,9 +16,9 @@ import numpy as np
 from dashboard.cards import Card, card, number
 from dashboard.choices import GIB, STACK_DEFAULT, Choices
 from dashboard.elsewhere import elsewhere
-from dashboard.links import WHAT_IF_DEVICE
 from dashboard.own import ids, is_own, kept, place
 from dashboard.runs import REMEMBERED, SETTLE_S, USER_ERRORS, device
+from dashboard.what_ifs import what_if_values
 from dashboard.workers import Worker
 from sim import Result, simulate
 from sim.breakdown import phase_terms
@@ -33,7 +33,7 @@ from workloads.trace import NETWORK
 from workloads.weight_formats import catalogue
 
 FIRST: Final = "resnet50"
-SAME: Final[tuple[str, ...]] = ("device", "stack", "environment")
+SAME: Final[tuple[str, ...]] = ("device", "stack", "environment", "assume")
 """Entries of the sidebar's scenario that a network's has, too."""
 SCALES: Final = {"inference_s": 1e3, "energy_per_inference_j": 1e3, "peak_dram_bytes": 1 / GIB}
 """From a metric's unit to the one of its card."""
@@ -152,9 +152,7 @@ def command_line(asked: Asked) -> str:
     choices, mapping = asked.choices, asked.mapping()
     file = kept(asked.network).path.name if is_own(asked.network) else asked.network
     settings: dict[str, Any] = {"model": file, "network.calls": asked.calls}
-    if choices.what_if:
-        settings["device"] = WHAT_IF_DEVICE
-    elif choices.device != Choices().device:
+    if choices.device != Choices().device:
         own = kept(choices.device).path.name if is_own(choices.device) else ""
         settings["device"] = own or choices.device
     if "stack" in mapping:
@@ -163,5 +161,7 @@ def command_line(asked: Asked) -> str:
         settings["deployment.weights"] = asked.weights
     for name, value in mapping.get("environment", {}).items():
         settings[f"environment.{name}"] = value
+    for name, value in what_if_values(choices.what_if).items():
+        settings[f"assume.{name}"] = value
     words = [f"--set {shlex.quote(f'{name}={value}')}" for name, value in settings.items()]
     return " ".join(["andesim simulate", *words])

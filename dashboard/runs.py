@@ -11,6 +11,7 @@ from dashboard import precomputed
 from dashboard.choices import Choices
 from dashboard.elsewhere import elsewhere
 from dashboard.own import place
+from dashboard.what_ifs import what_if_values
 from dashboard.workers import Worker
 from hw_models.errors import HardwareError
 from hw_models.soc import SocSpec, load_soc
@@ -33,32 +34,6 @@ REMEMBERED = 64
 SETTLE_S = 0.05
 """Rest of the controls before draws are made [s]; they are made elsewhere and hold up nothing."""
 OUT_OF_MEMORY = "OUT OF MEMORY"
-
-
-def what_if_values(text: str) -> dict[str, float | str]:
-    """Return device parameters by dotted path; a value is a number in SI or text with a unit.
-
-    >>> what_if_values("dram.rate = 9.6 GT/s; dram.channels=4")
-    {'dram.rate': '9.6 GT/s', 'dram.channels': 4.0}
-
-    Raises SimError for a part that is not ``path=value``.
-    """
-    values: dict[str, float | str] = {}
-    for part in filter(None, map(str.strip, text.split(";"))):
-        path, equals, value = (piece.strip() for piece in part.partition("="))
-        if not (path and equals and value):
-            raise SimError(f"A what-if value must be written path=value. Got {part!r:.80}.")
-        values[path] = _number(value)
-    return values
-
-
-def what_if_text(values: dict[str, float | str]) -> str:
-    """Return values as `what_if_values` reads them.
-
-    >>> what_if_text({"dram.channels": 2.0})
-    'dram.channels=2.0'
-    """
-    return "; ".join(f"{path}={value}" for path, value in values.items())
 
 
 def device(choices: Choices) -> SocSpec:
@@ -153,10 +128,3 @@ def _terms(question: Choices, phase: str) -> list[Term]:
 @lru_cache(maxsize=REMEMBERED)
 def _swings(question: Choices, metric: str) -> list[Swing]:
     return tornado(_run(question), metric)
-
-
-def _number(text: str) -> float | str:
-    try:
-        return float(text)
-    except ValueError:
-        return text

@@ -3,7 +3,6 @@
 import streamlit as st
 
 from dashboard import assumptions, screens, state
-from dashboard.links import WHAT_IF_DEVICE
 from dashboard.runs import device
 
 choices = state.current()
@@ -39,9 +38,9 @@ with st.container(border=True):
         download.download_button(
             "Download this device",
             device(choices).to_yaml(),
-            WHAT_IF_DEVICE,
+            "what_if_device.yaml",
             on_click="ignore",
-            help=f"The command line reads it: --set device={WHAT_IF_DEVICE}",
+            help="A device file with these values, to keep and to change",
         )
 
 with st.container(border=True):

@@ -6,8 +6,7 @@ import streamlit as st
 
 from dashboard import handover, progress, screens, state, timeline
 from dashboard.jobs import Job
-from dashboard.links import BASELINE_FILE, WHAT_IF_BASELINE, scenario_yaml
-from dashboard.runs import device
+from dashboard.links import BASELINE_FILE, scenario_yaml
 from sim.reports.page import html
 from sim.reports.sections import sizing_page
 
@@ -58,19 +57,11 @@ def drawn(found: Job[object]) -> None:
         if pinned is not None:
             st.download_button(
                 "Baseline (YAML)",
-                scenario_yaml(pinned, WHAT_IF_BASELINE),
+                scenario_yaml(pinned),
                 BASELINE_FILE,
                 "application/yaml",
                 on_click="ignore",
                 help="What `andesim report --baseline` reads.",
-            )
-        if pinned is not None and pinned.what_if:
-            st.download_button(
-                "Its device (YAML)",
-                device(pinned).to_yaml(),
-                WHAT_IF_BASELINE,
-                "application/yaml",
-                on_click="ignore",
             )
         if result.fits:
             st.download_button(

@@ -18,17 +18,10 @@ from dashboard import assumptions, handover, runs, screens, sustained, timeline
 from dashboard.cards import cards, with_ranges
 from dashboard.charts import endurance, roofline
 from dashboard.choices import Choices
-from dashboard.links import (
-    BASELINE_FILE,
-    WHAT_IF_BASELINE,
-    WHAT_IF_DEVICE,
-    read_query,
-    scenario_yaml,
-)
+from dashboard.links import BASELINE_FILE, read_query, scenario_yaml
 from dashboard.remedies import MOST_SHOWN, remedies
 from dashboard.runs import (
     decode_terms,
-    device,
     judged,
     run,
     targets,
@@ -42,7 +35,7 @@ from sim.errors import SimError
 from sim.judgements import Status
 from sim.reports.sections import sizing_page
 from sim.wording import shown
-from workloads.scenario import load_scenario
+from workloads.scenario import Scenario, load_scenario
 
 
 @pytest.fixture(scope="module")
@@ -181,15 +174,14 @@ def test_the_report_compares_with_the_pinned_baseline(tmp_path, monkeypatch):
     found = handover.document(choices, pinned)
     assert found["baseline"]["metrics"]["tokens_per_s"] == run(pinned)["tokens_per_s"]
     assert {change["path"] for change in found["baseline"]["changes"]} == {
-        "device",
+        "assume.dram.rate",
         "deployment.weights.body",
     }
     assert str(tempfile.gettempdir()) not in json.dumps(found)
     assert "--baseline baseline.yaml" in found["reproduce"]["command"]
     reading = read_query(dict(parse_qsl(urlsplit(found["reproduce"]["link"]).query)))
     assert (reading.choices.model, reading.baseline.body) == (choices.model, "w8")
-    (tmp_path / BASELINE_FILE).write_text(scenario_yaml(pinned, WHAT_IF_BASELINE))
-    (tmp_path / WHAT_IF_BASELINE).write_text(device(pinned).to_yaml())
+    (tmp_path / BASELINE_FILE).write_text(scenario_yaml(pinned))
     monkeypatch.chdir(tmp_path)
     again = load_scenario(BASELINE_FILE)
     assert simulate(again)["tokens_per_s"] == pytest.approx(run(pinned)["tokens_per_s"])
@@ -290,14 +282,13 @@ def test_a_hot_phone_throttles_and_says_when():
 def test_the_command_of_a_report_writes_the_same_report(what_if, andesim, tmp_path, monkeypatch):
     choices = Choices(model="smollm2-135m", images=0, output_tokens=9, what_if=what_if)
     found = handover.document(choices)
-    if what_if:
-        (tmp_path / WHAT_IF_DEVICE).write_text(device(choices).to_yaml(), encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     again = andesim(*shlex.split(found["reproduce"]["command"])[1:], "--json")
     expected = json.loads(json.dumps(found))
     assert json.loads(again.out) == expected | {"reproduce": expected["reproduce"] | {"link": None}}
     shown, saved = map(yaml.safe_load, (found["reproduce"]["scenario"], scenario_yaml(choices)))
-    assert shown["device"] == saved["device"] == (WHAT_IF_DEVICE if what_if else choices.device)
+    assert Scenario.from_mapping(shown) == Scenario.from_mapping(saved)
+    assert shown.get("assume") == saved.get("assume")
 
 
 def test_a_reply_of_one_token_is_not_asked_for_a_rate():

@@ -20,7 +20,8 @@ from dashboard.labels import labelled
 from dashboard.links import command_line, query, read_query, scenario_yaml
 from dashboard.options import options
 from dashboard.presets import CUSTOM, PRESETS, preset, preset_of
-from dashboard.runs import run, what_if_text, what_if_values
+from dashboard.runs import run
+from dashboard.what_ifs import what_if_text, what_if_values
 from sim import load_scenario
 from sim.documents import summary_document
 from sim.errors import SimError
@@ -66,7 +67,6 @@ def test_a_link_reads_back_to_the_same_choices_and_baseline(choices, baseline):
 @given(choices=any_choices())
 @settings(max_examples=40, deadline=None)
 def test_choices_command_line_and_yaml_name_one_scenario(choices, tmp_path_factory):
-    choices = choices.changed(what_if="")
     _, _, *words = shlex.split(command_line(choices))
     by_command = load_scenario(None, words[1::2])
     path = tmp_path_factory.mktemp("scenario") / "scenario.yaml"
@@ -90,6 +90,8 @@ def test_the_scenario_file_has_no_anchors():
         ("model", "andesvl-5b", "Did you mean 'andesvl-4b'?"),
         ("stack", "genie", "stack must be a known option"),
         ("eviction", "<script>", "eviction must be a known option"),
+        ("what_if", "dram.rate", "what_if must be written path=value. Got 'dram.rate'."),
+        ("what_if", "dram=1; dram.rate=2", "what_if must be written path=value."),
         (
             "prompt_token",
             "5",
@@ -146,7 +148,7 @@ def test_targets_share_the_run():
 
 
 def test_what_if_values_read_back():
-    values = {"dram.channels": 2.0, "dram.rate": "9.6 GT/s"}
+    values = {"dram.channels": 2.0, "dram.rate": "9.6 GT/s", "stacks.a.whole_windows": True}
     assert what_if_values(what_if_text(values)) == values
     with pytest.raises(SimError, match="path=value"):
         what_if_values("dram.rate")

@@ -15,8 +15,8 @@ from dashboard.elsewhere import elsewhere
 from dashboard.remedies import remedies
 from dashboard.runs import _draws, run, targets
 from dashboard.workers import Superseded, Worker
+from hw_models.errors import HardwareError
 from hw_models.soc import load_soc
-from sim.errors import SimError
 from sim.explore import remedies as those
 from workloads.explain import sentences
 
@@ -27,8 +27,8 @@ def test_work_is_done_in_one_other_process():
 
 
 def test_what_it_raises_is_raised_here():
-    with pytest.raises(SimError, match="must be written path=value"):
-        elsewhere(run, Choices(what_if="nonsense"))
+    with pytest.raises(HardwareError, match=r"dram\.speed must be"):
+        elsewhere(run, Choices(what_if="dram.speed=1"))
 
 
 def test_what_cannot_be_sent_back_and_a_process_that_ended_are_worked_out_here():

@@ -68,6 +68,21 @@ def test_every_choice_of_the_sidebar_comes_back_from_its_scenario():
     assert taken.left_out == ()
 
 
+def test_what_a_scenario_assumes_of_its_device_becomes_what_if_values():
+    text = (
+        "model: smollm2-135m\ndevice: dimensity_9500\nassume:\n  dram: {rate: 5 GT/s}\n"
+        "  stacks.neuropilot.whole_windows: true\n  thermal: {budget: null}\n"
+        "session: {turns: [{prompt_tokens: 9, output_tokens: 4}]}\n"
+    )
+    (taken,) = bringing.take(text.encode(), "scenario.yaml", Choices())
+    assert taken.choices.what_if == "dram.rate=5 GT/s; stacks.neuropilot.whole_windows=true"
+    assert taken.left_out == ("assume.thermal.budget",)
+    slower, plain = run(taken.choices), run(taken.choices.changed(what_if=""))
+    assert slower.summary().tokens_per_s < plain.summary().tokens_per_s
+    (again,) = bringing.take(scenario_yaml(taken.choices).encode(), "s.yaml", Choices())
+    assert (again.choices, again.left_out) == (taken.choices, ())
+
+
 def test_a_bundle_carries_a_device_and_the_scenario_that_uses_it():
     (taken,) = bringing.take(DEVICE, "mine.yaml", SMALL)
     whole = own.bundle([taken.choices.device], scenario_yaml(taken.choices), "http://x/?a=b")
