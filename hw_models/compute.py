@@ -76,6 +76,34 @@ def vector_operations(operations: Numbers, exponentials: Numbers, each: Numbers 
     return np.add(operations, np.multiply(np.subtract(each, 1.0), exponentials))
 
 
+def lane_operations(flops: Numbers, per_operation: Numbers) -> Numbers:
+    """Operations of vector lanes that a matrix product takes: FLOP / FLOP of one operation.
+
+    Arguments: FLOP of the product, no tile padded, and how many of them the lanes do in the time
+    and energy of one element-wise operation: 1 with fused products at half their rate, 4 and more
+    with dot products of 8 bits. Valid where operands are in the lanes' format.
+
+    >>> float(lane_operations(2 * 4096 * 4096, 4.0))
+    8388608.0
+    """
+    return np.divide(flops, per_operation)
+
+
+def sooner_on_lanes_rows(
+    tile_rows: Numbers, lane_flops_per_s: Numbers, tile_flops_per_s: Numbers
+) -> Numbers:
+    """Rows up to which a product is sooner on vector lanes than on a matrix tile: Tm v / r.
+
+    Lanes take 2 m n k / v for m rows, the tile 2 Tm n k / r for any number up to its Tm. Arguments:
+    rows of the tile, rates attained [FLOP/s]. From Tm on (v >= r) no number of rows is sooner on
+    the tile. Valid for whole tiles of columns and depth.
+
+    >>> round(float(sooner_on_lanes_rows(32, 2e12, 14e12)), 2)
+    4.57
+    """
+    return np.multiply(tile_rows, np.divide(lane_flops_per_s, tile_flops_per_s))
+
+
 def dequantise_seconds(weights: Numbers, rate_weights_per_s: Numbers) -> Numbers:
     """Time to expand compressed weights (elements) into the multiplier's format.
 

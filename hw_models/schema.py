@@ -39,6 +39,7 @@ from hw_models.quantities import (
     JoulePerFlop,
     Kelvin,
     Plain,
+    Ratio,
     Seconds,
     Sizes,
     Watts,
@@ -286,6 +287,9 @@ class Stack(Part):
     """Rate at which the cache is read, of the rate of weights; None: the same rate."""
     attention_share: Fraction | None = None
     """Of its efficiency in prefill, what attention's products attain; None: all of it."""
+    vector_products: Ratio | None = None
+    """FLOP of a product that the unit's vector lanes do per operation; a product runs there where
+    that is sooner, as a few rows that leave most of a matrix tile idle. None: all on the tile."""
     reads_allocated_cache: bool = False
     """True where each step reads all of the allocated cache and not only what is filled."""
     whole_windows: bool = False

@@ -4,12 +4,13 @@ The seconds from the end of one operator to the end of the next belong to what b
 arithmetic, launch, or DRAM. DRAM seconds are divided among weights, cache and activations by their
 bytes in the phase, those of a cache that is read at a lower rate (`kv_read_share`) by as many more.
 What one law adds is a term of its own: weights that kernels expand before they multiply
-(`hw_models.products`), exponentials (`VectorEngine.exponential`), logits of a prompt that nobody
-reads (`workloads.head_rows`), and what transfers lose for being short (`ComputeUnit.ramp_bytes`) or
-for waiting behind other apps below saturation (`Dram.queueing`); what the system cache serves is
-told from the DRAM's. Barriers (host work, graph calls, switches, loads) are one term, and so are
-the work per layer and the copying of the cache, which grow with the model. Work that is hidden
-behind the bound is not shown. In a long session the first steps of a phase stand for all of them.
+(`hw_models.products`), products on vector lanes (`Stack.vector_products`), exponentials
+(`VectorEngine.exponential`), logits of a prompt that nobody reads (`workloads.head_rows`), and what
+transfers lose for being short (`ComputeUnit.ramp_bytes`) or for waiting behind other apps below
+saturation (`Dram.queueing`); what the system cache serves is told from the DRAM's. Barriers (host
+work, graph calls, switches, loads) are one term, and so are the work per layer and the copying of
+the cache, which grow with the model. Work that is hidden behind the bound is not shown. In a long
+session the first steps of a phase stand for all of them.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ BURSTS = "short transfers"
 CACHED = "system cache"
 WAITING = "waiting behind other apps"
 UNREAD = "logits that nobody reads"
+LANES = "products on vector lanes"
 BOUND_TERMS = {"compute": "arithmetic", "launch": "operator launch"}
 OWN_TERMS = {
     "layer": "work per layer",
@@ -109,6 +111,7 @@ def _of_laws(pricing: Pricing, ran: Ran, phase: str) -> dict[str, float]:
     laws = (
         (UNREAD, "compute", unread),
         (UNREAD, "dram", unread_bytes),
+        (LANES, "compute", _lanes_share(pricing.units, task, phase)),
         (EXPANDING, "compute", _expanding_share(pricing.units, task, phase)),
         (EXPONENTIALS, "compute", pricing.units.exponential_share(task, phase)),
         (WAITING, "dram", float(np.mean(lost_to_waiting(ran.task, ran.conditions)))),
@@ -134,6 +137,12 @@ def _unread(ran: Ran, task: Task) -> tuple[float, float]:
     taken_s = ran.elapsed_s
     whole_s = float(taken_s.sum()) or 1.0
     return float((share * taken_s).sum()) / whole_s, float((of_bytes * taken_s).sum()) / whole_s
+
+
+def _lanes_share(units: UnitTimes, task: Task, phase: str) -> float:
+    """Return the share of an operator's arithmetic in steps whose product runs on vector lanes."""
+    lanes, busy_s = units.on_lanes(task, phase), units.busy_s(task, phase)
+    return 0.0 if lanes is None else float(np.mean(lanes * busy_s) / (np.mean(busy_s) or 1.0))
 
 
 def _expanding_share(units: UnitTimes, task: Task, phase: str) -> float:

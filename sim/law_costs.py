@@ -19,6 +19,7 @@ from sim.breakdown import (
     EXPANDING,
     EXPONENTIALS,
     HOST,
+    LANES,
     OWN_TERMS,
     UNREAD,
     WAITING,
@@ -40,6 +41,7 @@ LAWS: Final = MappingProxyType(
         EXPONENTIALS: "exponentials at a rate of their own",
         BURSTS: "transfers too short for their full rate",
         WAITING: "waiting behind other apps for the memory",
+        LANES: "products on vector lanes",
         UNREAD: "logits of a prompt that nobody reads",
         CACHED: "reads from the system cache",
     }

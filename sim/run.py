@@ -175,7 +175,8 @@ class Run:
     @cached_property
     def work(self) -> tuple[Work, ...]:
         """What the steps of each group did."""
-        return tuple(works((times.group for times in self.groups), self.soc))
+        stack = self.soc.stack(self.stack)
+        return tuple(works((times.group for times in self.groups), self.soc, stack))
 
     @cached_property
     def dynamic_j(self) -> tuple[tuple[FloatColumn, FloatColumn], ...]:

@@ -21,6 +21,7 @@ from hw_models.files import device_ids, is_path
 from sim.breakdown import phase_terms
 from sim.engine.times import hidden_s
 from sim.judgements import Verdict
+from sim.lane_rows import lane_rows_sentence
 from sim.law_costs import LawCost, law_costs
 from sim.results import Intervals, Result
 from sim.showing_question import show_question
@@ -89,6 +90,8 @@ def show_result(
         _bounds(console, result, "decode", "\nWhat bounds decode, per step")
     if summary.fits and (costs := law_costs(result)):
         console.print(_costliest(costs))
+        if said := lane_rows_sentence(result):
+            console.print(said)
     _dram(console, result)
     if summary.energy_j:
         _energy(console, result, summary)

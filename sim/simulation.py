@@ -26,7 +26,7 @@ from sim.planning import Plan, fits_whole, memory_of, plan, running
 from sim.results import Result
 from sim.streams import random_stream
 from sim.work import Work, works
-from workloads.program import OnProgress, Program, untold
+from workloads.program import OnProgress, untold
 from workloads.scenario import Scenario
 
 EngineName = Literal["auto", "event", "maxplus"]
@@ -77,7 +77,7 @@ def _simulated(
     pricing = Pricing(soc, soc.stack(planned.stack), mapped)
     timed = pricing.program(planned.program, on_progress)
     phone, times = _phone(scenario, soc, seed), StepTimes()
-    groups = _progress(planned.program, timed, times, soc)
+    groups = _progress(planned, timed, times, soc)
     turns = _turns(planned, groups)
     runner = _engine(engine, phone, times)
     memory = memory_of(scenario, planned, resident_bytes)
@@ -139,10 +139,9 @@ def _residency(
     return spilled(initial, resident, activation_bytes, planned.budget_bytes), share
 
 
-def _progress(
-    program: Program, timed: TimedProgram, times: StepTimes, soc: SocSpec
-) -> list[Progress]:
-    work = works(program.groups, soc)
+def _progress(planned: Plan, timed: TimedProgram, times: StepTimes, soc: SocSpec) -> list[Progress]:
+    program = planned.program
+    work = works(program.groups, soc, soc.stack(planned.stack))
     found = [
         Progress(group, seconds, _power_law(done, soc.power.exponent, seconds, times))
         for group, seconds, done in zip(program.groups, timed.groups, work, strict=True)

@@ -3,7 +3,8 @@
     flops, bytes        sums over the tasks of a step
     peak_matrix_s       matrix FLOPs / peak rate of their precision
     dram_j              8 bytes x energy per bit, what the system cache serves at its own
-    compute_j           FLOPs x energy of their precision + vector operations x theirs
+    compute_j           FLOPs x energy of their precision + vector operations x theirs; products on
+                        vector lanes are operations of these (`UnitTimes.lane_operations`)
     active_w            power of the unit that moves most of the bytes, while it is busy
 
 All figures of traffic, arithmetic and energy are sums of these columns over some steps.
@@ -20,9 +21,11 @@ import numpy as np
 
 from hw_models import compute, power
 from hw_models.laws import Numbers
+from hw_models.schema import Stack
 from hw_models.soc import SocSpec
 from sim.engine.cached import served
 from sim.engine.timed import FloatColumn
+from sim.engine.unit_time import UnitTimes
 from workloads.program import ProgramSegment, StepGroup
 from workloads.tasks import Task, Unit
 
@@ -97,16 +100,19 @@ class Work:
         return np.asarray(np.multiply(self.active_w, switched) * seconds)
 
 
-def work_of(group: StepGroup, soc: SocSpec) -> Work:
+def work_of(group: StepGroup, soc: SocSpec, stack: Stack | None = None) -> Work:
     """Return the work of each step of a group on a device.
 
-    Tasks that are equal in every step may come as columns of one entry.
+    Tasks that are equal in every step may come as columns of one entry. ``stack`` says which
+    products run on vector lanes; without one all run on the matrix engine.
     """
     cached = served(group, soc)
+    units = UnitTimes(soc, stack) if stack else None
     cached_bytes = np.zeros(group.steps)
     read, write, weights = np.zeros((3, group.steps))
     vector_ops, flops = np.zeros((2, group.steps))
     by_precision: dict[tuple[str, str], FloatColumn] = {}
+    by_lanes: dict[tuple[str, str], FloatColumn] = {}
     moved_bytes: dict[Unit, float] = {}
     for task, repeat in group.tasks():
         runs = repeat * task.runs
@@ -117,11 +123,16 @@ def work_of(group: StepGroup, soc: SocSpec) -> Work:
         weights += runs * task.weight_bytes
         engine = soc.units[task.unit].vector
         vector_ops = vector_ops + runs * engine.operations(task.vector_ops, task.exponentials)
+        on_lanes = units.on_lanes(task, group.phase) if units else None
+        if units and on_lanes is not None:
+            vector_ops = vector_ops + runs * units.lane_operations(task, group.phase)
         moved = float(np.sum(runs * task.dram_bytes))
         moved_bytes[task.unit] = moved_bytes.get(task.unit, 0.0) + moved
         if task.flops.any():
             key = task.unit, precision_of(task, soc)
             by_precision[key] = by_precision.get(key, np.zeros(group.steps)) + runs * task.flops
+            if on_lanes is not None:
+                by_lanes[key] = by_lanes.get(key, np.zeros(1)) + on_lanes * runs * task.flops
     per_flop = soc.power.energy_per_flop
     peak_matrix_s = np.zeros(group.steps)
     compute_j = power.compute_energy_j(vector_ops, per_flop["vector"].value)
@@ -129,7 +140,8 @@ def work_of(group: StepGroup, soc: SocSpec) -> Work:
         flops += executed
         rate = soc.units[unit].matrix.rates[precision].value  # type: ignore[index]
         peak_matrix_s = peak_matrix_s + executed / rate
-        compute_j = compute_j + power.compute_energy_j(executed, per_flop[precision].value)
+        multiplied = executed - by_lanes.get((unit, precision), 0.0)
+        compute_j = compute_j + power.compute_energy_j(multiplied, per_flop[precision].value)
     cache_j = _cache_j(cached_bytes, soc)
     read = read - cached_bytes
     return Work(
@@ -158,12 +170,12 @@ def _active_w(unit: Unit, soc: SocSpec) -> Numbers:
     return known.value if known else 0.0
 
 
-def works(groups: Iterable[StepGroup], soc: SocSpec) -> Iterator[Work]:
-    """Yield the work of each group; groups that share their tasks share it."""
+def works(groups: Iterable[StepGroup], soc: SocSpec, stack: Stack) -> Iterator[Work]:
+    """Yield the work of each group on a stack; groups that share their tasks share it."""
     known: dict[tuple[ProgramSegment, ...], Work] = {}
     for group in groups:
         if group.segments not in known:
-            known[group.segments] = work_of(group, soc)
+            known[group.segments] = work_of(group, soc, stack)
         yield known[group.segments]
 
 

@@ -53,6 +53,7 @@ LAWS: dict[str, Any] = {
     "stacks.*.kv_read_share": 0.6,
     "stacks.*.attention_share": 0.7,
     "stacks.*.ubatch_tokens": 100.0,
+    "stacks.*.vector_products": 2.0,
     "stacks.*.reads_allocated_cache": True,
     "stacks.*.whole_windows": True,
     "stacks.*.whole_head": True,

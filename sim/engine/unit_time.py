@@ -5,7 +5,10 @@ pipelined inside the unit::
 
     compute_s = max(matrix_s, vector_s, dequantise_s) / utilisation
 
-The utilisation is that of the stack's kernel, 1 where none was calibrated.
+The utilisation is that of the stack's kernel, 1 where none was calibrated. A stack that also runs
+products on vector lanes takes these where they are sooner (`vector_products`)::
+
+    compute_s = min(the above, max(vector_s + products_s, dequantise_s)) / utilisation
 
 Not modelled: a stage that stalls another inside one tile.
 """
@@ -16,6 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hw_models import compute
 from hw_models.cost_laws import Work, cost_law, law_seconds
@@ -59,30 +63,71 @@ class UnitTimes:
         if law is None:
             matrix = unit.matrix
             sizes = (task.m, matrix.tile_m), (task.n, matrix.tile_n), (task.k, matrix.tile_k)
-            return always + [
-                np.ceil(size / tile.value) for size, tile in sizes if np.any(tile.value > 1)
-            ]
+            always += [np.ceil(size / tile.value) for size, tile in sizes if np.any(tile.value > 1)]
+            lanes = self.on_lanes(task, phase)
+            return always if lanes is None else [*always, lanes.astype(np.float64)]
         if (named := cost_law(law.law).jumps) is None:
             return [*always, np.arange(task.runs.shape[0], dtype=np.float64)]
         return always + [np.asarray(column) for column in named(work_of(task, phase))]
 
     def compute_s(self, task: Task, unit: ComputeUnit, phase: str) -> FloatColumn:
         """Return the seconds of the slowest on-chip stage, per step [s]."""
-        vector_s = self.vector_s(task, phase)
-        expand_s = compute.dequantise_seconds(task.expanded_weights, unit.dequantise.rate.value)
+        tile_s, lanes_s = self._tile_s(task, unit, phase), self._lanes_s(task, phase)
+        return tile_s if lanes_s is None else np.minimum(tile_s, lanes_s)
+
+    def on_lanes(self, task: Task, phase: str) -> NDArray[np.bool_] | None:
+        """Return in which steps a task's product runs on vector lanes, None where it never may."""
+        if (lanes_s := self._lanes_s(task, phase)) is None:
+            return None
+        return np.asarray(lanes_s < self._tile_s(task, self.soc.units[task.unit], phase))
+
+    def lane_operations(self, task: Task, phase: str) -> FloatColumn | float:
+        """Return the operations of vector lanes that a task's product takes, per step."""
+        lanes = self.on_lanes(task, phase)
+        known = self.stack_of(task.unit).vector_products
+        if lanes is None or known is None:
+            return 0.0
+        return np.asarray(lanes * compute.lane_operations(task.flops, known.value))
+
+    def _tile_s(self, task: Task, unit: ComputeUnit, phase: str) -> FloatColumn:
+        """Return the seconds of a task whose product, if any, runs on the matrix engine [s]."""
         multiply_s = self._matrix_s(task, unit, phase) if task.flops.any() else np.zeros(1)
+        return self._slowest_s(task, phase, self.vector_s(task, phase), multiply_s)
+
+    def _lanes_s(self, task: Task, phase: str) -> FloatColumn | None:
+        """Return the seconds of a task whose product shares the lanes of its other work [s].
+
+        None where the stack runs none there; kernels that expand weights first have lanes alone.
+        """
+        stack = self.stack_of(task.unit)
+        if stack.vector_products is None or not task.flops.any() or stack.law(phase, task.operator):
+            return None
+        if self.expanding_s(task, phase) is not None:
+            return None
+        operations = compute.lane_operations(task.flops, stack.vector_products.value)
+        return self._slowest_s(task, phase, self.vector_s(task, phase, operations), np.zeros(1))
+
+    def _slowest_s(
+        self, task: Task, phase: str, vector_s: FloatColumn, multiply_s: FloatColumn
+    ) -> FloatColumn:
+        """Return the seconds of a task's slowest stage; what kernels expand goes before [s]."""
+        unit = self.soc.units[task.unit]
+        expand_s = compute.dequantise_seconds(task.expanded_weights, unit.dequantise.rate.value)
         beside_s = np.maximum(vector_s, expand_s)
         if (expanding_s := self.expanding_s(task, phase)) is not None:
             beside_s, multiply_s = vector_s, multiply_s + expanding_s
         slowest: FloatColumn = np.maximum(beside_s, multiply_s)
         return slowest
 
-    def vector_s(self, task: Task, phase: str) -> FloatColumn:
-        """Return the seconds of a task's element-wise work, per step [s]."""
+    def vector_s(self, task: Task, phase: str, products: FloatColumn | float = 0.0) -> FloatColumn:
+        """Return the seconds of a task's element-wise work, per step [s].
+
+        ``products`` are operations of products on the same lanes.
+        """
         network = self.network_of(self.stack_of(task.unit), phase)
         share = network.vector.value if network and network.vector else 1.0
         engine = self.soc.units[task.unit].vector
-        operations = engine.operations(task.vector_ops, task.exponentials)
+        operations = engine.operations(task.vector_ops + products, task.exponentials)
         return np.asarray(compute.vector_seconds(operations, share * engine.rate.value))
 
     def exponential_share(self, task: Task, phase: str) -> float:

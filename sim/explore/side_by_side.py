@@ -120,7 +120,8 @@ class Side:
 
     @cached_property
     def _work(self) -> list[Work]:
-        return list(works(self.planned.program.groups, self.soc))
+        stack = self.soc.stack(self.result.stack)
+        return list(works(self.planned.program.groups, self.soc, stack))
 
     @cached_property
     def _pieces(self) -> list[slice]:

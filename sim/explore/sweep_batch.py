@@ -211,7 +211,7 @@ class Batch:
         parts = [
             phase_facts(
                 whole,
-                work_of(group, self.soc),
+                work_of(group, self.soc, self._stack),
                 step_seconds(self._pricing.group(group)),
                 group.committed_tokens,
             )
@@ -240,7 +240,9 @@ class Batch:
             return np.bincount(run, column[kind], len(total)).astype(np.float64)
 
         seconds = step_seconds(self._pricing.group(group))
-        facts = phase_facts(over, work_of(group, self.soc), seconds, group.committed_tokens)
+        facts = phase_facts(
+            over, work_of(group, self.soc, self._stack), seconds, group.committed_tokens
+        )
         facts = replace(facts, useful_flops=self._needed_flops(total))
         kv_bytes = self._kv_bytes(self._prefill_tokens)
         held = np.maximum.reduceat(held_bytes[kind], np.cumsum(counts) - counts)
@@ -258,7 +260,7 @@ class Batch:
             return found
 
         seconds = step_seconds_by_context(self._pricing, group)
-        work = work_of(group, self.soc)
+        work = work_of(group, self.soc, self._stack)
         needed = group.needed_flops
         facts = phase_facts(over, work, seconds, group.committed_tokens, needed_flops=needed)
         replies = self.output_tokens > 1
