@@ -5,12 +5,13 @@ arithmetic, launch, or DRAM. DRAM seconds are divided among weights, cache and a
 bytes in the phase, those of a cache that is read at a lower rate (`kv_read_share`) by as many more.
 What one law adds is a term of its own: weights that kernels expand before they multiply
 (`hw_models.products`), products on vector lanes (`Stack.vector_products`), exponentials
-(`VectorEngine.exponential`), logits of a prompt that nobody reads (`workloads.head_rows`), and what
-transfers lose for being short (`ComputeUnit.ramp_bytes`) or for waiting behind other apps below
-saturation (`Dram.queueing`); what the system cache serves is told from the DRAM's. Barriers (host
-work, graph calls, switches, loads) are one term, and so are the work per layer and the copying of
-the cache, which grow with the model. Work that is hidden behind the bound is not shown. In a long
-session the first steps of a phase stand for all of them.
+(`VectorEngine.exponential`), logits of a prompt that nobody reads (`workloads.head_rows`), a prompt
+in the draft and rows of a drafted tree beyond one (`workloads.drafting`), and what transfers lose
+for being short (`ComputeUnit.ramp_bytes`) or for waiting behind other apps below saturation
+(`Dram.queueing`); what the system cache serves is told from the DRAM's. Barriers (host work, graph
+calls, switches, loads) are one term, and so are the work per layer and the copying of the cache,
+which grow with the model. Work that is hidden behind the bound is not shown. In a long session the
+first steps of a phase stand for all of them.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ from workloads.program import total
 from workloads.tasks import Task
 
 DRAM = "DRAM: "
+DRAFT = "draft"
+"""Class of a draft's weights."""
 HOST = "host and graph calls"
 EXPANDING = "weights expanded"
 EXPONENTIALS = "exponentials"
@@ -41,6 +44,8 @@ CACHED = "system cache"
 WAITING = "waiting behind other apps"
 UNREAD = "logits that nobody reads"
 LANES = "products on vector lanes"
+DRAFTED_PROMPT = "the prompt in the draft"
+TREE_ROWS = "rows of a drafted tree"
 BOUND_TERMS = {"compute": "arithmetic", "launch": "operator launch"}
 OWN_TERMS = {
     "layer": "work per layer",
@@ -74,6 +79,8 @@ def phase_terms(run: Run, phase: str) -> list[Term]:
     for ran in run.sample(phase):
         if ran.task.is_barrier:
             seconds[OWN_TERMS.get(ran.task.kind, HOST)] += float(ran.elapsed_s.sum())
+        elif phase == "prefill" and ran.task.demand and ran.task.demand.tensor_class == DRAFT:
+            seconds[DRAFTED_PROMPT] += float(ran.elapsed_s.sum())
         else:
             for name, spent_s in _of_laws(pricing, ran, phase).items():
                 seconds[name] += spent_s
@@ -111,6 +118,7 @@ def _of_laws(pricing: Pricing, ran: Ran, phase: str) -> dict[str, float]:
     laws = (
         (UNREAD, "compute", unread),
         (UNREAD, "dram", unread_bytes),
+        (TREE_ROWS, "compute", _tree_share(pricing.units, task, phase)),
         (LANES, "compute", _lanes_share(pricing.units, task, phase)),
         (EXPANDING, "compute", _expanding_share(pricing.units, task, phase)),
         (EXPONENTIALS, "compute", pricing.units.exponential_share(task, phase)),
@@ -137,6 +145,15 @@ def _unread(ran: Ran, task: Task) -> tuple[float, float]:
     taken_s = ran.elapsed_s
     whole_s = float(taken_s.sum()) or 1.0
     return float((share * taken_s).sum()) / whole_s, float((of_bytes * taken_s).sum()) / whole_s
+
+
+def _tree_share(units: UnitTimes, task: Task, phase: str) -> float:
+    """Return the share of a draft's arithmetic that its rows beyond one take."""
+    if task.tensor_class != DRAFT or not np.any(task.m > 1.0):
+        return 0.0
+    one = task.with_columns(m=1.0, flops=task.flops / task.m)
+    seconds = [float(np.mean(units.busy_s(each, phase))) for each in (one, task)]
+    return 1.0 - seconds[0] / seconds[1] if seconds[1] else 0.0
 
 
 def _lanes_share(units: UnitTimes, task: Task, phase: str) -> float:

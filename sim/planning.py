@@ -27,9 +27,9 @@ from workloads.calls import compile_network
 from workloads.catalogue import trace_for
 from workloads.compiling import compile_session
 from workloads.compression import WeightMap, get_format
+from workloads.drafting import Draft, decoder_size
 from workloads.graph import Formats, GraphOptions
 from workloads.kv_cache import get_kv_format
-from workloads.mechanisms import Draft, decoder_size
 from workloads.program import OnProgress, Program, untold
 from workloads.pruning import prune
 from workloads.scenario import Scenario

@@ -8,10 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from workloads.deployment import Deployment
+from workloads.drafting import Draft
 from workloads.graph import Formats, GraphOptions
-from workloads.mechanisms import (
-    Draft,
-)
 from workloads.program import Program
 from workloads.session import Session
 from workloads.step_tasks import StepTasks

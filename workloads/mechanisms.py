@@ -1,6 +1,6 @@
-"""Tasks that no operator of the model shows: drafting, eviction, adapters, sampling, tree commits.
+"""Tasks that no operator of the model shows: eviction, adapters, sampling, tree commits.
 
-Not modelled: drafting and verification of the same session side by side on two units.
+Not modelled: the order in which a sampler sorts logits.
 """
 
 from __future__ import annotations
@@ -13,12 +13,10 @@ import numpy as np
 
 from workloads.eviction import AttentionShape, EvictionWork
 from workloads.graph import VECTOR_BITS, Formats
-from workloads.layout import WeightFormat
 from workloads.lora import LinearSizes, Lora, Module
 from workloads.program import ProgramSegment
-from workloads.speculation import DecoderSize, DraftCost
 from workloads.tasks import Column, Task
-from workloads.trace import DecoderShape, Trace
+from workloads.trace import DecoderShape
 
 MODULES_OF: Mapping[str, tuple[Module, ...]] = MappingProxyType(
     {
@@ -39,79 +37,9 @@ SAMPLING_OPS = 4
 """Operations per logit: find the largest, exponential, sum, compare with the draw."""
 
 
-def decoder_size(trace: Trace) -> DecoderSize:
-    """Return the sizes draft costs depend on; the final norm is no part of a layer."""
-    shape = trace.decoder
-    return DecoderSize(
-        hidden=shape.hidden,
-        layers=shape.layers,
-        layer_parameters=(trace.parameters["body"] - shape.hidden) // shape.layers,
-        vocabulary=shape.vocab,
-        kv_elements_per_layer=trace.kv_elements_per_token // shape.layers,
-    )
-
-
 def attention_shape(shape: DecoderShape, kv_bytes_per_token: float) -> AttentionShape:
     """Return what the cost of eviction depends on."""
     return AttentionShape(shape.layers, shape.q_heads, shape.head_dim, kv_bytes_per_token)
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """What drafting adds to each decode step of a deployment.
-
-    Attributes
-    ----------
-    body, head
-        Weight formats of the draft's layers and of the LM head it runs.
-    """
-
-    cost: DraftCost
-    body: WeightFormat
-    head: WeightFormat
-    hidden: int
-    is_tree: bool = False
-
-    @property
-    def resident_bytes(self) -> float:
-        """Bytes of weights kept besides the target's [B]."""
-        return self.cost.extra_parameters * self.body.resident_bits / 8
-
-    @property
-    def file_bytes(self) -> float:
-        """Bytes of weights in flash besides the target's [B]."""
-        return self.cost.extra_parameters * self.body.file_bits / 8
-
-    def segment(self, formats: Formats, live: Column) -> ProgramSegment | None:
-        """Return the draft passes of each step, one graph call each, or nothing to run."""
-        if self.cost.passes == 0:
-            return None
-        kv_bytes = formats.kv.bytes_per_token(self.cost.kv_elements_per_token)
-        body = self._pass_task(formats, "draft.body", self.cost.body_parameters, self.body, live)
-        head = self._pass_task(formats, "draft.head", self.cost.head_parameters, self.head, live)
-        body = body.with_columns(kv_read_bytes=live * kv_bytes, kv_write_bytes=kv_bytes)
-        return ProgramSegment("draft", self.cost.passes, (body, head), graph_call=True)
-
-    def _pass_task(
-        self, formats: Formats, name: str, parameters: int, held: WeightFormat, live: Column
-    ) -> Task:
-        rows = max(1, parameters // self.hidden)
-        return Task.of(
-            name,
-            "linear",
-            formats.unit_for("draft"),
-            steps=live.shape[0],
-            activations=formats.activations,
-            operand_bits=held.compute_bits,
-            tensor_class="draft",
-            batch=1.0,
-            m=1.0,
-            n=float(rows),
-            k=float(self.hidden),
-            flops=2.0 * parameters,
-            expanded_weights=float(parameters) if held.needs_expansion else 0.0,
-            weight_bytes=parameters * held.traffic_bits / 8,
-        )
 
 
 def eviction_segment(

@@ -4,9 +4,11 @@ This module counts what drafting costs: passes per step and weights streamed in 
 drafts are accepted is in `workloads.acceptance`. With a static tree more tokens are verified; what
 they gain must be in the acceptance curve, which therefore belongs to one tree.
 
-Not modelled: the draft's own prefill of the prompt, trees that change from step to step, and reuse
-of the draft's layers by the verification that follows. Sampling and the copy of a tree's accepted
-path are tasks of `workloads.mechanisms`.
+What a draft runs is in `workloads.drafting`; sampling and the copy of a tree's accepted path are in
+`workloads.mechanisms`.
+
+Not modelled: trees that change from step to step, and reuse of the draft's layers by the
+verification that follows.
 """
 
 from __future__ import annotations
@@ -38,6 +40,8 @@ class DecoderSize:
         Weights of one decoder layer.
     kv_elements_per_layer
         K and V elements one token adds in one layer.
+    q_heads, head_dim
+        Query heads of one layer, and the width of each; 0 where not known.
     """
 
     hidden: int
@@ -45,6 +49,8 @@ class DecoderSize:
     layer_parameters: int
     vocabulary: int
     kv_elements_per_layer: int
+    q_heads: int = 0
+    head_dim: int = 0
 
     @property
     def head_parameters(self) -> int:
@@ -66,6 +72,12 @@ class DraftCost:
         Weights that must be resident besides the target's.
     kv_elements_per_token
         K and V elements the draft adds per token of context.
+    rows
+        Rows of each pass but the first: nodes of a tree that are expanded at once.
+    prefills
+        Whether the draft's layers run over the prompt, too.
+    heads, head_dim
+        Query heads of all its layers, and the width of each.
     """
 
     passes: int = 0
@@ -73,6 +85,10 @@ class DraftCost:
     head_parameters: int = 0
     extra_parameters: int = 0
     kv_elements_per_token: int = 0
+    rows: int = 1
+    prefills: bool = False
+    heads: int = 0
+    head_dim: int = 0
 
 
 class NoSpeculation(Strict):
@@ -142,11 +158,14 @@ class ModelDraft(Drafting):
         Model id or path.
     weights
         Weight format of the draft model; none given: the target body's.
+    prefills
+        The draft's layers run over the prompt, too, chunk by chunk.
     """
 
     method: Literal["model"] = "model"
     draft_model: str
     weights: str | None = None
+    prefills: bool = False
 
     def draft_cost(self, target: DecoderSize, draft: DecoderSize | None = None) -> DraftCost:
         """Return ``depth`` passes over all weights of the draft model.
@@ -165,6 +184,9 @@ class ModelDraft(Drafting):
             head_parameters=draft.head_parameters,
             extra_parameters=body + draft.head_parameters,
             kv_elements_per_token=draft.layers * draft.kv_elements_per_layer,
+            prefills=self.prefills,
+            heads=draft.layers * draft.q_heads,
+            head_dim=draft.head_dim,
         )
 
 
@@ -179,12 +201,25 @@ class EagleDraft(Drafting):
         Rows of a reduced LM head of its own; none given: the target's head is used, and streamed.
     weights
         Weight format of the draft; none given: the target body's.
+    prefills
+        The draft's layers run over the prompt, too, chunk by chunk.
+    top_k
+        Nodes of a tree that each pass expands at once, all but the first; 1: one row a pass.
     """
 
     method: Literal["eagle"] = "eagle"
     draft_layers: Count = 1
     draft_vocabulary: Count | None = None
     weights: str | None = None
+    prefills: bool = False
+    top_k: Count = 1
+
+    @field_validator("top_k")
+    @classmethod
+    def _a_tree_holds_what_is_expanded(cls, rows: int, info: ValidationInfo) -> int:
+        if rows > 1 and rows > (info.data.get("tree_nodes") or 0):
+            raise ValueError("at most the tree_nodes")
+        return rows
 
     def draft_cost(self, target: DecoderSize, draft: DecoderSize | None = None) -> DraftCost:
         """Return ``depth`` passes over 2 h^2 + layers and the LM head.
@@ -201,6 +236,10 @@ class EagleDraft(Drafting):
             head_parameters=own_head or target.head_parameters,
             extra_parameters=body + own_head,
             kv_elements_per_token=self.draft_layers * target.kv_elements_per_layer,
+            rows=self.top_k,
+            prefills=self.prefills,
+            heads=self.draft_layers * target.q_heads,
+            head_dim=target.head_dim,
         )
 
 

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from workloads.drafting import Draft
 from workloads.errors import WorkloadError
 from workloads.eviction import EvictionWork
 from workloads.graph import Formats, GraphOptions
 from workloads.lora import Lora
 from workloads.mechanisms import (
     ActiveAdapter,
-    Draft,
     attention_shape,
     eviction_segment,
     sampling_segment,
@@ -85,7 +85,8 @@ class StepTasks:
         shape = attention_shape(self.trace.decoder, self.kv_bytes_per_token)
         work = plan.eviction.decode_work(plan.prompt_tokens, produced, shape)
         sizes = [context, work.scoring_flops, work.scoring_read_bytes, work.compaction_bytes]
-        sizes += [committed] * self.draft.is_tree + [stored] * bool(self.draft.cost.passes)
+        grows = self.draft.is_tree or self.draft.cost.rows > 1
+        sizes += [committed] * grows + [stored] * bool(self.draft.cost.passes)
         known = plan.width, plan.image_states, self.adapter(plan) is None
         key = (*known, *(np.asarray(column).tobytes() for column in sizes))
         if key not in self._decoding:
@@ -103,7 +104,7 @@ class StepTasks:
         )
         crossing, crossing_held = self.crossing(plan, new)
         extras = self._after_decode(plan, work, committed)
-        drafting = self._drafting(stored)
+        drafting = self.draft.passes(self.formats, stored, committed)
         beside = adapter_flops(segments, self.lora) + executed_flops(crossing)
         needed = beside * (plan.width / width) + executed_flops((*drafting, *extras))
         return (
@@ -120,12 +121,12 @@ class StepTasks:
         always = np.ones_like(new)
         return self.segments(self.trace.phases[CROSS], sizes, always, self.adapter(plan))
 
-    def _drafting(self, live: Column) -> tuple[ProgramSegment, ...]:
-        segment = self.draft.segment(self.formats, live)
-        return () if segment is None else (segment,)
-
     def _sampling(self, tokens: int, runs: Column) -> tuple[ProgramSegment, ...]:
         return sampling_segment(self.formats, self.trace.decoder.vocab, float(tokens), runs)
+
+    def drafted_prompt(self, new: Column, context: Column) -> tuple[ProgramSegment, ...]:
+        """Return what a draft runs of the prompt, chunk by chunk, if it keeps a cache of it."""
+        return self.draft.prompt(self.formats, new, context, self.options.causal_skip)
 
     def after_prefill(self, plan: TurnPlan, chunk: int, last: Column) -> tuple[ProgramSegment, ...]:
         """Return the choice of the first token, and what eviction adds to the last chunk."""

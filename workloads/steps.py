@@ -160,6 +160,8 @@ class Compiler:
         crossing, crossing_held = self.tasks.crossing(plan, new)
         used = plan.prefill_tokens / new.sum()
         beside = adapter_flops(segments, self.tasks.lora) + executed_flops(crossing)
+        sees = max(plan.prefill_tokens, int(live[-1]))
+        drafted = self.tasks.draft.needed_flops(plan.prefill_tokens, sees)
         return StepGroup(
             phase="prefill",
             turn=index,
@@ -170,14 +172,17 @@ class Compiler:
             segments=joined(
                 segments,
                 crossing,
-                self.tasks.after_prefill(plan, chunk, last),
+                (
+                    *self.tasks.drafted_prompt(new, context),
+                    *self.tasks.after_prefill(plan, chunk, last),
+                ),
             ),
             activation_bytes=max(held, crossing_held),
             at_s=plan.turn.at_s,
             switches=_switches(context),
             setup=self._setup(plan),
             cache_bytes=grown,
-            needed_flops=last * np.sum(beside) * used,
+            needed_flops=last * (np.sum(beside) * used + drafted),
         )
 
     def decode(self, index: int, plan: TurnPlan) -> Iterator[StepGroup]:

@@ -12,7 +12,7 @@ from sim.calibration.stacks import fit_rows
 from sim.evidence.corpus_runs import language_runs
 from sim.evidence.questions import DECODE
 from workloads.catalogue import trace_for
-from workloads.mechanisms import decoder_size
+from workloads.drafting import decoder_size
 
 TABLE = ("N002", "N004", "N008", "N010", "N018", "N020", "N022", "N024")
 """The official packages' rows in role calibration, 0.6 to 8 billion parameters."""
