@@ -34,6 +34,9 @@ class PromptGraph(Part):
     """Share of the weights that it holds once more, in the file and while it is open."""
     swap: BytesPerSecond
     """Rate at which these are brought in when one graph takes the place of the other."""
+    from_flash: Share | None = None
+    """Share of them that comes from flash, the rest from the system's page cache; None: not known,
+    and neither bytes nor energy of a change are counted."""
     holds: Literal["one", "fitting"] = "fitting"
     """Whether both are open where memory has room for both, or never more than one."""
 
@@ -44,3 +47,13 @@ class PromptGraph(Part):
         prompt and first token. Valid while all weights of a graph come in before its first step.
         """
         return self.own_weights.value * weight_bytes / self.swap.value
+
+    def flash_bytes(self, weight_bytes: float) -> Numbers:
+        """Return what one change of graphs reads from flash: from_flash x share x weights [B].
+
+        Its energy is that of any byte of flash (`hw_models.power.flash_energy_j`). Valid while
+        ``swap`` is no more than flash gives, over ``from_flash``; what the page cache holds is
+        copied at no energy.
+        """
+        share = self.from_flash.value if self.from_flash else 0.0
+        return share * self.own_weights.value * weight_bytes

@@ -17,16 +17,18 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from hw_models.schema import Stack
 from hw_models.soc import SocSpec
 from sim.energy import energy_parts
 from sim.engine.timed import FloatColumn
 from sim.engine.times import GroupTimes, clock_means, hidden_in_s
+from sim.graph_swaps import swapped_flash_bytes
 from sim.heat.course import TENTH, sustained_fractions
 from sim.heat.governed import GovernedHeat
 from sim.loading import cold_start
 from sim.phase_facts import PhaseFacts, added, phase_facts, whole
 from sim.work import Work
-from workloads.program import Program
+from workloads.program import Program, StepGroup
 from workloads.scenario import Scenario
 from workloads.trace import EVERY_PHASE, NETWORK
 
@@ -188,7 +190,7 @@ def facts_of(
     heat: HeatFacts,
     decoded: PhaseFacts | None,
     kv_tokens: Any = None,
-    adapter_bytes: float = 0.0,
+    loaded_bytes: Any = 0.0,
     mapped: float = 0.0,
 ) -> Facts:
     """Return the facts of runs, given the sums over their steps; `sustained` adds the last one.
@@ -203,8 +205,8 @@ def facts_of(
         The last turn's decoding, or a network's calls; ``None`` without any.
     kv_tokens
         Tokens in the cache at the end; ``None``: as in the program.
-    adapter_bytes
-        Read from flash when turns begin [B].
+    loaded_bytes
+        Read from flash when turns begin, and when graphs change [B].
     mapped
         Share of the weights that was read from flash in every pass.
     """
@@ -212,7 +214,7 @@ def facts_of(
     busy_s = sum(part.seconds for part in phases) - phases[1].hidden_s
     cold_bytes = program.opened_bytes if around.start == "cold" else 0.0
     weight_bytes = mapped * sum(part.weight_bytes for part in phases)
-    flash_bytes = cold_bytes + adapter_bytes + weight_bytes
+    flash_bytes = cold_bytes + loaded_bytes + weight_bytes
     columns: dict[str, Any] = {
         "turns": turns,
         "first_token_s": first_token_s,
@@ -332,9 +334,15 @@ def facts_of_groups(
         budget_bytes=budget_bytes,
         heat=heat,
         decoded=added(replied) if replied else None,
-        adapter_bytes=sum(times.group.setup.flash_bytes for times in groups),
+        loaded_bytes=_loaded_bytes([times.group for times in groups], soc.stack(scenario.stack)),
         mapped=mapped,
     )
+
+
+def _loaded_bytes(groups: Sequence[StepGroup], stack: Stack) -> Any:
+    """Return what groups read from flash before their first steps [B]."""
+    loaded = sum(group.setup.flash_bytes for group in groups)
+    return loaded + swapped_flash_bytes(groups, stack)
 
 
 def _makespan_s(groups: Sequence[GroupTimes]) -> FloatColumn:

@@ -3,8 +3,11 @@
 Where one is open, every turn begins and goes on with a change of graphs: prompts' graph is open
 when a cold start ends and, but for the first turn, comes back before the prompt.
 
-Not modelled: turns that take steps in between each other, which change more often; energy and
-traffic of the change itself; how much of it the system's page cache holds.
+What a change reads from flash is counted where a stack says how much of it the page cache does not
+hold (`PromptGraph.from_flash`).
+
+Not modelled: turns that take steps in between each other, which change more often; traffic of the
+DRAM for the change itself.
 """
 
 from __future__ import annotations
@@ -45,6 +48,14 @@ def with_prompt_graph(program: Program, stack: Stack, budget_bytes: Numbers) -> 
         )
     groups = tuple(_changing(program.groups, program.resident_bytes["weights"]))
     return replace(program, file_bytes=file_bytes, later_bytes=own_bytes, groups=groups)
+
+
+def swapped_flash_bytes(groups: Iterable[StepGroup], stack: Stack) -> Numbers:
+    """Return what changes of graphs have read from flash, on each device a stack stands for [B]."""
+    part = stack.prompt_graph
+    if part is None:
+        return 0.0
+    return part.flash_bytes(sum(group.setup.swapped_bytes for group in groups))
 
 
 def holds_both(program: Program, stack: Stack, budget_bytes: Numbers) -> NDArray[np.bool_]:

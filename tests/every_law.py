@@ -65,7 +65,12 @@ LAWS: dict[str, Any] = {
     "stacks.*.memory.unpacks_to": "fp16",
     "stacks.*.memory.graph_buffer": "4 MB",
     "stacks.*.memory.prepare": "1 GB/s",
-    "stacks.*.prompt_graph": {"own_weights": 0.7, "swap": "2 GB/s", "holds": "one"},
+    "stacks.*.prompt_graph": {
+        "own_weights": 0.7,
+        "swap": "2 GB/s",
+        "from_flash": 0.6,
+        "holds": "one",
+    },
 }
 NO_LAWS = {
     # silicon and files

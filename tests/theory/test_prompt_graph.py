@@ -89,19 +89,35 @@ def test_the_file_holds_both_and_a_cold_start_reads_one():
     assert one["flash_read_bytes"] == plain["flash_read_bytes"]
 
 
+@pytest.mark.parametrize("engine", ["event", "maxplus"])
+def test_a_change_takes_the_flash_energy_of_what_the_page_cache_lacks(engine):
+    silent = run(device(holds="one", own_weights=0.5), engine)
+    told = run(device(holds="one", own_weights=0.5, from_flash=0.6), engine)
+    read_bytes = (2 * TURNS - 1) * 0.6 * 0.5 * weights(silent)
+    assert told["flash_read_bytes"] - silent["flash_read_bytes"] == pytest.approx(read_bytes)
+    expected_j = read_bytes * IDEAL.flash.energy.value
+    assert told.energy.flash_j - silent.energy.flash_j == pytest.approx(expected_j, rel=1e-9)
+    assert told["energy_j"] - silent["energy_j"] == pytest.approx(expected_j, rel=1e-9)
+    assert told.makespan_s == pytest.approx(silent.makespan_s, rel=1e-12)
+    one_token = run(device(holds="one", from_flash=1.0), engine, tokens=1)
+    assert one_token["flash_read_bytes"] == silent["flash_read_bytes"] == 0.0
+
+
 def test_draws_of_the_law_are_runs_of_their_own():
-    result = run(device())
-    paths = f"stacks.{STACK}.prompt_graph.swap", "dram.app_fraction"
+    part = f"stacks.{STACK}.prompt_graph."
+    result = run(device(from_flash=0.5))
+    paths = f"{part}swap", "dram.app_fraction"
     need = result["peak_dram_bytes"] / IDEAL.dram.capacity.value
     values = {
         paths[0]: np.array([1e9, 2e9, 3e9]),
         paths[1]: np.array([0.8 * need, 0.9 * need, 1.1 * need]),
+        f"{part}from_flash": np.array([0.2, 0.5, 1.0]),
     }
     facts = variant_facts(result, values)
     for index in range(3):
         chosen = {path: float(column[index]) for path, column in values.items()}
         alone = simulate(result.scenario, soc=result.soc.with_values(chosen)).facts
-        for name in ("makespan_s", "peak_dram_bytes", "first_token_s"):
+        for name in ("makespan_s", "peak_dram_bytes", "first_token_s", "flash_j", "energy_j"):
             assert getattr(facts, name)[index] == pytest.approx(
                 float(getattr(alone, name)[0]), rel=1e-9
             )
