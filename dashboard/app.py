@@ -28,6 +28,9 @@ NARROW = (
 """The list of pages stands in the page only where the bar at the top hides it; a chart of seven
 upright axes only where they have room, since the table beside it says the same."""
 
+DARK = "<style>[data-testid^=stBaseButton-primary] p {color: #10131A}</style>"
+"""White would be hard to read on the light blue of a dark page."""
+
 st.set_page_config(page_icon="📱", layout="wide")
 state.open_link()
 state.settle()
@@ -36,7 +39,7 @@ page = st.navigation(list(pages.values()), position="top")
 st.set_page_config(page_title=f"{page.title} · andesim")
 is_early = page is pages["explore"] and state.is_settled()
 choices = state.current() if is_early else sidebar()
-st.html(NARROW)
+st.html(NARROW + (DARK if st.context.theme.type == "dark" else ""))
 question = next(asked for title, asked in PAGES.values() if title == page.title)
 st.title(f"{page.title} :gray[{question}]", anchor=False)
 every_page = st.container(key="pages")

@@ -50,6 +50,8 @@ KINDS: Final = {
 """What errors are grouped by, and what the page calls it."""
 NEAR: Final = 0.25
 """A relative error that still counts as near."""
+MOST_NAMED: Final = 3
+"""Devices of an exhibit that its row in the list names."""
 EVERY: Final = "every measurement that judges"
 COMMENT: Final = "Fitted on the Validate page: the device it extends, with fitted stacks."
 COLUMNS: Final = ("id", "device", "stack", "model", "metric", "measured", "simulated", "error")
@@ -215,11 +217,22 @@ def exhibit_list() -> pd.DataFrame:
             "measurements": name,
             "what": item.manifest.title,
             "runs": len(item.runs),
-            "devices": ", ".join(item.manifest.devices),
+            "devices": _some(item.manifest.devices),
         }
         for name, item in shown
     ]
     return pd.DataFrame(rows)
+
+
+def _some(names: Sequence[str]) -> str:
+    """Return the first names, and how many more there are.
+
+    >>> _some(["a", "b", "c", "d"])
+    'a, b and 2 more'
+    """
+    if len(names) <= MOST_NAMED + 1:
+        return ", ".join(names)
+    return f"{', '.join(names[:MOST_NAMED])} and {len(names) - MOST_NAMED} more"
 
 
 def understood(runs: Sequence[MeasuredRun]) -> pd.DataFrame:

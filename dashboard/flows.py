@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from dashboard.choices import Choices
+from dashboard.choices import GIB, Choices
 from dashboard.runs import USER_ERRORS, run
 from dashboard.timeline import operators, step_frame
 from sim.breakdown import BYTE_CLASSES
@@ -91,6 +91,14 @@ def held(result: Result) -> dict[tuple[str, str], float]:
         elif size:
             found[name, ""] = size
     return found
+
+
+def told(result: Result) -> str:
+    """Return what memory holds at the peak in words, the largest first."""
+    peak = result.ledger.peak.by_class
+    parts = sorted(((size, name) for name, size in peak.items() if size), reverse=True)
+    words = [f"{name.replace('kv_cache', 'KV cache')} {size / GIB:.2f}" for size, name in parts]
+    return f"[GiB] {', '.join(words)}."
 
 
 def walk(choices: Choices) -> pd.DataFrame:

@@ -10,7 +10,7 @@ import streamlit as st
 
 from dashboard.components import part
 from dashboard.pace import pace
-from dashboard.tracks import tracks
+from dashboard.tracks import phase_names, tracks
 from sim.charts.frame import BASELINE
 from sim.charts.shapes import colour
 from sim.explore.variants import MetricColumns
@@ -34,6 +34,7 @@ def canvas(result: Result, baseline: Result | None) -> None:
             "span": max(run["end"] for run in runs),
             "runs": runs,
             "bounds": list(BOUNDS),
+            "phases": phase_names(),
             "colours": [colour(bound) for bound in BOUNDS],
             "view": _view(),
         },

@@ -25,7 +25,8 @@ BASELINE = "baseline"
 """Name of the entry of a link that holds the pinned baseline."""
 VIEW = ("phase", "decode_per", "view", "tornado_metric", "across", "up", "exhibit", "errors_by",
         "sweep_axes", "fan_axis", "solve_for", "solve_by_memory", own.JUDGED, "evidence_metric",
-        "network", "network_weights", "network_calls")  # fmt: skip
+        "network", "network_weights", "network_calls", "network_a", "network_a_weights",
+        "network_ms", "network_mj")  # fmt: skip
 """Entries of a link that say what a page shows, beside the choices."""
 BASELINE_FILE = "baseline.yaml"
 """Name of the pinned baseline as the Report page saves it."""

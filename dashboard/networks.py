@@ -7,6 +7,7 @@ caches and drafts has no meaning here. The scenario is the one that the command 
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
@@ -24,6 +25,7 @@ from sim import Result, simulate
 from sim.breakdown import phase_terms
 from sim.charts.data import decode_chart
 from sim.charts.shapes import BarChart
+from sim.explore.targets import Target
 from sim.explore.uncertainty import sampled_metrics
 from sim.explore.variants import MetricColumns
 from sim.verdicts import DRAWS
@@ -78,11 +80,22 @@ def run(asked: Asked) -> Result:
     return simulate(Scenario.from_mapping(asked.mapping()), soc=device(asked.choices))
 
 
-def bounds_chart(asked: Asked) -> BarChart:
-    """Return what bounds a call, the longest first."""
+def targets(most_ms: float, most_mj: float) -> tuple[Target, ...]:
+    """Return the targets of a call: its longest time and its largest energy; 0 asks nothing.
+
+    >>> [str(target) for target in targets(5.0, 0.0)]
+    ['inference_s<=0.005']
+    """
+    limits = {"inference_s": most_ms / 1e3, "energy_per_inference_j": most_mj / 1e3}
+    return tuple(Target(name, "<=", limit) for name, limit in limits.items() if limit)
+
+
+def bounds_chart(asked: Asked, before: Asked | None = None) -> BarChart:
+    """Return what bounds a call, the longest first, and what bounds one of the baseline."""
     terms = phase_terms(run(asked), NETWORK)
     alt = f"A call is bound by {terms[0].name}: {terms[0].share:.0%} of it." if terms else ""
-    drawn = decode_chart(terms, asked.calls, per="call")
+    theirs = (phase_terms(run(before), NETWORK), before.calls) if before else None
+    drawn = decode_chart(terms, asked.calls, theirs, per="call")
     return replace(drawn, id="network", title="What bounds a call", alt=alt)
 
 
@@ -93,10 +106,9 @@ def draws(asked: Asked, viewer: str) -> MetricColumns | None:
 
 def _drawn(asked: Asked) -> MetricColumns:
     try:
-        sampled = sampled_metrics(run(asked), DRAWS)
+        return sampled_metrics(run(asked), DRAWS)
     except USER_ERRORS:
         return {}
-    return {name: sampled[name] for name in SCALES}
 
 
 def _drawn_elsewhere(asked: Asked) -> MetricColumns:
@@ -106,23 +118,29 @@ def _drawn_elsewhere(asked: Asked) -> MetricColumns:
 _WORKER = Worker(_drawn_elsewhere, REMEMBERED, SETTLE_S)
 
 
-def cards(result: Result, drawn: MetricColumns | None) -> list[Card]:
+def scaled(value: float | None) -> float | None:
+    """Return a value in thousandths of its unit, none where there is none."""
+    return None if value is None else 1e3 * value
+
+
+def cards(result: Result, drawn: MetricColumns | None, before: Result | None = None) -> list[Card]:
     """Return the four cards of a network: a call's time and energy, memory, cold start."""
-    now = result.summary()
+    now, then = result.summary(), before.summary() if before else None
     budget, cold = result.ledger.budget_bytes, result.cold_start()
     warm = now.sustained_inference_s
-    call_s, call_j = now.inference_s, now.energy_per_inference_j
     plain = [
-        card("One call", None if call_s is None else 1e3 * call_s, None, "ms",
+        card("One call", scaled(now.inference_s), scaled(then.inference_s) if then else None, "ms",
              metric="inference_s", help="Mean of the calls, on loaded weights.",
              note="" if warm is None else f"{number(1e3 * warm, 'ms')} in the tenth minute"),
-        card("Energy per call", None if call_j is None else 1e3 * call_j, None, "mJ", 1,
+        card("Energy per call", scaled(now.energy_per_inference_j),
+             scaled(then.energy_per_inference_j) if then else None, "mJ", 1,
              metric="energy_per_inference_j", note=number(now.mean_power_w, "W", 1),
              help="Energy of the whole device while it runs, display and host included."),
-        card("Peak DRAM", now.peak_dram_bytes / GIB, None, "GiB", metric="peak_dram_bytes",
+        card("Peak DRAM", now.peak_dram_bytes / GIB,
+             then.peak_dram_bytes / GIB if then else None, "GiB", metric="peak_dram_bytes",
              note=f"of {budget / GIB:.2f} GiB app budget",
              help="Weights, activations and runtime at once."),
-        card("Cold start", now.load_s, None, "s",
+        card("Cold start", now.load_s, then.load_s if then else None, "s",
              note=f"{cold.read_s:.2f} s reading, {cold.graph_init_s:.2f} s set-up",
              help="Reading the file from flash and setting up its graph."),
     ]  # fmt: skip
@@ -143,8 +161,8 @@ def with_range(one: Card, drawn: MetricColumns | None) -> Card:
     return replace(one, range=f"80 % range {low:.{digits}f} to {high:.{digits}f}")
 
 
-def command_line(asked: Asked) -> str:
-    """Return the command that gives the same numbers.
+def command_line(asked: Asked, limits: Sequence[Target] = ()) -> str:
+    """Return the command that gives the same numbers, and judges the same targets.
 
     >>> command_line(Asked(Choices(), "vit-b-16-224"))
     'andesim simulate --set model=vit-b-16-224 --set network.calls=1'
@@ -164,4 +182,5 @@ def command_line(asked: Asked) -> str:
     for name, value in what_if_values(choices.what_if).items():
         settings[f"assume.{name}"] = value
     words = [f"--set {shlex.quote(f'{name}={value}')}" for name, value in settings.items()]
+    words += [f"--target {shlex.quote(str(target))}" for target in limits]
     return " ".join(["andesim simulate", *words])

@@ -48,6 +48,7 @@ class Mark(NamedTuple):
     ranges: dict[str, tuple[float, float]]
     evidence: str
     reason: str
+    is_drawn: bool = True
 
 
 def known() -> list[str]:
@@ -109,6 +110,7 @@ def _mark(choices: Choices, device: str, stack: str, evidence: str, *, draws: in
         {one: (found[one]["p10"], found[one]["p90"]) for one in METRICS if one in found},
         evidence,
         verdict.sentence,
+        is_drawn=bool(sampled) or not result.fits,
     )
 
 
@@ -176,9 +178,13 @@ def _row(mark: Mark, metric: str, y: float, scale: float) -> str:
     return "".join(parts)
 
 
+def ordered(marks: Sequence[Mark]) -> list[Mark]:
+    """Return the marks, the likeliest first."""
+    return sorted(marks, key=lambda mark: -mark.probability)
+
+
 def rows(marks: Sequence[Mark]) -> list[dict[str, Any]]:
-    """Return the wall as a table, the likeliest first."""
-    ordered = sorted(marks, key=lambda mark: -mark.probability)
+    """Return the wall as a table."""
     return [
         {
             "phone": mark.name,
@@ -188,7 +194,6 @@ def rows(marks: Sequence[Mark]) -> list[dict[str, Any]]:
             "first token [s]": mark.values.get("time_to_first_token_s"),
             "tokens/s": mark.values.get("tokens_per_s"),
             "evidence": mark.evidence,
-            "why": mark.reason,
         }
-        for mark in ordered
+        for mark in marks
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator
+from time import monotonic
 from typing import Any
 
 import streamlit as st
@@ -12,6 +13,9 @@ from dashboard.jobs import Job
 
 POLL_S = 0.8
 """Between two looks at a job that works [s]."""
+
+AWAY_S = 15.0
+"""How long a viewer may be away, e.g. reloading, before a job of theirs ends [s]."""
 
 Begin = Callable[[], tuple[Iterator[Any], int]]
 """Returns the pieces of a job, and how many there are."""
@@ -32,9 +36,22 @@ def job(name: str, question: Hashable, begin: Begin, *, asked: bool) -> Job[Any]
         return None
     if held is not None:
         held[1].stop()
-    begun: Job[Any] = Job(*begin())
+    pieces, total = begin()
+    begun: Job[Any] = Job(_while_viewed(pieces, state.viewer()), total)
     st.session_state[f"job_{name}"] = question, begun
     return begun
+
+
+def _while_viewed(pieces: Iterator[Any], viewer: str) -> Iterator[Any]:
+    """Yield pieces until their viewer has been away for a while: nobody will see the rest."""
+    seen_s = monotonic()
+    for piece in pieces:
+        if not state.is_watching(viewer):
+            if monotonic() - seen_s > AWAY_S:
+                return
+        else:
+            seen_s = monotonic()
+        yield piece
 
 
 def watch(name: str, found: Job[Any], draw: Callable[[Job[Any]], None], words: str) -> None:

@@ -139,9 +139,13 @@ def show_verdict(choices: Choices, result: Result) -> None:
     """Draw the verdict: on the run alone, until the draws of its device are made."""
     drawn_now = sampled(choices) if result.fits else None
     word, said = spoken(choices, result, drawn_now)
+    badge(word, said, is_drawn=drawn_now is not None or not result.fits)
+
+
+def badge(word: str, said: str, is_drawn: bool) -> None:
+    """Draw a verdict in its colour, with its sign; one that still waits for draws says so."""
     draw, icon = _BADGES[word]
-    wait = f" {DRAWING}" if result.fits and drawn_now is None else ""
-    draw(f"**{word}.** {said}{wait}", icon=icon)
+    draw(f"**{word}.** {said}{'' if is_drawn else f' {DRAWING}'}", icon=icon)
 
 
 def show_toned(choices: Choices, result: Result, said: str, is_good: bool) -> None:
@@ -245,7 +249,7 @@ def selectable(title: str, figure: Figure, alt: str, key: str) -> Any:
 
 def chart(title: str, figure: Figure, alt: str, key: str | None = None) -> None:
     """Draw a chart under a heading, with its takeaway for people who cannot see it."""
-    with st.container(border=True):
+    with st.container(border=True, height="stretch"):
         heading(title)
         plot(figure, alt, key)
 

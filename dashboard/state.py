@@ -12,6 +12,7 @@ from typing import Any
 
 import streamlit as st
 from pydantic import ValidationError
+from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from dashboard import own
@@ -67,6 +68,11 @@ def viewer() -> str:
     """Return the name of this viewer's session."""
     context = get_script_run_ctx()
     return context.session_id if context is not None else ""
+
+
+def is_watching(viewer: str) -> bool:
+    """Return whether a viewer's browser is connected; always outside of a server."""
+    return not runtime.exists() or runtime.get_instance().is_active_session(viewer)
 
 
 def faults() -> tuple[str, ...]:

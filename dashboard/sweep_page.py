@@ -155,7 +155,7 @@ def _table(
 ) -> None:
     digits = st.column_config.NumberColumn(format="%.2f")
     percent = st.column_config.NumberColumn(format="percent")
-    columns = [*axes, *(name for name in SHOWN if name in listed), "reason"]
+    columns = [*axes, *(name for name in SHOWN if name in listed)]
     ordered = listed.sort_values(["missed", "shortfall"], kind="stable")
     picked = st.dataframe(
         ordered[columns],
@@ -170,6 +170,11 @@ def _table(
     points = event.selection.points
     clicked = int(points[0]["customdata"][0]) if points and points[0].get("customdata") else None
     chosen = clicked if clicked is not None else row_picked if row_picked is not None else best
+    is_picked = chosen is not None and chosen in table.index and chosen in (clicked, row_picked)
+    if is_picked:
+        st.code(str(table.loc[chosen]["reason"]), language=None, wrap_lines=True)
+    else:
+        st.caption("Choose a row or a point to read why it has its status.")
     actions = st.container(horizontal=True)
     if chosen is not None and chosen in table.index:
         row = table.loc[chosen]

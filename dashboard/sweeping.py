@@ -28,7 +28,7 @@ def builder(choices: Choices) -> dict[str, list[str]]:
     """Draw the controls of a sweep and return the chosen levels by axis."""
     known, first = tradeoffs.axes(choices), tradeoffs.first(choices)
     axes = st.multiselect(
-        "What to vary", list(known), list(first), key="sweep_axes", bind="query-params"
+        "What to vary", list(known), list(first), key="sweep_axes", bind="query-params", wrap=True
     )
     columns = st.columns(max(1, min(len(axes), 4)))
     return {
@@ -36,6 +36,7 @@ def builder(choices: Choices) -> dict[str, list[str]]:
             axis[:1].upper() + axis[1:],
             list(known[axis]),
             first.get(axis, tuple(known[axis])[:2]),
+            wrap=True,
             key=f"levels_{axis}_{choices.device if axis == 'stack' else ''}",
         )
         for place, axis in enumerate(axes)

@@ -74,7 +74,7 @@ def tracks(result: Result, name: str) -> dict[str, Any]:
         "anchors": _anchors(result),
         "names": list(names),
         "family": [_family(text) for text in names],
-        "phaseColours": [colour(_phase_name(phase)) for phase in PHASES],
+        "phaseColours": [colour(name) for name in phase_names()],
         "lanes": [_packed(lane, span_s) for lane in lanes],
         "counters": [*_bandwidth(lanes), *_counters(result)],
     }
@@ -255,6 +255,11 @@ def _counter(
         "colour": ink,
         "of": of,
     }
+
+
+def phase_names() -> list[str]:
+    """Return what the steps of a run are called, in the order of their colours."""
+    return [_phase_name(phase) for phase in PHASES]
 
 
 def _phase_name(phase: str) -> str:

@@ -67,11 +67,12 @@ def beside(
         "arrayminus": [row.simulated - row.low for row in rows],
         "thickness": 7,
         "width": 0,
-        "color": "rgba(0,114,178,.3)",
+        "color": "rgba(0,114,178,.45)",
     }
     line = {"symbol": "line-ns-open", "size": 13, "color": INK}
     simulated = _marks("simulated, 80 % range", [row.simulated for row in rows], names, told, line)
-    dots = {"size": 11, "color": inks}
+    signs = [_SIGNS.get(item.place, "x") for item in near]
+    dots = {"size": 11, "color": inks, "symbol": signs}
     measured = _marks("measured", [row.measured for row in rows], names, told, dots)
     traces = [simulated | {"error_x": ranges}, measured]
     if value:
@@ -94,7 +95,12 @@ def beside(
     return figure(
         traces,
         150 + 24 * (len(near) + 1),
-        xaxis={"type": "log", "title": {"text": _titled(metric)}},
+        xaxis={
+            "type": "log",
+            "title": {"text": _titled(metric)},
+            "tickvals": TICKS,
+            "ticktext": [f"{tick:g}" for tick in TICKS],
+        },
         yaxis={"categoryorder": "array", "categoryarray": [here, *names], "autorange": "reversed"},
     )
 
@@ -105,6 +111,8 @@ def _titled(metric: str) -> str:
     return f"{label(metric)} [{unit}]" if unit else label(metric)
 
 
+TICKS: Final = [digit * 10.0**power for power in range(-4, 6) for digit in (1, 2, 5)]
+_SIGNS: Final = {HERE: "circle", OTHER_STACKS: "square", OTHER_DEVICES: "diamond"}
 _INKS: Final = {HERE: "#009E73", OTHER_STACKS: BLUE, OTHER_DEVICES: "#56B4E9"}
 
 

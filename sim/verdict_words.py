@@ -102,9 +102,8 @@ def _told(item: Judgement, result: Result, minutes: int, draws: int) -> str:
         return f"{said}{likely}."
     still = "" if draws == 1 else f", and {item.probability_sustained:.0%} still meet it"
     later = shown(metric, item.value_sustained).text
-    return (
-        f"{said}{likely}; in minute {minutes} of decoding without a pause it gives {later}{still}."
-    )
+    does = "decoding" if result.summary().inference_s is None else "calls"
+    return f"{said}{likely}; in minute {minutes} of {does} without a pause it gives {later}{still}."
 
 
 def _cause(item: Judgement, result: Result) -> str:

@@ -46,7 +46,7 @@ with st.container(border=True):
 with st.container(border=True):
     words, filters = st.columns(2)
     text = words.text_input("Search", key="parameter_search", placeholder="bandwidth, launch")
-    kinds = filters.pills("Kind", assumptions.KINDS, selection_mode="multi", key="kinds")
+    kinds = filters.pills("Kind", assumptions.KINDS, selection_mode="multi", key="kinds", wrap=True)
     shown = assumptions.found(parameters, text, kinds)
     columns = {
         "link": st.column_config.LinkColumn(display_text="open"),

@@ -15,7 +15,10 @@ if moved:
         flow.sankey(moved, flows.waits(result)),
         f"Each output token moves {whole / 1e6:,.0f} MB.",
     )
-    st.caption("Blue: the unit keeps up. Red: it waits for these bytes.")
+    st.caption(
+        "A group of layers says in which share of its time the unit waits for these bytes. Blue: "
+        "it keeps up. Red: it waits."
+    )
 left, right = st.columns(2)
 peak, budget = result.ledger.peak.total_bytes, result.ledger.budget_bytes
 with left:
@@ -24,7 +27,7 @@ with left:
         flow.treemap(flows.held(result), budget),
         f"{peak / 2**30:.2f} of {budget / 2**30:.2f} GiB are in use at the peak.",
     )
-    st.caption("Weights are divided as decode reads them.")
+    st.caption(f"{flows.told(result)} Weights are divided as decode reads them.")
 with right, st.spinner("Simulating longer contexts", show_time=True):
     table = flows.walk(choices)
     if not table.empty:

@@ -50,8 +50,8 @@ screens.chart(
     key="nearest",
 )
 st.caption(
-    "Green: this device and stack. Blue: this device, another stack. Light blue: this stack, "
-    "another device. Grey: neither."
+    "Green circle: this device and stack. Blue square: this device, another stack. Light blue "
+    "diamond: this stack, another device. Grey cross: neither."
 )
 shown = [row for row in judged if row.metric == metric and (not chosen or row.stack in chosen)]
 left, right = st.columns(2)
@@ -63,11 +63,16 @@ with right, st.container(border=True):
     screens.heading("Coverage: of rows that no fit has seen")
     digits = st.column_config.NumberColumn(format="%.0f")
     columns = dict.fromkeys(("mean error [%]", "bias [%]", "inside 80 % [%]"), digits)
-    st.dataframe(witnesses.coverage(judged), hide_index=True, column_config=columns, height=400)
+    st.dataframe(witnesses.coverage(judged), hide_index=True, column_config=columns, height=400,
+                 placeholder="–")  # fmt: skip
 percent = st.column_config.NumberColumn(format="percent")
 times = st.column_config.NumberColumn(format="%.1f×")
 st.dataframe(
     witnesses.readable(near),
     hide_index=True,
-    column_config={"error": percent, "times apart": times, "source": st.column_config.LinkColumn()},
+    column_config={
+        "error": percent,
+        "times apart": times,
+        "source": st.column_config.LinkColumn(display_text="open"),
+    },
 )

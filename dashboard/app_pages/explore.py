@@ -31,7 +31,7 @@ if result.fits:
         per = st.session_state.get("decode_per") or TOKEN
         count, before_terms = screens.decoded(result, per), screens.baseline_terms(per)
         drawn_decode = decode_chart(decode_terms(choices), count, before_terms, per)
-        with st.container(border=True):
+        with st.container(border=True, height="stretch"):
             screens.heading(drawn_decode.title)
             screens.plot(drawn(drawn_decode), drawn_decode.alt)
             screens.count_decode_by(result)

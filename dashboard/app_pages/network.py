@@ -2,32 +2,25 @@
 
 import streamlit as st
 
-from dashboard import networks, screens, state, timeline
-from dashboard.own import is_own
+from dashboard import network_page, networks, screens, state, timeline
 from sim.explore.sensitivity import least_certain
 from sim.trust import aspects
-from sim.verdict_words import headline
-from workloads.network_calls import MAX_CALLS
 
 choices = state.current()
-linked = st.query_params.get("network", "")
-known = [one for one in networks.networks() if not is_own(one) or one in (*state.mine(), linked)]
-name, kept, count = st.columns([2, 1, 1])
-network = name.selectbox(
-    "Network", known, known.index(networks.FIRST), key="network", bind="query-params"
-)
-weights = kept.selectbox("Weights", networks.formats(), key="network_weights", bind="query-params")
-calls = count.number_input(
-    "Calls, one after another", 1, MAX_CALLS, 1, key="network_calls", bind="query-params"
-)
-asked = networks.Asked(choices, network, weights, int(calls))
+asked, limits = network_page.question(choices)
+before = network_page.baseline(asked)
 result = screens.made_or_stop(lambda: networks.run(asked))
+then = networks.run(before) if before is not None else None
 viewer = f"{state.viewer()}/network"
-(st.info if result.fits else st.error)(f"**{headline(result)}**", icon=":material/memory:")
 drawn = networks.draws(asked, viewer)
-places = screens.show_cards(networks.cards(result, drawn))
+verdict = st.empty()
+with verdict:
+    network_page.show_verdict(result, limits, drawn)
+places = screens.show_cards(networks.cards(result, drawn, then))
 if result.fits:
-    screens.show(networks.bounds_chart(asked))
+    screens.show(networks.bounds_chart(asked, before))
+    if then is not None:
+        network_page.differences(then, result)
     operators = timeline.operators(result.to_frame())
     with st.container(border=True):
         screens.heading("Its operators, slowest first")
@@ -45,10 +38,12 @@ st.caption(
     "Device, stack, environment, app budget and what-if values are those of the sidebar; the rest "
     "of it is about language models. The same numbers from the command line:"
 )
-st.code(networks.command_line(asked), language=None, wrap_lines=True)
+st.code(networks.command_line(asked, limits), language=None, wrap_lines=True)
 if drawn is None and state.arrived(lambda: networks.draws(asked, viewer) is not None):
-    ranged = networks.cards(result, networks.draws(asked, viewer))
-    for where, card in zip(places, ranged, strict=True):
+    drawn = networks.draws(asked, viewer)
+    with verdict:
+        network_page.show_verdict(result, limits, drawn)
+    for where, card in zip(places, networks.cards(result, drawn), strict=True):
         if card.range:
             where.caption(card.range)
 elif drawn is None:

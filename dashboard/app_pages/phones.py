@@ -25,9 +25,12 @@ def drawn(found: Job[phones.Mark]) -> None:
     passing = [mark for mark in marks if mark.status == "PASS"]
     if not marks:
         return
+    waiting = sum(not mark.is_drawn for mark in marks)
+    later = f"{waiting} of them are judged on central numbers until theirs are drawn. "
     st.markdown(
-        f"**{len(passing)} of {len(marks)} phones and stacks pass.** Bars hold 80 % of the draws, "
-        "the dashed line is the target. ●●● validated, ●●○ partly, ○○○ unvalidated."
+        f"**{len(passing)} of {len(marks)} phones and stacks pass.** {later if waiting else ''}"
+        "Bars hold 80 % of the draws, the dashed line is the target. ●●● validated, ●●○ partly, "
+        "○○○ unvalidated."
     )
     top = phones.most(marks, metric)
     with st.grid(4, min_column_width=250, gap="small"):
@@ -45,8 +48,21 @@ def drawn(found: Job[phones.Mark]) -> None:
                 )
     percent = st.column_config.ProgressColumn(format="percent", min_value=0.0, max_value=1.0)
     digits = st.column_config.NumberColumn(format="%.2f")
-    columns = {"probability": percent, "first token [s]": digits, "tokens/s": digits}
-    st.dataframe(phones.rows(marks), hide_index=True, column_config=columns)
+    columns = {"probability": percent, "first token [s]": digits, "tokens/s": digits,
+               "stack": st.column_config.TextColumn(width=170)}  # fmt: skip
+    listed = phones.ordered(marks)
+    picked = st.dataframe(
+        phones.rows(listed),
+        hide_index=True,
+        column_config=columns,
+        on_select="rerun",
+        selection_mode="single-row",
+        key="wall_rows",
+    ).selection.rows
+    if picked and picked[0] < len(listed):
+        st.code(listed[picked[0]].reason, language=None, wrap_lines=True)
+    else:
+        st.caption("Choose a row to read why it has its verdict.")
 
 
 screens.result_or_stop(choices)

@@ -47,7 +47,9 @@ def drawn(found: Job[object]) -> None:
         return
     every = sizing_page(whole)
     titles = [section.title for section in every.sections]
-    wanted = st.pills("Sections", titles, selection_mode="multi", default=titles, key="sections")
+    wanted = st.pills(
+        "Sections", titles, selection_mode="multi", default=titles, key="sections", wrap=True
+    )
     shown = handover.shortened(every, wanted)
     with st.container(horizontal=True):
         for ending, name in ((".html", "HTML"), (".pdf", "PDF"), (".md", "Markdown"),

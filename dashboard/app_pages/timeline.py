@@ -43,7 +43,7 @@ frame = timeline.step_frame(result, phase, step)
 table = timeline.operators(frame)
 percent = st.column_config.ProgressColumn(format="percent", min_value=0.0, max_value=1.0)
 left, right = st.columns(2)
-with left.container(border=True):
+with left.container(border=True, height="stretch"):
     screens.heading(f"Busy and waiting in {phase} step {step}: {frame['end_s'].max() * 1e3:.1f} ms")
     small = st.column_config.NumberColumn(format="%.1f", width="small")
     columns = {"busy [ms]": small, "idle [ms]": small, "busy share": percent}
@@ -60,7 +60,9 @@ with st.container(border=True):
     screens.heading("Operators of this step, all layers together")
     words, limits = st.columns([3, 2])
     text = words.text_input("Search", key="operator_search", placeholder="attention, mlp, lm_head")
-    bounds = limits.pills("Bound by", BOUNDS, selection_mode="multi", key="operator_bounds")
+    bounds = limits.pills(
+        "Bound by", BOUNDS, selection_mode="multi", key="operator_bounds", wrap=True
+    )
     shown = timeline.found(table, text, bounds)
     st.dataframe(
         timeline.readable(shown), hide_index=True, column_config={"share of the step": percent}

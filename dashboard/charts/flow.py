@@ -41,6 +41,10 @@ def sankey(moved: Flows, waits: dict[str, float]) -> Figure:
         for pair, size in links.items()
     ]
     named = [f"{name}<br>{_through(name, links) / 1e6:,.0f} MB" for name in nodes]
+    named = [
+        f"{text}, waits {waits[name]:.0%}" if name in waits else text
+        for name, text in zip(nodes, named, strict=True)
+    ]
     trace = {
         "type": "sankey",
         "arrangement": "snap",

@@ -78,7 +78,20 @@ class Timeline {
       if (data.view && data.view[1] > data.view[0]) this.view = [...data.view];
     }
     this.find(this.query);
+    this.names();
     this.ask();
+  }
+
+  // What the colours of the lanes mean; those of single operators are told by hovering.
+  names() {
+    const swatch = (name, ink) => {
+      const one = document.createElement("span"), box = document.createElement("i");
+      box.style.background = ink; one.append(box, name); return one;
+    };
+    const steps = this.data.phases.map((name, i) => swatch(name, this.runs[0].phaseColours[i]));
+    const bounds = this.data.bounds.map((name, i) => swatch(`bound by ${name}`, this.data.colours[i]));
+    const painted = this.root.querySelector(".paint").value === "bound" ? bounds : [];
+    this.root.querySelector(".key").replaceChildren(...steps, ...painted);
   }
 
   offset(run) { return this.align === "start" ? 0 : (run.anchors[this.align] ?? 0); }
@@ -352,7 +365,7 @@ class Timeline {
       this.whole = [Math.min(...ends.map((p) => p[0])), Math.max(...ends.map((p) => p[1]))];
       this.fit();
     });
-    on(".paint", "onchange", () => this.ask());
+    on(".paint", "onchange", () => { this.names(); this.ask(); });
     on(".search", "oninput", (e) => this.find(e.target.value));
     on(".search", "onkeydown", (e) => { e.stopPropagation(); if (e.key === "Enter") this.next(e.shiftKey ? -1 : 1); });
   }
