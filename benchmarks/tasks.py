@@ -41,6 +41,10 @@ CONFIG = {
 }
 
 
+SCROLLED_MS = 300
+"""Until a scrolled sidebar rests."""
+
+
 class Walk:
     """A page and what was done on it."""
 
@@ -100,11 +104,12 @@ class Walk:
         self.pick(self.page.get_by_test_id("stSidebar").get_by_role("combobox", name=label), option)
 
     def pick(self, listed: Any, option: str) -> None:
-        """Open a list and choose an option: two touches."""
-        self.touches += 2
+        """Scroll to a list, which scrolling would close, open it, and choose an option."""
+        listed.scroll_into_view_if_needed()
+        self.page.wait_for_timeout(SCROLLED_MS)
+        self.touches += 1
         listed.click()
-        self.page.get_by_role("option", name=option, exact=True).click()
-        self.rest()
+        self.touch(self.page.get_by_role("option", name=option, exact=True))
 
     def unfold(self, group: str) -> None:
         """Unfold a group of the sidebar."""
