@@ -58,7 +58,7 @@ class Ladder:
     ----------
     path
         Dotted path of the scenario; of its device where it begins with ``device:``, what it lacks
-        included, ``{unit}`` being the unit of its stack.
+        included, ``{stack}`` being its stack and ``{unit}`` the unit of that.
     always
         Other settings.
     explained
@@ -95,7 +95,8 @@ class Ladder:
         if not self.path.startswith("device:"):
             return ran(asked, {**self.always, self.path: value})
         soc = load_soc(asked["device"])
-        path = self.path.removeprefix("device:").format(unit=soc.stack().unit)
+        names = {"unit": soc.stack().unit, "stack": soc.default_stack}
+        path = self.path.removeprefix("device:").format(**names)
         return ran(asked, self.always, device=soc.with_overrides({path: value}))
 
 
@@ -339,6 +340,22 @@ RELATIONS: dict[str, Callable[[Asked], Outcome]] = {
         "device:dram.system_cache",
         tuple(system_cache(capacity) for capacity in ("0 B", "10 MB", "64 MB", "8 GB")),
         falls=("reply_s", "dram_read_bytes"),
+    ),
+    "logits of all rows are not faster": Ladder(
+        "device:stacks.{stack}.whole_head", (False, True), rises=(TTFT, "reply_s", "energy_j")
+    ),
+    "more of a product on vector lanes is not slower": Ladder(
+        "device:stacks.{stack}.vector_products", (0.1, 1, 4, 16), falls=(TTFT, "reply_s")
+    ),
+    "a prompt in the draft is not faster": Ladder(
+        "deployment.speculation",
+        tuple({**drafting(0.6), "prefills": prefills} for prefills in (False, True)),
+        rises=(TTFT, "reply_s", "energy_j"),
+    ),
+    "more rows of a drafted tree are not faster": Ladder(
+        "deployment.speculation",
+        tuple({**drafting(0.6), "tree_nodes": 32, "top_k": rows} for rows in (1, 4, 16)),
+        rises=(TPOT,),
     ),
 }
 
