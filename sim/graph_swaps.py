@@ -6,8 +6,9 @@ when a cold start ends and, but for the first turn, comes back before the prompt
 What a change reads from flash is counted where a stack says how much of it the page cache does not
 hold (`PromptGraph.from_flash`).
 
-Not modelled: turns that take steps in between each other, which change more often; traffic of the
-DRAM for the change itself.
+Turns of several clients change graphs as they run (`sim.engine.open_graph`).
+
+Not modelled: traffic of the DRAM for the change itself.
 """
 
 from __future__ import annotations

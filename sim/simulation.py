@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from itertools import pairwise
 from typing import Literal
@@ -14,6 +14,7 @@ from sim.engine.conditions import Conditions
 from sim.engine.fast import MaxPlusEngine
 from sim.engine.loads import loads
 from sim.engine.memory import spilled
+from sim.engine.open_graph import OpenGraph
 from sim.engine.pricing import Pricing
 from sim.engine.progress import Progress, StepTimes, first_steps
 from sim.engine.scheduler import Engine, Scheduler, TurnRun
@@ -25,8 +26,8 @@ from sim.held import activations_held
 from sim.planning import Plan, fits_whole, memory_of, plan, running
 from sim.results import Result
 from sim.streams import random_stream
-from sim.work import Work, works
-from workloads.program import OnProgress, untold
+from sim.work import Work, work_of, works
+from workloads.program import OnProgress, StepGroup, untold
 from workloads.scenario import Scenario
 
 EngineName = Literal["auto", "event", "maxplus"]
@@ -77,12 +78,13 @@ def _simulated(
     pricing = Pricing(soc, soc.stack(planned.stack), mapped)
     timed = pricing.program(planned.program, on_progress)
     phone, times = _phone(scenario, soc, seed), StepTimes()
-    groups = _progress(planned, timed, times, soc)
-    turns = _turns(planned, groups)
+    turns = _turns(planned, _progress(planned, timed, times, soc))
     runner = _engine(engine, phone, times)
     memory = memory_of(scenario, planned, resident_bytes)
-    Scheduler(planned.session, turns, runner, memory, on_progress).run()
+    graph = OpenGraph.of(planned.program.groups, _priced(pricing, times))
+    Scheduler(planned.session, turns, runner, memory, on_progress, graph).run()
     phone.run(None, runner.now_s)
+    groups = (progress for turn in turns for progress in turn.groups)
     ran = tuple(_group_times(progress) for progress in groups if progress.done)
     return Result(
         scenario=scenario,
@@ -150,6 +152,17 @@ def _progress(planned: Plan, timed: TimedProgram, times: StepTimes, soc: SocSpec
         if group.timed.images_needed is not None:
             group.law_beside = _law_beside(ahead, group, times)
     return found
+
+
+def _priced(pricing: Pricing, times: StepTimes) -> Callable[[StepGroup], Progress]:
+    """Return what gives one more group its seconds and its power."""
+
+    def begin(group: StepGroup) -> Progress:
+        timed = pricing.group(group)
+        done = work_of(group, pricing.soc, pricing.stack)
+        return Progress(group, timed, _power_law(done, pricing.soc.power.exponent, timed, times))
+
+    return begin
 
 
 def _power_law(done: Work, exponent: float, timed: TimedGroup, times: StepTimes) -> PowerLaw:

@@ -34,6 +34,8 @@ class Progress:
         Whether its activations are allocated.
     operators
         What the event engine saw; empty where the max-plus engine ran.
+    is_parted
+        Whether the steps that are left belong to a group of their own (`sim.engine.open_graph`).
     """
 
     group: StepGroup
@@ -44,13 +46,14 @@ class Progress:
     operators: list[Replayed] = field(default_factory=list)
     law_beside: PowerLaw | None = None
     is_held: bool = False
+    is_parted: bool = False
     _starts: list[FloatColumn] = field(default_factory=list)
     _ends: list[FloatColumn] = field(default_factory=list)
 
     @property
     def is_done(self) -> bool:
-        """Whether all steps have run."""
-        return self.done == self.timed.steps
+        """Whether all steps have run that are its own."""
+        return self.is_parted or self.done == self.timed.steps
 
     def add(
         self,
@@ -130,20 +133,27 @@ def _finite(seconds: FloatColumn, group: TimedGroup) -> FloatColumn:
 
 def first_steps(group: StepGroup, count: int) -> StepGroup:
     """Return a group cut to its first ``count`` steps, for runs that end inside it."""
-    if count == group.steps:
-        return group
+    return group if count == group.steps else _part(group, slice(0, count))
+
+
+def last_steps(group: StepGroup, done: int) -> StepGroup:
+    """Return a group without its first ``done`` steps, for turns that others came in between."""
+    return replace(_part(group, slice(done, None)), first=group.first + done)
+
+
+def _part(group: StepGroup, steps: slice) -> StepGroup:
     segments = tuple(
-        replace(part, tasks=tuple(_cut(task, count) for task in part.tasks))
+        replace(part, tasks=tuple(_cut(task, steps) for task in part.tasks))
         for part in group.segments
     )
-    whole: StepGroup = _cut(group, count)
+    whole: StepGroup = _cut(group, steps)
     return replace(whole, segments=segments)
 
 
-def _cut(item: Any, count: int) -> Any:
-    """Return a dataclass with every column cut to its first ``count`` entries."""
+def _cut(item: Any, steps: slice) -> Any:
+    """Return a dataclass with every column cut to some of its entries."""
     columns = {
-        part.name: getattr(item, part.name)[:count]
+        part.name: getattr(item, part.name)[steps]
         for part in fields(item)
         if isinstance(getattr(item, part.name), np.ndarray)
     }

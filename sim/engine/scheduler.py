@@ -5,7 +5,8 @@ waiting turns the one with the smallest priority number runs; among equals, the 
 Turns of one client never overtake each other. Every turn that was asked ends as exactly one
 `Outcome`.
 
-Not modelled: the cost of changing graphs when a turn of another client runs in between.
+Not modelled: the cost of going over to a graph of another cache size when a turn of another client
+runs in between.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import Literal, Protocol
 import numpy as np
 
 from sim.engine.memory import Memory
+from sim.engine.open_graph import OpenGraph
 from sim.engine.progress import Progress
 from workloads.program import OnProgress, untold
 from workloads.session import Session
@@ -122,6 +124,8 @@ class Scheduler:
         Admits the activations of each group; a refusal ends the run.
     on_progress
         Told after each turn how many were served, and how many there are.
+    graph
+        Which of two graphs is open; ``None`` where none ever changes.
     """
 
     session: Session
@@ -129,6 +133,7 @@ class Scheduler:
     engine: Engine
     memory: Memory
     on_progress: OnProgress = untold
+    graph: OpenGraph | None = None
     _future: dict[str, deque[TurnRun]] = field(default_factory=dict)
     _waiting: list[Waiting] = field(default_factory=list)
     """A heap: however many wait, the next one is found at once."""
@@ -230,7 +235,7 @@ class Scheduler:
         engine = self.engine
         if turn.start_s is None:
             turn.start_s = engine.now_s
-        while (progress := turn.current) is not None:
+        while (progress := self._current(turn)) is not None:
             beside = turn.beside
             running = [group for group in (progress, beside) if group is not None]
             if not all(group.is_held or self._allocate(group) for group in running):
@@ -252,6 +257,13 @@ class Scheduler:
         turn.end_s, turn.outcome = engine.now_s, "done"
         self._replied(turn, engine.now_s)
         return True
+
+    def _current(self, turn: TurnRun) -> Progress | None:
+        """Return what of a turn runs next, with a change of graphs where another one is open."""
+        progress = turn.current
+        if progress is None or self.graph is None:
+            return progress
+        return self.graph.open(turn.groups, progress)
 
     def _allocate(self, progress: Progress) -> bool:
         """Allocate what a group needs; return ``False`` if memory ran out."""

@@ -103,6 +103,61 @@ def test_a_change_takes_the_flash_energy_of_what_the_page_cache_lacks(engine):
     assert one_token["flash_read_bytes"] == silent["flash_read_bytes"] == 0.0
 
 
+def between(soc: SocSpec, engine: str, tokens: int, prompt: int, at_s: float) -> Result:
+    """A long reply, and an urgent turn of another client that arrives while it runs."""
+    clients = {
+        "slow": {"turns": [{"prompt_tokens": prompt, "output_tokens": 30}], "priority": 1},
+        "urgent": {
+            "turns": [{"prompt_tokens": 60, "output_tokens": tokens, "at_s": at_s}],
+            "priority": 0,
+        },
+    }
+    asked = {
+        "device": IDEAL.id,
+        "model": "smollm2-135m",
+        "deployment": {"prefill_chunk_tokens": 64},
+        "session": {"clients": clients, "queue": {"preemption": "step"}},
+    }
+    return simulate(Scenario.from_mapping(asked), soc=soc, engine=engine)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("engine", ["event", "maxplus"])
+@pytest.mark.parametrize(
+    ("tokens", "inside", "changes"),
+    [
+        (1, "decode", 3),  # reply's graph, prompt's, and the reply's again for what is left of it
+        (8, "decode", 3),  # reply's, prompt's, reply's: it stays open for what is left
+        (1, "prefill", 1),  # the prompt's stays open
+        (8, "prefill", 3),  # reply's for the urgent one, prompt's again, reply's
+    ],
+)
+def test_turns_in_between_change_graphs_where_another_one_is_open(engine, tokens, inside, changes):
+    prompt = 60 if inside == "decode" else 6000
+    plain = between(IDEAL, engine, tokens, prompt, 1e3)
+    part = next(times for times in plain.groups if times.group.phase == inside)
+    at_s = float(part.ends_s[len(part.ends_s) // 2])
+    if inside == "decode":  # where one is held, the reply begins after a change
+        at_s += weights(plain) / RATE
+    swapping = between(device(holds="one"), engine, tokens, prompt, at_s)
+    silent = between(IDEAL, engine, tokens, prompt, at_s)
+    expected_s = changes * weights(plain) / RATE
+    parts = [times.group for times in swapping.groups if times.group.turn == 0]
+    steps = sum(group.steps for group in parts if group.phase == inside)
+    assert steps == len(part.ends_s)
+    busy = [float(run.facts.busy_s[0]) for run in (silent, swapping)]
+    assert busy[1] - busy[0] == pytest.approx(expected_s, rel=1e-9)
+    told = between(device(holds="one", from_flash=1.0), engine, tokens, prompt, at_s)
+    assert told["flash_read_bytes"] == pytest.approx(changes * weights(plain), rel=1e-9)
+    for metric in ("flops", "kv_tokens_final", "useful_flops"):
+        assert swapping[metric] == pytest.approx(silent[metric], rel=1e-12)
+    numbers = [int(group.first) for group in parts if group.phase == inside]
+    assert numbers == sorted(set(numbers))
+    records = swapping.records
+    waited_s = (records["end_s"] - records["ready_s"])[records["kind"] == "graph_swap"]
+    assert len(waited_s) == changes
+    assert waited_s.sum() == pytest.approx(expected_s, rel=1e-9)
+
+
 def test_draws_of_the_law_are_runs_of_their_own():
     part = f"stacks.{STACK}.prompt_graph."
     result = run(device(from_flash=0.5))
