@@ -187,8 +187,26 @@ def moves(
     return Moves(waits, bare or [bare_s() for _ in range(5)], (here.cpu_s() - before_s) / count)
 
 
-def growth_mb(browser: Any, here: Served) -> tuple[float, float]:
-    """Return what the server holds after the first and after all moves of two viewers [MB]."""
+class Holds(NamedTuple):
+    """What the server and its helper hold, and what the scripts of a page hold [MB]."""
+
+    server_mb: float
+    page_mb: float
+
+
+def _page_mb(page: Page) -> float:
+    """Return what the scripts of a page hold once what nobody needs was collected [MB]."""
+    tools = page.context.new_cdp_session(page)
+    tools.send("HeapProfiler.collectGarbage")
+    tools.send("Performance.enable")
+    metrics = tools.send("Performance.getMetrics")["metrics"]
+    tools.detach()
+    held: float = next(item["value"] for item in metrics if item["name"] == "JSHeapUsedSize")
+    return held / 1e6
+
+
+def growth(browser: Any, here: Served) -> tuple[Holds, Holds]:
+    """Return what is held after the first and after all moves of two viewers."""
     pages = [browser.new_page(viewport={"width": 1440, "height": 900}) for _ in range(2)]
     for page, tokens in zip(pages, (91, 92), strict=True):
         page.goto(f"{here.address}/?body=by+bits&prompt_tokens={tokens}")
@@ -200,7 +218,7 @@ def growth_mb(browser: Any, here: Served) -> tuple[float, float]:
             page = pages[move % 2]
             page.keyboard.press("ArrowRight" if move // 20 % 2 == 0 else "ArrowLeft")
             page.wait_for_timeout(250)
-        held.append(here.held_mb())
+        held.append(Holds(here.held_mb(), _page_mb(pages[0])))
     for page in pages:
         page.close()
     return held[0], held[1]
@@ -301,11 +319,15 @@ def main() -> None:
         for row in measured(browser, "--quick" in sys.argv):
             table.add_row(*row.cells())
         with served() as here:
-            before, after = growth_mb(browser, here)
+            before, after = growth(browser, here)
         browser.close()
     Console(width=110).print(table)
     moved = WARM_MOVES + MORE_MOVES
-    print(f"Two viewers: {before:.0f} MB after {WARM_MOVES} moves, {after:.0f} MB after {moved}.")
+    for where, one, other in zip(("server", "page"), before, after, strict=True):
+        print(
+            f"Two viewers, {where}: {one:.0f} MB after {WARM_MOVES} moves, {other:.0f} MB after "
+            f"{moved}."
+        )
 
 
 if __name__ == "__main__":

@@ -66,7 +66,8 @@ class Walk:
 
     def press(self, target: Any) -> None:
         """Click where something stands, though an open list takes the click first."""
-        box = target.bounding_box()
+        target.wait_for()
+        box = target.bounding_box() or {}
         self.touches += 1
         self.page.mouse.click(box["x"] + 30, box["y"] + box["height"] / 2)
         self.rest()
@@ -154,7 +155,7 @@ def format_and_keep(walk: Walk) -> str:
     walk.touch(varied.get_by_role("combobox"))
     for axis in ("bits", "keep", "image", "draft"):
         walk.touch(walk.page.get_by_role("option", name=axis, exact=True))
-    walk.press(walk.page.locator(".st-key-run_sweep button").last)
+    walk.press(walk.page.get_by_text(re.compile("^Run 32 scenarios")).first)
     return walk.said("of 32 configurations surely|of \\d+ that meet every target")
 
 

@@ -68,3 +68,5 @@ with every_page, st.popover("Pages", key=f"pages_{page.title}"):
     for target in pages.values():
         st.page_link(target)
 page.run()
+if state.name_wrong_view():
+    st.rerun()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from math import inf
 from typing import Any, Final
 
 import streamlit as st
@@ -51,7 +52,7 @@ def _view() -> list[float]:
         start_s, end_s = (float(text) for text in st.query_params.get("view", "").split(","))
     except ValueError:
         return []
-    return [start_s, end_s] if start_s < end_s else []
+    return [start_s, end_s] if -inf < start_s < end_s < inf else []
 
 
 class _Held:

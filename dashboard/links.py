@@ -6,6 +6,7 @@ is not valid keeps its default and is named; nothing is replaced in silence.
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
@@ -28,6 +29,8 @@ VIEW = ("phase", "decode_per", "view", "tornado_metric", "across", "up", "exhibi
         "network", "network_weights", "network_calls", "network_a", "network_a_weights",
         "network_ms", "network_mj")  # fmt: skip
 """Entries of a link that say what a page shows, beside the choices."""
+WINDOW = re.compile(r"-?[0-9.]{1,20}(e-?[0-9]{1,3})?,-?[0-9.]{1,20}(e-?[0-9]{1,3})?")
+"""How a link writes the window of the timeline: its two ends [s]."""
 BASELINE_FILE = "baseline.yaml"
 """Name of the pinned baseline as the Report page saves it."""
 
@@ -80,6 +83,8 @@ def read_query(entries: Mapping[str, str]) -> Reading:
     choices, faults = _choices(own)
     wrong = tuple(name for name, fault in faults.items() if fault)
     said = tuple(fault for fault in faults.values() if fault)
+    if not WINDOW.fullmatch(entries.get("view", "0,1")):
+        said += (f"view must be two numbers of seconds. Got {entries['view']!r:.60}.",)
     if BASELINE not in entries:
         return Reading(choices, None, said, wrong)
     pairs = dict(parse_qsl(entries[BASELINE], keep_blank_values=True))

@@ -17,13 +17,14 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from dashboard import own
 from dashboard.choices import Choices
-from dashboard.links import BASELINE, difference, query, read_query
+from dashboard.links import BASELINE, VIEW, difference, query, read_query
 from dashboard.presets import CUSTOM, preset
 from workloads.explain import sentences
 
 _BASELINE = "pinned_baseline"
 _FAULTS = "link_faults"
 _PAST, _FUTURE = "past_choices", "undone_choices"
+_VIEW = "view_of_the_link"
 _MINE = "own_files_used"
 _SAVED = "saved_runs"
 _VALID = "last_valid_choices"
@@ -51,11 +52,41 @@ def open_link() -> None:
     reading = read_query(entries)
     st.session_state[_FAULTS] = reading.faults
     st.session_state[_BASELINE] = reading.baseline
+    st.session_state[_VIEW] = {name: entries[name] for name in VIEW if name in entries}
     wrong = [name for name in Choices.model_fields if name in entries and name in reading.wrong]
     for name in wrong:  # its widget would cut it, or show what cannot be simulated
         del st.query_params[name]
     if wrong:
         st.rerun()  # bound widgets took the address of this run already
+
+
+def name_wrong_view() -> bool:
+    """Name what the link says of this page's own controls and they do not show.
+
+    Call once the page has run; returns whether something new is to be told.
+    """
+    asked: dict[str, str] = st.session_state.get(_VIEW, {})
+    here = {name: asked.pop(name) for name in list(asked) if name in st.session_state}
+    wrong = [
+        f"{name} must be what this page offers. Got {text!r:.60}."
+        for name, text in here.items()
+        if not _shows(st.session_state[name], text)
+    ]
+    st.session_state[_FAULTS] = (*faults(), *wrong)
+    return bool(wrong)
+
+
+def _shows(value: Any, text: str) -> bool:
+    """Return whether a control holds what a link says.
+
+    >>> _shows(["model"], "model"), _shows(True, "true"), _shows(5.0, "5"), _shows(None, "x")
+    (True, True, True, False)
+    """
+    held = value if isinstance(value, list | tuple) else [value]
+    try:
+        return float(text) in held
+    except ValueError:
+        return text.lower() in [str(one).lower() for one in held]
 
 
 def came_back() -> bool:

@@ -154,3 +154,26 @@ def test_a_trace_of_one_s_own_is_asked_on_the_network_page(opened):
     expect(page.get_by_role("combobox", name="Network")).to_have_value(
         re.compile("mobilenet-v3-l@")
     )
+
+
+def test_a_network_has_targets_and_a_baseline_of_its_own(opened):
+    page = opened("/network?network_ms=1&baseline=ambient_c%3D30.0&network_a=resnet18")
+    alert = page.get_by_test_id("stMain").get_by_test_id("stAlert").first
+    expect(alert).to_contain_text("Asked: inference at most 1.00 ms; the run misses it")
+    expect(page.get_by_text("Operator by operator, all calls")).to_be_visible()
+    rested(page)
+    card = page.get_by_test_id("stMetric").filter(has_text="One call")
+    expect(card.get_by_test_id("stMetricDelta")).to_contain_text("ms")
+    expect(page.get_by_text("--target 'inference_s<=0.001'")).to_be_visible()
+
+
+def test_what_a_dropped_scenario_assumes_of_its_device_stands_in_the_sidebar(opened):
+    page = opened("/own?model=smollm2-135m&images=0")
+    rested(page)
+    text = b"model: smollm2-135m\nassume: {dram: {rate: 5 GT/s}}\nsession: {turns: [{}]}\n"
+    file = {"name": "slow.yaml", "mimeType": "text/plain", "buffer": text}
+    page.locator("input[type=file]").set_input_files([file])
+    page.get_by_role("button", name="Use it", exact=True).click()
+    rested(page)
+    page.get_by_text("Environment and device").click()
+    expect(page.get_by_label("What-if device values")).to_have_value("dram.rate=5 GT/s")
