@@ -94,7 +94,7 @@ class Walk:
         """Type into a number box of the sidebar."""
         self.sidebar()
         self.touches += 1
-        field = self.page.get_by_label(label, exact=True)
+        field = self.page.get_by_role("spinbutton", name=label, exact=True)
         field.fill(value)
         field.press("Enter")
         self.rest()
@@ -208,7 +208,7 @@ def largest_context(walk: Walk) -> str:
     walk.number("App budget [GiB], 0 = device's", "4")
     walk.choose("KV cache format", "int8")
     walk.sidebar(is_open=False)
-    walk.button("prompt", exact=True)
+    walk.touch(walk.page.locator(".st-key-solve_for").get_by_text("prompt", exact=True))
     walk.touch(walk.page.get_by_text("Memory alone, not the targets"))
     return walk.line("Largest prompt:")
 

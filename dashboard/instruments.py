@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from math import inf
 from typing import Any, Final
 
 import streamlit as st
 
 from dashboard.components import part
+from dashboard.links import window
 from dashboard.pace import pace
 from dashboard.tracks import phase_names, tracks
 from sim.charts.frame import BASELINE
@@ -37,22 +37,13 @@ def canvas(result: Result, baseline: Result | None) -> None:
             "bounds": list(BOUNDS),
             "phases": phase_names(),
             "colours": [colour(bound) for bound in BOUNDS],
-            "view": _view(),
+            "view": window(st.query_params.get("view", "")),
         },
     )
     st.caption(
         "Wheel or W and S zoom, drag or A and D pan, Shift and drag adds up, a click names, a "
         "double click fits, Enter in the search goes to the next."
     )
-
-
-def _view() -> list[float]:
-    """Return the window that the link asks for [s]; empty: the whole run."""
-    try:
-        start_s, end_s = (float(text) for text in st.query_params.get("view", "").split(","))
-    except ValueError:
-        return []
-    return [start_s, end_s] if -inf < start_s < end_s < inf else []
 
 
 class _Held:

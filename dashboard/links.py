@@ -6,9 +6,9 @@ is not valid keeps its default and is named; nothing is replaced in silence.
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Iterator, Mapping
+from math import inf
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlencode
 
@@ -29,8 +29,6 @@ VIEW = ("phase", "decode_per", "view", "tornado_metric", "across", "up", "exhibi
         "network", "network_weights", "network_calls", "network_a", "network_a_weights",
         "network_ms", "network_mj")  # fmt: skip
 """Entries of a link that say what a page shows, beside the choices."""
-WINDOW = re.compile(r"-?[0-9.]{1,20}(e-?[0-9]{1,3})?,-?[0-9.]{1,20}(e-?[0-9]{1,3})?")
-"""How a link writes the window of the timeline: its two ends [s]."""
 BASELINE_FILE = "baseline.yaml"
 """Name of the pinned baseline as the Report page saves it."""
 
@@ -83,7 +81,7 @@ def read_query(entries: Mapping[str, str]) -> Reading:
     choices, faults = _choices(own)
     wrong = tuple(name for name, fault in faults.items() if fault)
     said = tuple(fault for fault in faults.values() if fault)
-    if not WINDOW.fullmatch(entries.get("view", "0,1")):
+    if "view" in entries and not window(entries["view"]):
         said += (f"view must be two numbers of seconds. Got {entries['view']!r:.60}.",)
     if BASELINE not in entries:
         return Reading(choices, None, said, wrong)
@@ -91,6 +89,19 @@ def read_query(entries: Mapping[str, str]) -> Reading:
     baseline, more = _choices(_texts(choices) | pairs)
     said += tuple(f"{BASELINE}: {fault}" for fault in more.values() if fault)
     return Reading(choices, baseline, said, wrong)
+
+
+def window(text: str) -> list[float]:
+    """Return the two ends of the timeline's window as a link writes them [s]; else nothing.
+
+    >>> window("0.5,2e0"), window("nan,inf"), window("2,1")
+    ([0.5, 2.0], [], [])
+    """
+    try:
+        start_s, end_s = (float(part) for part in text.split(","))
+    except ValueError:
+        return []
+    return [start_s, end_s] if -inf < start_s < end_s < inf else []
 
 
 def command_line(choices: Choices) -> str:
