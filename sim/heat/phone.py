@@ -142,8 +142,10 @@ class Phone:
         return self._due_s
 
     def next_poll_s(self, now_s: float) -> float:
-        """The next instant after ``now_s`` at which the die may be polled [s]."""
-        return float(next_poll_s(now_s, self._heat.governors.die_period_s)[0])
+        """The next instant after ``now_s`` at which die or mean power may be polled [s]."""
+        governors = self._heat.governors
+        periods_s = governors.die_period_s, governors.budget_period_s
+        return min(float(next_poll_s(now_s, period_s)[0]) for period_s in periods_s)
 
     @property
     def is_alone(self) -> bool:

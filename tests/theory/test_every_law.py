@@ -60,8 +60,9 @@ def test_they_are_on(name):
     assert load_soc(name) != device_with_every_law(name)
 
 
-@pytest.mark.parametrize("number", range(8))
+@pytest.mark.parametrize("number", [*range(8), 10, 34])
 def test_engines_agree(number):
+    """In the last two what runs changes between two readings of the mean power."""
     asked = random_scenarios.scenario(number)
     soc, scenario = device_with_every_law(asked["device"]), Scenario.from_mapping(asked)
     auto, event = (simulate(scenario, soc=soc, engine=engine) for engine in ("auto", "event"))
