@@ -67,6 +67,8 @@ if is_early:
 with every_page, st.popover("Pages", key=f"pages_{page.title}"):
     for target in pages.values():
         st.page_link(target)
-page.run()
-if state.name_wrong_view():
-    st.rerun()
+try:
+    page.run()
+finally:  # a page may end early
+    if state.name_wrong_view():
+        st.rerun()

@@ -39,7 +39,6 @@ LINKS = {
     f"/timeline?{SMALL}&view=0,1e999": "view must be two numbers of seconds",
     f"/timeline?{SMALL}&phase=nonsense": "phase must be what this page offers",
     f"/tradeoffs?{SMALL}&sweep_axes=nonsense": "sweep_axes must be what this page offers",
-    f"/validate?{SMALL}&exhibit=..%2F..%2Fetc": "exhibit must be what this page offers",
     f"/validate?{SMALL}&judged=x%4000000000": "measured file of this link is not held here",
     f"/network?{SMALL}&network={quote(IMAGE)}": "network must be what this page offers",
     f"/network?{SMALL}&network_calls=-5": "network_calls must be what this page offers",
@@ -47,7 +46,9 @@ LINKS = {
 }
 
 
-@pytest.mark.parametrize(("link", "said"), LINKS.items(), ids=[link[:50] for link in LINKS])
+@pytest.mark.parametrize(
+    ("link", "said"), LINKS.items(), ids=[str(place) for place in range(len(LINKS))]
+)
 def test_what_is_wrong_in_a_link_is_named_and_harms_nothing(opened, link, said):
     page = opened(link)
     page.get_by_test_id("stMain").get_by_text(said).first.wait_for()

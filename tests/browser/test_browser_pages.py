@@ -170,10 +170,15 @@ def test_a_network_has_targets_and_a_baseline_of_its_own(opened):
 def test_what_a_dropped_scenario_assumes_of_its_device_stands_in_the_sidebar(opened):
     page = opened("/own?model=smollm2-135m&images=0")
     rested(page)
-    text = b"model: smollm2-135m\nassume: {dram: {rate: 5 GT/s}}\nsession: {turns: [{}]}\n"
+    text = (
+        b"model: smollm2-135m\ndevice: dimensity_9500\nassume: {dram: {rate: 5 GT/s}}\n"
+        b"session: {turns: [{prompt_tokens: 9, output_tokens: 4}]}\n"
+    )
     file = {"name": "slow.yaml", "mimeType": "text/plain", "buffer": text}
     page.locator("input[type=file]").set_input_files([file])
     page.get_by_role("button", name="Use it", exact=True).click()
     rested(page)
     page.get_by_text("Environment and device").click()
-    expect(page.get_by_label("What-if device values")).to_have_value("dram.rate=5 GT/s")
+    expect(page.get_by_role("textbox", name="What-if device values")).to_have_value(
+        "dram.rate=5 GT/s"
+    )
