@@ -28,7 +28,10 @@ NARROW = (
 """The list of pages stands in the page only where the bar at the top hides it; a chart of seven
 upright axes only where they have room, since the table beside it says the same."""
 
-DARK = "<style>[data-testid^=stBaseButton-primary] p {color: #10131A}</style>"
+DARK = (
+    "<style>[data-testid^=stBaseButton-primary] p, [data-testid=stMultiSelect] span[title] "
+    "{color: #10131A}</style>"
+)
 """White would be hard to read on the light blue of a dark page."""
 
 st.set_page_config(page_icon="📱", layout="wide")
