@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from hw_models.laws import Numbers
 from hw_models.soc import SocSpec
-from hw_models.thermal import Columns, clock_fraction
+from hw_models.thermal import Columns, Levels, clock_fraction
 from sim.heat.columns import BODY, DIE, HeatColumns
+from sim.heat.governed import GovernedHeat
 from sim.heat.phone import Load, Phone, PowerLaw, Reading
 
 Socs = SocSpec | Sequence[SocSpec]
@@ -107,7 +108,7 @@ class Stretch:
     Attributes
     ----------
     start_s, end_s
-        Of one entry if all runs step together, shape (runs or 1,).
+        Each run on the grid of its own sensors [s].
     clock
         Fraction of the full clock.
     body_c, die_c
@@ -136,82 +137,48 @@ def decoding(
 
     ``dynamic_w`` is the power of decoding above the static one at full clock, a column over runs;
     it falls with the clock, and so does the decode rate. The part ``switched_w`` of it falls with
-    the voltage, too. A run that troubles neither die nor budget is stepped from one reading of the
-    body to the next, any other from poll to poll too. ``mean_w`` is the running mean of the power
-    at the start; ``None``: that of a device at rest [W]. One that has spent its whole budget has
-    been slowed down for it already: the clock begins as low as the budget asks.
+    the voltage, too. ``mean_w`` is the running mean of the power at the start; ``None``: that of a
+    device at rest [W]. One that has spent its whole budget has been slowed down for it already: the
+    clock begins as low as the budget asks.
     """
     heat = HeatColumns.of(socs, ambient_c, charging_w)
     return _stretches(heat, dynamic_w, np.broadcast_to(switched_w, dynamic_w.shape), mean_w)
 
 
-def _polls_s(period_s: Columns, matters: NDArray[np.bool_]) -> Columns:
-    """Return the periods of polls that matter, of one entry where all runs share it [s]."""
-    polls_s = np.where(matters, period_s, np.inf)
-    return polls_s[:1] if (polls_s == polls_s[0]).all() else polls_s
-
-
 def _stretches(
-    heat: HeatColumns, dynamic_w: Columns, switched_w: Columns, start_w: Numbers | None = None
+    heat: HeatColumns, dynamic_w: Columns, switched_w: Columns, mean_w: Numbers | None = None
 ) -> Iterator[Stretch]:
-    governors, runs = heat.governors, len(dynamic_w)
-    polls_s = _polls_s(governors.die_period_s, may_trip(heat, dynamic_w))
-    meters_s = _polls_s(governors.budget_period_s, may_spend(heat, dynamic_w))
-    level = state = np.zeros(runs, dtype=np.int64)
-    is_latched = np.zeros(runs, dtype=np.bool_)
-    mean_w = np.zeros(runs) + (heat.resting_w() if start_w is None else start_w)
-    spent = _slowed(heat, dynamic_w, switched_w, mean_w)
-    leaves_c, enters_c = governors.bounds_c(level)
-    temperatures_c, before_c = heat.at_rest_c(runs), np.full(runs, -np.inf)
-    die_c = temperatures_c[DIE]
-    clock = governors.clock(level, state, spent, is_latched)
-    now_s, reading, poll, meter = np.zeros(1), np.ones(1), np.ones(1), np.ones(1)
+    governed = GovernedHeat(heat, len(dynamic_w))
+    if mean_w is not None:
+        governed.begin(mean_w, _slowed(governed, dynamic_w, switched_w, mean_w))
+    all_runs = np.ones(len(dynamic_w), dtype=np.bool_)
     while True:
-        reading_s, poll_s, meter_s = reading * governors.period_s, poll * polls_s, meter * meters_s
-        end_s = np.minimum(np.minimum(reading_s, poll_s), meter_s)
-        running_w = heat.host_poll_w + heat.clocked_w(dynamic_w, switched_w, clock)
-        die_w = heat.die_w(heat.leakage_w(die_c), running_w)
-        temperatures_c = heat.advance(temperatures_c, die_w, end_s - now_s)
-        die_c, body_c = temperatures_c[DIE], temperatures_c[BODY]
-        mean_w, taken_w = heat.mean_w(mean_w, die_w, end_s - now_s), die_w + heat.display_w
-        yield Stretch(now_s, end_s, clock, body_c, die_c, taken_w)
-        polls, reads, meters = poll_s == end_s, reading_s == end_s, meter_s == end_s
-        poll, reading, meter, now_s = poll + polls, reading + reads, meter + meters, end_s
-        if meters.any():
-            spent = np.where(meters, governors.spend(spent, mean_w, taken_w), spent)
-        if polls.any():
-            state = np.where(polls, governors.poll(state, die_c, before_c), state)
-            before_c = np.where(polls, die_c, before_c)
-        moves = reads & ((body_c < leaves_c) | (body_c >= enters_c))
-        if moves.any():
-            level = np.where(moves, governors.read(level, body_c), level)
-            leaves_c, enters_c = governors.bounds_c(level)
-        is_latched = is_latched | (die_c >= governors.latch_c)
-        clock = governors.clock(level, state, spent, is_latched)
+        start_s, clock = governed.now_s, governed.clock
+        other_w = _other_w(heat, dynamic_w, switched_w, clock)
+        die_w = governed.die_w(other_w)
+        governed.flow(governed.due_s(die_w), die_w)
+        die_c, body_c = governed.temperatures_c[[DIE, BODY]]
+        yield Stretch(start_s, governed.now_s, clock, body_c, die_c, die_w + heat.display_w)
+        governed.poll(other_w, all_runs)
+
+
+def _other_w(heat: HeatColumns, dynamic_w: Columns, switched_w: Columns, clock: Columns) -> Columns:
+    """Return what the die has besides leakage and idle parts while it decodes at a clock [W]."""
+    return heat.host_poll_w + heat.clocked_w(dynamic_w, switched_w, clock)
 
 
 def _slowed(
-    heat: HeatColumns, dynamic_w: Columns, switched_w: Columns, mean_w: Columns
-) -> NDArray[np.int64]:
+    governed: GovernedHeat, dynamic_w: Columns, switched_w: Columns, mean_w: Numbers
+) -> Levels:
     """Return the state that holds a spent budget: the least whose power, die cool, is below it."""
-    governors = heat.governors
-    at_rest_c = heat.at_rest_c(len(dynamic_w))[DIE]
-    state = np.zeros(len(dynamic_w), dtype=np.int64)
+    heat, state = governed.heat, governed.budget.state
     while True:
-        clock = clock_fraction(state, governors.budget_clocks)
-        running_w = heat.host_poll_w + heat.clocked_w(dynamic_w, switched_w, clock)
-        taken_w = heat.die_w(heat.leakage_w(at_rest_c), running_w) + heat.display_w
-        moved = governors.spend(state, mean_w, taken_w)
+        clock = clock_fraction(state, heat.governors.budget_clocks)
+        taken_w = governed.die_w(_other_w(heat, dynamic_w, switched_w, clock)) + heat.display_w
+        moved = heat.governors.spend(state, mean_w + np.zeros(len(state)), taken_w)
         if (moved <= state).all():
             return state
         state = np.maximum(state, moved)
-
-
-def may_trip(heat: HeatColumns, dynamic_w: Columns) -> NDArray[np.bool_]:
-    """Return which runs could bring the die to its trip if they decoded for ever."""
-    trip_c = heat.governors.die_trip_c
-    die_w = heat.die_w(heat.leakage_w(trip_c), heat.host_poll_w + dynamic_w)
-    return np.asarray(heat.steady_c(die_w)[DIE] >= trip_c)
 
 
 def may_spend(heat: HeatColumns, dynamic_w: Columns) -> NDArray[np.bool_]:
@@ -266,12 +233,9 @@ def sustained_fractions(
     heat = HeatColumns.of(socs, ambient_c, charging_w)
     switched = np.broadcast_to(switched_w, dynamic_w.shape)
     warm = ~stays_cool(heat, dynamic_w, minute * MINUTE_S)
-    hot = warm & (may_trip(heat, dynamic_w) | may_spend(heat, dynamic_w))
     found = np.ones(len(dynamic_w))
-    for chosen in (hot, warm & ~hot):
-        if chosen.any():
-            powers_w = dynamic_w[chosen], switched[chosen]
-            found[chosen] = _mean_clock(heat.only(chosen), *powers_w, minute)
+    if warm.any():
+        found[warm] = _mean_clock(heat.only(warm), dynamic_w[warm], switched[warm], minute)
     return found
 
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from hw_models.thermal import Columns
+from hw_models.laws import Numbers
+from hw_models.thermal import Columns, Levels
 from sim.heat.budget_meter import BudgetMeter
 from sim.heat.columns import BODY, DIE, HeatColumns
 from sim.heat.die_sensor import DieSensor
@@ -50,6 +51,12 @@ class GovernedHeat:
         self.leakage_j = np.zeros(runs)
         self._is_latched = np.zeros(runs, dtype=np.bool_)
         self._readings = np.ones(runs)
+
+    def begin(self, mean_w: Numbers, spent: Levels) -> None:
+        """Begin with a running mean of the power [W] and a state of the budget, shape (runs,)."""
+        self.budget.mean_w, self.budget.state = mean_w + np.zeros(len(spent)), spent
+        self.highest_mean_w = self.budget.mean_w
+        self._set_clocks(np.ones(len(spent), dtype=np.bool_))
 
     @property
     def leakage_w(self) -> Columns:
@@ -103,9 +110,12 @@ class GovernedHeat:
         taken_w = self.die_w(other_w) + self.heat.display_w
         moved = moved | self.budget.poll(self.now_s, taken_w, asked)
         if moved.any():
-            governors = self.heat.governors
-            self._is_latched |= moved & (self.hottest_die_c >= governors.latch_c)
-            states = self.level, self.die.state, self.budget.state, self._is_latched
-            self.clock = np.where(moved, governors.clock(*states), self.clock)
-            self.lowest_clock = np.minimum(self.lowest_clock, self.clock)
+            self._is_latched |= moved & (self.hottest_die_c >= self.heat.governors.latch_c)
+            self._set_clocks(moved)
         return moved
+
+    def _set_clocks(self, moved: Mask) -> None:
+        """Set the clocks of runs whose governors moved."""
+        states = self.level, self.die.state, self.budget.state, self._is_latched
+        self.clock = np.where(moved, self.heat.governors.clock(*states), self.clock)
+        self.lowest_clock = np.minimum(self.lowest_clock, self.clock)
