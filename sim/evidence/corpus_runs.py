@@ -4,6 +4,7 @@ A row becomes a `MeasuredRun` with what the source states. Some readings are not
 decided on calibration rows or by its publisher's scripts, and stands in `docs/looks.md`:
 
 - a network that the catalogue does not hold is simulated as one of equal shapes that it does hold;
+- one whose publisher names another network than its own title does, is that other (`MISNAMED`);
 - GenieX's llama.cpp runs fill the named context with a prompt and generate `GENERATED` tokens
   behind it; what was published as their first token in June 2026 is its time by 128 / context;
 - what those releases call the GPU ran on the processor: left out;
@@ -46,6 +47,10 @@ FIRST_GRAPH: Final = 512
 """Context of the first graph of a network that is exported for several contexts."""
 SEVERAL_GRAPHS: Final = "qwen3-"
 """How networks begin that AI Hub exports for contexts of 512 to 4096; the others have one graph."""
+MISNAMED: Final = {"granite_4_0_micro": "granite-4.0-h-micro"}
+"""Networks by a title that is another's. This one's page (`info.yaml` beside its figures) gives
+granite-4.0-h-micro as its source and Mamba-2 as its layers, and 1.86 GB of Q4_0 are its weights
+(1.85 by its shapes; 1.98 by those of granite-4.0-micro)."""
 
 _TEXTS: Final = (
     *("id", "role", "device", "stack", "weights", "activations", "kv_dtype", "release"),
@@ -123,6 +128,8 @@ def _count(row: Mapping[Any, Any], name: str) -> int | None:
 
 def simulated_as(row: Mapping[Any, Any]) -> str:
     """Return the catalogue id that stands for a row's network; its own name where none does."""
+    if named := MISNAMED.get(row.get("model_label") or ""):
+        return named
     for name in (row["model"], row["counts_as"]):
         if name in _catalogue():
             return str(name)
