@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
+
 from workloads.deployment import Deployment
 from workloads.environment import Environment
 from workloads.scenario import Scenario
@@ -29,12 +31,24 @@ def conditions(scenario: Scenario) -> list[str]:
         found.append(f"beside {app.profile.replace('_', ' ')}{later}")
     if deployed.lora is not None:
         asked = {turn.adapter for turn in scenario.session.turns if turn.adapter is not None}
-        found.append(f"adapters {', '.join(sorted(asked)) or 'deployed and unused'}")
+        found.append(_adapters(asked, len(deployed.lora.adapters)))
     if not isinstance(deployed.speculation, NoSpeculation):
         found.append(f"drafts by {deployed.speculation.method}")
     if around.charging_heat_w:
         found.append(f"charging with {around.charging_heat_w:g} W of heat")
     return found
+
+
+def _adapters(asked: Set[str], held: int) -> str:
+    """Return how many adapters are deployed, and which of them turns ask for.
+
+    >>> _adapters({"translate"}, 3), _adapters({"chat"}, 1), _adapters(set(), 2)
+    ('adapter translate of 3', 'adapter chat', '2 adapters, none used')
+    """
+    if not asked:
+        return f"{held} adapter{'s'[: held > 1]}, none used"
+    of = f" of {held}" if held > len(asked) else ""
+    return f"adapter{'s'[: len(asked) > 1]} {', '.join(sorted(asked))}{of}"
 
 
 def unusual(scenario: Scenario) -> list[str]:

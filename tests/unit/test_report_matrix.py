@@ -93,7 +93,7 @@ def test_conditions_are_told_in_words():
         "35 °C around the phone",
         "cold start",
         "beside game",
-        "adapters ui",
+        "adapter ui of 2",
         "charging with 2 W of heat",
     ]
 
