@@ -227,8 +227,8 @@ def exhibit_list() -> pd.DataFrame:
 def _some(names: Sequence[str]) -> str:
     """Return the first names, and how many more there are.
 
-    >>> _some(["a", "b", "c", "d"])
-    'a, b and 2 more'
+    >>> _some(["a", "b", "c", "d", "e"])
+    'a, b, c and 2 more'
     """
     if len(names) <= MOST_NAMED + 1:
         return ", ".join(names)

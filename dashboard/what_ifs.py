@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from sim.errors import SimError
 
-Value = float | str | bool
+Value = float | int | str | bool
 RULE: Final = "written path=value"
 _WORDS: Final = {"true": True, "false": False}
 

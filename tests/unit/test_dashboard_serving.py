@@ -98,7 +98,7 @@ def test_the_running_server_has_no_socket_but_on_loopback(tmp_path):
 
 def test_the_first_answer_is_that_of_the_cards():
     asked = Choices(body="by bits", body_bits=3.5)
-    said = first_answer("body=by+bits&body_bits=3.5&view=operators")
+    said = first_answer("body=by+bits&body_bits=3.5&view=0,1")
     for card in cards(run(asked)):
         assert f"<span>{card.label}</span><b>{card.value}</b>" in said
     assert "80 % range: computing" in said
