@@ -234,8 +234,8 @@ def _named_device(allowed: tuple[str, ...]) -> None:
     with st.container(key="bound_device"):
         st.html("<style>.st-key-bound_device {display: none}</style>")
         _select("device", allowed)
-    if st.session_state.get("named_device") != st.session_state["device"]:
-        st.session_state["named_device"] = st.session_state["device"]
+    # in every run: of one that was cut short, the browser may not have been told
+    st.session_state["named_device"] = st.session_state["device"]
     st.selectbox(
         LABELS["device"],
         _reachable("device", allowed),
