@@ -111,6 +111,19 @@ def test_a_device_written_and_read_again_is_the_same(device, tmp_path):
     assert load_soc(path) == load_soc(device)
 
 
+def test_every_assumption_of_the_default_device_says_its_reason():
+    """Each range was looked at once; the note says what it rests on, and no end is unphysical."""
+    assumed = {
+        path: item
+        for path, item in load_soc("dimensity_9500").parameters().items()
+        if item.kind == "assumed"
+    }
+    assert len(assumed) > 150
+    assert [path for path, item in assumed.items() if len(item.note.split()) < 2] == []
+    npu = {path: item for path, item in assumed.items() if path.startswith("units.npu.")}
+    assert npu["units.npu.buffer.operand_count"].low == 2  # no compiler fetches nothing ahead
+
+
 def test_the_default_device_stands_on_measured_rows_of_its_makers_npus():
     """Bandwidth and work per layer are fitted together with the Genio 720's table of networks."""
     stack = load_soc("dimensity_9500").stacks["neuropilot"]
