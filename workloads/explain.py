@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from typing import get_args
 
 from pydantic import BaseModel, ValidationError
-from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from workloads.errors import did_you_mean
-from workloads.one_of import OneOf
+from workloads.schema_paths import below
 
 ErrorPlace = tuple[int | str, ...]
 
@@ -46,31 +43,13 @@ def dotted(place: ErrorPlace) -> str:
     return text
 
 
-def _models_of(field: FieldInfo) -> Iterable[type[BaseModel]]:
-    parts = [part for part in field.metadata if isinstance(part, OneOf)]
-    return parts[0].known().values() if parts else _models_in(field.annotation)
-
-
-def _models_in(annotation: object) -> Iterable[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for argument in get_args(annotation):
-        yield from _models_in(argument)
-
-
 def _fields_at(model: type[BaseModel], place: ErrorPlace) -> set[str]:
     """Return the keys valid at ``place``, whichever variant of a union stands there."""
     models: list[type[BaseModel]] = [model]
     for part in place:
         if isinstance(part, int):
             continue
-        stepped = [
-            inner
-            for outer in models
-            if part in outer.model_fields
-            for inner in _models_of(outer.model_fields[part])
-        ]
-        models = stepped or models  # a union tag is no field: stay
+        models = below(models, part) or models  # a union tag is no field: stay
     return {name for found in models for name in found.model_fields}
 
 

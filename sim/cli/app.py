@@ -15,7 +15,7 @@ import warnings
 from typing import Any, NoReturn
 
 from hw_models.errors import HardwareError
-from sim.cli.commands import app_for
+from sim.cli.commands import ASKED, app_for
 from sim.cli.ending import keep_all, leave
 from sim.cli.patience import begin
 from sim.cli.plain import PLAIN, clipped
@@ -92,7 +92,13 @@ def _outcome() -> object:
 
 def _code_of_command() -> object:
     try:
-        app_for(sys.argv[1:])(prog_name="andesim")
+        if ASKED in os.environ:
+            from sim.cli.completing import asked_by_shell
+
+            with asked_by_shell(os.environ) as words:
+                app_for(words[1:])(prog_name="andesim")
+        else:
+            app_for(sys.argv[1:])(prog_name="andesim")
     except SystemExit as ended:
         return ended.code
     return 0

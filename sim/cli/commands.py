@@ -32,6 +32,8 @@ COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 """Commands in the order of ``--help``: a function, or a group of commands of its own."""
+ASKED: Final = "_ANDESIM_COMPLETE"
+"""By this variable a shell asks what it may offer."""
 ABOUT: Final = "Simulate multimodal language models on phones: time, memory, energy, heat."
 
 

@@ -15,7 +15,8 @@ from sim.errors import SimError
 def trace(
     out: Annotated[Path, typer.Option("-o", "--out", help="Trace file to write.")],
     model: Annotated[
-        str | None, typer.Option(help="Model id, config.json, folder or .gguf file.")
+        str | None,
+        typer.Option(help="Model id, config.json, folder or .gguf file.", autocompletion=model_ids),
     ] = None,
     module: Annotated[
         str | None,

@@ -10,7 +10,17 @@ from typing import Annotated, Any
 
 import typer
 
-from sim.cli.completing import device_ids, metrics, model_ids, scenario_ids
+from sim.cli.completing import (
+    assignments,
+    columns,
+    device_ids,
+    format_ids,
+    importer_names,
+    metrics,
+    model_ids,
+    scenario_ids,
+    stack_ids,
+)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 ModelName = Annotated[
@@ -33,11 +43,24 @@ DeviceFile = Annotated[
     ),
 ]
 RunModel = Annotated[
-    str, typer.Option("--model", help="Model of the rows that name none: id or config.json.")
+    str,
+    typer.Option(
+        "--model",
+        help="Model of the rows that name none: id or config.json.",
+        autocompletion=model_ids,
+    ),
 ]
-RunStack = Annotated[str, typer.Option("--stack", help="Stack of the rows that name none.")]
+RunStack = Annotated[
+    str,
+    typer.Option("--stack", help="Stack of the rows that name none.", autocompletion=stack_ids),
+]
 RunWeights = Annotated[
-    str, typer.Option("--weights", help="Weights of the rows that name none, such as q4_0.")
+    str,
+    typer.Option(
+        "--weights",
+        help="Weights of the rows that name none, such as q4_0.",
+        autocompletion=format_ids,
+    ),
 ]
 RunPrompt = Annotated[
     int | None,
@@ -46,11 +69,21 @@ RunPrompt = Annotated[
     ),
 ]
 RunFormat = Annotated[
-    str | None, typer.Option("--format", help="Format of the files; found from the text if none.")
+    str | None,
+    typer.Option(
+        "--format",
+        help="Format of the files; found from the text if none.",
+        autocompletion=importer_names,
+    ),
 ]
 RunColumns = Annotated[
     list[str] | None,
-    typer.Option("--column", metavar="THEIRS=OURS", help="Rename a CSV column; repeat for more."),
+    typer.Option(
+        "--column",
+        metavar="THEIRS=OURS",
+        help="Rename a CSV column; repeat for more.",
+        autocompletion=columns,
+    ),
 ]
 ScenarioFile = Annotated[
     Path | None,
@@ -61,7 +94,12 @@ ScenarioFile = Annotated[
 ]
 Overrides = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="PATH=VALUE", help="Override a dotted path; the value is YAML."),
+    typer.Option(
+        "--set",
+        metavar="PATH=VALUE",
+        help="Override a dotted path; the value is YAML.",
+        autocompletion=assignments,
+    ),
 ]
 Targets = Annotated[
     list[str] | None,

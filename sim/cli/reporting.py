@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from sim.cli.bars import STOPPED, Bar
+from sim.cli.completing import scenario_ids
 from sim.cli.options import AsJson, Minutes, Overrides, Targets, say_written
 from sim.cli.patience import tell_step
 
@@ -24,6 +25,7 @@ def report(
         typer.Argument(
             metavar="SCENARIO.yaml|RESULT_DIR|MATRIX.yaml",
             help="Scenario, folder of simulate or validate --out, or phones and models to compare.",
+            autocompletion=scenario_ids,
         ),
     ] = None,
     out: Annotated[
@@ -31,7 +33,10 @@ def report(
         typer.Option("-o", "--out", help="FILE.html, .pdf, .md or .json; Markdown here if none."),
     ] = None,
     baseline: Annotated[
-        Path | None, typer.Option(help="Scenario to compare with, operator by operator.")
+        Path | None,
+        typer.Option(
+            help="Scenario to compare with, operator by operator.", autocompletion=scenario_ids
+        ),
     ] = None,
     target: Targets = None,
     overrides: Overrides = None,

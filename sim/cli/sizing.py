@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from sim.cli.completing import lists
 from sim.cli.options import AsJson, Minutes, Overrides, ScenarioFile, Seed, Targets, print_json
 from sim.cli.tables import Column, make_console, print_table
 from sim.errors import SimError
@@ -30,7 +31,11 @@ def size(
     target: Targets = None,
     free: Annotated[
         list[str] | None,
-        typer.Option(metavar="PATH=[VALUES]", help="What may change, preferred values first."),
+        typer.Option(
+            metavar="PATH=[VALUES]",
+            help="What may change, preferred values first.",
+            autocompletion=lists,
+        ),
     ] = None,
     overrides: Overrides = None,
     uncertainty: Annotated[

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sim.cli.completing import settings
+from sim.cli.completing import solvable
 from sim.cli.options import (
     TENTH,
     AsJson,
@@ -53,7 +53,7 @@ def solve(
         typer.Option(
             metavar="PATH[=[LOW, HIGH]]",
             help="Setting to raise; twice: a frontier.",
-            autocompletion=settings,
+            autocompletion=solvable,
         ),
     ] = None,
     smallest: Annotated[
@@ -61,7 +61,7 @@ def solve(
         typer.Option(
             metavar="PATH[=[LOW, HIGH]]",
             help="Setting to lower.",
-            autocompletion=settings,
+            autocompletion=solvable,
         ),
     ] = None,
     target: Targets = None,
@@ -80,7 +80,9 @@ def solve(
     limit. A setting that takes names (model, device, stack, a format) is listed best first. Exit
     code 1 if no value meets the targets.
     """
-    from sim.explore.limits import judge_of, names_of
+    from sim.assumed import device_of
+    from sim.explore.limits import judge_of
+    from sim.explore.names import names_of
     from sim.explore.targets import Target
     from workloads.scenario import load_scenario
 
@@ -96,8 +98,8 @@ def solve(
     if not targets and not uncertainty:
         tell_idle({"--minutes": minutes != TENTH}, "no --target is given")
     judge = judge_of(targets, uncertainty, minutes, seed)
-    names = names_of(asked[0][0], base) if len(asked) == 1 else None
-    if names is not None:
+    names = names_of(asked[0][0], lambda: device_of(base)) if len(asked) == 1 else []
+    if names:
         found = _listed(base, asked[0][0], names, targets, judge, seed)
     elif len(asked) == 1:
         found = _limit(base, asked[0], judge, seed)

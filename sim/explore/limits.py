@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from hw_models.errors import HardwareError
-from hw_models.soc import SocSpec, list_socs
+from hw_models.soc import SocSpec
 from sim.assumed import device_of
 from sim.engine.memory import peak_bytes
 from sim.errors import SimError
@@ -26,10 +26,8 @@ from sim.simulation import simulate
 from sim.verdicts import MINUTES, verdict
 from sim.verdicts import judge as judged
 from workloads.errors import WorkloadError
-from workloads.kv_cache import KV_FORMAT_IDS
+from workloads.files import parse_yaml
 from workloads.scenario import Scenario, with_override
-from workloads.shipped_ids import model_ids
-from workloads.weight_formats import catalogue
 
 Judge = Callable[[Result], str]
 """Says what fails in a run: a target, ``memory`` or ``heat``; empty where nothing does."""
@@ -192,19 +190,6 @@ def _between(scale: Scale, limit: float) -> list[float]:
     return list(dict.fromkeys(map(scale.rounded, values)))
 
 
-def names_of(path: str, base: Scenario) -> list[str] | None:
-    """Return the names a setting may take; ``None``: it takes no names that are listed."""
-    if path == "model":
-        return model_ids()
-    if path == "device":
-        return list_socs()
-    if path == "stack":
-        return list(device_of(base).stacks)
-    if path.startswith("deployment.weights."):
-        return list(catalogue())
-    return list(KV_FORMAT_IDS) if path == "deployment.kv_cache.dtype" else None
-
-
 def best_first(
     base: Scenario,
     path: str,
@@ -223,7 +208,8 @@ def best_first(
     looks = []
     for index, name in enumerate(names):
         try:
-            asked = Scenario.from_mapping(with_override(mapping, path, name))
+            value = parse_yaml(name, path)  # true and false are no text
+            asked = Scenario.from_mapping(with_override(mapping, path, value))
             result = simulate(asked, seed=seed)
         except RULE_BREAKS as error:
             looks.append((name, Look(float(index), str(error))))

@@ -195,3 +195,17 @@ def test_words_of_the_turn_need_turns(andesim):
     failed = andesim("solve", "five_adapters", "--largest", "adapters")
     assert failed.code == 2
     assert "adapters must be asked of a session of turns" in failed.err
+
+
+@pytest.mark.parametrize(
+    ("path", "names"),
+    [
+        ("environment.background", {"idle", "scrolling", "video_call", "game"}),
+        ("deployment.vision_overlap", {"true", "false"}),
+    ],
+)
+def test_every_setting_that_takes_words_is_listed_best_first(andesim, path, names):
+    listed = json.loads(andesim("solve", "--largest", path, "--json").out)["listed"]
+    rates = [row["metrics"]["tokens_per_s"] for row in listed]
+    assert {row["value"] for row in listed} == names
+    assert rates == sorted(rates, reverse=True)
