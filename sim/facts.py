@@ -47,14 +47,14 @@ class HeatFacts:
     background_j: FloatColumn
 
     @classmethod
-    def of(cls, governed: GovernedHeat) -> HeatFacts:
-        """Return what governed runs have reached; beside them no other app ran."""
+    def of(cls, governed: GovernedHeat, background_w: float = 0.0) -> HeatFacts:
+        """Return what governed runs have reached, beside other apps of constant power [W]."""
         return cls(
             hottest_body_c=governed.hottest_body_c,
             hottest_die_c=governed.hottest_die_c,
             highest_mean_w=governed.highest_mean_w,
             leakage_j=governed.leakage_j,
-            background_j=np.zeros(1),
+            background_j=background_w * governed.now_s,
         )
 
 

@@ -12,12 +12,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import IntEnum
+from typing import cast
 
 import numpy as np
 
 from hw_models import dram
+from hw_models.soc import SocSpec
 from sim.engine.timed import FloatColumn, TimedGroup, TimedTask
+from workloads.background import Background
 from workloads.tasks import Unit
+
+MOST_DEMAND = 0.95
+"""The largest share of the bus that other apps get, however much they ask for (assumed)."""
 
 
 class TrafficClass(IntEnum):
@@ -66,16 +72,42 @@ class Conditions:
 NOMINAL = Conditions()
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class WideConditions(Conditions):
+    """Conditions of devices side by side: columns of shape (devices, 1), equal to no others."""
+
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
+
+
+def conditions_beside(soc: SocSpec, other: Background | None, clock: float = 1.0) -> Conditions:
+    """Return what a clock and other apps leave; demands are shares of a mixed stream.
+
+    A device whose numbers are columns, (devices, 1), has conditions that are.
+    """
+    queueing = soc.dram.queueing
+    waits = queueing.value if queueing else 0.0
+    if other is None:
+        return replace(NOMINAL, clock=clock, queueing=waits)
+    served = soc.dram.peak_bytes_per_s * soc.dram.efficiency.read_80.value
+    asked = (other.display_bytes_per_s, None, other.gpu_bytes_per_s, other.cpu_bytes_per_s)
+    demands = [item.value / served if item else 0.0 for item in asked]
+    excess = np.maximum(1.0, sum(demands) / MOST_DEMAND)
+    shares = tuple(share / excess for share in demands)
+    kind = WideConditions if np.ndim(served) or np.ndim(waits) else Conditions
+    return kind(clock, 1.0 - other.host_share.value, shares, waits)
+
+
 def lengthened(left: float, beside: float, rivals: int, behind: float, queueing: float) -> float:
     """Return how much longer a transfer takes for waiting behind others' requests (`dram.waiting`).
 
     ``left`` is the share of the bus that classes before leave, ``beside`` and ``behind`` what
     others of its class and later classes ask for; ``rivals`` of its class take no more than theirs.
     """
-    if not queueing or left <= 0.0:
+    if np.ndim(left) == 0 == np.ndim(queueing) and (not queueing or left <= 0.0):
         return 1.0
-    taken = min(beside, left * rivals / (rivals + 1))
-    return 1.0 + queueing * float(dram.waiting(1.0 - left, taken, behind))
+    taken = np.minimum(beside, left * rivals / (rivals + 1))
+    return 1.0 + queueing * cast(float, dram.waiting(1.0 - left, taken, behind))
 
 
 def bus_share(
@@ -96,7 +128,7 @@ def bus_share(
     """
     left, peers = 1.0 - sum(demands[:traffic_class]), demands[traffic_class]
     longer = lengthened(left, peers, 1, sum(demands[traffic_class + 1 :]), queueing)
-    return np.minimum(limit / longer, max(left - peers, left / 2))
+    return np.minimum(limit / longer, np.maximum(left - peers, left / 2))
 
 
 def lost_to_waiting(task: TimedTask, conditions: Conditions) -> FloatColumn:

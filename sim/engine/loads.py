@@ -25,6 +25,13 @@ def loads(schedule: Sequence[BackgroundAt], random: np.random.Generator) -> Iter
             yield from _bursts(profile, profile.bursts, item.at_s, end_s, random)
 
 
+def is_constant(schedule: Sequence[BackgroundAt]) -> bool:
+    """Return whether other apps ask for the same from 0 s on, or never for anything."""
+    profiles = [get_background(item.profile) for item in schedule]
+    (first, *later), begin_s = profiles, schedule[0].at_s
+    return not any(profiles) or not (later or begin_s or (first and first.bursts))
+
+
 def _bursts(
     profile: Background,
     bursts: ActiveTimes,

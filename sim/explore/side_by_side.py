@@ -1,9 +1,11 @@
 """One run on devices side by side: times, heat and facts as columns, (devices, steps).
 
 Steps are timed at full clock first, for all devices at once; then the governors of each device
-stretch its time (`sim.heat.warp`).
+stretch its time (`sim.heat.warp`). Other apps that ask for the same all the while leave each device
+constant conditions.
 
-Not modelled here: other apps, and memory that does not suffice.
+Not modelled here: other apps that come and go, a clock that falls beside any, and memory that does
+not suffice.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hw_models.soc import SocSpec
-from sim.engine.conditions import NOMINAL
+from sim.engine.conditions import NOMINAL, conditions_beside
 from sim.engine.maxplus import step_ends_beside
 from sim.engine.memory import peak_bytes
 from sim.engine.pricing import Pricing
@@ -32,6 +34,7 @@ from sim.phase_facts import ratio, whole
 from sim.planning import Plan, fits_whole, memory_of, plan
 from sim.results import Result
 from sim.work import Work, works
+from workloads.background import Background
 from workloads.program import Program, StepGroup
 
 Few = tuple[StepGroup, StepGroup, Indices]
@@ -43,14 +46,17 @@ def few(program: Program) -> list[Few]:
     return [(group, *distinct(group)) for group in program.groups]
 
 
-def nominal_times(groups: Sequence[Few], pricing: Pricing, devices: int) -> list[GroupTimes]:
-    """Return the times of all steps at full clock, shape (devices, steps)."""
+def nominal_times(
+    groups: Sequence[Few], pricing: Pricing, devices: int, other: Background | None = None
+) -> list[GroupTimes]:
+    """Return the times of all steps at full clock, beside other apps, shape (devices, steps)."""
+    conditions = NOMINAL if other is None else conditions_beside(pricing.soc, other)
     times = StepTimes()
     found: list[GroupTimes] = []
     now_s = np.zeros((devices, 1))
     for group, distinct_steps, step_of in groups:
         shape = devices, distinct_steps.steps
-        seconds = times.seconds(pricing.group(distinct_steps), NOMINAL)
+        seconds = times.seconds(pricing.group(distinct_steps), conditions)
         seconds = np.broadcast_to(seconds, shape)[:, step_of]
         if group.images_needed is None:
             ends_s = np.maximum(now_s, group.at_s) + np.cumsum(seconds, axis=1)
@@ -71,11 +77,14 @@ class Side:
     ----------
     soc
         The device whose numbers are columns of shape (devices, 1).
+    other
+        Other apps, which ask for the same all the while.
     """
 
     result: Result
     soc: SocSpec
     devices: int
+    other: Background | None = None
 
     @cached_property
     def planned(self) -> Plan:
@@ -91,23 +100,30 @@ class Side:
             self.planned.program,
             self._governed,
             work=self._work,
-            heat=HeatFacts.of(self._warped.governed),
+            heat=HeatFacts.of(self._warped.governed, self._background_w),
             peak_dram_bytes=self._peak_bytes(),
             budget_bytes=self.planned.budget_bytes,
         )
 
     @property
-    def lacks_memory(self) -> NDArray[np.bool_]:
-        """Which devices have too little memory, or room for both of two graphs where others lack.
+    def is_apart(self) -> NDArray[np.bool_]:
+        """Which devices are run by themselves.
 
-        These are run by themselves.
+        They have too little memory, or room for both of two graphs where others lack; or they are
+        throttled beside other apps.
         """
         stack = self.soc.stack(self.result.stack)
         both = holds_both(self.planned.program, stack, self.planned.budget_bytes)
         spills = self.result.scenario.environment.over_budget != "stop"
         mapped = np.ravel(~fits_whole(self.planned)) if spills else np.zeros(1, dtype=np.bool_)
         lacks: NDArray[np.bool_] = ~self.facts.fits | mapped | np.ravel(both != both.all())
+        if self.other is not None:
+            lacks = lacks | self._warped.is_throttled
         return np.broadcast_to(lacks, (self.devices,))
+
+    @property
+    def _background_w(self) -> float:
+        return self.other.power_w.value if self.other else 0.0
 
     def _peak_bytes(self) -> FloatColumn:
         memory = memory_of(self.result.scenario, self.planned)
@@ -116,7 +132,7 @@ class Side:
     @cached_property
     def _nominal(self) -> list[GroupTimes]:
         pricing = Pricing(self.soc, self.soc.stack(self.result.stack))
-        return nominal_times(few(self.planned.program), pricing, self.devices)
+        return nominal_times(few(self.planned.program), pricing, self.devices, self.other)
 
     @cached_property
     def _work(self) -> list[Work]:
@@ -137,7 +153,8 @@ class Side:
         around = self.result.scenario.environment
         rows = (_piece(self._nominal[part], self._work[part]) for part in self._pieces)
         heat = HeatColumns.of(self.soc, around.ambient_c, around.charging_heat_w)
-        return warped(heat, Pieces.of(rows, self.devices), keeps_marks=True)
+        pieces = Pieces.of(rows, self.devices)
+        return warped(heat, pieces, keeps_marks=True, background_w=self._background_w)
 
     @property
     def _governed(self) -> list[GroupTimes]:

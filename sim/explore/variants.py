@@ -5,7 +5,8 @@ are those of a single run and broadcast, (devices, steps). Only numbers that sha
 (`shaping`) are given one by one, so variants that share them stand side by side.
 
 Governors stretch the time of each variant by itself (`sim.heat.warp`). What else changes on the way
-is simulated row by row instead: several clients, other apps, memory that does not suffice. Where
+is simulated row by row instead: several clients, other apps that come and go, a clock that falls
+beside other apps, memory that does not suffice. Where
 prefill runs beside the encoding of images, the two units' transfers are taken not to disturb each
 other: nearly true, since encoders are bound by arithmetic.
 """
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 from hw_models.laws import Numbers
 from hw_models.soc import SocSpec
 from hw_models.tree import moved
+from sim.engine.loads import is_constant
 from sim.engine.pricing import Pricing
 from sim.engine.timed import FloatColumn
 from sim.explore.side_by_side import Side, few, nominal_times
@@ -29,7 +31,7 @@ from sim.metrics import metric_columns
 from sim.planning import plan
 from sim.results import Result
 from sim.simulation import simulate
-from workloads.background import get_background
+from workloads.background import Background, get_background
 from workloads.program import OnProgress, untold
 
 STEPS_AT_ONCE = 2_000_000
@@ -74,7 +76,7 @@ def variant_facts(
     apart: list[int] = []
     for members, side in _side_by_side(result, values):
         parts.append((members, side.facts))
-        apart += np.array(members)[side.lacks_memory].tolist()
+        apart += np.array(members)[side.is_apart].tolist()
     facts = joined([*parts, *_each_alone(result, values, apart, on_progress)])
     return sustained(facts, result.scenario, _all_devices(result, values), minute)
 
@@ -86,8 +88,8 @@ def reply_seconds(result: Result, values: Values) -> FloatColumn:
     """
     checked(result, values)
     variants = len(next(iter(values.values())))
-    if not _keeps_its_pace(result):
-        return np.array([_alone(result, values, i).makespan_s for i in range(variants)])
+    if not _keeps_its_pace(result) or _other(result):
+        return variant_facts(result, values).makespan_s
     paths = shaping(result.soc, result.stack, values)
     prices = shaping_prices(result.soc, result.stack, paths)
     lowering = [path for path in paths if path not in prices]
@@ -127,14 +129,21 @@ def _alone(result: Result, values: Values, index: int) -> Result:
 
 def _keeps_its_pace(result: Result) -> bool:
     """Return whether nothing but heat and memory can change the rates on the way."""
-    session, around = result.session, result.scenario.environment
+    session = result.session
     one_after_another = (
         len({turn.client for turn in session.turns}) == 1
         and all(turn.think_s is None for turn in session.turns)
         and session.until_s is None
         and session.queue.limit is None
     )
-    return one_after_another and not any(get_background(item.profile) for item in around.schedule)
+    beside = any(group.images_needed is not None for group in result.program.groups)
+    is_steady = is_constant(result.scenario.environment.schedule)
+    return one_after_another and is_steady and not (beside and _other(result))
+
+
+def _other(result: Result) -> Background | None:
+    """Return the other apps of a run that keeps its pace, which ask for the same all the while."""
+    return get_background(result.scenario.environment.schedule[0].profile)
 
 
 def shaping(soc: SocSpec, stack: str, paths: Iterable[str]) -> list[str]:
@@ -171,7 +180,7 @@ def _side_by_side(result: Result, values: Values) -> Iterator[tuple[list[int], S
     """Yield the variants that share a shape, as indices, and the run on all of them."""
     paths = shaping(result.soc, result.stack, values)
     for members, soc in side_by_side(result.soc, values, paths, _at_once(result)):
-        yield members, Side(result, soc, len(members))
+        yield members, Side(result, soc, len(members), _other(result))
 
 
 def _at_once(result: Result) -> int:

@@ -11,21 +11,18 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from operator import itemgetter
 
 import numpy as np
 
 from hw_models.soc import SocSpec
 from hw_models.thermal import Columns
-from sim.engine.conditions import NOMINAL, Conditions
+from sim.engine.conditions import Conditions, conditions_beside
 from sim.heat.columns import HeatColumns
 from sim.heat.governed import GovernedHeat
 from sim.heat.polls import next_poll_s
 from workloads.background import Background
-
-MOST_DEMAND = 0.95
-"""The largest share of the bus that other apps get, however much they ask for (assumed)."""
 
 ONE = np.ones(1, dtype=np.bool_)
 
@@ -231,17 +228,6 @@ class Phone:
         self.now_s, self._due_s = to_s, None
 
     def _conditions(self) -> Conditions:
-        """Return what the governors and other apps leave; demands are shares of a mixed stream."""
-        queueing = self._soc.dram.queueing
-        waits = queueing.value if queueing else 0.0
-        conditions = replace(NOMINAL, clock=float(self._governed.clock[0]), queueing=waits)
-        other = self._load.background
-        if other is None:
-            return conditions
-        memory = self._soc.dram
-        served = memory.peak_bytes_per_s * memory.efficiency.read_80.value
-        asked = (other.display_bytes_per_s, None, other.gpu_bytes_per_s, other.cpu_bytes_per_s)
-        demands = [item.value / served if item else 0.0 for item in asked]
-        excess = max(1.0, sum(demands) / MOST_DEMAND)
-        demands = [share / excess for share in demands]
-        return replace(conditions, host=1.0 - other.host_share.value, demands=tuple(demands))
+        """Return what the governors and other apps leave."""
+        clock = float(self._governed.clock[0])
+        return conditions_beside(self._soc, self._load.background, clock)

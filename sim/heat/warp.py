@@ -5,7 +5,8 @@ While nobody else uses the memory, a lower clock slows every part of a step by t
 seconds at full clock is done once the integral of the clock has grown by ``w``. Many runs are taken
 through their pieces of work at once, each on the grid of its own sensors.
 
-Not modelled here: other apps, beside whose traffic a step slows down by less than its clock.
+Not modelled here: a clock that falls beside other apps, whose traffic lets a step slow down by less
+than it.
 """
 
 from __future__ import annotations
@@ -124,9 +125,15 @@ class WarpedRuns:
         return np.asarray(self.governed.lowest_clock < 1.0)
 
 
-def warped(heat: HeatColumns, pieces: Pieces, keeps_marks: bool = False) -> WarpedRuns:
-    """Take runs through their pieces of work under the governors of their devices."""
-    run = _Runs(heat, pieces)
+def warped(
+    heat: HeatColumns, pieces: Pieces, keeps_marks: bool = False, background_w: float = 0.0
+) -> WarpedRuns:
+    """Take runs through their pieces of work under the governors of their devices.
+
+    ``background_w`` is what other apps take all the while [W]; runs beside them hold only where
+    none is throttled.
+    """
+    run = _Runs(heat, pieces, background_w)
     while run.is_open.any():
         run.step()
         if keeps_marks:
@@ -137,8 +144,9 @@ def warped(heat: HeatColumns, pieces: Pieces, keeps_marks: bool = False) -> Warp
 class _Runs:
     """Runs on their way: each is in a piece of its own, or waits for it to begin."""
 
-    def __init__(self, heat: HeatColumns, pieces: Pieces) -> None:
+    def __init__(self, heat: HeatColumns, pieces: Pieces, background_w: float) -> None:
         count, runs = pieces.seconds.shape
+        self._background_w = background_w
         self.pieces = pieces
         self.governed = GovernedHeat(heat, runs)
         self.mark = Mark(*np.zeros((3, runs)))
@@ -162,7 +170,7 @@ class _Runs:
         works = is_open & ~waits
         working_w = governed.heat.host_poll_w
         working_w = working_w + governed.heat.clocked_w(dynamic_w, switched_w, clock)
-        other_w = np.where(works, working_w, 0.0)
+        other_w = self._background_w + np.where(works, working_w, 0.0)
         die_w = governed.die_w(other_w)
         end_s, due_s = (
             np.where(waits, from_s, before_s + self._left_s / clock),

@@ -5,6 +5,7 @@ import pytest
 
 from hw_models.soc import load_soc
 from sim import load_scenario, simulate
+from sim.explore import variants
 from sim.explore.draws import draw
 from sim.explore.variants import variant_metrics
 from tests.random_scenarios import scenario
@@ -59,6 +60,35 @@ def test_a_row_of_draws_is_a_run_that_governors_slow(changes):
     spans = [span for times in result.groups for span in times.spans]
     assert any(span.changes or span.conditions.clock < 1.0 for span in spans)
     assert_rows_equal(asked, draws=4)
+
+
+BESIDE = {
+    "npu": ["environment.background=video_call"],
+    "cpu": ["device=snapdragon_8_elite", "stack=llamacpp_cpu", "environment.background=video_call"],
+    "waits": ["assume.dram.queueing=0.3", "environment.background=video_call"],
+}
+"""Other apps that ask for the same all the while."""
+
+
+@pytest.mark.parametrize("changes", BESIDE.values(), ids=BESIDE)
+def test_a_row_of_draws_is_a_run_beside_other_apps_and_needs_none(changes, monkeypatch):
+    asked = load_scenario(None, [*changes, "session.turns=[{images_px: [[448, 448]]}]"])
+    with monkeypatch.context() as alone:
+        alone.setattr(variants, "simulate", lambda *_, **__: pytest.fail("simulated by itself"))
+        result = simulate(asked)
+        variant_metrics(result, draw(result.soc, result.stack, DRAWS, 0))
+    assert_rows_equal(asked)
+
+
+def test_draws_that_throttle_beside_other_apps_are_runs_of_their_own(monkeypatch):
+    changes = ["environment.background=video_call", "environment.ambient_c=38"]
+    asked = load_scenario(None, [*changes, "session.turns.0.output_tokens=900"])
+    alone = []
+    monkeypatch.setattr(
+        variants, "simulate", lambda *args, **named: alone.append(0) or simulate(*args, **named)
+    )
+    assert_rows_equal(asked, draws=6)
+    assert 0 < len(alone) <= 6
 
 
 def test_memory_of_other_apps_counts_in_every_draw():
