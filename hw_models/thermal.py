@@ -141,6 +141,48 @@ class RcChain:
             course_c = course_c + part * np.exp(rate_per_s * np.negative(dt_s))
         return course_c
 
+    def followed(
+        self,
+        lump: int,
+        temperatures_c: Columns,
+        final_c: Columns,
+        dt_s: Numbers,
+        before_c: Columns,
+        constant_s: Columns,
+    ) -> Columns:
+        """Temperatures [C] of what follows a lump, after `dt_s` as in `towards`, shape (runs,).
+
+            tau dM/dt = T_lump - M,   T_lump = T_inf + sum_k a_k exp(-r_k t)
+            M(dt) = T_inf + (M - T_inf) E + sum_k a_k (exp(-r_k dt) - E) / (1 - r_k tau)
+
+        with E = exp(-dt / tau). Exact, since the lump's course is a sum of exponentials; where a
+        rate meets 1 / tau, the quotient is its limit. It takes no heat. An infinite `constant_s`
+        [s] leaves `before_c` [C] as it is.
+        """
+        rates_per_s, to_modes, from_modes = self.modes
+        kept = np.exp(np.negative(dt_s) / constant_s)
+        parts = from_modes[lump] * _times(to_modes, temperatures_c - final_c)
+        follows_c: Columns = final_c[lump] + (before_c - final_c[lump]) * kept
+        for part_c, rate_per_s in zip(parts, rates_per_s, strict=True):
+            follows_c = follows_c + part_c * _lagging(rate_per_s, kept, dt_s, constant_s)
+        return follows_c
+
+
+def _lagging(rate_per_s: Columns, kept: Columns, dt_s: Numbers, constant_s: Columns) -> Columns:
+    """Return what a part exp(-r t) of a lump's course leaves in what follows it, after `dt_s`."""
+    away = (1.0 / constant_s - rate_per_s) * dt_s
+    is_near = np.abs(away) < NEAR
+    apart = np.where(is_near, 1.0, 1.0 - rate_per_s * constant_s)
+    limit = dt_s / constant_s * kept * (1.0 + away / 2.0 + away**2 / 6.0)
+    left: Columns = np.where(
+        is_near, limit, (np.exp(rate_per_s * np.negative(dt_s)) - kept) / apart
+    )
+    return left
+
+
+NEAR = 1e-4
+"""Below it the series of (exp(x) - 1) / x to the second power is exact to 1e-13."""
+
 
 def ceiling_c(temperatures_c: Columns, final_c: Columns) -> Columns:
     """Temperatures [C] that no lump exceeds on the way to a steady state.

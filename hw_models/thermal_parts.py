@@ -81,6 +81,15 @@ class Latch(Part):
     clock_fraction: Fraction
 
 
+class SkinSpot(Part):
+    """A spot of the skin over the board, too light to draw heat from it, that a governor reads.
+
+    It follows the spreader with one time constant (`thermal.RcChain.followed`).
+    """
+
+    time_constant_s: Period
+
+
 class Thermal(Part):
     """Die, spreader and body in a chain to the ambient air, and what throttles the clock.
 
@@ -95,5 +104,7 @@ class Thermal(Part):
     """None: the die is cooled well enough to be left alone."""
     budget: PowerBudget | None = None
     """None: no limit of power is known."""
+    skin: SkinSpot | None = None
+    """None: `governor` reads the body. Otherwise it reads this spot."""
     latch: Latch | None = None
     """None: no such state is known."""

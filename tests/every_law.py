@@ -47,6 +47,7 @@ LAWS: dict[str, Any] = {
         "hysteresis_w": 0.2,
         "sensor_period_s": 0.4,
     },
+    "thermal.skin": {"time_constant_s": 20.0},
     "thermal.latch": {"trip_c": 84.0, "clock_fraction": 0.85},
     "stacks.*.layer_s": 2e-5,
     "stacks.*.kv_copy": "8 GB/s",

@@ -133,6 +133,21 @@ class HeatColumns:
         """
         return self.idle_w + leakage_w + other_w
 
+    @cached_property
+    def has_skin(self) -> bool:
+        """Whether any governor reads a spot of the skin."""
+        return bool(np.isfinite(self.governors.skin_constant_s).any())
+
+    def skin_c(
+        self, before_c: Columns, temperatures_c: Columns, die_w: Columns, dt_s: Numbers
+    ) -> Columns:
+        """Return spots of the skin after ``dt_s`` of constant power of the die [C], shape (runs,).
+
+        ``temperatures_c`` are those of the lumps before.
+        """
+        follows = before_c, self.governors.skin_constant_s
+        return self.chain.followed(SPREADER, temperatures_c, self.steady_c(die_w), dt_s, *follows)
+
     @property
     def outside_w(self) -> Columns:
         """What heats spreader and body [W], shape (runs or 1,)."""

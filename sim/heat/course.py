@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from hw_models.laws import Numbers
 from hw_models.soc import SocSpec
 from hw_models.thermal import Columns, Levels, clock_fraction
-from sim.heat.columns import BODY, DIE, HeatColumns
+from sim.heat.columns import BODY, DIE, SPREADER, HeatColumns
 from sim.heat.governed import GovernedHeat
 from sim.heat.phone import Load, Phone, PowerLaw, Reading
 
@@ -201,7 +201,9 @@ def stays_cool(heat: HeatColumns, dynamic_w: Columns, end_s: float) -> NDArray[n
         die_w = heat.die_w(heat.leakage_w(hottest_c[DIE]), heat.host_poll_w + dynamic_w)
         hottest_c = heat.advance(rest_c, die_w, end_s)
     governors = heat.governors
-    body_is_cool = hottest_c[BODY] < governors.trips_c[1]
+    # a spot of the skin is never warmer than the spreader has been
+    read_c = np.where(np.isfinite(governors.skin_constant_s), *hottest_c[[SPREADER, BODY]])
+    body_is_cool = read_c < governors.trips_c[1]
     die_is_cool = hottest_c[DIE] < np.minimum(governors.die_trip_c, governors.latch_c)
     return np.asarray(body_is_cool & die_is_cool & ~may_spend(heat, dynamic_w))
 

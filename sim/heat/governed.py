@@ -13,7 +13,7 @@ import numpy as np
 from hw_models.laws import Numbers
 from hw_models.thermal import Columns, Levels
 from sim.heat.budget_meter import BudgetMeter
-from sim.heat.columns import BODY, DIE, HeatColumns
+from sim.heat.columns import BODY, DIE, SPREADER, HeatColumns
 from sim.heat.die_sensor import DieSensor
 from sim.heat.polls import Mask
 
@@ -27,6 +27,8 @@ class GovernedHeat:
         How far each run has come [s].
     temperatures_c
         Of die, spreader and body, shape (lumps, runs) [C].
+    skin_c
+        Of the spot of the skin that the body's governor reads, where it reads one [C].
     level
         How far the body's governor has gone.
     die, budget
@@ -43,6 +45,7 @@ class GovernedHeat:
         self.heat = heat
         self.now_s = np.zeros(runs)
         self.temperatures_c = heat.at_rest_c(runs)
+        self.skin_c = self.temperatures_c[SPREADER]
         self.level = np.zeros(runs, dtype=np.int64)
         self.die, self.budget = DieSensor(heat, runs), BudgetMeter(heat, runs)
         self.clock = self.lowest_clock = np.ones(runs)
@@ -88,6 +91,8 @@ class GovernedHeat:
         self.leakage_j = self.leakage_j + self.leakage_w * dt_s
         self.budget.flow(die_w, dt_s)
         self.highest_mean_w = np.maximum(self.highest_mean_w, self.budget.mean_w)
+        if self.heat.has_skin:
+            self.skin_c = self.heat.skin_c(self.skin_c, self.temperatures_c, die_w, dt_s)
         self.temperatures_c = self.heat.advance(self.temperatures_c, die_w, dt_s)
         self.hottest_body_c = np.maximum(self.hottest_body_c, self.temperatures_c[BODY])
         self.hottest_die_c = np.maximum(self.hottest_die_c, self.temperatures_c[DIE])
@@ -104,7 +109,7 @@ class GovernedHeat:
         reads = asked & (self.now_s >= self.reading_s)
         if reads.any():
             self._readings = self._readings + reads
-            read = self.heat.governors.read(self.level, self.temperatures_c[BODY])
+            read = self.heat.governors.read(self.level, self.temperatures_c[BODY], self.skin_c)
             self.level = np.where(reads, read, self.level)
         moved: Mask = reads | self.die.poll(self.now_s, self.temperatures_c[DIE], asked)
         taken_w = self.die_w(other_w) + self.heat.display_w

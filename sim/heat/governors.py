@@ -1,6 +1,7 @@
 """The governors that set the clock, as columns over runs; the lowest clock holds.
 
-One reads the body once per period and moves one level at most. Another polls the die on a grid
+One reads the body, or a spot of the skin over the board, once per period and moves one level at
+most. Another polls the die on a grid
 of its own, one clock fraction up or down per poll: a die heats within seconds, a body within
 minutes. A third holds the running mean of the device's power at its budget: a burst after a rest is
 long, one after another burst short. A latch keeps a device slow whose die was too hot once. The
@@ -49,6 +50,9 @@ class Governors:
         die without a governor is never at its trip and never polled: both are infinite.
     budget_w, budget_constant_s, budget_clocks, budget_states, budget_hysteresis_w, budget_period_s
         Of the mean power [W]; without a budget it and its period are infinite.
+    skin_constant_s
+        With which the spot that the body's governor reads follows the spreader [s]; infinite where
+        it reads the body itself.
     latch_c, latch_clock
         From which temperature of the die on the clock is this at most; infinite without a latch.
     """
@@ -68,6 +72,7 @@ class Governors:
     budget_states: Levels
     budget_hysteresis_w: Columns
     budget_period_s: Columns
+    skin_constant_s: Columns
     latch_c: Columns
     latch_clock: Columns
 
@@ -108,13 +113,17 @@ class Governors:
             budget_period_s=in_a_row(
                 part.sensor_period_s.value if part else np.inf for part in budgets
             ),
+            skin_constant_s=in_a_row(
+                part.skin.time_constant_s.value if part.skin else np.inf for part in thermals
+            ),
             latch_c=in_a_row(part.trip_c.value if part else np.inf for part in latches),
             latch_clock=in_a_row(part.clock_fraction.value if part else 1.0 for part in latches),
         )
 
-    def read(self, level: Levels, body_c: Columns) -> Levels:
-        """Return the body's levels after a reading [C]."""
-        return next_level(level, body_c, self.trips_c, self.hysteresis_c)
+    def read(self, level: Levels, body_c: Columns, skin_c: Columns) -> Levels:
+        """Return the body's levels after a reading of it, or of a spot of the skin [C]."""
+        read_c = np.where(np.isfinite(self.skin_constant_s), skin_c, body_c)
+        return next_level(level, read_c, self.trips_c, self.hysteresis_c)
 
     def bounds_c(self, level: Levels) -> tuple[Columns, Columns]:
         """Return below and from which temperature a reading of the body changes its level [C]."""

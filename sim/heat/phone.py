@@ -111,6 +111,11 @@ class Phone:
         return self._governed.temperatures_c
 
     @property
+    def skin_c(self) -> float:
+        """Of the spot of the skin that the governor reads; without one, as at the start [C]."""
+        return float(self._governed.skin_c[0])
+
+    @property
     def hottest_body_c(self) -> float:
         """Highest temperature of the body so far [C]."""
         return float(self._governed.hottest_body_c[0])
