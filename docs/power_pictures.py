@@ -9,15 +9,18 @@ Galaxy S25 stands in role context: it is shown, and nothing is fitted to it.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
 import numpy as np
 
+from docs import galaxy_s25
 from hw_models.flash import read_seconds
 from hw_models.soc import load_soc
 from sim import simulate
+from sim.engine.conditions import Conditions
 from sim.evidence import corpus
 from sim.heat.phone import Load, Phone
 from sim.validation.energy import course, result_of, spent_at_start
@@ -116,43 +119,85 @@ def iphone_panels(names: Sequence[str] = ("TS16", "TS17", "TS15", "TS03")) -> li
 
 
 def galaxy_panels() -> list[Panel]:
-    """Return clock and die of three runs back to back, and what a budget of 6.7 W makes of them."""
-    series = corpus("time_series", role="context")
-    shown = series[series["source"] == "series_s25_gpu"]
-    budget = {
-        "sustained_w": 6.7,
-        "time_constant_s": 57.0,
-        "clock_fraction": [0.9, 0.8, 0.7, 0.6, 0.5, 0.4],
-        "hysteresis_w": 0.3,
-        "sensor_period_s": 3.0,
-    }
-    soc = load_soc("snapdragon_8_elite").with_overrides({"thermal.budget": budget})
-    phone = Phone(soc, 33.0, iter([Load(0.0, None)]))
-    rows, instant = [], 0.0
-    runs = [(6.0, 75.0), (177.0, 254.0), (356.0, 449.0)]
-    while instant < 450.0:
-        is_on = any(start <= instant < end for start, end in runs)
-        phone.run((lambda now: 2.0 * now.clock + 8.0 * now.clock**2.5) if is_on else None, instant)
-        rows.append(
-            (instant, 1.2 * phone.conditions.clock if is_on else 0.22, phone.temperatures_c)
-        )
-        instant += 1.0
-        while phone.next_change_s < instant:
-            phone.advance(phone.next_change_s)
-        phone.run(None, instant)
-    times = [row[0] for row in rows]
-    clocks = [
-        Curve(list(shown["time_s"]), list(shown["gpu_clock_hz"] / 1e9), MEASURED, is_points=True),
-        Curve(times, [row[1] for row in rows], SIMULATED),
-    ]
-    dies = [
-        Curve(list(shown["time_s"]), list(shown["gpu_c"]), MEASURED, is_points=True),
-        Curve(times, [float(row[2][0, 0]) for row in rows], SIMULATED),
-    ]
+    """Return clock, die and board of a Galaxy S25's three runs back to back, beside a replay."""
+    shown, course = galaxy_s25.series(), galaxy_s25.replay(galaxy_s25.device())
+    at_s, times = list(shown["time_s"]), list(course.time_s)
+    hertz = course.clock * galaxy_s25.FULL_HZ / 1e9
+    print(f"Galaxy S25: bursts of {course.bursts_s()} s, mean clocks {course.mean_clocks()}")
+    span = (0.0, 450.0)
+
+    def panel(title: str, measured: str, unit: float, high: float, *lines: Curve) -> Panel:
+        points = Curve(at_s, list(shown[measured] / unit), MEASURED, is_points=True)
+        low = 0.0 if high < 10.0 else 20.0
+        return Panel(f"Galaxy S25 GPU (context): {title}", "s", span, (low, high), [points, *lines])
+
+    def line(values: Iterable[float], colour: str = SIMULATED) -> Curve:
+        return Curve(times, list(values), colour)
+
+    board, spot = line(course.board_c), line(course.skin_c, "#59636e")
     return [
-        Panel("Galaxy S25 GPU (context): clock [GHz]", "s", (0.0, 450.0), (0.0, 1.4), clocks),
-        Panel("Galaxy S25 GPU (context): die [°C]", "s", (0.0, 450.0), (20.0, 100.0), dies),
+        panel("clock [GHz]", "gpu_clock_hz", 1e9, 1.4, line(hertz)),
+        panel("die [°C]", "gpu_c", 1.0, 100.0, line(course.die_c)),
+        panel("board, grey: the spot that is read [°C]", "board_c", 1.0, 60.0, board, spot),
     ]
+
+
+LATCHED: Final = {"trip_c": 63.0, "clock_fraction": 0.63}
+"""A Dimensity 9500's GPU: 3.5 TFLOP/s, 2.2 after 61 to 66 C, and still after 15 minutes of rest."""
+
+
+def latch_panel() -> Panel:
+    """Return the clock of a GPU whose die was too hot once: before, after, and after a rest."""
+    soc = load_soc("dimensity_9500").with_overrides({"thermal.latch": LATCHED})
+    phone = Phone(soc, 25.0, iter([Load(0.0, None)]))
+    rows: list[tuple[float, float]] = []
+    for begins_s, ends_s, power_w in ((0.0, 60.0, 2.0), (120.0, 240.0, 9.0), (1140.0, 1200.0, 2.0)):
+        while phone.next_change_s < begins_s:
+            phone.advance(phone.next_change_s)
+        phone.run(partial(_at_clock, power_w), begins_s)
+        rows.append((begins_s / 60.0, phone.conditions.clock))
+        while phone.next_change_s < ends_s:
+            phone.advance(phone.next_change_s)
+            rows += [
+                (phone.now_s / 60.0, rows[-1][1]),
+                (phone.now_s / 60.0, phone.conditions.clock),
+            ]
+        phone.run(None, ends_s)
+    print(
+        f"Dimensity 9500 GPU: clock {rows[0][1]:.2f}, {rows[-1][1]:.2f} after a hot die and a rest"
+    )
+    points = Curve([0.5, 4.0, 19.5], [1.0, 2.2 / 3.5, 2.2 / 3.5], MEASURED, is_points=True)
+    line = Curve(*zip(*rows, strict=True), SIMULATED)
+    title = "Dimensity 9500 GPU: rate after a hot die (published)"
+    return Panel(title, "minutes", (0.0, 20.0), (0.0, 1.2), [points, line])
+
+
+def _at_clock(power_w: float, now: Conditions) -> float:
+    return power_w * now.clock**2.5
+
+
+CHAT: Final = {"prompt_tokens": 20, "output_tokens": 40, "fresh": True}
+"""A turn of half an hour's chat of 343 turns; what was asked was not published."""
+
+
+def chat_panel() -> Panel:
+    """Return half an hour of chat and of decoding without a pause on a Galaxy S26's GPU."""
+    asked = {"device": "snapdragon_8_elite_gen_5", "stack": "litert_gpu", "model": "gemma4-e2b"}
+    closed = {"process": "closed", "think_s": 3.6, "count": 343}
+    session = {"until_s": 1800.0, "clients": {"chat": {"turns": [CHAT], "arrivals": closed}}}
+    heat = simulate(set=asked | {"session": session}).heat
+    alone = simulate(set=asked | ONE_TURN)
+    ends_s, clocks, _ = course(alone.soc, alone.facts, 1800.0, 0.0)
+    least = min(reading.clock for reading in heat.readings)
+    print(f"chat: clock {least:.2f}, body {heat.hottest_body_c:.1f} C; no pause: {clocks[-1]:.2f}")
+    readings = [(reading.at_s / 60.0, reading.clock) for reading in heat.readings]
+    curves = [
+        Curve([0.0, 30.0], [1.0, 26.58 / 26.55], MEASURED, is_points=True),
+        Curve(*zip((0.0, 1.0), *readings, strict=True), SIMULATED),
+        Curve([0.0, *(end / 60.0 for end in ends_s)], [1.0, *clocks], "#59636e"),
+    ]
+    title = "Chat on a Galaxy S26 (published), grey: no pause"
+    return Panel(title, "minutes", (0.0, 30.0), (0.0, 1.2), curves)
 
 
 READS: Final = {(128, 2): 954, (256, 2): 1536, (512, 2): 1882, (1024, 2): 2085, (8192, 2): 2529}
@@ -211,9 +256,13 @@ def swap_panel() -> Panel:
 
 def main() -> None:
     """Write the pictures."""
-    (IMAGES / "power_budget.svg").write_text(picture(iphone_panels()), encoding="utf-8")
-    panels = [*galaxy_panels(), flash_panel(), swap_panel()]
-    (IMAGES / "power_s25_flash.svg").write_text(picture(panels), encoding="utf-8")
+    pictures = {
+        "power_budget": iphone_panels(),
+        "power_governors": [*galaxy_panels(), latch_panel(), chat_panel()],
+        "power_flash": [flash_panel(), swap_panel()],
+    }
+    for name, panels in pictures.items():
+        (IMAGES / f"{name}.svg").write_text(picture(panels), encoding="utf-8")
 
 
 if __name__ == "__main__":
