@@ -26,7 +26,7 @@ from sim.graph_swaps import swapped_flash_bytes
 from sim.heat.course import TENTH, sustained_fractions
 from sim.heat.governed import GovernedHeat
 from sim.loading import cold_start
-from sim.phase_facts import PhaseFacts, added, phase_facts, whole
+from sim.phase_facts import PhaseFacts, added, phase_facts, summed_work, whole
 from sim.work import Work
 from workloads.program import Program, StepGroup
 from workloads.scenario import Scenario
@@ -312,11 +312,22 @@ def facts_of_groups(
         Of each group.
     """
     found: dict[str, list[PhaseFacts]] = {name: [] for name in EVERY_PHASE}
+    summed = {
+        id(done): summed_work(whole, done) for done in {id(one): one for one in work}.values()
+    }
     for times, done in zip(groups, work, strict=True):
         seconds = times.ends_s - times.starts_s
         clocks = clock_means(times, soc.power.exponent)
         group = times.group
-        part = phase_facts(whole, done, seconds, group.committed_tokens, clocks, group.needed_flops)
+        part = phase_facts(
+            whole,
+            done,
+            seconds,
+            group.committed_tokens,
+            clocks,
+            group.needed_flops,
+            summed[id(done)],
+        )
         found[times.group.phase].append(part)
     vision, prefill, decode, network = (added(found[name]) for name in EVERY_PHASE)
     replying = "decode" if found["decode"] else NETWORK

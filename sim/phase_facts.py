@@ -5,9 +5,9 @@ Not modelled here: which steps ran when; that is the engines' part.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -92,34 +92,50 @@ def phase_facts(
     committed: FloatColumn,
     clocks: ClockMeans = FULL_CLOCK,
     needed_flops: FloatColumn | None = None,
+    summed: Mapping[str, FloatColumn] | None = None,
 ) -> PhaseFacts:
     """Return what the steps of one group sum up to, run by run.
 
-    ``clocks`` are the means of `sim.engine.times.clock_means`, step by step; ``needed_flops`` those
-    of the group, if they are not all that is executed.
+    Parameters
+    ----------
+    clocks
+        The means of `sim.engine.times.clock_means`, step by step.
+    needed_flops
+        Those of the group, if they are not all that is executed.
+    summed
+        What its work sums up to (`summed_work`), where it is known.
     """
     clock, switched = clocks
-    summed = (
-        "flops",
-        "peak_matrix_s",
-        "read_bytes",
-        "write_bytes",
-        "weight_bytes",
-        "dram_j",
-        "cache_j",
-    )
+    summed = summed_work(over, work) if summed is None else summed
     return PhaseFacts(
         seconds=over(seconds),
         hidden_s=np.zeros(1),
         steps=over(np.ones_like(committed)),
         committed_tokens=over(committed),
-        useful_flops=over(work.flops if needed_flops is None else needed_flops),
+        useful_flops=summed["flops"] if needed_flops is None else over(needed_flops),
         compute_j=over(work.arithmetic_j(seconds, clock, switched)),
         active_j=over(work.active_j(seconds, switched)),
         full_s=over(seconds * clock),
         switched_s=over(seconds * switched),
-        **{name: over(getattr(work, name)) for name in summed},
+        **summed,
     )
+
+
+SUMMED: Final = (
+    "flops",
+    "peak_matrix_s",
+    "read_bytes",
+    "write_bytes",
+    "weight_bytes",
+    "dram_j",
+    "cache_j",
+)
+"""Columns of `Work` that no clock changes."""
+
+
+def summed_work(over: Over, work: Work) -> dict[str, FloatColumn]:
+    """Return what the steps of a group's work sum up to; groups that share the work share it."""
+    return {name: over(getattr(work, name)) for name in SUMMED}
 
 
 def slowed(part: PhaseFacts, seconds: FloatColumn, switched_s: FloatColumn) -> PhaseFacts:

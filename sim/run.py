@@ -66,7 +66,6 @@ class Run:
     soc: SocSpec
     stack: str
     program: Program
-    timed: TimedProgram
     groups: tuple[GroupTimes, ...]
     ledger: Ledger
     engine: str
@@ -76,6 +75,11 @@ class Run:
     turns: tuple[TurnTimes, ...] = ()
     observed: Heat | None = None
     mapped: float = 0.0
+
+    @property
+    def timed(self) -> TimedProgram:
+        """What the engine ran, with seconds."""
+        return TimedProgram(tuple(times.priced for times in self.groups))
 
     @property
     def fits(self) -> bool:
@@ -191,8 +195,13 @@ class Run:
     @cached_property
     def facts(self) -> Facts:
         """What every metric is made of, as columns of one run."""
+        return sustained(self.own_facts, self.scenario, self.soc)
+
+    @cached_property
+    def own_facts(self) -> Facts:
+        """The facts without what minutes of decoding would leave of the clock."""
         heat = (getattr(self.heat, item.name) for item in fields(HeatFacts))
-        facts = facts_of_groups(
+        return facts_of_groups(
             self.scenario,
             self.soc,
             self.program,
@@ -203,7 +212,6 @@ class Run:
             budget_bytes=self.ledger.budget_bytes,
             mapped=self.mapped,
         )
-        return sustained(facts, self.scenario, self.soc)
 
     @property
     def busy_s(self) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from itertools import pairwise
 from typing import Literal
@@ -16,9 +16,9 @@ from sim.engine.loads import loads
 from sim.engine.memory import spilled
 from sim.engine.open_graph import OpenGraph
 from sim.engine.pricing import Pricing
-from sim.engine.progress import Progress, StepTimes, first_steps
+from sim.engine.progress import Priced, Progress, StepTimes, first_steps
 from sim.engine.scheduler import Engine, Scheduler, TurnRun
-from sim.engine.timed import TimedGroup, TimedProgram
+from sim.engine.timed import TimedGroup
 from sim.engine.times import GroupTimes
 from sim.heat.course import heat_of
 from sim.heat.phone import Phone, PowerLaw
@@ -26,7 +26,7 @@ from sim.held import activations_held
 from sim.planning import Plan, fits_whole, memory_of, plan, running
 from sim.results import Result
 from sim.streams import random_stream
-from sim.work import Work, work_of, works
+from sim.work import Work, shared_work
 from workloads.program import OnProgress, StepGroup, untold
 from workloads.scenario import Scenario
 
@@ -63,25 +63,35 @@ def simulate(
         A run that exceeds its memory raises nothing: its result says so.
     """
     device = running(scenario, device_of(scenario, soc))
-    return _simulated(scenario, device, engine, seed, on_progress)
+    planned = plan(scenario, device, seed, to_run=True, on_progress=on_progress)
+    return follow(scenario, device, planned, engine=engine, seed=seed, on_progress=on_progress)
 
 
-def _simulated(
+def follow(
     scenario: Scenario,
     soc: SocSpec,
-    engine: EngineName,
-    seed: int,
-    on_progress: OnProgress,
+    planned: Plan,
+    *,
+    engine: EngineName = "auto",
+    seed: int = 0,
+    on_progress: OnProgress = untold,
 ) -> Result:
-    planned = plan(scenario, soc, seed, to_run=True, on_progress=on_progress)
+    """Run a plan on the device it was made for, or on one for which it would be the same.
+
+    Parameters
+    ----------
+    soc
+        As it runs (`sim.planning.running`).
+    engine, seed, on_progress
+        As in `simulate`.
+    """
     resident_bytes, mapped = _residency(scenario, soc, planned)
-    pricing = Pricing(soc, soc.stack(planned.stack), mapped)
-    timed = pricing.program(planned.program, on_progress)
     phone, times = _phone(scenario, soc, seed), StepTimes()
-    turns = _turns(planned, _progress(planned, timed, times, soc))
+    prices = _Prices(Pricing(soc, soc.stack(planned.stack), mapped), times)
+    turns = _turns(planned, _progress(planned.program.groups, prices))
     runner = _engine(engine, phone, times)
     memory = memory_of(scenario, planned, resident_bytes)
-    graph = OpenGraph.of(planned.program.groups, _priced(pricing, times))
+    graph = OpenGraph.of(planned.program.groups, prices.begin)
     Scheduler(planned.session, turns, runner, memory, on_progress, graph).run()
     phone.run(None, runner.now_s)
     groups = (progress for turn in turns for progress in turn.groups)
@@ -91,7 +101,6 @@ def _simulated(
         soc=soc,
         stack=planned.stack,
         program=planned.program,
-        timed=timed,
         groups=ran,
         ledger=memory.ledger(),
         engine=_engine_name(engine, ran),
@@ -141,28 +150,33 @@ def _residency(
     return spilled(initial, resident, activation_bytes, planned.budget_bytes), share
 
 
-def _progress(planned: Plan, timed: TimedProgram, times: StepTimes, soc: SocSpec) -> list[Progress]:
-    program = planned.program
-    work = works(program.groups, soc, soc.stack(planned.stack))
-    found = [
-        Progress(group, seconds, _power_law(done, soc.power.exponent, seconds, times))
-        for group, seconds, done in zip(program.groups, timed.groups, work, strict=True)
-    ]
+class _Prices:
+    """Gives groups their seconds and their power as they run; equal ones share both."""
+
+    def __init__(self, pricing: Pricing, times: StepTimes) -> None:
+        self.times = times
+        self._pricing, self._work = pricing, shared_work(pricing.soc, pricing.stack)
+        self._laws: dict[tuple[object, ...], PowerLaw] = {}
+
+    def begin(self, group: StepGroup) -> Progress:
+        """Return a group on its way."""
+        return Progress(group, lambda: self._priced(group))
+
+    def _priced(self, group: StepGroup) -> Priced:
+        timed = self._pricing.group(group)
+        key = group.segments, timed.segments
+        if key not in self._laws:
+            exponent = self._pricing.soc.power.exponent
+            self._laws[key] = _power_law(self._work(group), exponent, timed, self.times)
+        return timed, self._laws[key]
+
+
+def _progress(groups: Sequence[StepGroup], prices: _Prices) -> list[Progress]:
+    found = [prices.begin(group) for group in groups]
     for ahead, group in pairwise(found):
-        if group.timed.images_needed is not None:
-            group.law_beside = _law_beside(ahead, group, times)
+        if group.group.images_needed is not None:
+            group.law_beside = _law_beside(ahead, group, prices.times)
     return found
-
-
-def _priced(pricing: Pricing, times: StepTimes) -> Callable[[StepGroup], Progress]:
-    """Return what gives one more group its seconds and its power."""
-
-    def begin(group: StepGroup) -> Progress:
-        timed = pricing.group(group)
-        done = work_of(group, pricing.soc, pricing.stack)
-        return Progress(group, timed, _power_law(done, pricing.soc.power.exponent, timed, times))
-
-    return begin
 
 
 def _power_law(done: Work, exponent: float, timed: TimedGroup, times: StepTimes) -> PowerLaw:

@@ -14,7 +14,7 @@ Not modelled: energy of on-chip traffic, and padding of matrix tiles, which is t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -172,11 +172,19 @@ def _active_w(unit: Unit, soc: SocSpec) -> Numbers:
 
 def works(groups: Iterable[StepGroup], soc: SocSpec, stack: Stack) -> Iterator[Work]:
     """Yield the work of each group on a stack; groups that share their tasks share it."""
+    return map(shared_work(soc, stack), groups)
+
+
+def shared_work(soc: SocSpec, stack: Stack) -> Callable[[StepGroup], Work]:
+    """Return what gives the work of groups on a stack; those that share their tasks share it."""
     known: dict[tuple[ProgramSegment, ...], Work] = {}
-    for group in groups:
+
+    def work(group: StepGroup) -> Work:
         if group.segments not in known:
             known[group.segments] = work_of(group, soc, stack)
-        yield known[group.segments]
+        return known[group.segments]
+
+    return work
 
 
 def precision_of(task: Task, soc: SocSpec) -> str:

@@ -80,7 +80,8 @@ def compile_session(
 
 def _capacity_tokens(plans: Sequence[TurnPlan], options: GraphOptions, wanted: int | None) -> int:
     """Return the capacity of the KV cache that suffices for every turn."""
-    needed = max(plan.peak_tokens(options.prefill_chunk_tokens) for plan in plans)
+    distinct = {plan.work: plan for plan in plans}.values()
+    needed = max(plan.peak_tokens(options.prefill_chunk_tokens) for plan in distinct)
     return cache_capacity(needed, wanted, options.cache_buckets_tokens)
 
 

@@ -8,7 +8,8 @@ Not modelled: tokenising and detokenising; their host time is part of the stack'
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -97,17 +98,33 @@ class Compiler:
     def groups(self, plans: Sequence[TurnPlan]) -> list[StepGroup]:
         """Return all step groups in order; `WorkloadError` where they are too many steps."""
         self._check_steps(plans)
+        first_like: dict[tuple[Hashable, Setup], int] = {}
+        like: list[int] = []
         found: list[StepGroup] = []
         reload = Setup()
         for index, plan in enumerate(plans):
             self.listing.on_progress(index, len(plans), "turns planned")
-            vision = [replace(self.vision(index, plan), setup=reload)] if plan.patches else []
-            if vision:
+            like.append(first_like.setdefault((plan.work, reload), index))
+            if like[-1] == index:
+                found += self._turn(index, plan, reload)
+            if plan.patches:
                 reload = Setup(flash_bytes=self.vision_flash_bytes)
-            prefill = self.prefill(index, plan)
-            found += [*vision, replace(prefill, images_needed=self._needed(plan, vision, prefill))]
-            found += self.decode(index, plan)
-        return with_needed(found, plans, self.tasks.trace, self.tasks.options.routing_skew)
+        found = with_needed(found, plans, self.tasks.trace, self.tasks.options.routing_skew)
+        of_turn: dict[int, list[StepGroup]] = {}
+        for group in found:
+            of_turn.setdefault(group.turn, []).append(group)
+        return [
+            replace(group, turn=index, at_s=plans[index].turn.at_s)
+            for index, first in enumerate(like)
+            for group in of_turn[first]
+        ]
+
+    def _turn(self, index: int, plan: TurnPlan, reload: Setup) -> list[StepGroup]:
+        """Return the groups of one turn."""
+        vision = [replace(self.vision(index, plan), setup=reload)] if plan.patches else []
+        prefill = self.prefill(index, plan)
+        prefill = replace(prefill, images_needed=self._needed(plan, vision, prefill))
+        return [*vision, prefill, *self.decode(index, plan)]
 
     def vision(self, index: int, plan: TurnPlan) -> StepGroup:
         """Return the group that encodes the images of a turn, one step each."""
@@ -229,9 +246,11 @@ class Compiler:
 
     def _check_steps(self, plans: Sequence[TurnPlan]) -> None:
         """Raise `WorkloadError` where the decode steps that memory may hold are too many."""
+        turns = Counter(plan.work for plan in plans)
+        distinct = {plan.work: plan for plan in plans}
         steps = sum(
-            len(plan.committed)
-            for plan in plans
+            turns[work] * len(plan.committed)
+            for work, plan in distinct.items()
             if not self._is_refused(
                 len(plan.committed), self._grown_bytes(plan, plan.decode_peak_tokens)
             )

@@ -10,7 +10,7 @@ is shorter because a full queue refused one of its turns.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,6 +62,13 @@ class TurnPlan:
     switch: AdapterSwitch | None
     positions: int
     image_states: int = 0
+
+    @property
+    def work(self) -> Hashable:
+        """What it runs, without when and for whom: turns of equal work run equal steps."""
+        own = self.turn.images_px, self.turn.prompt_tokens, self.turn.adapter is None
+        held = self.prefill_tokens, self.cached_tokens, self.image_states
+        return own, held, self.width, self.committed.tobytes(), self.switch
 
     @property
     def visual_tokens(self) -> int:

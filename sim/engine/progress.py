@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
@@ -19,6 +19,9 @@ from workloads.program import StepGroup
 RECENT = 64
 """Durations of groups to keep at hand."""
 
+Priced = tuple[TimedGroup, PowerLaw]
+"""A group with seconds, and its mean dynamic power under given conditions [W]."""
+
 
 @dataclass(slots=True)
 class Progress:
@@ -26,8 +29,9 @@ class Progress:
 
     Attributes
     ----------
-    law
-        Mean dynamic power of the group under given conditions [W].
+    price
+        Gives the group its seconds and its power, once it runs: many never do, where memory runs
+        out or the session ends.
     law_beside
         Mean power while it runs beside the group before it; ``None`` where it never does [W].
     is_held
@@ -39,8 +43,7 @@ class Progress:
     """
 
     group: StepGroup
-    timed: TimedGroup
-    law: PowerLaw
+    price: Callable[[], Priced]
     done: int = 0
     spans: list[Span] = field(default_factory=list)
     operators: list[Replayed] = field(default_factory=list)
@@ -49,11 +52,28 @@ class Progress:
     is_parted: bool = False
     _starts: list[FloatColumn] = field(default_factory=list)
     _ends: list[FloatColumn] = field(default_factory=list)
+    _priced: Priced | None = None
 
     @property
     def is_done(self) -> bool:
         """Whether all steps have run that are its own."""
-        return self.is_parted or self.done == self.timed.steps
+        return self.is_parted or self.done == self.group.steps
+
+    @property
+    def timed(self) -> TimedGroup:
+        """The group with seconds."""
+        return self._known[0]
+
+    @property
+    def law(self) -> PowerLaw:
+        """Mean dynamic power of the group under given conditions [W]."""
+        return self._known[1]
+
+    @property
+    def _known(self) -> Priced:
+        if self._priced is None:
+            self._priced = self.price()
+        return self._priced
 
     def add(
         self,

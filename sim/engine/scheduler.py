@@ -92,9 +92,9 @@ class TurnRun:
     def beside(self) -> Progress | None:
         """The group that may run beside the first that is not done."""
         open_ = [group for group in self.groups if not group.is_done][:2]
-        if len(open_) < 2 or open_[0].timed.phase != "vision":
+        if len(open_) < 2 or open_[0].group.phase != "vision":
             return None
-        return open_[1] if open_[1].timed.images_needed is not None else None
+        return open_[1] if open_[1].group.images_needed is not None else None
 
     def times(self) -> TurnTimes:
         """Return what became of the turn."""
@@ -245,7 +245,7 @@ class Scheduler:
             for group in running:
                 if group.is_done:
                     self.memory.end(group.group, float(group.ends_s[-1]))
-                    if group.timed.phase == "prefill":
+                    if group.group.phase == "prefill":
                         turn.first_token_s = float(group.ends_s[-1])
             if turn.current is None:
                 break

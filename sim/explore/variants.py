@@ -24,13 +24,13 @@ from hw_models.tree import moved
 from sim.engine.loads import is_constant
 from sim.engine.pricing import Pricing
 from sim.engine.timed import FloatColumn
+from sim.explore.alone import each_alone, plans_of_rows
 from sim.explore.side_by_side import Side, few, nominal_times
 from sim.facts import Facts, joined, sustained
 from sim.heat.course import TENTH
 from sim.metrics import metric_columns
-from sim.planning import plan
+from sim.planning import Plan, plan
 from sim.results import Result
-from sim.simulation import simulate
 from workloads.background import Background, get_background
 from workloads.program import OnProgress, untold
 
@@ -66,18 +66,20 @@ def variant_facts(
     """
     variants = len(next(iter(values.values())))
     checked(result, values)
-    if not _keeps_its_pace(result):
-        every = range(variants)
-        alone = joined([*_each_alone(result, values, every, on_progress)])
-        if minute == TENTH:
-            return alone
-        return sustained(alone, result.scenario, _all_devices(result, values), minute)
     parts: list[tuple[Sequence[int], Facts]] = []
     apart: list[int] = []
-    for members, side in _side_by_side(result, values):
-        parts.append((members, side.facts))
-        apart += np.array(members)[side.is_apart].tolist()
-    facts = joined([*parts, *_each_alone(result, values, apart, on_progress)])
+    plans: dict[int, Plan] = {}
+    if _keeps_its_pace(result):
+        for members, side in _side_by_side(result, values):
+            parts.append((members, side.facts))
+            apart += np.array(members)[side.is_apart].tolist()
+            plans |= plans_of_rows(side.planned, side.soc, members)
+    else:
+        apart = [*range(variants)]
+        plans = _plans(result, values)
+    devices = ((index, _device(result, values, index)) for index in apart)
+    done = variants - len(apart)
+    facts = joined([*parts, *each_alone(result, devices, plans, variants, on_progress, done)])
     return sustained(facts, result.scenario, _all_devices(result, values), minute)
 
 
@@ -90,9 +92,7 @@ def reply_seconds(result: Result, values: Values) -> FloatColumn:
     variants = len(next(iter(values.values())))
     if not _keeps_its_pace(result) or _other(result):
         return variant_facts(result, values).makespan_s
-    paths = shaping(result.soc, result.stack, values)
-    prices = shaping_prices(result.soc, result.stack, paths)
-    lowering = [path for path in paths if path not in prices]
+    paths, lowering = shaping(result.soc, result.stack, values), _lowering(result, values)
     own = tuple(float(result.soc.parameters()[path].value) for path in lowering)
     programs = {own: few(result.program)} if result.fits and not result.mapped else {}
     found = np.empty(variants)
@@ -112,19 +112,28 @@ def checked(result: Result, values: Values) -> None:
     result.soc.with_values({path: float(column[0]) for path, column in values.items()})
 
 
-def _each_alone(
-    result: Result, values: Values, members: Sequence[int], on_progress: OnProgress
-) -> Iterator[tuple[Sequence[int], Facts]]:
-    """Yield variants that are simulated by themselves, and the facts of each."""
-    variants = len(next(iter(values.values())))
-    for done, index in enumerate(members, variants - len(members)):
-        on_progress(done, variants, "draws")
-        yield [index], _alone(result, values, index).facts
+def _device(result: Result, values: Values, index: int) -> SocSpec:
+    found: SocSpec = moved(
+        result.soc, {path: float(column[index]) for path, column in values.items()}
+    )
+    return found
 
 
-def _alone(result: Result, values: Values, index: int) -> Result:
-    alone = moved(result.soc, {path: float(column[index]) for path, column in values.items()})
-    return simulate(result.scenario, seed=result.seed, soc=alone)
+def _lowering(result: Result, values: Values) -> list[str]:
+    """Return those of `shaping` that shape the program itself."""
+    paths = shaping(result.soc, result.stack, values)
+    prices = shaping_prices(result.soc, result.stack, paths)
+    return [path for path in paths if path not in prices]
+
+
+def _plans(result: Result, values: Values) -> dict[int, Plan]:
+    """Return what variants run, planned once for all that share a shape."""
+    paths = _lowering(result, values)
+    found: dict[int, Plan] = {}
+    for members, soc in side_by_side(result.soc, values, paths):
+        planned = plan(result.scenario, soc, result.seed, to_run=True)
+        found |= plans_of_rows(planned, soc, members)
+    return found
 
 
 def _keeps_its_pace(result: Result) -> bool:

@@ -31,9 +31,12 @@ class DieSensor:
         self.state: Levels = np.zeros(runs, dtype=np.int64)
 
     def due_s(
-        self, now_s: Columns, horizon_s: Columns, temperatures_c: Columns, die_w: Columns
+        self, now_s: Columns, horizon_s: Columns, temperatures_c: Columns, final_c: Columns
     ) -> Columns:
-        """Return the next poll until ``horizon_s`` that may change the state, else infinity [s]."""
+        """Return the next poll until ``horizon_s`` that may change the state, else infinity [s].
+
+        ``final_c`` are the temperatures that the lumps are on their way to [C].
+        """
         self._due_s = self._never_s
         if self._is_blind:
             return self._due_s
@@ -41,7 +44,6 @@ class DieSensor:
         is_polled, is_down = first_s <= horizon_s, self.state > 0
         if (is_polled & is_down).any():
             self._due_s = np.where(is_polled & is_down, first_s, np.inf)
-        final_c = self._heat.steady_c(die_w)
         may_trip = ceiling_c(temperatures_c, final_c)[DIE] >= self._trip_c
         searched = is_polled & ~is_down & may_trip
         if searched.any():

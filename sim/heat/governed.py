@@ -54,6 +54,8 @@ class GovernedHeat:
         self.leakage_j = np.zeros(runs)
         self._is_latched = np.zeros(runs, dtype=np.bool_)
         self._readings = np.ones(runs)
+        self._leakage_w: Columns | None = None
+        self._steady: tuple[Columns, Columns] | None = None
 
     def begin(self, mean_w: Numbers, spent: Levels) -> None:
         """Begin with a running mean of the power [W] and a state of the budget, shape (runs,)."""
@@ -64,7 +66,9 @@ class GovernedHeat:
     @property
     def leakage_w(self) -> Columns:
         """Leakage at the temperature of the die [W]."""
-        return self.heat.leakage_w(self.temperatures_c[DIE])
+        if self._leakage_w is None:
+            self._leakage_w = self.heat.leakage_w(self.temperatures_c[DIE])
+        return self._leakage_w
 
     @property
     def reading_s(self) -> Columns:
@@ -81,9 +85,15 @@ class GovernedHeat:
         That is at the next reading, at a poll that matters, or at ``horizon_s``.
         """
         horizon_s = np.minimum(self.reading_s, horizon_s)
-        polled_s = self.die.due_s(self.now_s, horizon_s, self.temperatures_c, die_w)
+        polled_s = self.die.due_s(self.now_s, horizon_s, self.temperatures_c, self._steady_c(die_w))
         metered_s = self.budget.due_s(self.now_s, die_w + self.heat.display_w)
         return np.minimum(np.minimum(horizon_s, polled_s), metered_s)
+
+    def _steady_c(self, die_w: Columns) -> Columns:
+        """Return where the lumps are on their way to; the last answer is kept [C]."""
+        if self._steady is None or self._steady[0] is not die_w:
+            self._steady = die_w, self.heat.steady_c(die_w)
+        return self._steady[1]
 
     def flow(self, to_s: Columns, die_w: Columns) -> None:
         """Let heat flow until an instant of each run, at the power of the die [s, W]."""
@@ -93,7 +103,9 @@ class GovernedHeat:
         self.highest_mean_w = np.maximum(self.highest_mean_w, self.budget.mean_w)
         if self.heat.has_skin:
             self.skin_c = self.heat.skin_c(self.skin_c, self.temperatures_c, die_w, dt_s)
-        self.temperatures_c = self.heat.advance(self.temperatures_c, die_w, dt_s)
+        final_c = self._steady_c(die_w)
+        self.temperatures_c = self.heat.chain.towards(self.temperatures_c, final_c, dt_s)
+        self._leakage_w = None
         self.hottest_body_c = np.maximum(self.hottest_body_c, self.temperatures_c[BODY])
         self.hottest_die_c = np.maximum(self.hottest_die_c, self.temperatures_c[DIE])
         self.now_s = to_s

@@ -97,6 +97,7 @@ class Phone:
         self._loads = loads
         self._load, self._next_load = next(loads), next(loads, None)
         self._due_s: float | None = None
+        self._taken: tuple[Columns, Columns] | None = None
         self.now_s = 0.0
         self.background_j = self.heat_j = 0.0
         self.changes = 0
@@ -157,7 +158,8 @@ class Phone:
     def run(self, law: PowerLaw | None, from_s: float) -> None:
         """Set what runs from ``from_s`` on: its power by conditions [W]; ``None``: nothing."""
         self.advance(from_s)
-        self._law, self._due_s = law, None
+        self._law = law
+        self._forget()
 
     def advance(self, to_s: float) -> None:
         """Let heat flow until ``to_s``, at most `next_change_s`, and make the change due there."""
@@ -166,15 +168,16 @@ class Phone:
             self._flow(to_s)
         if to_s < due_s:
             return
-        self._due_s = None
+        self._forget()
         if self._next_load is not None and to_s >= self._next_load.at_s:
             self._load, self._next_load = self._next_load, next(self._loads, None)
-        if self._governed.poll(self._other_w, ONE)[0]:
+        if self._governed.poll(self._powers_w[0], ONE)[0]:
             self._note()
         self._set(self._conditions())
 
     def _set(self, conditions: Conditions) -> None:
         if conditions != self.conditions:
+            self._forget()
             self.changes += 1
             self.conditions = conditions
             self.history.append((self.now_s, conditions))
@@ -208,17 +211,23 @@ class Phone:
         return other.power_w.value if other else 0.0
 
     @property
-    def _other_w(self) -> Columns:
-        """Power of the die but for leakage and idle parts [W], shape (1,)."""
-        other_w = np.array([self._background_w])
-        if self._law is not None:
-            other_w = other_w + self._heat.host_poll_w + self._law(self.conditions)
-        return other_w
+    def _powers_w(self) -> tuple[Columns, Columns]:
+        """Power of the die without and with leakage and idle parts [W], each of shape (1,)."""
+        if self._taken is None:
+            other_w = np.array([self._background_w])
+            if self._law is not None:
+                other_w = other_w + self._heat.host_poll_w + self._law(self.conditions)
+            self._taken = other_w, self._governed.die_w(other_w)
+        return self._taken
 
     @property
     def _die_w(self) -> Columns:
         """Power of the die [W], shape (1,)."""
-        return self._governed.die_w(self._other_w)
+        return self._powers_w[1]
+
+    def _forget(self) -> None:
+        """Note that powers, and so the next change, may be others from now on."""
+        self._due_s = self._taken = None
 
     def _heat_w(self, die_w: Columns) -> float:
         """Return the power of all parts, given that of the die [W]."""
@@ -230,7 +239,8 @@ class Phone:
         self.background_j += self._background_w * dt_s
         self.heat_j += self._heat_w(die_w) * dt_s
         self._governed.flow(np.array([to_s]), die_w)
-        self.now_s, self._due_s = to_s, None
+        self.now_s = to_s
+        self._forget()
 
     def _conditions(self) -> Conditions:
         """Return what the governors and other apps leave."""

@@ -1,18 +1,24 @@
 """Draws of a device give what `simulate` gives on each drawn device, whatever is asked."""
 
+import json
+
 import numpy as np
 import pytest
 
 from hw_models.soc import load_soc
 from sim import load_scenario, simulate
-from sim.explore import variants
+from sim.explore import alone, variants
 from sim.explore.draws import draw
 from sim.explore.variants import variant_metrics
+from sim.planning import plan
+from sim.simulation import follow
 from tests.random_scenarios import scenario
 from workloads.scenario import Scenario
 
 DRAWS = 3
 GAME_LATER = "environment.background=[{at_s: 0, profile: idle}, {at_s: 1000, profile: game}]"
+TURN = {"prompt_tokens": 40, "output_tokens": 8, "fresh": True}
+CLOSED = {"process": "closed", "think_s": 0.5, "count": 30}
 LARGE = ["model=qwen3-8b", "deployment.weights={body: w8, lm_head: w8, embedding: w8}"]
 
 
@@ -74,7 +80,7 @@ BESIDE = {
 def test_a_row_of_draws_is_a_run_beside_other_apps_and_needs_none(changes, monkeypatch):
     asked = load_scenario(None, [*changes, "session.turns=[{images_px: [[448, 448]]}]"])
     with monkeypatch.context() as alone:
-        alone.setattr(variants, "simulate", lambda *_, **__: pytest.fail("simulated by itself"))
+        alone.setattr("sim.explore.alone.follow", lambda *_, **__: pytest.fail("by itself"))
         result = simulate(asked)
         variant_metrics(result, draw(result.soc, result.stack, DRAWS, 0))
     assert_rows_equal(asked)
@@ -83,12 +89,12 @@ def test_a_row_of_draws_is_a_run_beside_other_apps_and_needs_none(changes, monke
 def test_draws_that_throttle_beside_other_apps_are_runs_of_their_own(monkeypatch):
     changes = ["environment.background=video_call", "environment.ambient_c=38"]
     asked = load_scenario(None, [*changes, "session.turns.0.output_tokens=900"])
-    alone = []
+    apart = []
     monkeypatch.setattr(
-        variants, "simulate", lambda *args, **named: alone.append(0) or simulate(*args, **named)
+        alone, "follow", lambda *args, **named: apart.append(0) or follow(*args, **named)
     )
     assert_rows_equal(asked, draws=6)
-    assert 0 < len(alone) <= 6
+    assert 0 < len(apart) <= 6
 
 
 def test_memory_of_other_apps_counts_in_every_draw():
@@ -118,3 +124,20 @@ def test_numbers_of_scenarios_reach_everything():
         assert any(key in item[section] for item in found), key
     assert any(isinstance(item["environment"].get("background"), list) for item in found)
     assert any("eviction" in item["deployment"].get("kv_cache", {}) for item in found)
+
+
+def test_clients_are_planned_once_for_each_shape_and_run_as_by_themselves(monkeypatch):
+    client = {"turns": [TURN], "arrivals": CLOSED}
+    session = {"until_s": 20, "clients": {"me": client}}
+    asked = load_scenario(
+        None, ["environment.background=video_call", f"session={json.dumps(session)}"]
+    )
+    planned = []
+    monkeypatch.setattr(variants, "plan", lambda *a, **k: planned.append(a) or plan(*a, **k))
+    monkeypatch.setattr(alone, "plan", lambda *_, **__: pytest.fail("planned by itself"))
+    result = simulate(asked)
+    values = draw(result.soc, result.stack, 20, 0)
+    chunks = values["stacks.neuropilot.prefill_chunk_tokens"]
+    variant_metrics(result, values)
+    assert len(planned) == len(np.unique(chunks)) < 20
+    assert_rows_equal(asked, draws=4)

@@ -57,7 +57,7 @@ def served(session: Session, step_s: float, steps: int = 1) -> list[TurnRun]:
             index,
             turn.client,
             session.priority(turn.client),
-            [Progress(Work(steps), Work(steps), lambda _: 0.0)],  # type: ignore[arg-type]
+            [Progress(Work(steps), lambda: (Work(steps), lambda _: 0.0))],  # type: ignore[arg-type]
         )
         for index, turn in enumerate(session.turns)
     ]

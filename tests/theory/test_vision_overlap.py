@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -144,11 +145,15 @@ def pairs(draw, share) -> tuple[TimedGroup, TimedGroup]:
     return group("vision", other, images), filling
 
 
+def priced(group):
+    return group, lambda _: 3.0
+
+
 def times_of(machine_of, pair, horizons, loads):
     """Run a pair as the scheduler does, stopping for a moment at each horizon."""
     loads = [Load(0.0, None), *(Load(at_s, get_background(name)) for at_s, name in loads)]
     machine = machine_of(Phone(SOC, 25.0, iter(loads)))
-    ahead, beside = (Progress(None, group, lambda _: 3.0) for group in pair)  # type: ignore[arg-type]
+    ahead, beside = (Progress(group, partial(priced, group)) for group in pair)
     beside.law_beside = lambda _: 5.0
     for until_s in (*horizons, np.inf):
         if not ahead.is_done:

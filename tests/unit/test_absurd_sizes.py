@@ -2,11 +2,14 @@
 
 import pytest
 
-from sim import Scenario, planning, simulate
+from hw_models.soc import load_soc
+from sim import Scenario, load_scenario, planning, simulate
+from sim.engine.pricing import Pricing
 from sim.planning import plan
 from tests.random_questions import drafting
 from workloads import step_tasks, steps
 from workloads.errors import WorkloadError
+from workloads.turns import TurnPlan
 
 BASE = {
     "device": "ideal_85gbps_50tflops",
@@ -113,3 +116,40 @@ def test_the_limit_of_memory_is_found_without_running_and_is_the_runs_own():
     assert limit.best.metrics["fits"]
     assert simulate(asked(int(limit.best.value))).fits
     assert not simulate(asked(int(limit.beyond.value))).fits
+
+
+def test_steps_that_never_run_are_never_priced(monkeypatch):
+    """Memory ends the first run, its session the second; what would have come is left alone."""
+    priced = []
+    price = Pricing.group
+    monkeypatch.setattr(
+        Pricing, "group", lambda self, group: priced.append(group) or price(self, group)
+    )
+    turns = "session={turns: [{output_tokens: 8}, {output_tokens: 90000}, {output_tokens: 8}]}"
+    stopped = simulate(load_scenario(None, [turns, "deployment.kv_cache.dtype=fp32"]))
+    ended = simulate(load_scenario(None, ["session.until_s=1", "session.turns=" + str([{}] * 9)]))
+    assert not stopped.fits
+    ran = len(stopped.groups) + len(ended.groups)
+    assert len(priced) == ran < len(stopped.program.groups) + len(ended.program.groups)
+
+
+def test_turns_of_equal_work_are_lowered_once_and_are_those_that_were_lowered_alone(monkeypatch):
+    turns = "session.turns=[{prompt_tokens: 9}, {fresh: true}, {at_s: 99, fresh: true}]"
+    asked = load_scenario(None, [turns])
+    together = plan(asked, load_soc(asked.device)).program.groups
+    monkeypatch.setattr(TurnPlan, "work", property(id))
+    alone = plan(asked, load_soc(asked.device)).program.groups
+    second, third = ([group for group in together if group.turn == turn] for turn in (1, 2))
+    for one, other in zip(second, third, strict=True):
+        assert one.segments is other.segments
+        assert (one.at_s, other.at_s) == (0.0, 99.0)
+    for one, other in zip(together, alone, strict=True):
+        assert (one.turn, one.phase, one.at_s, one.steps) == (
+            other.turn,
+            other.phase,
+            other.at_s,
+            other.steps,
+        )
+        for quantity in ("flops", "weight_bytes", "kv_read_bytes"):
+            assert one.total(quantity) == pytest.approx(other.total(quantity), rel=1e-12)
+        assert one.needed_flops == pytest.approx(other.needed_flops, rel=1e-12)
