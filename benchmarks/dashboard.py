@@ -231,8 +231,15 @@ def bare_s() -> float:
     return time.perf_counter() - began
 
 
-def frames(browser: Any, address: str) -> list[float]:
-    """Return the script seconds of the frames in which a long reply's timeline is panned [s]."""
+class Panned(NamedTuple):
+    """A timeline that was moved: its slices, and the script seconds of each frame [s]."""
+
+    slices: int
+    script_s: list[float]
+
+
+def frames(browser: Any, address: str) -> Panned:
+    """Move the timeline of a long reply by keys and return what its frames took."""
     page: Page = browser.new_page(viewport={"width": 1440, "height": 900})
     page.goto(f"{address}/timeline?images=0&output_tokens=512")
     canvas = page.locator("canvas[data-view]")
@@ -241,9 +248,10 @@ def frames(browser: Any, address: str) -> list[float]:
     for key in "wwwwdddddaaaaasssswwdddaaasss":
         page.keyboard.press(key)
         page.wait_for_timeout(50)
+    slices = int(canvas.get_attribute("data-slices") or 0)
     taken = canvas.get_attribute("data-frames-ms") or ""
     page.close()
-    return [float(ms) / 1e3 for ms in taken.split(",")]
+    return Panned(slices, [float(ms) / 1e3 for ms in taken.split(",")])
 
 
 class Row(NamedTuple):
@@ -279,7 +287,8 @@ def measured(browser: Any, quick: bool) -> Iterator[Row]:
         yield Row("  CPU of the server for it", [dragged.cpu_s], dragged.bare_s)
         ranged = moves(browser, here, count, 73, rests=True, ranges=True)
         yield Row("slider to ranges on all cards", ranged.waits_s, ranged.bare_s, BANDS)
-        yield Row("a frame of the timeline, script", frames(browser, here.address), bare)
+        panned = frames(browser, here.address)
+        yield Row(f"a frame of {panned.slices:,} slices, script", panned.script_s, bare)
 
 
 def _first_pages(browser: Any, servers: int) -> Iterator[Row]:

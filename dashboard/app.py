@@ -6,6 +6,8 @@ first and the seventy elements of the sidebar, which have hardly changed, after 
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import streamlit as st
 
 from dashboard.beginning import loaded
@@ -70,8 +72,7 @@ if is_early:
 with every_page, st.popover("Pages", key=f"pages_{page.title}"):
     for target in pages.values():
         st.page_link(target)
-try:
+with suppress(state.PageEnded):
     page.run()
-finally:  # a page may end early
-    if state.name_wrong_view():
-        st.rerun()
+if state.name_wrong_view():
+    st.rerun()

@@ -51,7 +51,7 @@ def _device(nowhere: Sequence[MeasuredRun]) -> str:
             f"simulation of another: choose one of {len(found)} that it may be.",
             icon=":material/help:",
         )
-        st.stop()
+        state.end_page()
     return str(device)
 
 

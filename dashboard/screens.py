@@ -51,7 +51,7 @@ def fitting_or_stop(choices: Choices) -> Result:
     if not result.fits:
         show_verdict(choices, result)
         st.page_link("app_pages/explore.py", label="**See the cheapest change that passes**")
-        st.stop()
+        state.end_page()
     return result
 
 
@@ -69,7 +69,7 @@ def made_or_stop(
         st.error(title, icon=":material/block:")
         st.code(labelled(own.without_folder(str(error))), language=None, wrap_lines=True)
         st.caption(remedy)
-        st.stop()
+        state.end_page()
 
 
 def made_or_none(make: Callable[[], Made]) -> Made | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from time import monotonic, sleep
-from typing import Any
+from typing import Any, NoReturn
 
 import streamlit as st
 from pydantic import ValidationError
@@ -93,6 +93,18 @@ def came_back() -> bool:
     """Return whether Back or Forward brought this run, so that the address and no control holds."""
     context = get_script_run_ctx()
     return context is not None and bool(context.is_history_navigation)
+
+
+class PageEnded(Exception):
+    """A page has said all it can; what follows every page goes on."""
+
+
+def end_page() -> NoReturn:
+    """End the page here.
+
+    Streamlit's own stop would end the whole run, at the next look at the session's state.
+    """
+    raise PageEnded
 
 
 def viewer() -> str:

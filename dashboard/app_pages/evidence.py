@@ -54,12 +54,10 @@ st.caption(
     "diamond: this stack, another device. Grey cross: neither."
 )
 shown = [row for row in judged if row.metric == metric and (not chosen or row.stack in chosen)]
-left, right = st.columns(2)
-with left:
-    screens.show(parity_chart([row._asdict() for row in shown],
-                              f"{named(metric)}: simulated against measured",
-                              f"{len(shown)} rows that no fit has seen."))  # fmt: skip
-with right, st.container(border=True):
+screens.show(parity_chart([row._asdict() for row in shown],
+                          f"{named(metric)}: simulated against measured",
+                          f"{len(shown)} rows that no fit has seen."))  # fmt: skip
+with st.container(border=True):
     screens.heading("Coverage: of rows that no fit has seen")
     digits = st.column_config.NumberColumn(format="%.0f")
     columns = dict.fromkeys(("mean error [%]", "bias [%]", "inside 80 % [%]"), digits)

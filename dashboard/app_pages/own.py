@@ -77,7 +77,7 @@ with st.container(border=True):
         )
     st.download_button(
         "Save a bundle",
-        lambda: own.bundle(list(mine), scenario_yaml(choices), state.link()),
+        partial(own.bundle, list(mine), scenario_yaml(choices), state.link()),
         "question.andesim.zip",
         "application/zip",
         on_click="ignore",

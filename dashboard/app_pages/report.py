@@ -35,7 +35,7 @@ if writing is None:
         "baseline also why the two differ, operator by operator. Then choose sections and download "
         "HTML, PDF, Markdown, JSON or CSV."
     )
-    st.stop()
+    state.end_page()
 
 
 def drawn(found: Job[object]) -> None:

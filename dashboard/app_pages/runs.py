@@ -1,5 +1,7 @@
 """How do my runs compare?"""
 
+from functools import partial
+
 import streamlit as st
 
 from dashboard import notebook, screens, state
@@ -25,7 +27,7 @@ with st.container(border=True):
 if not saved:
     st.info("**Nothing is saved yet.** Save this run, change the sidebar, save again: here they "
             "stand side by side.")  # fmt: skip
-    st.stop()
+    state.end_page()
 
 
 def compared(waited: bool) -> None:
@@ -58,7 +60,7 @@ with st.container(border=True):
     pin.button("Pin as the baseline A", on_click=state.pin, args=(saved[picked],), width="stretch")
     drop.button("Forget it", on_click=state.forget, args=(picked,), width="stretch")
 with st.container(horizontal=True):
-    st.download_button("All as one report", lambda: notebook.report(saved, state.viewer()),
+    st.download_button("All as one report", partial(notebook.report, saved, state.viewer()),
                        "runs.html", "text/html", on_click="ignore")  # fmt: skip
-    st.download_button("All as JSON", lambda: notebook.document(saved), "runs.json",
+    st.download_button("All as JSON", partial(notebook.document, saved), "runs.json",
                        "application/json", on_click="ignore")  # fmt: skip

@@ -25,17 +25,17 @@ with st.container(border=True):
         sweep = sweeping.run_when_asked(choices, levels)
 if sweep is None:
     st.info("Choose what to vary, with at least one level each, and run the sweep.")
-    st.stop()
+    state.end_page()
 sweep_page.controls()
 if sweep.is_working:
     progress.watch(
         "sweep", sweep, lambda found: sweep_page.so_far(found, result), "Simulating scenarios"
     )
-    st.stop()
+    state.end_page()
 plain, axes, asked = sweeping.swept(sweep)
 if plain.empty:
     st.info("Stopped before the first scenario; run the sweep.")
-    st.stop()
+    state.end_page()
 is_stale = sweeping.is_stale(choices, levels, sweep)
 pinned, before = state.baseline(), screens.baseline_result()
 weigh = sweeping.weighing(plain, asked)
@@ -47,7 +47,7 @@ if weigh is not None:
         "Weighing the points that pass",
     )
 if not result.fits:
-    st.stop()
+    state.end_page()
 moved = MOVED | {item.name: name for name, item in tradeoffs.own().items()}
 metric = st.selectbox(
     "Which assumption moves",

@@ -46,7 +46,7 @@ if file is None and sample is None:
         wrap_lines=True,
     )
     st.caption("A file that names no phone waits until you say which one ran.")
-    st.stop()
+    state.end_page()
 
 if file is not None:
     name, content = file
@@ -102,7 +102,7 @@ with st.expander(f"What was understood: {len(runs)} runs", expanded=file is not 
     st.dataframe(comparing.understood(runs), hide_index=True)
 if rows.empty:
     st.warning("Nothing of this file could be simulated; the reasons are above.")
-    st.stop()
+    state.end_page()
 
 st.dataframe(rows.drop(columns=["context", "weights", "unit"]), hide_index=True)
 st.download_button(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from dashboard.flows import Flows
 from sim.charts.frame import INK, Figure, Trace, figure, text_at
-from sim.charts.shapes import ALERT, BLUE, GREY, colour
+from sim.charts.shapes import ALERT, BLUE, colour
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,6 +16,8 @@ FREE: Final = "free"
 FREE_INK: Final = "#D0D3D7"
 """Opaque, so that what is written on it is dark on a dark page, too."""
 PALETTE: Final = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
+SYMBOLS: Final = ("circle", "square", "diamond", "cross", "triangle-up", "star")
+"""Of operators that walk, so that their colours need not tell them apart."""
 SMALLEST: Final = 1e-3
 """Ways of less than this share of the bytes are left out."""
 
@@ -142,7 +144,10 @@ def walkers(table: pd.DataFrame, roofs: list[Trace], names: list[Figure]) -> Fig
                 "y": (way["flops"] / way["elapsed_s"]).tolist(),
                 "customdata": [[name, size] for size in contexts],
                 "line": {"color": PALETTE[place % len(PALETTE)], "width": 1.5},
-                "marker": {"size": [6 + 3 * step for step in range(len(contexts))]},
+                "marker": {
+                    "size": [6 + 3 * step for step in range(len(contexts))],
+                    "symbol": SYMBOLS[place % len(SYMBOLS)],
+                },
                 "hovertemplate": "%{customdata[0]} at a context of %{customdata[1]} tokens<br>"
                 "%{x:.3s} FLOP/B, %{y:.3s}FLOP/s<extra></extra>",
             }
@@ -153,5 +158,5 @@ def walkers(table: pd.DataFrame, roofs: list[Trace], names: list[Figure]) -> Fig
         xaxis={"type": "log", "dtick": 1, "title": {"text": "FLOP per byte of DRAM traffic"}},
         yaxis={"type": "log", "dtick": 1, "exponentformat": "SI", "title": {"text": "FLOP/s"}},
         annotations=names,
-        legend={"orientation": "h", "y": -0.25, "x": 0, "font": {"color": GREY, "size": 12}},
+        legend={"orientation": "h", "y": -0.25, "x": 0, "font": {"size": 12}},
     )

@@ -77,6 +77,8 @@ class Timeline {
       this.view = [...this.whole];
       if (data.view && data.view[1] > data.view[0]) this.view = [...data.view];
     }
+    const whole = (lane) => lane.levels[lane.levels.length - 1].start.length;
+    this.canvas.dataset.slices = this.runs.flatMap((run) => run.lanes).reduce((sum, lane) => sum + whole(lane), 0);
     this.find(this.query);
     this.names();
     this.ask();
@@ -347,7 +349,7 @@ class Timeline {
     c.onkeydown = (e) => {
       const act = { w: () => this.zoom(0.7, this.cursor), s: () => this.zoom(1.43, this.cursor), a: () => this.pan(-0.2), d: () => this.pan(0.2),
         ArrowUp: () => this.zoom(0.7), ArrowDown: () => this.zoom(1.43), ArrowLeft: () => this.pan(-0.2), ArrowRight: () => this.pan(0.2),
-        Home: () => this.fit(), "0": () => this.fit(), Escape: () => { this.range = null; this.chosen = null; this.panel.replaceChildren(); this.ask(); } }[e.key];
+        Home: () => this.fit(), "0": () => this.fit(), r: () => { this.range = [...this.view]; this.sums(); this.ask(); }, Escape: () => { this.range = null; this.chosen = null; this.panel.replaceChildren(); this.ask(); } }[e.key];
       if (act && !e.ctrlKey && !e.metaKey) { e.preventDefault(); e.stopPropagation(); act(); }
     };
     const on = (name, event, act) => { this.root.querySelector(name)[event] = act; };

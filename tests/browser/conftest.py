@@ -106,11 +106,18 @@ def opened(browser: Any, address: str) -> Iterator[Open]:
         page.on("request", request)
 
     def open_page(
-        path: str = "/", width_px: int = 1440, scheme: str = "light", touch: bool = False
+        path: str = "/",
+        width_px: int = 1440,
+        scheme: str = "light",
+        touch: bool = False,
+        reduced_motion: str = "no-preference",
     ) -> Any:
         height_px = 900 if width_px > 800 else 844
         context = browser.new_context(
-            viewport={"width": width_px, "height": height_px}, color_scheme=scheme, has_touch=touch
+            viewport={"width": width_px, "height": height_px},
+            color_scheme=scheme,
+            has_touch=touch,
+            reduced_motion=reduced_motion,
         )
         contexts.append(context)
         page = context.new_page()

@@ -40,6 +40,7 @@ LINKS = {
     f"/timeline?{SMALL}&phase=nonsense": "phase must be what this page offers",
     f"/tradeoffs?{SMALL}&sweep_axes=nonsense": "sweep_axes must be what this page offers",
     f"/validate?{SMALL}&judged=x%4000000000": "measured file of this link is not held here",
+    f"/validate?{SMALL}&exhibit=nonsense": "exhibit must be what this page offers",
     f"/network?{SMALL}&network={quote(IMAGE)}": "network must be what this page offers",
     f"/network?{SMALL}&network_calls=-5": "network_calls must be what this page offers",
     f"/evidence?{SMALL}&evidence_metric=__dict__": "evidence_metric must be what this page offers",

@@ -9,15 +9,14 @@ from pathlib import Path
 from urllib.parse import parse_qs
 
 import pytest
-from streamlit.testing.v1 import AppTest
 
-import dashboard
 from dashboard import bringing, networks, notebook, own
 from dashboard.choices import Choices
 from dashboard.links import command_line, query, read_query, scenario_yaml
 from dashboard.runs import USER_ERRORS, run
 from dashboard.templates import device_template
 from sim.errors import SimError
+from tests.unit.headless import opened
 from workloads.shipped_ids import NETWORK_TRACES
 
 IMPORTS = Path(__file__).parents[1] / "fixtures" / "imports"
@@ -138,13 +137,6 @@ def test_a_file_larger_than_the_limit_is_refused(monkeypatch):
     monkeypatch.setattr(own, "LIMIT_BYTES", 5)
     with pytest.raises(SimError, match="at most"):
         own.bring(b"123456", "x")
-
-
-def opened(**query_of: str) -> AppTest:
-    app = AppTest.from_file(str(Path(dashboard.__file__).with_name("app.py")), default_timeout=60)
-    for name, text in query_of.items():
-        app.query_params[name] = text
-    return app.run()
 
 
 def test_pasted_text_becomes_the_sidebar_s_device():

@@ -9,9 +9,7 @@ from time import sleep
 from urllib.parse import parse_qsl
 
 import pytest
-from streamlit.testing.v1 import AppTest
 
-import dashboard
 from dashboard import screens, state, sweeping, tradeoffs
 from dashboard.cards import cards
 from dashboard.choices import Choices
@@ -21,8 +19,8 @@ from dashboard.screens import DRAWING
 from dashboard.sweep_page import STALE
 from sim.judgements import Status
 from sim.wording import PASSES
+from tests.unit.headless import APP, button_that_comes, done, opened, shown
 
-APP = Path(dashboard.__file__).with_name("app.py")
 PAGES = sorted(path.name for path in (APP.parent / "app_pages").glob("*.py"))
 
 
@@ -30,34 +28,6 @@ PAGES = sorted(path.name for path in (APP.parent / "app_pages").glob("*.py"))
 def impatient(monkeypatch):
     """Headless pages wait for no draws; a test that needs them asks for them."""
     monkeypatch.setattr(state, "PATIENCE_S", 0.0)
-
-
-def opened(**query: str) -> AppTest:
-    app = AppTest.from_file(str(APP), default_timeout=60)
-    for name, text in query.items():
-        app.query_params[name] = text
-    return app.run()
-
-
-def shown(app: AppTest) -> dict[str, str]:
-    return {metric.label: metric.value for metric in app.metric}
-
-
-def done(app: AppTest, job: str) -> None:
-    """Run the page again once a job of it is done."""
-    app.session_state[f"job_{job}"][1].wait(90.0)
-    app.run()
-
-
-def button_that_comes(app: AppTest, key: str):
-    """Run the page again until what is worked on in the background is there."""
-    for _ in range(600):
-        found = [button for button in app.button if button.key == key]
-        if found:
-            return found[0]
-        sleep(0.1)
-        app.run()
-    raise AssertionError(f"no button {key}")
 
 
 def expected(choices: Choices) -> dict[str, str]:
@@ -257,7 +227,13 @@ def test_an_upload_is_judged_and_a_broken_one_is_explained():
     assert not app.exception
     assert app.info[0].value.startswith("**On Qualcomm Snapdragon 8 Elite")
     assert {metric.label for metric in app.metric} >= {"Decode rate"}
+    assert "Keep the stack (YAML)" not in [one.label for one in app.download_button]
     app.button(key="fit_stack").click().run()
+    table = next(one.value for one in app.dataframe if "error before [%]" in one.value)
+    before, after = table["error before [%]"], table["error after [%]"]
+    assert (after <= before).all()
+    assert (after < before).any()
+    assert "Keep the stack (YAML)" in [one.label for one in app.download_button]
     app.button(key="use_fit").click().run()
     device = app.selectbox(key="device").value
     assert device.startswith("fitted@")
