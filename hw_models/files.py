@@ -6,6 +6,7 @@ What the entries mean is not known here: a file is a nested mapping until `hw_mo
 import os
 import re
 from collections.abc import Callable, Hashable, Iterator, Mapping
+from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -212,15 +213,23 @@ def _find(id_or_path: str | Path, folder: Path = Path()) -> Traversable:
             return path
         rule = "be an ordinary file" if os.path.exists(path) else "exist"
         raise HardwareError(f"device file must {rule}. Got {str(id_or_path)!r:.200}.")
+    if file := _packaged().get(str(id_or_path)):
+        return file
     for file in _all_files():
         if _stem(file) == id_or_path:
             return file
     raise UnknownDevice(str(id_or_path))
 
 
+@cache
+def _packaged() -> dict[str, Traversable]:
+    """Return the packaged files by id; the folder is listed once."""
+    return {_stem(file): file for file in _yaml_files(files("hw_models") / "devices")}
+
+
 def _all_files() -> Iterator[Traversable]:
     """Packaged files first: entry points are only searched when an id is not among them."""
-    yield from _yaml_files(files("hw_models") / "devices")
+    yield from _packaged().values()
     for package in load_all(ENTRY_POINT_GROUP, ModuleType):
         yield from _yaml_files(files(package))
 

@@ -59,9 +59,16 @@ def _phones_called(wanted: Sequence[str], ids: Sequence[str]) -> Iterator[str]:
 def _chips_called(wanted: Sequence[str], ids: Sequence[str]) -> Iterator[str]:
     """Yield the devices whose name or description holds some words."""
     for name in ids:
-        head = read_head(name)
-        if any(_holds(wanted, _words(str(text))) for text in head.values()):
-            yield f"{head.get('name', name)}: {name}"
+        called, texts = _described(name)
+        if any(_holds(wanted, words) for words in texts):
+            yield f"{called}: {name}"
+
+
+@cache
+def _described(device: str) -> tuple[str, tuple[list[str], ...]]:
+    """Return a known device's name, and the words of its name and description."""
+    head = read_head(device)
+    return head.get("name", device), tuple(_words(str(text)) for text in head.values())
 
 
 @cache

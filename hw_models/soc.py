@@ -27,7 +27,7 @@ from hw_models.part import Part
 from hw_models.provenance import OVERRIDE, Parameter, Source
 from hw_models.schema import ComputeUnit, Host, Power, Stack
 from hw_models.thermal_parts import Thermal
-from hw_models.tree import has_entry, leaves, moved, set_entry, to_tree
+from hw_models.tree import has_entry, has_parameter, leaves, moved, set_entry, to_tree
 
 EXTRA: Final = ("extra_forbidden", "unexpected_keyword_argument")
 """What pydantic calls a key that nothing knows."""
@@ -99,9 +99,9 @@ class SocSpec(Part):
         Bounds are not checked again: draw between `low` and `high`. Raises `HardwareError` for
         paths of no parameter.
         """
-        known = self.parameters()
-        if faults := [_unknown(path, known) for path in values if path not in known]:
-            raise HardwareError(*faults)
+        if unknown := [path for path in values if not has_parameter(self, path)]:
+            known = self.parameters()
+            raise HardwareError(*(_unknown(path, known) for path in unknown))
         copy: SocSpec = moved(self, values)
         return copy
 

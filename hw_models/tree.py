@@ -29,6 +29,16 @@ def has_entry(node: Any, path: str) -> bool:
     return name in children and (not rest or has_entry(children[name], rest))
 
 
+def has_parameter(node: Any, path: str) -> bool:
+    """Return whether a dotted path leads to a parameter of a spec."""
+    for name in path.split("."):
+        children = _children(node) or {}
+        if name not in children:
+            return False
+        node = children[name]
+    return isinstance(node, Parameter)
+
+
 def to_tree(node: Any, write: Callable[[Any], Any] = lambda leaf: leaf) -> Any:
     """Copy a spec as dicts and lists, each leaf passed through `write`."""
     children = _children(node)

@@ -58,10 +58,8 @@ def prior_of(device: str) -> SocSpec:
 
     Those of ``_<id>.yaml``; its own where there is no such file.
     """
-    try:
-        return load_soc(f"_{device}")
-    except HardwareError:
-        return load_soc(device)
+    of_priors = DEVICES / f"_{device}.yaml"
+    return load_soc(of_priors.stem if of_priors.is_file() else device)
 
 
 def corpus_rows(unit: str) -> tuple[list[Asked], list[Skipped]]:
