@@ -6,7 +6,7 @@ What the entries mean is not known here: a file is a nested mapping until `hw_mo
 import os
 import re
 from collections.abc import Callable, Hashable, Iterator, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -24,6 +24,8 @@ ENTRY_POINT_GROUP: Final = "andesim.devices"
 SIZE_LIMIT_BYTES: Final = 4 * 2**20
 DEPTH_LIMIT: Final = 64
 VALUES_LIMIT: Final = 100_000
+_TEXTS_KEPT: Final = 32
+"""Parsed files that are remembered by their text."""
 
 _SUFFIX: Final = ".yaml"
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -255,11 +257,17 @@ def _text(file: Traversable) -> str:
 
 def _read(file: Traversable) -> dict[str, Any]:
     try:
-        return parse_yaml(_text(file))
+        return dict(_parsed(_text(file)))
     except HardwareError as error:
         raise HardwareError(*(f"{file.name}: {fault}" for fault in error.faults)) from error
     except UnicodeDecodeError as error:
         raise HardwareError(f"{file.name}: the file must be UTF-8 text. Got {error}.") from error
+
+
+@lru_cache(maxsize=_TEXTS_KEPT)
+def _parsed(text: str) -> dict[str, Any]:
+    """Parse a device's text, which solving and sweeping ask for at each of their points."""
+    return parse_yaml(text)
 
 
 def _read_head(file: Traversable) -> dict[str, Any]:

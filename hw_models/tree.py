@@ -13,13 +13,19 @@ from hw_models.provenance import Parameter, Source
 
 
 def leaves(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield (dotted path, leaf) for all but the sources; a tuple is yielded before its items."""
+    """Return (dotted path, leaf) for all but the sources; a tuple comes before its items."""
+    found: list[tuple[str, Any]] = []
+    _collect(node, prefix, found)
+    return iter(found)
+
+
+def _collect(node: Any, prefix: str, found: list[tuple[str, Any]]) -> None:
     children = _children(node)
     if children is None or isinstance(node, tuple):
-        yield prefix, node
+        found.append((prefix, node))
     for name, child in (children or {}).items():
         if not isinstance(child, Source):
-            yield from leaves(child, f"{prefix}.{name}" if prefix else name)
+            _collect(child, f"{prefix}.{name}" if prefix else name, found)
 
 
 def has_entry(node: Any, path: str) -> bool:

@@ -20,6 +20,7 @@ from sim.charts.frame import BASELINE
 from sim.evidence.measured import MeasuredRun
 from sim.reports.document import swing_entry
 
+pytestmark = pytest.mark.usefixtures("packages_read_once")
 NOW, BEFORE = Choices(model="andesvl-2b"), Choices()
 LEVELS = {"model": ["andesvl-0.6b", "andesvl-2b"]}
 

@@ -15,6 +15,8 @@ from sim.verdicts import DRAWS
 from tests.unit.test_dashboard_pages import APP
 from workloads.scenario import load_scenario
 
+pytestmark = pytest.mark.usefixtures("packages_read_once")
+
 
 @pytest.mark.parametrize(
     ("asked", "argument"),

@@ -21,6 +21,7 @@ from sim.judgements import Status
 from sim.wording import PASSES
 from tests.unit.headless import APP, button_that_comes, done, opened, shown
 
+pytestmark = pytest.mark.usefixtures("packages_read_once")
 PAGES = sorted(path.name for path in (APP.parent / "app_pages").glob("*.py"))
 
 

@@ -131,7 +131,7 @@ def bare(base: str) -> Scenario:
 @pytest.mark.parametrize("base", BASES)
 def test_no_setting_is_ignored_in_silence(base):
     before = simulate(bare(base))
-    silent = []
+    told, silent = answer(before), []
     for path, value in SETTINGS:
         try:
             asked = Scenario.from_mapping(with_override(BASES[base], path, value))
@@ -139,7 +139,7 @@ def test_no_setting_is_ignored_in_silence(base):
         except RULE_BREAKS:
             continue
         said = any("no effect" in text and path in text for text in found.warnings)
-        if same(answer(before), answer(found)) and not said:
+        if same(told, answer(found)) and not said:
             silent.append((path, value))
     assert silent == []
     assert not before.warnings
