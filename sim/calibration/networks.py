@@ -23,10 +23,11 @@ import yaml
 
 from hw_models.soc import SocSpec, list_socs, load_soc
 from sim.calibration.asked import Asked, asked
+from sim.calibration.asking import Ask, side_by_side
 from sim.calibration.fit import Fit, Vector
 from sim.calibration.folds import Residual
 from sim.calibration.pooled import Posterior, Problem, slots_of
-from sim.calibration.shipping import COMMENT, DEVICES, prior_of, write_residuals
+from sim.calibration.shipping import COMMENT, DEVICES, WORKERS, prior_of, write_residuals
 from sim.calibration.stacks import (
     Calibration,
     fitted_entries,
@@ -65,10 +66,20 @@ def questions() -> list[Asked]:
     return asked(runs, starting)[0]
 
 
-def problem_of(rows: Sequence[Asked]) -> Problem:
-    """Return the pooled problem of networks, not yet solved."""
-    devices = {name: starting(name) for name in {item.row.device for item in rows}}
-    return Problem(rows, devices, network_candidates)
+def devices_of(rows: Sequence[Asked]) -> dict[str, SocSpec]:
+    """Return the devices that the fit of some rows starts from, by id."""
+    return {name: starting(name) for name in sorted({item.row.device for item in rows})}
+
+
+def problem_of(rows: Sequence[Asked], ask: Ask | None = None) -> Problem:
+    """Return the pooled problem of networks, not yet solved.
+
+    Parameters
+    ----------
+    ask
+        What asks the rows; one after another in this process if none.
+    """
+    return Problem(rows, devices_of(rows), network_candidates, ask)
 
 
 def left_out(problem: Problem) -> Vector:
@@ -161,8 +172,9 @@ def residuals(problem: Problem, errors: Vector) -> list[Residual]:
 
 def ship(rows: Sequence[Asked]) -> str:
     """Fit, write device files and residuals, and return the errors per stack in words."""
-    problem = problem_of(rows)
-    posterior = problem.solved()
+    with side_by_side(rows, devices_of(rows), WORKERS) as ask:
+        problem = problem_of(rows, ask)
+        posterior = problem.solved()
     after, before = left_out(problem), problem.at_priors - problem.measured
     write_residuals(residuals(problem, after), RESIDUALS)
     write_networks(calibrations(problem, posterior, after))

@@ -36,6 +36,7 @@ from numpy.typing import NDArray
 from hw_models.soc import SocSpec
 from sim.calibration import figures
 from sim.calibration.asked import Asked
+from sim.calibration.asking import Ask, Trial, here
 from sim.calibration.fit import MARGIN, Vector, bounds, can_be_fitted, deviation
 from sim.calibration.stacks import candidates
 
@@ -180,8 +181,10 @@ class Problem:
         rows: Sequence[Asked],
         devices: Mapping[str, SocSpec],
         paths_of: Paths = candidates,
+        ask: Ask | None = None,
     ) -> None:
         self.rows, self.devices = rows, devices
+        self.ask = ask or here(rows, devices)
         cells = dict.fromkeys(item.cell for item in rows)
         self.by_cell = {cell: slots_of(devices[cell[0]], cell[1], paths_of) for cell in cells}
         self.slots = tuple(slot for slots in self.by_cell.values() for slot in slots)
@@ -238,19 +241,19 @@ class Problem:
 
     def _simulated(self, logs: Vector) -> Vector:
         """Return the logarithms of every value at several logarithms, shape (of them, values)."""
-        found = np.empty((len(logs), len(self.rows)))
-        for i, item in enumerate(self.rows):
-            found[:, i] = self._on_each(item, self.own(item.cell), logs[:, self.own(item.cell)])
-        return found
+        columns = [logs[:, self.own(item.cell)] for item in self.rows]
+        return np.column_stack(self._asked(columns))
 
     def linearise(self, logs: Vector) -> None:
         """Ask the simulator for every value and its derivatives at some logarithms."""
-        simulated = np.empty(len(self.rows))
+        owns = [self.own(item.cell) for item in self.rows]
+        found = self._asked([logs[own] + _shifts(len(own)) for own in owns])
         jacobian = np.zeros((len(self.rows), len(self.slots)))
-        for i, item in enumerate(self.rows):
-            own = self.own(item.cell)
-            simulated[i], jacobian[i, own] = self._asked(item, own, logs)
-        self.logs, self.simulated, self.jacobian = logs, simulated, jacobian
+        for i, (own, values) in enumerate(zip(owns, found, strict=True)):
+            count = len(own)
+            jacobian[i, own] = (values[1 : count + 1] - values[count + 1 :]) / (2.0 * STEP)
+        self.logs, self.jacobian = logs, jacobian
+        self.simulated = np.array([values[0] for values in found])
 
     def value(self, item: Asked, posterior: Posterior) -> float:
         """Return the logarithm of a row's simulated value at a posterior's parameters."""
@@ -264,22 +267,15 @@ class Problem:
         """Return the places of a cell's slots."""
         return [self.places[cell, slot.path] for slot in self.by_cell[cell]]
 
-    def _asked(self, item: Asked, own: list[int], logs: Vector) -> tuple[float, Vector]:
-        """Return a value's logarithm and its derivatives, from one call for all shifted devices."""
-        count = len(own)
-        shifts = STEP * np.vstack([np.zeros(count), np.eye(count), -np.eye(count)])
-        found = self._on_each(item, own, logs[own] + shifts)
-        return float(found[0]), (found[1 : count + 1] - found[count + 1 :]) / (2.0 * STEP)
-
-    def _on_each(self, item: Asked, own: list[int], logs: Vector) -> Vector:
-        """Return a value's logarithm at each row of logarithms of its own slots, from one call."""
-        columns = np.exp(logs)
-        prefix = f"stacks.{item.row.stack}."
-        values = {
-            prefix + self.slots[place].path: columns[:, i : i + 1] for i, place in enumerate(own)
-        }
-        device = self.devices[item.row.device].with_values(values)
-        return np.asarray(np.log(item.row.simulated_on_each(device)))
+    def _asked(self, columns: Sequence[Vector]) -> list[Vector]:
+        """Return every row's logarithms at each row of logarithms of its own slots."""
+        paths = {cell: tuple(slot.path for slot in slots) for cell, slots in self.by_cell.items()}
+        return self.ask(
+            [
+                Trial(i, paths[item.cell], logs)
+                for i, (item, logs) in enumerate(zip(self.rows, columns, strict=True))
+            ]
+        )
 
     def _step(self, kept: NDArray[np.bool_]) -> tuple[Posterior, Vector]:
         """Return the posterior of some rows, and each row's deviations from the others' word.
@@ -316,6 +312,11 @@ class Problem:
         logs = np.clip(self.centre + self.prior @ pull, *_limits(self.slots))
         found = Posterior(self.slots, logs, jacobian, asked.T @ inverse @ asked, pull)
         return found, (explained / np.sqrt(np.diag(inverse)))[:count]
+
+
+def _shifts(count: int) -> Vector:
+    """Return what a derivative adds to logarithms: nothing, then a step of each up, then down."""
+    return STEP * np.vstack([np.zeros(count), np.eye(count), -np.eye(count)])
 
 
 def _limits(slots: Sequence[Slot]) -> tuple[Vector, Vector]:
