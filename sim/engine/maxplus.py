@@ -111,38 +111,44 @@ def tiles_matrix(
     One buffer lets nothing overlap: every tile takes f + b.
     """
     size, f, b = buffers + 1, fetch_s, busy_s
-    n = tiles.astype(np.float64)
-    shape = np.broadcast_shapes(f.shape, b.shape, n.shape)
+    shape = np.broadcast_shapes(f.shape, b.shape, tiles.shape)
+    n = float(tiles.item()) if tiles.size == 1 else tiles.astype(np.float64)
     matrix = np.full((size, size, *shape), -np.inf)
     slowest = np.maximum(f, b) if buffers > 1 else f + b
 
-    def between_fetches(k: FloatColumn) -> FloatColumn:
+    def between_fetches(k: FloatColumn | float) -> FloatColumn:
         if buffers == 1:
             return np.asarray(k * slowest)
-        through = np.where(k >= buffers, f + (k - buffers + 1.0) * b, 0.0)
+        through = _where(k >= buffers, f + (k - buffers + 1.0) * b, 0.0)
         return np.asarray(np.maximum(k * f, through))
 
-    def where(holds: NDArray[np.bool_], seconds: FloatColumn) -> FloatColumn:
-        return np.where(holds, seconds, -np.inf)
-
-    matrix[0, 0] = np.where(n > 0, f + between_fetches(n - 1.0), 0.0)
+    matrix[0, 0] = _where(n > 0, f + between_fetches(n - 1.0), 0.0)
     for e in range(buffers):
         after = n - buffers + e
         longest = between_fetches(after)
         if e == 0:
             longest = np.maximum(longest, after * b)
-        matrix[0, 1 + e] = where(after >= 0, f + longest)
+        matrix[0, 1 + e] = _where(after >= 0, f + longest, -np.inf)
     for j in range(buffers):
         ended = n - j
-        matrix[1 + j, 0] = where(ended > 0, f + b + (ended - 1.0) * slowest)
+        matrix[1 + j, 0] = _where(ended > 0, f + b + (ended - 1.0) * slowest, -np.inf)
         for e in range(buffers):
             after = ended - buffers + e
-            found = where(after >= 0, f + b + after * slowest)
-            found = np.where(ended == -e, 0.0, found)  # where it was, moved down
+            found = _where(after >= 0, f + b + after * slowest, -np.inf)
+            found = _where(ended == -e, 0.0, found)  # where it was, moved down
             if e == 0:
-                found = np.where(ended > 0, np.maximum(found, ended * b), found)
+                found = _where(ended > 0, np.maximum(found, ended * b), found)
             matrix[1 + j, 1 + e] = found
     return matrix
+
+
+def _where(
+    holds: bool | NDArray[np.bool_], one: FloatColumn | float, other: FloatColumn | float
+) -> FloatColumn | float:
+    """Return ``one`` where a condition holds and ``other`` elsewhere; it may be one for all."""
+    if isinstance(holds, bool):
+        return one if holds else other
+    return np.where(holds, one, other)
 
 
 def barrier_matrix(busy_s: FloatColumn, buffers: int) -> Matrix:
