@@ -17,14 +17,17 @@ first steps of a phase stand for all of them.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 
 import numpy as np
 
 from sim.engine.cached import served_bytes
-from sim.engine.conditions import lost_to_waiting
+from sim.engine.conditions import Conditions, lost_to_waiting
 from sim.engine.pricing import Pricing
 from sim.engine.recording import Ran
+from sim.engine.timed import TimedTask
 from sim.engine.times import span_s
 from sim.engine.transfers import cache_share, ramp
 from sim.engine.unit_time import UnitTimes
@@ -62,6 +65,10 @@ BYTE_CLASSES = (
 )
 
 
+LawShare = tuple[str, str, float]
+"""A term, the bound whose seconds it takes a share of, and that share."""
+
+
 @dataclass(frozen=True, slots=True)
 class Term:
     """One term of a phase: its seconds, share of the phase, and the bytes it moves [s, B]."""
@@ -76,13 +83,17 @@ def phase_terms(run: Run, phase: str) -> list[Term]:
     """Return the terms of a phase, largest first; their seconds add up to the phase."""
     seconds: defaultdict[str, float] = defaultdict(float)
     pricing = Pricing(run.soc, run.soc.stack(run.stack))
+    shares_of = cache(partial(_shares, pricing, phase))  # equal layers share their operators
     for ran in run.sample(phase):
         if ran.task.is_barrier:
             seconds[OWN_TERMS.get(ran.task.kind, HOST)] += float(ran.elapsed_s.sum())
         elif phase == "prefill" and ran.task.demand and ran.task.demand.tensor_class == DRAFT:
             seconds[DRAFTED_PROMPT] += float(ran.elapsed_s.sum())
         else:
-            for name, spent_s in _of_laws(pricing, ran, phase).items():
+            shares = shares_of(ran.task, ran.conditions)
+            if pricing.stack.whole_head and phase == "prefill":
+                shares = (*_unread(ran), *shares)
+            for name, spent_s in _of_laws(ran.seconds_by_bound(), shares).items():
                 seconds[name] += spent_s
     groups = [times for times in run.groups if times.group.phase == phase]
     moved = {
@@ -109,42 +120,50 @@ def phase_terms(run: Run, phase: str) -> list[Term]:
     return sorted(terms, key=lambda term: -term.seconds)
 
 
-def _of_laws(pricing: Pricing, ran: Ran, phase: str) -> dict[str, float]:
+def _of_laws(found: dict[str, float], shares: Sequence[LawShare]) -> dict[str, float]:
     """Return the seconds of an operator by its bounds, what one law takes of them apart [s]."""
-    task, found = ran.task.demand, ran.seconds_by_bound()
-    assert task is not None
-    head = pricing.stack.whole_head and phase == "prefill" and task.tensor_class == "lm_head"
-    unread, unread_bytes = _unread(ran, task) if head else (0.0, 0.0)
-    laws = (
-        (UNREAD, "compute", unread),
-        (UNREAD, "dram", unread_bytes),
-        (TREE_ROWS, "compute", _tree_share(pricing.units, task, phase)),
-        (LANES, "compute", _lanes_share(pricing.units, task, phase)),
-        (EXPANDING, "compute", _expanding_share(pricing.units, task, phase)),
-        (EXPONENTIALS, "compute", pricing.units.exponential_share(task, phase)),
-        (WAITING, "dram", float(np.mean(lost_to_waiting(ran.task, ran.conditions)))),
-        (CACHED, "dram", cache_share(pricing.soc, ran.task, ran.conditions.clock)),
-        (BURSTS, "dram", 1.0 - float(np.mean(ramp(pricing.soc, task)))),
-    )
-    for name, bound, share in laws:
+    for name, bound, share in shares:
         part = found[bound] * share
         found[name] = found.get(name, 0.0) + part
         found[bound] -= part
     return found
 
 
-def _unread(ran: Ran, task: Task) -> tuple[float, float]:
+def _shares(
+    pricing: Pricing, phase: str, timed: TimedTask, conditions: Conditions
+) -> tuple[LawShare, ...]:
+    """Return what single laws take of an operator's time, alike in all steps it runs in."""
+    task = timed.demand
+    assert task is not None
+    return (
+        (TREE_ROWS, "compute", _tree_share(pricing.units, task, phase)),
+        (LANES, "compute", _lanes_share(pricing.units, task, phase)),
+        (EXPANDING, "compute", _expanding_share(pricing.units, task, phase)),
+        (EXPONENTIALS, "compute", pricing.units.exponential_share(task, phase)),
+        (WAITING, "dram", float(np.mean(lost_to_waiting(timed, conditions)))),
+        (CACHED, "dram", cache_share(pricing.soc, timed, conditions.clock)),
+        (BURSTS, "dram", 1.0 - float(np.mean(ramp(pricing.soc, task)))),
+    )
+
+
+def _unread(ran: Ran) -> tuple[LawShare, ...]:
     """Return the shares of an LM head's arithmetic and transfers for logits that nobody reads.
 
     Its weights are read for them in every chunk but the last.
     """
+    task = ran.task.demand
+    if task is None or task.tensor_class != "lm_head":
+        return ()
     is_last = (ran.steps == ran.group.steps - 1).astype(np.float64)
     share = unread_share(task.m[ran.steps], is_last)
     logits = task.activation_write_bytes / task.dram_bytes
     of_bytes = np.where(is_last, share * logits[ran.steps], share)
     taken_s = ran.elapsed_s
     whole_s = float(taken_s.sum()) or 1.0
-    return float((share * taken_s).sum()) / whole_s, float((of_bytes * taken_s).sum()) / whole_s
+    return (
+        (UNREAD, "compute", float((share * taken_s).sum()) / whole_s),
+        (UNREAD, "dram", float((of_bytes * taken_s).sum()) / whole_s),
+    )
 
 
 def _tree_share(units: UnitTimes, task: Task, phase: str) -> float:

@@ -7,6 +7,7 @@ the memory. What is hidden behind another law costs nothing here, as in `sim.bre
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
@@ -25,6 +26,7 @@ from sim.breakdown import (
     TREE_ROWS,
     UNREAD,
     WAITING,
+    Term,
     phase_terms,
 )
 from sim.run import Run
@@ -62,11 +64,19 @@ class LawCost:
     share: float
 
 
-def law_costs(run: Run) -> list[LawCost]:
-    """Return what each law costs, the most first; the seconds add up to those of all phases."""
+def law_costs(
+    run: Run, known: Mapping[str, Sequence[Term]] = MappingProxyType({})
+) -> list[LawCost]:
+    """Return what each law costs, the most first; the seconds add up to those of all phases.
+
+    Parameters
+    ----------
+    known
+        Terms of phases that the caller has already.
+    """
     seconds: defaultdict[str, float] = defaultdict(float)
     for phase in EVERY_PHASE:
-        for term in phase_terms(run, phase):
+        for term in known[phase] if phase in known else phase_terms(run, phase):
             law = TRANSFERS if term.name.startswith(DRAM) else LAWS.get(term.name, term.name)
             seconds[law] += term.seconds
     whole = sum(seconds.values())

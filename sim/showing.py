@@ -18,7 +18,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from hw_models.files import device_ids, is_path
-from sim.breakdown import phase_terms
+from sim.breakdown import Term, phase_terms
 from sim.engine.times import hidden_s
 from sim.judgements import Verdict
 from sim.lane_rows import lane_rows_sentence
@@ -83,12 +83,15 @@ def show_result(
     console.print(f"[bold]{headline(result)}[/bold]\n")
     if len(result.turns) > 1:
         show_session(console, result)
-    if summary.fits and result.scenario.network is not None:
-        _bounds(console, result, NETWORK, "What bounds an inference")
-    elif summary.fits:
+    of_network = result.scenario.network is not None
+    phase = NETWORK if of_network else "decode"
+    terms = phase_terms(result, phase) if summary.fits else []
+    if summary.fits and not of_network:
         _first_token(console, result, summary)
-        _bounds(console, result, "decode", "\nWhat bounds decode, per step")
-    if summary.fits and (costs := law_costs(result)):
+    if terms:
+        title = "What bounds an inference" if of_network else "\nWhat bounds decode, per step"
+        _bounds(console, result, phase, title, terms)
+    if summary.fits and (costs := law_costs(result, {phase: terms})):
         console.print(_costliest(costs))
         if said := lane_rows_sentence(result):
             console.print(said)
@@ -132,11 +135,10 @@ def _bar(before: float, part: float, whole: float) -> str:
     return " " * start + "█" * max(1, round(BAR_WIDTH * part / whole))
 
 
-def _bounds(console: Console, result: Result, phase: str, title: str) -> None:
+def _bounds(
+    console: Console, result: Result, phase: str, title: str, terms: Sequence[Term]
+) -> None:
     """Print what a step of a phase goes to; with drafts what a token does, too."""
-    terms = phase_terms(result, phase)
-    if not terms:
-        return
     groups = [times.group for times in result.groups if times.group.phase == phase]
     steps = sum(group.steps for group in groups)
     tokens = float(sum(group.committed_tokens.sum() for group in groups))
