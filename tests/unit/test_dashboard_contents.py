@@ -14,6 +14,7 @@ from dashboard.runs import run, targets
 from dashboard.screens import DRAWING
 from tests.unit.headless import done, figures, opened, page
 
+pytestmark = pytest.mark.usefixtures("packages_read_once")
 SMALL = {"model": "smollm2-135m", "images": "0", "output_tokens": "8"}
 ASKED = Choices(model="smollm2-135m", images=0, output_tokens=8)
 

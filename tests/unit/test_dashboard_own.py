@@ -25,6 +25,7 @@ name: My phone
 sources: {bench: {title: my own measurement}}
 dram: {channels: {value: 2, kind: assumed, source: bench, low: 2, high: 2}}
 """
+pytestmark = pytest.mark.usefixtures("packages_read_once")
 SMALL = Choices(model="smollm2-135m", images=0, output_tokens=8)
 
 
