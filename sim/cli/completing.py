@@ -117,7 +117,7 @@ def asked_by_shell(environment: MutableMapping[str, str]) -> Iterator[list[str]]
     Bash takes a word apart at every ``=`` and completes only what stands behind the last one.
     """
     words = joined_words(environment)
-    if environment[ASKED] != IN_PIECES or "=" not in words[-1]:
+    if environment[ASKED] != IN_PIECES or "=" not in "".join(words[-1:]):
         yield words
         return
     shell, offers = sys.stdout, StringIO()
@@ -138,7 +138,10 @@ def joined_words(environment: MutableMapping[str, str]) -> list[str]:
     >>> joined_words(line), line["COMP_CWORD"]
     (['andesim', '--set', 'stack=ne'], '2')
     """
-    words = environment.get("COMP_WORDS", "").split("\n")
+    line = environment.get("COMP_WORDS", "")
+    if "\n" not in line:
+        return line.split()
+    words = line.split("\n")
     words = words[: int(environment.get("COMP_CWORD", 0)) + 1]
     kept = words[:1]
     for before, word in pairwise(words):

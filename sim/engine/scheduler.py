@@ -91,10 +91,12 @@ class TurnRun:
     @property
     def beside(self) -> Progress | None:
         """The group that may run beside the first that is not done."""
-        open_ = [group for group in self.groups if not group.is_done][:2]
-        if len(open_) < 2 or open_[0].group.phase != "vision":
+        left = (group for group in self.groups if not group.is_done)
+        first = next(left, None)
+        if first is None or first.group.phase != "vision":
             return None
-        return open_[1] if open_[1].group.images_needed is not None else None
+        second = next(left, None)
+        return second if second and second.group.images_needed is not None else None
 
     def times(self) -> TurnTimes:
         """Return what became of the turn."""

@@ -96,6 +96,7 @@ class Phone:
         self._law: PowerLaw | None = None
         self._loads = loads
         self._load, self._next_load = next(loads), next(loads, None)
+        self._left: dict[tuple[float, str], Conditions] = {}
         self._due_s: float | None = None
         self._taken: tuple[Columns, Columns] | None = None
         self.now_s = 0.0
@@ -243,6 +244,9 @@ class Phone:
         self._forget()
 
     def _conditions(self) -> Conditions:
-        """Return what the governors and other apps leave."""
-        clock = float(self._governed.clock[0])
-        return conditions_beside(self._soc, self._load.background, clock)
+        """Return what the governors and other apps leave; equal answers are one object."""
+        clock, other = float(self._governed.clock[0]), self._load.background
+        key = clock, other.id if other else ""
+        if key not in self._left:
+            self._left[key] = conditions_beside(self._soc, other, clock)
+        return self._left[key]

@@ -99,6 +99,12 @@ def test_other_shells_are_offered_the_whole_word():
     assert found == ["environment.start=cold", "environment.start=warm"]
 
 
+def test_a_line_in_one_piece_is_left_as_it_is():
+    line = {"COMP_WORDS": "andesim si", "COMP_CWORD": "1"}
+    assert completing.joined_words(line) == ["andesim", "si"]
+    assert line == {"COMP_WORDS": "andesim si", "COMP_CWORD": "1"}
+
+
 def settings(device: str = "dimensity_9500") -> Settings:
     return Settings.on({"device": device})
 
