@@ -71,7 +71,7 @@ def pareto(
         xaxis={"title": {"text": directed(across)}, "rangemode": "tozero"},
         yaxis={"title": {"text": directed(up)}, "rangemode": "tozero"},
         clickmode="event+select",
-        dragmode="zoom",
+        dragmode="select",
         **_targets(plane, limits or {}),
     )
 
