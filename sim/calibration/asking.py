@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from multiprocessing import get_context
 from typing import Final, NamedTuple
 
@@ -46,25 +47,31 @@ Ask = Callable[[Sequence[Trial]], list[Vector]]
 """Returns for each trial the logarithms of the row's simulated values, shape (times asked,)."""
 
 
-def here(rows: Sequence[Asked], devices: Mapping[str, SocSpec]) -> Ask:
-    """Return what asks rows in this process.
+@dataclass(frozen=True)
+class Here:
+    """Asks rows in this process.
 
-    Parameters
+    Attributes
     ----------
     devices
         Each row's device by its id.
     """
 
-    def one(trial: Trial) -> Vector:
-        row = rows[trial.place].row
+    rows: Sequence[Asked]
+    devices: Mapping[str, SocSpec]
+
+    def __call__(self, trials: Sequence[Trial]) -> list[Vector]:
+        """Return each trial's logarithms, one after another."""
+        return [self._one(trial) for trial in trials]
+
+    def _one(self, trial: Trial) -> Vector:
+        row = self.rows[trial.place].row
         values = np.exp(trial.logs)
         columns = {
             f"stacks.{row.stack}.{path}": values[:, i : i + 1] for i, path in enumerate(trial.paths)
         }
-        device = devices[row.device].with_values(columns)
+        device = self.devices[row.device].with_values(columns)
         return np.asarray(np.log(row.simulated_on_each(device)))
-
-    return lambda trials: [one(trial) for trial in trials]
 
 
 @contextmanager
@@ -82,7 +89,7 @@ _HELD: list[Ask] = []
 
 
 def _hold(rows: Sequence[Asked], devices: Mapping[str, SocSpec]) -> None:
-    _HELD[:] = [here(rows, devices)]
+    _HELD[:] = [Here(rows, devices)]
 
 
 def _held(trial: Trial) -> Vector:

@@ -36,7 +36,7 @@ from numpy.typing import NDArray
 from hw_models.soc import SocSpec
 from sim.calibration import figures
 from sim.calibration.asked import Asked
-from sim.calibration.asking import Ask, Trial, here
+from sim.calibration.asking import Ask, Here, Trial
 from sim.calibration.fit import MARGIN, Vector, bounds, can_be_fitted, deviation
 from sim.calibration.stacks import candidates
 
@@ -184,7 +184,7 @@ class Problem:
         ask: Ask | None = None,
     ) -> None:
         self.rows, self.devices = rows, devices
-        self.ask = ask or here(rows, devices)
+        self.ask = ask or Here(rows, devices)
         cells = dict.fromkeys(item.cell for item in rows)
         self.by_cell = {cell: slots_of(devices[cell[0]], cell[1], paths_of) for cell in cells}
         self.slots = tuple(slot for slots in self.by_cell.values() for slot in slots)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from sim.calibration.asked import Asked, asked
+from sim.calibration.asking import Trial, side_by_side
 from sim.calibration.pooled import Problem
 from sim.calibration.shipping import fitted, prior_of
 from sim.evidence.corpus_runs import language_runs
@@ -49,3 +51,18 @@ def test_without_no_row_the_posterior_is_the_solution(solved: Problem) -> None:
     nothing = np.zeros(len(solved.rows), dtype=bool)
     assert solved.without(nothing).logs == pytest.approx(solved.logs, rel=1e-9)
     assert solved.without(~nothing).logs != pytest.approx(solved.logs, rel=1e-3)
+
+
+def test_rows_asked_in_two_processes_say_the_same(solved: Problem) -> None:
+    trials = [
+        Trial(i, tuple(slot.path for slot in solved.by_cell[item.cell]), solved.logs[None])
+        for i, item in enumerate(solved.rows)
+    ]
+    with side_by_side(solved.rows, solved.devices, 2) as ask:
+        for here, there in zip(solved.ask(trials), ask(trials), strict=True):
+            np.testing.assert_allclose(there, here, rtol=1e-12)
+
+
+def test_a_solved_problem_goes_from_one_process_to_another(solved: Problem) -> None:
+    sent = pickle.loads(pickle.dumps(solved))
+    np.testing.assert_allclose(sent.logs, solved.logs, rtol=1e-12)
