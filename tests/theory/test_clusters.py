@@ -7,6 +7,7 @@ import pytest
 from hw_models.clusters import PER_CYCLE, rate
 from hw_models.errors import HardwareError
 from hw_models.soc import SocSpec, list_socs, load_soc
+from sim import simulate
 from sim.evidence.conditions import as_run
 from sim.evidence.measured import MeasuredRun
 
@@ -77,3 +78,20 @@ def test_a_run_computes_with_the_cores_of_its_threads(threads: int, share: float
     run = MeasuredRun(id="a", stack="mnn_cpu", threads=threads)
     found = as_run(run, phone, "mnn_cpu").parameters()[path].value
     assert found == pytest.approx(share * phone.parameters()[path].value, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    "device", ["snapdragon_8_gen_2", "dimensity_9500", "tensor_g1", "apple_m4"]
+)
+def test_more_bits_are_not_faster_on_any_stack_of_a_processor(device: str) -> None:
+    """Weights of 8 bits against 4, in the prompt and in decode."""
+    stacks = [name for name, stack in load_soc(device).stacks.items() if stack.unit == "cpu"]
+    assert len(stacks) > 4
+    turn = {"session.turns": [{"prompt_tokens": 128, "output_tokens": 3}]}
+    for stack in stacks:
+        asked = {"device": device, "stack": stack, "model": "llama-3.2-1b", **turn}
+        narrow, wide = (
+            simulate(set={**asked, "deployment.weights.body": bits}) for bits in ("w4", "w8")
+        )
+        for name in ("prefill_s", "time_per_output_token_s"):
+            assert wide[name] >= narrow[name] * (1.0 - 1e-9), (stack, name)

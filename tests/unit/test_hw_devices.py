@@ -111,6 +111,21 @@ def test_a_device_written_and_read_again_is_the_same(device, tmp_path):
     assert load_soc(path) == load_soc(device)
 
 
+def test_a_rate_measured_on_one_chip_is_measured_on_no_other():
+    """Whoever takes it over says so: derived or assumed."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for device in DEVICES:
+        for path, item in load_soc(device).parameters().items():
+            is_rate = ".rate" in path or path.endswith("dram_fraction")
+            if path.startswith("units.") and is_rate and item.kind == "measured":
+                found.setdefault((path, item.source), []).append(device)
+    assert found
+    assert [names for names in found.values() if len(names) > 1] == [
+        # 63 and 48 of 77 GB/s by one benchmark on the phones of two chips
+        ["dimensity_9300", "snapdragon_8_gen_3"]
+    ]
+
+
 def test_every_assumption_of_the_default_device_says_its_reason():
     """Each range was looked at once; the note says what it rests on, and no end is unphysical."""
     assumed = {
