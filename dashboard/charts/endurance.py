@@ -66,7 +66,7 @@ def _lines(result: Result) -> list[Trace]:
     return [
         _line("tokens/s", speed_minutes, speed["tokens_per_s"].tolist(), COLOURS["decode"], 1),
         _line("body °C", minutes, body, COLOURS["activations"], 2),
-        _line("die °C", minutes, die, GREY, 2),
+        _line("die °C", minutes, die, GREY, 2, "dot"),
         _line("clock %", minutes, clock, COLOURS["prefill"], 3),
         _line("power W", minutes, watts, COLOURS["host"], 4),
     ]
@@ -114,7 +114,9 @@ def _throttled(result: Result) -> list[Figure]:
     ]
 
 
-def _line(name: str, x: list[float], y: list[float], ink: str, panel: int) -> Trace:
+def _line(
+    name: str, x: list[float], y: list[float], ink: str, panel: int, dash: str = "solid"
+) -> Trace:
     return {
         "type": "scatter",
         "mode": "lines",
@@ -122,7 +124,7 @@ def _line(name: str, x: list[float], y: list[float], ink: str, panel: int) -> Tr
         "x": x,
         "y": y,
         "yaxis": _axis("y", panel),
-        "line": {"color": ink},
+        "line": {"color": ink, "dash": dash},
         "hovertemplate": f"{name} %{{y:.1f}}<extra></extra>",
     }
 

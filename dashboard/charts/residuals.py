@@ -33,6 +33,7 @@ def residuals(rows: pd.DataFrame, kind: str) -> Figure:
 
 
 def _box(chosen: pd.DataFrame, name: str, kind: str) -> Trace:
+    ink, symbol = METRICS.get(name, (GREY, "x"))
     return {
         "type": "box",
         "orientation": "h",
@@ -43,7 +44,7 @@ def _box(chosen: pd.DataFrame, name: str, kind: str) -> Trace:
         "boxpoints": "all",
         "jitter": 0.4,
         "pointpos": 0,
-        "marker": {"color": METRICS.get(name, (GREY,))[0], "size": 5},
+        "marker": {"color": ink, "symbol": symbol, "size": 6},
         "line": {"width": 1},
         "hovertemplate": "%{text}: %{x:+.1f} %<extra></extra>",
     }

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 GROUPS: Final = {
-    "misses several": {"color": GREY, "symbol": "x", "size": 8, "opacity": 0.55},
+    "misses several": {"color": GREY, "symbol": "x-open", "size": 8, "opacity": 0.75},
     "misses one": {"color": ORANGE, "symbol": "x", "size": 10},
     "not weighed yet": {"color": SKY, "symbol": "circle-open", "size": 12},
     "may miss one": {"color": ORANGE, "symbol": "diamond", "size": 12},

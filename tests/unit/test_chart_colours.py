@@ -13,9 +13,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dashboard.charts.flow import PALETTE
+from dashboard.charts.flow import PALETTE, SYMBOLS
+from dashboard.charts.tradeoff import GROUPS
 from sim.charts.data import CLASSES
 from sim.charts.frame import DARK_THEME
+from sim.charts.plotly import METRICS
 from sim.charts.shapes import COLOURS, colour
 
 EYES = {
@@ -85,3 +87,10 @@ def test_flows_and_lanes_differ_from_their_neighbours(eye):
 
 def test_each_phase_of_a_first_token_has_a_colour_of_its_own():
     assert len({COLOURS[name] for name in ("vision encode", "prefill", "decode")}) == 3
+
+
+def test_marks_of_one_chart_differ_without_any_colour():
+    groups = [marker["symbol"] for marker in GROUPS.values()]
+    metrics = [symbol for _, symbol in METRICS.values()]
+    for symbols in (groups, metrics, list(SYMBOLS)):
+        assert len(set(symbols)) == len(symbols)
