@@ -10,7 +10,7 @@ not suffice.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -25,7 +25,7 @@ from sim.engine.pricing import Pricing
 from sim.engine.progress import StepTimes
 from sim.engine.timed import FloatColumn
 from sim.engine.times import GroupTimes
-from sim.explore.sweep_steps import Indices, distinct
+from sim.explore.sweep_steps import Indices, distinct, grows_evenly, step_seconds_by_context
 from sim.facts import Facts, HeatFacts, facts_of_groups
 from sim.graph_swaps import holds_both
 from sim.heat.columns import HeatColumns
@@ -36,6 +36,9 @@ from sim.results import Result
 from sim.work import Work, works
 from workloads.background import Background
 from workloads.program import Program, StepGroup
+
+MANY_STEPS = 256
+"""Of more steps that grow evenly few decide the others."""
 
 Few = tuple[StepGroup, StepGroup, Indices]
 """A group of steps, the same without repeated ones, and where each step is in that."""
@@ -48,25 +51,35 @@ def few(program: Program) -> list[Few]:
 
 def nominal_times(
     groups: Sequence[Few], pricing: Pricing, devices: int, other: Background | None = None
-) -> list[GroupTimes]:
-    """Return the times of all steps at full clock, beside other apps, shape (devices, steps)."""
-    conditions = NOMINAL if other is None else conditions_beside(pricing.soc, other)
+) -> Iterator[GroupTimes]:
+    """Yield the times of all steps at full clock, beside other apps, shape (devices, steps)."""
     times = StepTimes()
-    found: list[GroupTimes] = []
+    before: GroupTimes | None = None
     now_s = np.zeros((devices, 1))
     for group, distinct_steps, step_of in groups:
         shape = devices, distinct_steps.steps
-        seconds = times.seconds(pricing.group(distinct_steps), conditions)
+        seconds = _seconds(distinct_steps, pricing, times, other)
         seconds = np.broadcast_to(seconds, shape)[:, step_of]
         if group.images_needed is None:
             ends_s = np.maximum(now_s, group.at_s) + np.cumsum(seconds, axis=1)
         else:
-            ahead_s = found[-1].ends_s - found[-1].starts_s
-            begun_s = found[-1].starts_s[:, :1]
+            assert before is not None  # an encoding, whose images it waits for
+            ahead_s = before.ends_s - before.starts_s
+            begun_s = before.starts_s[:, :1]
             ends_s = step_ends_beside(ahead_s, seconds, group.images_needed, begun_s)
-        found.append(GroupTimes(group, ends_s - seconds, ends_s))
+        before = GroupTimes(group, ends_s - seconds, ends_s)
+        yield before
         now_s = ends_s[:, -1:]
-    return found
+
+
+def _seconds(
+    group: StepGroup, pricing: Pricing, times: StepTimes, other: Background | None
+) -> FloatColumn:
+    """Return the duration of each step at full clock; of many that grow evenly few are priced."""
+    if other is None and group.steps > MANY_STEPS and grows_evenly(group):
+        return step_seconds_by_context(pricing, group)
+    conditions = NOMINAL if other is None else conditions_beside(pricing.soc, other)
+    return times.seconds(pricing.group(group), conditions)
 
 
 @dataclass(frozen=True)
@@ -132,7 +145,8 @@ class Side:
     @cached_property
     def _nominal(self) -> list[GroupTimes]:
         pricing = Pricing(self.soc, self.soc.stack(self.result.stack))
-        return nominal_times(few(self.planned.program), pricing, self.devices, self.other)
+        groups = few(self.planned.program)
+        return [*nominal_times(groups, pricing, self.devices, self.other)]
 
     @cached_property
     def _work(self) -> list[Work]:

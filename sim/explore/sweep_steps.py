@@ -70,6 +70,23 @@ def distinct(group: StepGroup) -> tuple[StepGroup, Indices]:
     return at_steps(narrow, first[order]), place[step_of]
 
 
+def grows_evenly(group: StepGroup) -> bool:
+    """Return whether all sizes of a group change by the same from each step to the next.
+
+    A group whose first step pays for something besides does not.
+    """
+    if group.setup != type(group.setup)():
+        return False
+    columns = [getattr(task, name) for task, _ in group.tasks() for name in COLUMN_NAMES]
+    varying = [column for column in columns if column.shape[0] > 1 and _varies(column)]
+    return all(map(_is_affine, varying))
+
+
+def _is_affine(column: Column) -> bool:
+    chord = np.linspace(column[0], column[-1], len(column))
+    return bool((np.abs(column - chord) <= CHORD_TOLERANCE * np.abs(chord).max()).all())
+
+
 def step_seconds_by_context(pricing: Pricing, group: StepGroup) -> FloatColumn:
     """Return the duration of each step of a group whose context grows by one token a step [s].
 

@@ -96,14 +96,15 @@ def reply_seconds(result: Result, values: Values) -> FloatColumn:
     own = tuple(float(result.soc.parameters()[path].value) for path in lowering)
     programs = {own: few(result.program)} if result.fits and not result.mapped else {}
     found = np.empty(variants)
-    for members, soc in side_by_side(result.soc, values, paths, _at_once(result)):
+    longest = max(group.steps for group in result.program.groups)
+    for members, soc in side_by_side(result.soc, values, paths, STEPS_AT_ONCE // longest or 1):
         shape = tuple(float(values[path][members[0]]) for path in lowering)
         if shape not in programs:
             planned = plan(result.scenario, soc, result.seed, to_run=True)
             programs[shape] = few(planned.program)
         pricing = Pricing(soc, soc.stack(result.stack))
-        times = nominal_times(programs[shape], pricing, len(members))
-        found[members] = np.ravel(times[-1].ends_s[..., -1])
+        for times in nominal_times(programs[shape], pricing, len(members)):
+            found[members] = np.ravel(times.ends_s[..., -1])
     return found
 
 

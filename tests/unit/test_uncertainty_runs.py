@@ -130,7 +130,8 @@ def test_without_salib_the_remedy_is_told(monkeypatch):
 
 
 def test_draws_that_are_simulated_by_themselves_are_told_one_by_one():
-    beside = ("environment.background=game", "session={turns: [{prompt_tokens: 16}]}")
+    later = "[{at_s: 0, profile: idle}, {at_s: 1000, profile: game}]"
+    beside = (f"environment.background={later}", "session={turns: [{prompt_tokens: 16}]}")
     result = simulate(load_scenario(None, ["model=andesvl-0.6b", *beside]))
     told = []
     sampled_metrics(result, 4, on_progress=lambda *step: told.append(step))
