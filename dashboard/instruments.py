@@ -42,7 +42,7 @@ def canvas(result: Result, baseline: Result | None) -> None:
     )
     st.caption(
         "Wheel or W and S zoom, drag or A and D pan, Shift and drag adds up, a click names, a "
-        "double click fits, Enter in the search goes to the next."
+        "double click fits, R adds up what is shown, Enter in the search goes to the next."
     )
 
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 LARGEST_MARKER_PX = 34.0
 MOST_ARROWS = 6
+SYMBOLS = {"compute": "square", "dram": "circle", "launch": "diamond"}
+"""By what bounds an operator, so that its colour need not tell it."""
 UNMOVED = 0.02
 """Decades: operators that moved by less have no arrow."""
 
@@ -85,7 +87,11 @@ def _points(operators: pd.DataFrame, bound: str) -> Trace:
         "x": chosen["intensity"].tolist(),
         "y": chosen["attained"].tolist(),
         "text": chosen["name"].tolist(),
-        "marker": {"size": np.maximum(6.0, area).tolist(), "color": colour(bound)},
+        "marker": {
+            "size": np.maximum(6.0, area).tolist(),
+            "color": colour(bound),
+            "symbol": SYMBOLS[bound],
+        },
         "hovertemplate": "%{text}<br>%{x:.3s} FLOP/B, %{y:.3s}FLOP/s<extra></extra>",
     }
 

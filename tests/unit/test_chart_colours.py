@@ -13,12 +13,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dashboard.charts import roofline
 from dashboard.charts.flow import PALETTE, SYMBOLS
 from dashboard.charts.tradeoff import GROUPS
 from sim.charts.data import CLASSES
 from sim.charts.frame import DARK_THEME
 from sim.charts.plotly import METRICS
 from sim.charts.shapes import COLOURS, colour
+from sim.records import BOUNDS
 
 EYES = {
     "all cones": np.eye(3),
@@ -92,5 +94,6 @@ def test_each_phase_of_a_first_token_has_a_colour_of_its_own():
 def test_marks_of_one_chart_differ_without_any_colour():
     groups = [marker["symbol"] for marker in GROUPS.values()]
     metrics = [symbol for _, symbol in METRICS.values()]
-    for symbols in (groups, metrics, list(SYMBOLS)):
+    bounds = [roofline.SYMBOLS[bound] for bound in BOUNDS]
+    for symbols in (groups, metrics, bounds, list(SYMBOLS)):
         assert len(set(symbols)) == len(symbols)
