@@ -14,6 +14,7 @@ from hw_models.soc import list_socs, load_soc
 from sim.charts.shapes import ALERT, GREEN, GREY, ORANGE
 from sim.explore.uncertainty import intervals, sampled_metrics
 from sim.reports.evidence import status_of
+from sim.wording import shown
 
 DRAWS: Final = 20
 """Of each phone and stack, fewer than of the one question: marks of a wall are small."""
@@ -129,6 +130,14 @@ def most(marks: Sequence[Mark], metric: str) -> float:
     return max([*ends, 1e-9])
 
 
+def told(own: Sequence[Mark], metric: str) -> str:
+    """Return the picture of a phone in words, for people who cannot see it."""
+    title, _ = METRICS[metric]
+    said = (f"{mark.stack} {shown(metric, mark.values.get(metric)).text}, {mark.status}"
+            for mark in own)  # fmt: skip
+    return f"{own[0].name}, {title}: {'; '.join(said)}"
+
+
 def picture(own: Sequence[Mark], metric: str, top: float, limit: float, ink: str) -> str:
     """Return one phone as a small SVG: a row per stack, its range as a bar, the target dashed.
 
@@ -145,11 +154,9 @@ def picture(own: Sequence[Mark], metric: str, top: float, limit: float, ink: str
         if limit
         else ""
     )
-    said = "; ".join(f"{mark.stack} {mark.status}" for mark in own)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" '
-        f'width="{2 * WIDTH}" height="{2 * height}" role="img" '
-        f'aria-label="{escape(own[0].name)}, {title}: {escape(said)}" '
+        f'width="{2 * WIDTH}" height="{2 * height}" '
         f'font-size="11" fill="{ink}" font-family="sans-serif">'
         f'<text x="{LEFT}" y="10" opacity=".75">{title}, 0 to {top:.3g} {unit}</text>'
         f"{line}{''.join(rows)}</svg>"

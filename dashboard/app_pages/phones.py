@@ -37,7 +37,10 @@ def drawn(found: Job[phones.Mark]) -> None:
         for own in phones.grouped(marks):
             with st.container(border=True, height="stretch", gap=None):
                 st.markdown(f"**{own[0].name}**")
-                st.image(phones.picture(own, metric, top, limits.get(metric, 0.0), ink))
+                st.image(
+                    phones.picture(own, metric, top, limits.get(metric, 0.0), ink),
+                    alt=phones.told(own, metric),
+                )
                 st.button(
                     "Take it",
                     key=f"take_{own[0].device}",

@@ -76,7 +76,9 @@ def test_the_wall_shows_each_phone_and_puts_one_into_the_sidebar(monkeypatch):
     said = next(one.value for one in app.markdown if "phones and stacks pass" in one.value)
     passing = (table["verdict"] == "PASS").sum()
     assert said.startswith(f"**{passing} of {len(table)} phones and stacks pass.**")
-    assert len(app.get("image")) == len(chosen)
+    told = [one.alt for image in app.get("image") for one in image.proto.imgs]
+    assert len(told) == len(chosen)
+    assert all(", decode: " in text and "tokens/s, " in text for text in told)
     app.button(key="take_snapdragon_8_elite").click().run()
     app.run()
     assert app.selectbox(key="device").value == "snapdragon_8_elite"
