@@ -14,12 +14,14 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.core: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing into $(VENV): about 700 MB, some minutes the first time" >&2
 	$(PIP) -e .
 	@$(COMPILED) || true  # some packages ship files for other versions of Python
 	@touch $@
 
 # torch first and pinned: an unpinned torch brings gigabytes of CUDA libraries
 $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing into $(VENV) with PyTorch: about 2.3 GB, some minutes the first time" >&2
 	$(PIP) torch==2.13.0
 	$(PIP) -e '.[dev]'
 	@$(COMPILED) || true  # some packages ship files for other versions of Python

@@ -8,6 +8,7 @@ Not modelled: users who change what they ask because they wait.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -138,13 +139,17 @@ def summarise_session(run: Run) -> SessionSummary:
     )
 
 
-def slowest_first_token(run: Run) -> str:
-    """Return of how many turns a first token is the mean, and the slowest; empty for one turn."""
+def slowest_first_token(run: Run, limit_s: float = math.inf) -> str:
+    """Return of how many turns a first token is the mean, and the slowest; empty for one turn.
+
+    A slowest turn beyond a limit is said to miss it.
+    """
     taken_s = [float(found[-1]) for found in first_tokens_s(run.groups).values()]
     if len(taken_s) < 2:
         return ""
     slowest = shown("time_to_first_token_s", max(taken_s)).text
-    return f"mean of {len(taken_s)} turns; the slowest takes {slowest}"
+    misses = ", which misses it" if max(taken_s) > limit_s else ""
+    return f"mean of {len(taken_s)} turns; the slowest takes {slowest}{misses}"
 
 
 def outcome_sentence(run: Run) -> str:

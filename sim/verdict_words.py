@@ -84,9 +84,9 @@ def _passed(judged: Sequence[Judgement], minutes: int, draws: int) -> str:
 
 def _of_turns(judged: Sequence[Judgement], result: Result) -> str:
     """Return a sentence on the turns behind a first token that was asked for and is a mean."""
-    mean = slowest_first_token(result)
-    is_asked = any(item.target.metric == FIRST_TOKEN for item in judged)
-    return f" The first token is the {mean}." if mean and is_asked else ""
+    asked = [item.target for item in judged if item.target.metric == FIRST_TOKEN]
+    mean = slowest_first_token(result, asked[0].limit) if asked else ""
+    return f" The first token is the {mean}." if mean else ""
 
 
 def _told(item: Judgement, result: Result, minutes: int, draws: int) -> str:
@@ -110,10 +110,10 @@ def _cause(item: Judgement, result: Result) -> str:
     """Return of which turns a first token is the mean, and what takes most of a late one."""
     if item.target.metric != FIRST_TOKEN:
         return ""
-    mean = slowest_first_token(result)
     if item.target.is_met(item.value):
+        mean = slowest_first_token(result, item.target.limit)
         return f" ({mean})" if mean else ""
-    summary = result.summary()
+    mean, summary = slowest_first_token(result), result.summary()
     parts = {"vision encode": summary.vision_encode_s or 0.0, "prefill": summary.prefill_s or 0.0}
     longest = max(parts, key=lambda name: parts[name])
     most = f"{longest} is {parts[longest] / (item.value or 1.0):.0%} of"

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from workloads.errors import did_you_mean
-from workloads.schema_paths import below
+from workloads.schema_paths import below, paths_to
 
 ErrorPlace = tuple[int | str, ...]
 
@@ -33,6 +33,8 @@ RULES = {
 """What must be, in our words, by pydantic's kind of fault."""
 
 NUMBERS = ("float_type", "int_type")
+MOST_PLACES = 3
+"""A key of more places says too little of which is meant."""
 
 
 def dotted(place: ErrorPlace) -> str:
@@ -67,9 +69,7 @@ def sentences(error: ValidationError, model: type[BaseModel] | None = None) -> l
 def _sentence(fault: ErrorDetails, model: type[BaseModel] | None) -> str:
     place, kind = fault["loc"], fault["type"]
     if kind == "extra_forbidden":
-        known = _fields_at(model, place[:-1]) if model else ()
-        hint = f" {did_you_mean(place[-1], known)}" if known else ""
-        return f"{dotted(place)} is not a known key.{hint}"
+        return f"{dotted(place)} is not a known key.{_meant(place, model) if model else ''}"
     if kind == "plugin":
         return fault["msg"]
     if kind == "missing":
@@ -85,6 +85,16 @@ def _sentence(fault: ErrorDetails, model: type[BaseModel] | None) -> str:
     rule = RULES.get(kind) or fault["msg"].removeprefix("Value error, ")
     named = dotted(place) or "it"
     return f"{named} must be {rule.removeprefix('Input should be ')}. {_got(fault)}"
+
+
+def _meant(place: ErrorPlace, model: type[BaseModel]) -> str:
+    """Return what an unknown key may mean: one beside it, or the same one in another place."""
+    known = _fields_at(model, place[:-1])
+    nearest = did_you_mean(place[-1], known) if known else ""
+    elsewhere = [] if nearest.startswith("Did") else paths_to(model, str(place[-1]))
+    if 0 < len(elsewhere) <= MOST_PLACES:
+        nearest = f"Did you mean {' or '.join(map(repr, elsewhere))}?"
+    return f" {nearest}" if nearest else ""
 
 
 def _unknown_tag(fault: ErrorDetails) -> str:

@@ -18,6 +18,8 @@ from workloads.one_of import OneOf
 Models = Sequence[type[BaseModel]]
 FIRST = "0"
 """The key of a list's first item."""
+DEEPEST = 5
+"""Dots of a path beyond which none is looked for."""
 
 
 def models_of(field: FieldInfo) -> Iterable[type[BaseModel]]:
@@ -112,3 +114,18 @@ def _words_in(annotation: Any) -> Iterable[str]:
         for inner in get_args(annotation):
             if inner is not NoneType and get_origin(annotation) is not tuple:
                 yield from _words_in(inner)
+
+
+def paths_to(model: type[BaseModel], key: str) -> list[str]:
+    """Return the dotted paths of a schema that end in a key, the shortest first.
+
+    >>> from workloads.scenario import Scenario
+    >>> paths_to(Scenario, "adapters")
+    ['deployment.lora.adapters']
+    """
+    found, paths = [], [""]
+    for path in paths:
+        inner = [f"{path}.{name}" if path else name for name in keys_at(model, path)]
+        found += [one for one in inner if one.rpartition(".")[2] == key]
+        paths += [one for one in inner if one.count(".") < DEEPEST]
+    return found

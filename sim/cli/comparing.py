@@ -93,6 +93,6 @@ def _term(pair: TermPair) -> list[str]:
     return [
         pair.phase,
         pair.name,
-        *(f"{value:.4f}" for value in seconds),
+        *(f"{value:z.4f}" for value in seconds),
         *(f"{value / 1e6:.0f}" for value in moved),
     ]

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 MISSED = 1
 MOST_EXCEPTIONS = 5
+MOST_SETTINGS = 3
+"""A table of more would have hundreds of rows, each of them a search."""
 
 Ask = tuple[str, "Goal", tuple[float, float] | None]
 """A setting, the goal, and the ends of what is of interest."""
@@ -52,7 +54,7 @@ def solve(
         list[str] | None,
         typer.Option(
             metavar="PATH[=[LOW, HIGH]]",
-            help="Setting to raise; twice: a frontier.",
+            help="Setting to raise; several: a frontier.",
             autocompletion=solvable,
         ),
     ] = None,
@@ -90,10 +92,10 @@ def solve(
     targets = [Target.parse(text) for text in target or ()]
     asked = [_ask(text, "largest") for text in largest or ()]
     asked += [_ask(text, "smallest") for text in smallest or ()]
-    if not 1 <= len(asked) <= 2:
+    if not 1 <= len(asked) <= MOST_SETTINGS:
         raise SimError(
-            f"--largest and --smallest must name one or two settings. Got {len(asked)}. "
-            "Example: --largest prompt"
+            f"--largest and --smallest must name one to {MOST_SETTINGS} settings. "
+            f"Got {len(asked)}. Example: --largest prompt"
         )
     if not targets and not uncertainty:
         tell_idle({"--minutes": minutes != TENTH}, "no --target is given")
@@ -134,14 +136,15 @@ def _frontier(base: Scenario, asked: Sequence[Ask], judge: Judge, seed: int) -> 
     from sim.explore.limits import frontier_of
     from sim.explore.scales import scale_of
 
-    (first, goal, _), (second, other, _) = asked
-    scale = scale_of(first, base)
-    rows = frontier_of(base, (scale, goal), (second, other), judge, seed)
+    paths, goals = [path for path, _, _ in asked], [goal for _, goal, _ in asked]
+    rows = frontier_of(base, list(zip(paths, goals, strict=True)), judge, seed)
     return {
-        "unit": [scale.unit, scale_of(second, base).unit],
-        "path": [first, second],
-        "goal": [goal, other],
-        "frontier": [{first: value, **_plain(limit)} for value, limit in rows],
+        "unit": [scale_of(path, base).unit for path in paths],
+        "path": paths,
+        "goal": goals,
+        "frontier": [
+            {**dict(zip(paths, values, strict=False)), **_plain(limit)} for values, limit in rows
+        ],
         "warnings": list(_warned(limit for _, limit in rows)),
     }
 
@@ -220,11 +223,11 @@ def _answer(document: dict[str, Any], metrics: Sequence[str]) -> None:
     shown = list(dict.fromkeys([*metrics, *usual]))
     if "frontier" in document:
         rows = [{**row, "meets": row["value"] is not None} for row in document["frontier"]]
-        _table(console, document["path"][0], rows, shown, document["unit"], document["path"][1])
+        _table(console, document["path"], rows, shown, document["unit"])
         return
     if "listed" in document:
         ran = [row for row in document["listed"] if row["metrics"]]
-        _table(console, document["path"], ran, shown)
+        _table(console, [document["path"]], ran, shown)
         others = [row for row in document["listed"] if not row["metrics"]]
         if others:
             why = escape(_short(others[0]["binding"]))
@@ -236,7 +239,8 @@ def _answer(document: dict[str, Any], metrics: Sequence[str]) -> None:
     if value is None:
         console.print(f"[bold]No value of {escape(path)} meets every target.[/bold]")
         told = {"value": document["beyond"], "metrics": document["beyond_metrics"]}
-        _table(console, path, [{**told, "binding": document["binding"]}], shown, document["unit"])
+        row = {**told, "binding": document["binding"]}
+        _table(console, [path], [row], shown, [document["unit"]])
         return
     unit, way = document["unit"], "up" if document["goal"] == "largest" else "down"
     said = _spoken(value, unit)
@@ -255,7 +259,7 @@ def _answer(document: dict[str, Any], metrics: Sequence[str]) -> None:
             why = ": larger images are scaled down" if path == "image_side" else ""
             first = _spoken(document["same_from"], unit)
             console.print(f"Between {first} and there no number changes{why}.")
-    _table(console, path, [{**document, "binding": ""}], shown, unit)
+    _table(console, [path], [{**document, "binding": ""}], shown, [unit])
     if path in CACHE_PATHS:
         console.print(ALLOCATED)
     if broken := document["exceptions"]:
@@ -266,24 +270,23 @@ def _answer(document: dict[str, Any], metrics: Sequence[str]) -> None:
 
 def _table(
     console: Console,
-    first: str,
+    paths: Sequence[str],
     rows: Sequence[dict[str, Any]],
     metrics: Sequence[str],
-    units: str | Sequence[str] = "",
-    second: str | None = None,
+    units: Sequence[str] = ("",),
 ) -> None:
+    """Print rows of settings and metrics; the last setting is the one that is looked for."""
     from sim.wording import label, shown
 
-    columns = [Column(first.rpartition(".")[2], is_text=True)]
-    if second is not None:
-        columns.append(Column(second.rpartition(".")[2]))
+    first, *others = (path.rpartition(".")[2] for path in paths)
+    columns = [Column(first, is_text=True), *map(Column, others)]
     columns += [Column(label(metric)) for metric in metrics]
-    columns.append(Column("in the way" if second is None else "beyond it", is_text=True))
+    columns.append(Column("beyond it" if others else "in the way", is_text=True))
     cells = []
     for row in rows:
         found = row["metrics"]
-        values = [row["value"]] if second is None else [row[first], row["value"]]
-        names = map(_spoken, values, [units] if isinstance(units, str) else units)
+        values = [*(row[path] for path in paths[:-1]), row["value"]]
+        names = map(_spoken, values, units)
         numbers = [shown(metric, found[metric]).text if found else "" for metric in metrics]
         cells.append([*names, *numbers, _short(row["binding"])])
     print_table(console, "", columns, cells)

@@ -154,29 +154,26 @@ def runs_in_turn(scenario: Scenario) -> bool:
 
 
 def frontier_of(
-    base: Scenario,
-    first: tuple[Scale, Goal],
-    second: tuple[str, Goal],
-    judge: Judge,
-    seed: int = 0,
-) -> list[tuple[float, Limit]]:
-    """Return how far the second setting can go at several values of the first.
+    base: Scenario, asked: Sequence[tuple[str, Goal]], judge: Judge, seed: int = 0
+) -> list[tuple[tuple[float, ...], Limit]]:
+    """Return how far the last of several settings can go at several values of the others.
 
-    The first goes from the scenario's own value to its limit with the second as it is, whole
-    numbers in equal ratios, others in equal steps.
+    Each of the others goes from the scenario's own value to its limit with those behind it as they
+    are, whole numbers in equal ratios, others in equal steps.
     """
-    scale, goal = first
-    alone = limit_of(base, scale, goal, judge, seed=seed)
-    if alone.best is None:
+    (path, goal), *behind = asked
+    scale = scale_of(path, base)
+    limit = limit_of(base, scale, goal, judge, seed=seed)
+    if not behind:
+        return [((), limit)]
+    if limit.best is None:
         return []
     mapping = base.model_dump(mode="json", exclude_defaults=True)
-    found = []
-    for value in _between(scale, alone.best.value):
-        fixed = scale.scenario(mapping, value)
-        found.append(
-            (value, limit_of(fixed, scale_of(second[0], fixed), second[1], judge, None, seed))
-        )
-    return found
+    return [
+        ((value, *values), last)
+        for value in _between(scale, limit.best.value)
+        for values, last in frontier_of(scale.scenario(mapping, value), behind, judge, seed)
+    ]
 
 
 def _between(scale: Scale, limit: float) -> list[float]:

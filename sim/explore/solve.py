@@ -8,7 +8,7 @@ sides of the limit are tried, and the answer says where the rule broke.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -252,10 +252,3 @@ def same_from(scale: Scale, look: Callable[[float], Look], best: Look) -> float 
         else:
             other = middle
     return None if same is best else same.value
-
-
-def frontier(
-    first: Scale, values: Sequence[float], limit_at: Callable[[float], Limit]
-) -> list[tuple[float, Limit]]:
-    """Return how far a second setting can go at each value of the first."""
-    return [(int(value) if first.whole else value, limit_at(value)) for value in values]

@@ -75,6 +75,7 @@ def refused(andesim, tmp_path):
         ("device", ("dotted.path=value",)),
         ("device={a: b", ("--set device",)),
         ("a..b=1", ("a is not a known key",)),
+        ("deployment.adapters=[a]", ("Did you mean 'deployment.lora.adapters'?",)),
     ],
 )
 def test_an_override_is_refused(refused, override, words):

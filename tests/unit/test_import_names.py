@@ -64,6 +64,20 @@ def test_the_first_name_that_settles_wins_and_open_ones_warn():
     assert len(identify("mystery").warnings) == 2
 
 
+@pytest.mark.parametrize(
+    ("file", "kind", "parameters", "model"),
+    [
+        ("models/starcoder2-3b-Q4_0.gguf", "starcoder2 3B Q4_0", 3030371328, ""),  # as gemma-2b
+        ("models/mine.gguf", "starcoder2 3B Q4_0", 3030371328, ""),
+        ("models/mine.gguf", "llama 1B Q8_0", 1.24e9, "llama-3.2-1b"),
+        ("ggml-model.gguf", "gemma 2B Q4_0", 2.51e9, "gemma-2b"),
+        ("", "Q4_0", 1.24e9, "llama-3.2-1b"),
+    ],
+)
+def test_equal_counts_do_not_make_one_network_of_two_families(file, kind, parameters, model):
+    assert identify(file, kind, parameters=parameters).model == model
+
+
 def test_a_count_may_hold_a_tied_head_a_second_time():
     assert identify("qwen2 3B Q4_0", parameters=3.40e9).model == "qwen2.5-3b"
     assert identify("qwen2 3B Q4_0", parameters=3.09e9).model == "qwen2.5-3b"

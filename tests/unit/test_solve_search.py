@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sim.errors import SimError
+from sim.explore import limits
 from sim.explore.scales import Scale, scale_of
 from sim.explore.solve import Look, same_from, solve
 from workloads.scenario import Scenario, load_scenario
@@ -209,3 +210,20 @@ def test_every_setting_that_takes_words_is_listed_best_first(andesim, path, name
     rates = [row["metrics"]["tokens_per_s"] for row in listed]
     assert {row["value"] for row in listed} == names
     assert rates == sorted(rates, reverse=True)
+
+
+def test_three_settings_make_a_table_of_the_last_over_the_others(andesim, monkeypatch):
+    monkeypatch.setattr(limits, "FRONTIER_POINTS", 2)
+    small = ("--set", "model=smollm2-135m", "--set", "session.turns.0.images_px=[]")
+    asked = ("--largest", "prompt", "--largest", "output", "--smallest", "budget")
+    target = ("--target", "energy_j<20", "--set", "session.turns.0.prompt_tokens=128")
+    found = json.loads(andesim("solve", *asked, *small, *target, "--json").out)
+    assert found["path"] == ["prompt", "output", "budget"]
+    short, long_reply, long_prompt = found["frontier"]
+    assert short["output"] < long_reply["output"]
+    assert long_prompt["output"] == short["output"]  # the longest prompt leaves no energy for more
+    assert short["value"] < long_reply["value"] < long_prompt["value"]
+    told = andesim("solve", *asked, *small, *target).out
+    assert all(word in told.splitlines()[0] for word in ("prompt", "output", "budget"))
+    too_many = andesim("solve", *asked, "--largest", "context")
+    assert "one to 3 settings. Got 4." in too_many.err

@@ -44,6 +44,10 @@ def test_a_mean_over_turns_is_named_with_the_slowest(two):
         judged = judge(two, [Target("time_to_first_token_s", "<", limit)])
         assert slowest in judged.sentence
         assert ("misses" in judged.sentence) != is_met
+    first, second = (turn.first_token_s for turn in two.session_summary().turns)
+    between = Target("time_to_first_token_s", "<", (first + (first + second) / 2.0) / 2.0)
+    assert "which misses it" in judge(two, [between]).sentence
+    assert "which misses it" not in judge(two, [Target(between.metric, "<", 100.0)]).sentence
     assert "mean of" not in judge(two, [Target("tokens_per_s", ">", 1.0)]).sentence
 
 

@@ -38,6 +38,10 @@ _FAMILIES: Final = {
     "llama": r"(?!qwen|gemma|phi|andesvl)",
 }
 """Ids that an architecture of llama.cpp covers; networks that are built like Llama are "llama"."""
+_NO_FAMILY: Final = ("ggml", "gguf", "model")
+"""Words that file names begin with and that say nothing of a network."""
+_LEAST_WORD: Final = 3
+"""Letters of a word that names a family; shorter ones begin formats (``q4_0``, ``f16``)."""
 _SUFFIX: Final = re.compile(r"\.(?:gguf|bin|pte|task|tflite|litertlm|rkllm|mnn)$", re.IGNORECASE)
 _MIX: Final = re.compile(r"(q\d_k)\s*-\s*(small|medium|large)")
 
@@ -69,7 +73,7 @@ def identify(
     named = next(filter(None, map(model_id, names)), "")
     weights = next(filter(None, map(weights_id, names)), "")
     shown = next(filter(None, names), "")
-    candidates = [] if named or not parameters else models_of(shown, parameters)
+    candidates = [] if named or not parameters else models_of(names, parameters)
     model = named or (candidates[0] if len(candidates) == 1 else "")
     warnings = [*_contradictions(model, weights, parameters, file_bytes)]
     said = f"model name {shown!r:.80} does not" if shown else "no name is in the file to"
@@ -90,7 +94,7 @@ def model_id(name: str) -> str:
     """
     if _SHARED_ARCHITECTURE.match(name):
         return ""
-    key = f"-{_key(_SUFFIX.sub('', name.replace(chr(92), '/').rsplit('/', 1)[-1]))}-"
+    key = f"-{_file_key(name)}-"
     found = [known for known, pattern in _known_keys() if pattern in key]
     return found[0] if len(found) == 1 else ""
 
@@ -114,12 +118,32 @@ def weights_id(name: str) -> str:
 
 
 @cache
-def models_of(name: str, parameters: float) -> list[str]:
-    """Return the models with a number of weights that a name does not rule out."""
-    family = next((ids for start, ids in _FAMILIES.items() if name.lower().startswith(start)), "")
-    own = {model: counts for model, counts in _counts().items() if re.match(family, model)}
+def models_of(names: tuple[str, ...], parameters: float) -> list[str]:
+    """Return the models with a number of weights that no name rules out.
+
+    Where names say a family, a model is of one: equal counts do not make a StarCoder a Gemma.
+    """
+    families = [family for family in map(_family, names) if family]
+    own = {
+        model: counts
+        for model, counts in _counts().items()
+        if not families or any(re.match(family, model) for family in families)
+    }
     plain = [m for m, counts in own.items() if abs(counts[0] / parameters - 1.0) < SAME_COUNT]
     return plain or [model for model in own if _off(model, parameters) < SAME_COUNT]
+
+
+def _family(name: str) -> str:
+    """Return a pattern of the ids that a name's first word allows, "" where it says nothing.
+
+    >>> _family("models/starcoder2-3b-Q4_0.gguf"), _family("ggml-model-Q4_0.gguf")
+    ('starcoder', '')
+    """
+    key = _file_key(name)
+    known = next((ids for start, ids in _FAMILIES.items() if key.startswith(start)), "")
+    word = re.match(r"[a-z]+", key)
+    says = word is not None and len(word[0]) >= _LEAST_WORD and word[0] not in _NO_FAMILY
+    return known or (word[0] if word and says else "")
 
 
 def other_count(model: str, parameters: float | None, tolerance: float = OTHER_COUNT) -> bool:
@@ -177,6 +201,11 @@ def _known_keys() -> list[tuple[str, str]]:
 def _formats_pattern() -> re.Pattern[str]:
     ids = sorted([*read_formats(FOLDER / "ggml.yaml"), *_FLOATS], key=len, reverse=True)
     return re.compile(rf"(?<![a-z0-9])({'|'.join(ids)})(?![a-z0-9_])")
+
+
+def _file_key(name: str) -> str:
+    """Return the key of a file's name, its folders and suffix left out."""
+    return _key(_SUFFIX.sub("", name.replace("\\", "/").rsplit("/", 1)[-1]))
 
 
 def _key(name: str) -> str:
