@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sim.cli.completing import scenario_ids
+from sim.cli.offering import scenario_ids
 from sim.cli.options import AsJson, Seed, print_json
 from sim.cli.tables import Column, make_console, print_table
 

@@ -1,62 +1,21 @@
-"""What the Tab key offers: ids that ship and, where a file may stand in their place, files.
-
-Each list loads no more than its own names, since a person waits for it.
-"""
+"""What the Tab key offers of what the rest of a line says: settings, their values, stacks."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, MutableMapping
+from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager, redirect_stdout
-from glob import escape, glob
 from io import StringIO
 from itertools import pairwise
-from pathlib import Path
 from typing import Final
 
 import typer
 
 from sim.cli.commands import ASKED
+from sim.cli.offering import offered
 
 IN_PIECES: Final = "complete_bash"
 """A shell that takes what stands before and behind a sign of its own for two words."""
-FILES: Final = ("*.yaml", "*.yml")
-
-
-def device_ids(begun: str) -> list[str]:
-    """Return devices whose ids begin so, and device files."""
-    from hw_models.files import device_ids as ids
-
-    return offered(begun, ids(), FILES)
-
-
-def model_ids(begun: str) -> list[str]:
-    """Return models and networks whose ids begin so, and configurations."""
-    from workloads.shipped_ids import composition_ids, network_ids
-    from workloads.shipped_ids import model_ids as ids
-
-    return offered(begun, (*ids(), *network_ids(), *composition_ids()), ("*.json", "*.gguf"))
-
-
-def format_ids(begun: str) -> list[str]:
-    """Return weight formats whose ids begin so, and format files."""
-    from workloads.weight_formats import catalogue
-
-    return offered(begun, catalogue(), FILES)
-
-
-def scenario_ids(begun: str) -> list[str]:
-    """Return scenarios whose ids begin so, and scenario files."""
-    from workloads.scenario import scenario_ids as ids
-
-    return offered(begun, ids(), FILES)
-
-
-def metrics(begun: str) -> list[str]:
-    """Return metrics whose names begin so; a limit is for the person to say."""
-    from sim.metrics import known_metrics
-
-    return offered(begun, known_metrics())
 
 
 def settings(begun: str) -> list[str]:
@@ -93,21 +52,6 @@ def stack_ids(ctx: typer.Context, begun: str) -> list[str]:
     from sim.cli.completing_settings import Settings
 
     return Settings.on(ctx.params).values("stack", begun) if ctx.params.get("device") else []
-
-
-def importer_names(begun: str) -> list[str]:
-    """Return the formats of measured files."""
-    from sim.evidence.importers.registry import importers
-
-    return offered(begun, importers())
-
-
-def columns(begun: str) -> list[str]:
-    """Return our columns behind the name of theirs."""
-    from sim.evidence.measured import COLUMNS
-
-    theirs, equals, ours = begun.partition("=")
-    return [f"{theirs}={name}" for name in offered(ours, COLUMNS)] if equals else []
 
 
 @contextmanager
@@ -151,13 +95,3 @@ def joined_words(environment: MutableMapping[str, str]) -> list[str]:
             kept.append(word)
     environment.update({"COMP_WORDS": "\n".join(kept), "COMP_CWORD": str(len(kept) - 1)})
     return kept
-
-
-def offered(begun: str, names: Iterable[str], patterns: Iterable[str] = ()) -> list[str]:
-    """Return names that begin so, then files of the patterns and folders that do."""
-    found = sorted(name for name in names if name.startswith(begun))
-    if patterns:
-        folders = [f"{path}/" for path in glob(f"{escape(begun)}*") if Path(path).is_dir()]
-        files = [path for one in patterns for path in glob(f"{escape(begun)}{one}")]
-        found += sorted({*folders, *files})
-    return found

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from hw_models.soc import SocSpec, load_soc
 from hw_models.tree import leaves
-from sim.cli.completing import device_ids, model_ids, offered
+from sim.cli.offering import device_ids, model_ids, offered
 from sim.explore.names import MODELS, names_of
 from workloads.files import read_yaml
 from workloads.scenario import DEFAULT, Scenario, scenario_file

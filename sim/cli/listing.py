@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from sim.cli.completing import device_ids, format_ids, model_ids
+from sim.cli.offering import device_ids, format_ids, model_ids
 from sim.cli.options import AsJson, ModelName, print_json
 from sim.errors import SimError
 

@@ -10,8 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
-from sim.cli.completing import (
-    assignments,
+from sim.cli.completing import assignments, stack_ids
+from sim.cli.offering import (
     columns,
     device_ids,
     format_ids,
@@ -19,7 +19,6 @@ from sim.cli.completing import (
     metrics,
     model_ids,
     scenario_ids,
-    stack_ids,
 )
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from sim.cli.bars import STOPPED, Bar
-from sim.cli.completing import scenario_ids
+from sim.cli.offering import scenario_ids
 from sim.cli.options import AsJson, Minutes, Overrides, Targets, say_written
 from sim.cli.patience import tell_step
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from sim.cli.completing import offered
+from sim.cli.offering import offered
 from sim.cli.options import say_written
 from sim.errors import SimError
 from workloads.errors import did_you_mean

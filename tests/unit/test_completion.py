@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from sim.cli import completing, studying
+from sim.cli import completing, offering, studying
 from sim.cli.completing_settings import Settings
 from workloads.scenario import load_scenario
 
@@ -47,17 +47,17 @@ def test_files_are_offered_beside_ids(tmp_path, monkeypatch):
     (tmp_path / "gui.txt").touch()
     (tmp_path / "guides").mkdir()
     monkeypatch.chdir(tmp_path)
-    assert completing.scenario_ids("gui") == ["gui_agent_ten_minutes", "gui.yaml", "guides/"]
-    assert completing.model_ids(str(tmp_path)) == [f"{tmp_path}/"]
+    assert offering.scenario_ids("gui") == ["gui_agent_ten_minutes", "gui.yaml", "guides/"]
+    assert offering.model_ids(str(tmp_path)) == [f"{tmp_path}/"]
 
 
 @pytest.mark.parametrize(
     ("offers", "begun", "one"),
     [
-        (completing.format_ids, "q4", "q4_k_m"),
+        (offering.format_ids, "q4", "q4_k_m"),
         (studying.study_ids, "andes", "andesvl"),
         (completing.settings, "", "prompt"),
-        (completing.metrics, "peak", "peak_dram_bytes"),
+        (offering.metrics, "peak", "peak_dram_bytes"),
     ],
 )
 def test_each_list_offers_its_own_names(offers, begun, one):
