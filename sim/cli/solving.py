@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 MISSED = 1
 MOST_EXCEPTIONS = 5
+MOST_LISTED = 15
 MOST_SETTINGS = 3
 """A table of more would have hundreds of rows, each of them a search."""
 
@@ -195,7 +196,12 @@ def _warned(limits: Iterable[Limit]) -> dict[str, None]:
 
 
 def _seen(look: Look) -> dict[str, Any]:
-    return {"meets": look.meets, "binding": look.binding, "metrics": dict(look.metrics)}
+    return {
+        "meets": look.meets,
+        "binding": look.binding,
+        "metrics": dict(look.metrics),
+        "warnings": list(look.warnings),
+    }
 
 
 def _is_found(document: dict[str, Any]) -> bool:
@@ -227,7 +233,13 @@ def _answer(document: dict[str, Any], metrics: Sequence[str]) -> None:
         return
     if "listed" in document:
         ran = [row for row in document["listed"] if row["metrics"]]
-        _table(console, [document["path"]], ran, shown)
+        _table(console, [document["path"]], ran[:MOST_LISTED], shown)
+        if ran[MOST_LISTED:]:
+            console.print(f"{len(ran) - MOST_LISTED} more behind them: --json lists all.")
+        if doubtful := [row for row in ran if row["warnings"]]:
+            why = escape(_short(doubtful[0]["warnings"][0]))
+            count = "One is" if len(doubtful) == 1 else f"{len(doubtful)} are"
+            console.print(f"{count} warned of, {doubtful[0]['value']} first: {why}")
         others = [row for row in document["listed"] if not row["metrics"]]
         if others:
             why = escape(_short(others[0]["binding"]))

@@ -197,7 +197,8 @@ def best_first(
 ) -> list[tuple[str, Look]]:
     """Return what each name gives: those that meet the targets first, by their least slack.
 
-    Without targets the fastest decode comes first. Names that break a rule come last.
+    Without targets the fastest decode comes first. Names whose runs are warned of, as formats that
+    a stack is not known to run, come behind those whose are not; names that break a rule come last.
     """
     mapping = base.model_dump(mode="json", exclude_defaults=True)
     if path == "device":
@@ -212,16 +213,28 @@ def best_first(
             looks.append((name, Look(float(index), str(error))))
             continue
         looks.append((name, _seen(float(index), judge, result)))
+    looks = _with_own_warnings(looks)
     return sorted(looks, key=lambda found: _rank(found[1], targets))
 
 
-def _rank(look: Look, targets: Sequence[Target]) -> tuple[bool, bool, float]:
-    """Return what orders looks: met, then valid, then the least slack or the decode rate."""
+def _with_own_warnings(looks: Sequence[tuple[str, Look]]) -> list[tuple[str, Look]]:
+    """Return looks with only those warnings that some name is free of."""
+    ran = [set(look.warnings) for _, look in looks if look.metrics]
+    common = set[str]().union(*ran).intersection(*ran)
+    return [
+        (name, replace(look, warnings=tuple(text for text in look.warnings if text not in common)))
+        for name, look in looks
+    ]
+
+
+def _rank(look: Look, targets: Sequence[Target]) -> tuple[bool, bool, bool, float]:
+    """Return what orders looks: met, valid, without warning, the least slack or the decode rate."""
     if not look.metrics:
-        return True, True, math.inf
+        return True, True, True, math.inf
     slack = min((one.slack(look.metrics[one.metric]) for one in targets), default=None)
     return (
         not look.meets,
         False,
+        bool(look.warnings),
         -(slack if slack is not None else look.metrics["tokens_per_s"] or 0),
     )

@@ -212,6 +212,21 @@ def test_every_setting_that_takes_words_is_listed_best_first(andesim, path, name
     assert rates == sorted(rates, reverse=True)
 
 
+def test_formats_that_a_stack_runs_come_before_those_it_is_not_known_to_run(andesim):
+    small = ("--set", "model=andesvl-0.6b", "--set", "session.turns.0.images_px=[]")
+    asked = ("solve", "--largest", "deployment.weights.body", *small)
+    listed = json.loads(andesim(*asked, "--json").out)["listed"]
+    ran = [row for row in listed if row["metrics"]]
+    sure = [row["value"] for row in ran if not row["warnings"]]
+    assert {"w4", "w8"} <= {*sure}
+    assert sure == [row["value"] for row in ran[: len(sure)]]
+    doubtful = ran[len(sure) :]
+    assert all(f"run weights in {row['value']}" in row["warnings"][0] for row in doubtful)
+    told = andesim(*asked).out
+    assert f"{len(doubtful)} are warned of" in told
+    assert f"{len(ran) - 15} more behind them" in told
+
+
 def test_three_settings_make_a_table_of_the_last_over_the_others(andesim, monkeypatch):
     monkeypatch.setattr(limits, "FRONTIER_POINTS", 2)
     small = ("--set", "model=smollm2-135m", "--set", "session.turns.0.images_px=[]")
