@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from sim.calibration.rows import Skipped
+from sim.calibration.stacks import NOISE
 from sim.charts.data import parity_chart
 from sim.charts.plotly import page
 from sim.evidence.exhibits import load_exhibits
@@ -228,10 +229,19 @@ def next_step(
             f"Next: correct the units in {files}; a column such as 'TTFT (ms)' or peak_dram_mb is "
             "converted. Nothing is to be fitted to these rows before."
         )
-    row = max(found.rows, key=lambda row: abs(math.log(max(row.simulated, 1e-12) / row.measured)))
+    row = max(found.rows, key=_log_error)
+    if _log_error(row) <= NOISE and all(row.is_held for row in found.rows):
+        return (
+            f"Next: nothing to fit. No row is farther off than published figures scatter "
+            f"({NOISE:.0%}), and each lies inside its interval."
+        )
     where = chosen if device else f" --device {row.device}{chosen}"
     fit = f"andesim calibrate {files}{where} -o fitted.yaml"
     return f"Next: fit {row.stack}, which is furthest off: {fit}; judge it on other data."
+
+
+def _log_error(row: Judged) -> float:
+    return abs(math.log(max(row.simulated, 1e-12) / row.measured))
 
 
 def _write(found: Validation, text: str, folder: Path) -> None:

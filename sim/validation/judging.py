@@ -99,6 +99,11 @@ class Judged:
         """(simulated - measured) / measured."""
         return self.simulated / self.measured - 1.0
 
+    @property
+    def is_held(self) -> bool:
+        """Whether the interval holds what was measured, or there is none."""
+        return self.interval is None or self.interval[0] <= self.measured <= self.interval[1]
+
 
 class Compared(Protocol):
     """A measured value beside the simulated one; see `Judged`."""

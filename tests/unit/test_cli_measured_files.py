@@ -94,6 +94,24 @@ def test_the_answer_comes_first_and_in_words(andesim):
     assert "Next: fit llamacpp_cpu, which is furthest off: andesim calibrate" in text
 
 
+@pytest.mark.parametrize(("share", "said"), [(1.02, "nothing to fit"), (1.6, "fit llamacpp_cpu")])
+def test_rows_as_near_as_published_figures_scatter_ask_for_no_fit(andesim, tmp_path, share, said):
+    asked = {"device": PHONE[1], "stack": "llamacpp_cpu", "model": "qwen3-0.6b"}
+    turn = {"prompt_tokens": 128, "output_tokens": 32}
+    weights = {"weights": {"body": "q4_0"}}
+    run = sim.simulate(set={**asked, "session": {"turns": [turn]}, "deployment": weights})
+    path = tmp_path / "mine.csv"
+    row = {
+        "id": "a",
+        **asked,
+        "weights": "q4_0",
+        **turn,
+        "tokens_per_s": run["tokens_per_s"] * share,
+    }
+    path.write_text("\n".join(",".join(map(str, line)) for line in (row, row.values())))
+    assert f"Next: {said}" in andesim("validate", path).out
+
+
 def test_nothing_judged_is_said_and_shows_no_empty_table(andesim):
     outcome = andesim("validate", FIXTURES / "executorch.log", *PHONE)
     assert outcome.code == 1
