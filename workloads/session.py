@@ -99,7 +99,7 @@ class Turn(Strict):
     Attributes
     ----------
     images_px
-        Width and height of each image [px].
+        Width and height of each image [px]; of a video each frame that the model sees.
     prompt_tokens
         Text tokens of the prompt; image tokens are added by the preprocessor.
     output_tokens
