@@ -291,7 +291,7 @@ def _table(
     from sim.wording import label, shown
 
     first, *others = (path.rpartition(".")[2] for path in paths)
-    columns = [Column(first, is_text=True), *map(Column, others)]
+    columns = [Column(first, is_text=True, is_told=bool(others)), *map(Column, others)]
     columns += [Column(label(metric)) for metric in metrics]
     columns.append(Column("beyond it" if others else "in the way", is_text=True))
     cells = []

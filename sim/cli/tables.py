@@ -24,12 +24,14 @@ NARROWEST_TEXT = 16
 class Column:
     """A column's heading, and whether it holds text (wrapped) or numbers (never broken).
 
-    Text that `is_name` stands at the left like text and is never broken, as numbers are.
+    Text that `is_name` stands at the left like text and is never broken, as numbers are. Text that
+    `is_told` has its heading before it where a row is a list.
     """
 
     heading: str
     is_text: bool = False
     is_name: bool = False
+    is_told: bool = False
 
 
 def make_console() -> Console:
@@ -100,7 +102,11 @@ def _print_lists(
         console.print(f"[italic]{escape(title)}[/italic]")
     for row in rows:
         named = list(zip(columns, row, strict=True))
-        heads = [cell for column, cell in named if (column.is_text or column.is_name) and cell]
+        heads = [
+            f"{column.heading} {cell}" if column.is_told else cell
+            for column, cell in named
+            if (column.is_text or column.is_name) and cell
+        ]
         console.print(escape(" - ".join(heads) or row[0]), soft_wrap=True)
         for column, cell in named:
             if not (column.is_text or column.is_name):

@@ -238,7 +238,11 @@ def test_three_settings_make_a_table_of_the_last_over_the_others(andesim, monkey
     assert short["output"] < long_reply["output"]
     assert long_prompt["output"] == short["output"]  # the longest prompt leaves no energy for more
     assert short["value"] < long_reply["value"] < long_prompt["value"]
-    told = andesim("solve", *asked, *small, *target).out
-    assert all(word in told.splitlines()[0] for word in ("prompt", "output", "budget"))
+    monkeypatch.setenv("COLUMNS", "200")
+    wide = andesim("solve", *asked, *small, *target).out
+    assert all(word in wide.splitlines()[0] for word in ("prompt", "output", "budget"))
+    monkeypatch.setenv("COLUMNS", "80")
+    narrow = andesim("solve", *asked, *small, *target).out
+    assert narrow.startswith("prompt 128 tokens - memory\n  output: 128 tokens\n")
     too_many = andesim("solve", *asked, "--largest", "context")
     assert "one to 3 settings. Got 4." in too_many.err
