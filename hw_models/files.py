@@ -217,7 +217,7 @@ def _find(id_or_path: str | Path, folder: Path = Path()) -> Traversable:
         raise HardwareError(f"device file must {rule}. Got {str(id_or_path)!r:.200}.")
     if file := _packaged().get(str(id_or_path)):
         return file
-    for file in _all_files():
+    for file in _plugged_in():
         if _stem(file) == id_or_path:
             return file
     raise UnknownDevice(str(id_or_path))
@@ -230,8 +230,12 @@ def _packaged() -> dict[str, Traversable]:
 
 
 def _all_files() -> Iterator[Traversable]:
-    """Packaged files first: entry points are only searched when an id is not among them."""
     yield from _packaged().values()
+    yield from _plugged_in()
+
+
+def _plugged_in() -> Iterator[Traversable]:
+    """Yield files of entry points, which are only searched when an id is not packaged."""
     for package in load_all(ENTRY_POINT_GROUP, ModuleType):
         yield from _yaml_files(files(package))
 

@@ -5,11 +5,14 @@ the second trip of the governor is `thermal.governor.trip_c.1`.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from hw_models.laws import Numbers
 from hw_models.part import Part
 from hw_models.provenance import Parameter, Source
+
+_NOWHERE: Final = object()
+"""Where a path leads that a spec has not; None is an entry that is switched off."""
 
 
 def leaves(node: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -30,19 +33,18 @@ def _collect(node: Any, prefix: str, found: list[tuple[str, Any]]) -> None:
 
 def has_entry(node: Any, path: str) -> bool:
     """Return whether a dotted path leads to an entry of a spec, a leaf or a part that is there."""
-    name, _, rest = path.partition(".")
-    children = _children(node) or {}
-    return name in children and (not rest or has_entry(children[name], rest))
+    return _entry(node, path) is not _NOWHERE
 
 
 def has_parameter(node: Any, path: str) -> bool:
     """Return whether a dotted path leads to a parameter of a spec."""
+    return isinstance(_entry(node, path), Parameter)
+
+
+def _entry(node: Any, path: str) -> Any:
     for name in path.split("."):
-        children = _children(node) or {}
-        if name not in children:
-            return False
-        node = children[name]
-    return isinstance(node, Parameter)
+        node = (_children(node) or {}).get(name, _NOWHERE)
+    return node
 
 
 def to_tree(node: Any, write: Callable[[Any], Any] = lambda leaf: leaf) -> Any:

@@ -109,7 +109,7 @@ def _residual(fold: Fold, problem: Problem, posterior: Posterior, place: int) ->
         row.unit,
         row.metric,
         row.run.model,
-        problem.value(item, posterior) - item.log_measured,
+        problem.value(place, posterior) - item.log_measured,
         math.sqrt(max(0.0, variance)),
     )
 

@@ -255,13 +255,10 @@ class Problem:
         self.logs, self.jacobian = logs, jacobian
         self.simulated = np.array([values[0] for values in found])
 
-    def value(self, item: Asked, posterior: Posterior) -> float:
+    def value(self, place: int, posterior: Posterior) -> float:
         """Return the logarithm of a row's simulated value at a posterior's parameters."""
-        slots = self.by_cell[item.cell]
-        logs, _ = posterior.of(slots)
-        prefix = f"stacks.{item.row.stack}."
-        values = {prefix + slot.path: math.exp(log) for slot, log in zip(slots, logs, strict=True)}
-        return math.log(item.row.simulated(self.devices[item.row.device].with_values(values)))
+        logs, _ = posterior.of(self.by_cell[self.rows[place].cell])
+        return float(self.ask([self._trial(place, logs[None])])[0][0])
 
     def own(self, cell: Cell) -> list[int]:
         """Return the places of a cell's slots."""
@@ -269,13 +266,11 @@ class Problem:
 
     def _asked(self, columns: Sequence[Vector]) -> list[Vector]:
         """Return every row's logarithms at each row of logarithms of its own slots."""
-        paths = {cell: tuple(slot.path for slot in slots) for cell, slots in self.by_cell.items()}
-        return self.ask(
-            [
-                Trial(i, paths[item.cell], logs)
-                for i, (item, logs) in enumerate(zip(self.rows, columns, strict=True))
-            ]
-        )
+        return self.ask([self._trial(place, logs) for place, logs in enumerate(columns)])
+
+    def _trial(self, place: int, logs: Vector) -> Trial:
+        slots = self.by_cell[self.rows[place].cell]
+        return Trial(place, tuple(slot.path for slot in slots), logs)
 
     def _step(self, kept: NDArray[np.bool_]) -> tuple[Posterior, Vector]:
         """Return the posterior of some rows, and each row's deviations from the others' word.

@@ -164,7 +164,7 @@ def test_folds_leave_out_what_they_say(residuals: list[Residual], questions: lis
 
 
 def test_a_fit_comes_nearer_than_the_priors(problem: Problem, posterior: Posterior) -> None:
-    fresh = [problem.value(item, posterior) for item in problem.rows]
+    fresh = [problem.value(place, posterior) for place in range(len(problem.rows))]
     before = np.abs(problem.at_priors - problem.measured).mean()
     assert np.abs(np.array(fresh) - problem.measured).mean() < before
 
